@@ -1,0 +1,29 @@
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: test lint format parity clean
+
+test: lint
+	$(BIN)/python -m pytest
+
+lint: .venv/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: .venv/installed
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# All ten models in full size against the JAX reference; the table goes to benchmarks/results.
+parity: .venv/installed
+	$(BIN)/python benchmarks/parity.py
+
+.venv/installed: pyproject.toml tests/constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --constraint tests/constraints.txt --editable '.[dev,validate]'
+	touch $@
+
+clean:
+	rm -rf .venv build dist

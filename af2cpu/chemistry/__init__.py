@@ -1,0 +1,1 @@
+"""Amino acids: their letters, atoms, torsion angles and ideal geometry."""

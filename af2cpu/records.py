@@ -1,0 +1,85 @@
+"""The nouns of the pipeline: frozen records that the stages hand to each other.
+
+Sizes: n_res residues, n_seq MSA rows, n_extra extra MSA rows, n_templ templates. Coordinates are in angstrom.
+Masks are 1.0 where something is and 0.0 where nothing is. Field names are AlphaFold 2's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class ProcessedFeatures:
+    """One draw of the network's input: what AlphaFold 2's data pipeline makes for one pass of one ensemble member.
+
+    Rows, templates and trailing residues whose mask is zero are padding; the network never computes them.
+    """
+
+    aatype: np.ndarray  # int [n_res], 20 for X
+    residue_index: np.ndarray  # int [n_res], position in the chain
+    target_feat: np.ndarray  # float [n_res, 22], supplement 1.2.9
+    msa_feat: np.ndarray  # float [n_seq, n_res, 49], clustered MSA
+    msa_mask: np.ndarray  # float [n_seq, n_res]
+    seq_mask: np.ndarray  # float [n_res]
+    extra_msa: np.ndarray  # int [n_extra, n_res], 0..22
+    extra_has_deletion: np.ndarray  # float [n_extra, n_res]
+    extra_deletion_value: np.ndarray  # float [n_extra, n_res]
+    extra_msa_mask: np.ndarray  # float [n_extra, n_res]
+    template_aatype: np.ndarray  # int [n_templ, n_res], 0..21
+    template_all_atom_positions: np.ndarray  # float [n_templ, n_res, 37, 3], angstrom
+    template_all_atom_masks: np.ndarray  # float [n_templ, n_res, 37]
+    template_pseudo_beta: np.ndarray  # float [n_templ, n_res, 3], angstrom
+    template_pseudo_beta_mask: np.ndarray  # float [n_templ, n_res]
+    template_mask: np.ndarray  # float [n_templ]
+
+    @property
+    def n_res(self) -> int:
+        return int(self.aatype.shape[0])
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> ProcessedFeatures:
+        """From AlphaFold 2's processed features of one draw (no leading axis). Template arrays may be absent.
+
+        Raises ValueError that lists the arrays that are missing.
+        """
+        arrays = dict(arrays)
+        if "template_aatype" not in arrays:
+            arrays |= _no_templates(int(np.shape(arrays["aatype"])[0])) if "aatype" in arrays else {}
+        missing = [f.name for f in fields(cls) if f.name not in arrays]
+        if missing:
+            raise ValueError(f"processed features lack the arrays {', '.join(missing)}")
+        return cls(**{f.name: np.asarray(arrays[f.name]) for f in fields(cls)})
+
+
+def _no_templates(n_res: int) -> dict[str, np.ndarray]:
+    return {
+        "template_aatype": np.zeros((0, n_res), np.int32),
+        "template_all_atom_positions": np.zeros((0, n_res, 37, 3), np.float32),
+        "template_all_atom_masks": np.zeros((0, n_res, 37), np.float32),
+        "template_pseudo_beta": np.zeros((0, n_res, 3), np.float32),
+        "template_pseudo_beta_mask": np.zeros((0, n_res), np.float32),
+        "template_mask": np.zeros((0,), np.float32),
+    }
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What one model says about one protein."""
+
+    model: str  # preset, such as model_1_ptm
+    aatype: np.ndarray  # int [n_res]
+    residue_index: np.ndarray  # int [n_res]
+    atom_positions: np.ndarray  # float32 [n_res, 37, 3], angstrom
+    atom_mask: np.ndarray  # float32 [n_res, 37]
+    plddt: np.ndarray  # float32 [n_res], 0-100
+    pae: np.ndarray | None  # float32 [n_res, n_res], angstrom; row: the residue aligned on; only ptm models
+    max_pae: float | None  # the largest value that pae can take, angstrom
+    ptm: float | None  # 0-1
+    passes: int  # passes through the network: recycles done + 1
+    changes: tuple[float, ...]  # angstrom: change of the C-alpha distances from pass to pass, one per pass
+    extras: Mapping[str, Any] = field(default_factory=dict)  # logits and representations when asked for

@@ -1,0 +1,1 @@
+"""Rigid transforms, torsion angles and distances. Lengths keep the unit of what is put in."""

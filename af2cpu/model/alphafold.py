@@ -1,0 +1,243 @@
+"""AlphaFold 2: one pass through the network and the recycling around it (Algorithms 2 and 30)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from ml_collections import ConfigDict
+from torch import Tensor, nn
+
+from af2cpu.geometry.distance import ca_distance_change
+from af2cpu.model.embed import ExtraMSAEmbedder, InputEmbedder, RecyclingEmbedder
+from af2cpu.model.evoformer import EvoformerStack, ExtraMSAStack
+from af2cpu.model.heads import Heads
+from af2cpu.model.inputs import Inputs
+from af2cpu.model.structure import Structure, StructureModule
+from af2cpu.model.template import TemplateEmbedder
+from af2cpu.records import Prediction, ProcessedFeatures
+
+PRECISIONS = ("fp32", "bf16")
+
+
+class Recycled(NamedTuple):
+    """What a pass hands to the next one."""
+
+    m_first: Tensor  # [n_res, c_m], first row of the MSA representation
+    z: Tensor  # [n_res, n_res, c_z]
+    positions: Tensor  # [n_res, 37, 3], angstrom
+
+
+class Representations(NamedTuple):
+    """What the trunk makes: averaged over the ensemble, but for m, which is its first member's."""
+
+    m: Tensor  # [n_seq, n_res, c_m], without the template rows
+    m_first: Tensor  # [n_res, c_m]
+    z: Tensor  # [n_res, n_res, c_z]
+    s: Tensor  # [n_res, c_s]
+
+
+@dataclass(frozen=True)
+class Pass:
+    """The result of one pass through the network."""
+
+    index: int  # recycles before this pass
+    inputs: Inputs  # of the first ensemble member
+    representations: Representations
+    structure: Structure
+    change: float  # angstrom, of the C-alpha distances since the pass before
+
+    def recycled(self) -> Recycled:
+        return Recycled(self.representations.m_first, self.representations.z, self.structure.atoms.atom37)
+
+
+class AlphaFold(nn.Module):
+    """Algorithm 2 Inference, lines 3-22: features -> embedders -> extra MSA stack -> Evoformer -> structure -> heads.
+
+    Built without weights on the meta device; `af2cpu.load_model` fills it. The trunk runs in the type of its weights,
+    structure module and heads in float32.
+    """
+
+    def __init__(self, config: ConfigDict) -> None:
+        super().__init__()
+        self.config = config
+        c_m, c_z, c_s = config.c_m, config.c_z, config.c_s
+        self.input_embedder = InputEmbedder(c_m, c_z, config.input_embedder)
+        self.recycling_embedder = RecyclingEmbedder(c_m, c_z, config.recycling_embedder)
+        self.template_embedder = (
+            TemplateEmbedder(c_m, c_z, config.template_embedder) if config.template_embedder.enabled else None
+        )
+        self.extra_msa_embedder = ExtraMSAEmbedder(config.extra_msa_stack.c_e)
+        self.extra_msa_stack = ExtraMSAStack(c_z, config.extra_msa_stack)
+        self.evoformer = EvoformerStack(c_m, c_z, c_s, config.evoformer)
+        self.structure_module = StructureModule(c_s, c_z, config.structure_module)
+        self.heads = Heads(c_m, c_z, c_s, config.heads)
+
+    def set_precision(self, precision: str) -> AlphaFold:
+        """The type of the trunk's weights and activations: fp32 or bf16. Raises ValueError for another."""
+        if precision not in PRECISIONS:
+            raise ValueError(f"unknown precision {precision!r}: choose one of {', '.join(PRECISIONS)}")
+        dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+        for name, module in self.named_children():
+            module.to(torch.float32 if name in ("structure_module", "heads") else dtype)
+        return self
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.evoformer.single.weight.dtype
+
+    def start(self, n_res: int) -> Recycled:
+        """What stands for the pass before the first one: zeros."""
+        c_m, c_z = self.config.c_m, self.config.c_z
+        zeros = torch.zeros
+        return Recycled(
+            zeros(n_res, c_m, dtype=self.dtype), zeros(n_res, n_res, c_z, dtype=self.dtype), zeros(n_res, 37, 3)
+        )
+
+    def trunk(self, x: Inputs, previous: Recycled) -> Representations:
+        """Lines 5-18 for one member of the ensemble."""
+        dtype = self.dtype
+        pair_mask, msa_mask, n_seq = x.pair_mask.to(dtype), x.msa_mask.to(dtype), x.msa_feat.shape[0]
+        m, z = self.input_embedder(x.target_feat.to(dtype), x.msa_feat.to(dtype), x.residue_index)
+        m, z = self.recycling_embedder(m, z, *previous, x.aatype)
+        if self.template_embedder is not None and len(x.templates.aatype):
+            z = self.template_embedder(x.templates, z, pair_mask)
+            rows, rows_mask = self.template_embedder.torsion(x.templates)
+            m, msa_mask = torch.cat([m, rows]), torch.cat([msa_mask, rows_mask])
+        e = self.extra_msa_embedder(x.extra_msa, x.extra_has_deletion, x.extra_deletion_value)
+        z = self.extra_msa_stack(e, z, x.extra_msa_mask.to(dtype), pair_mask)
+        del e  # the largest tensor of all
+        m, z, s = self.evoformer(m, z, msa_mask, pair_mask)
+        return Representations(m[:n_seq], m[0], z, s)
+
+    def ensemble(self, draws: Sequence[Inputs], previous: Recycled) -> Representations:
+        """Lines 4 and 19: the mean of the representations over the draws of one pass."""
+        mean = self.trunk(draws[0], previous)
+        for x in draws[1:]:
+            update = self.trunk(x, previous)
+            mean = mean._replace(m_first=mean.m_first + update.m_first, z=mean.z + update.z, s=mean.s + update.s)
+        if len(draws) > 1:
+            m_first, z, s = (total / len(draws) for total in mean[1:])
+            mean = Representations(mean.m, m_first, z, s)
+        return mean
+
+    def forward(self, draws: Sequence[Inputs], previous: Recycled, index: int = 0) -> Pass:
+        """One pass, lines 3-21: representations and structure. The heads are left to who needs them."""
+        representations = self.ensemble(draws, previous)
+        x = draws[0]
+        structure = self.structure_module(representations.s.float(), representations.z, x.aatype, x.seq_mask)
+        change = ca_distance_change(previous.positions, structure.atoms.atom37.detach(), x.seq_mask)
+        return Pass(index, x, representations, structure, change)
+
+    def passes(
+        self, features: Sequence[ProcessedFeatures], recycles: int, tolerance: float, ensembles: int
+    ) -> Iterator[Pass]:
+        """Algorithm 30 Generic recycling inference procedure: x <- network(features, x), x = 0 at first.
+
+        Ends after `recycles` + 1 passes, or once the structure changes by less than `tolerance` angstrom from one pass
+        to the next (ColabFold's rule: from the second pass on).
+        """
+        previous: Recycled | None = None
+        for index in range(recycles + 1):
+            draws = [Inputs.from_features(features[index * ensembles + member]) for member in range(ensembles)]
+            if previous is None:
+                previous = self.start(len(draws[0].aatype))
+            result = self(draws, previous, index)
+            yield result
+            if index > 0 and result.change < tolerance:
+                return
+            previous = result.recycled()
+            del result
+
+    @torch.no_grad()
+    def predict(
+        self,
+        features: Sequence[ProcessedFeatures],
+        *,
+        recycles: int | None = None,
+        tolerance: float = 0.0,
+        ensembles: int | None = None,
+        save_all: bool = False,
+    ) -> Prediction:
+        """Predict the structure of one protein.
+
+        Args:
+          features: one draw of the features for each pass and ensemble member, in this order:
+            at least (recycles + 1) * ensembles of them, lengths in angstrom. They may be made on demand.
+          recycles: passes after the first, 0 to 20. By default the model's own, 3.
+          tolerance: stop recycling once the C-alpha distances change by less than this, in angstrom. 0: never.
+          ensembles: draws whose representations are averaged in each pass, 1 or more. By default the model's own, 1.
+          save_all: also keep logits and representations in `Prediction.extras`.
+
+        Returns:
+          Prediction with positions [n_res, 37, 3] in angstrom, pLDDT [n_res] 0-100, and for ptm models PAE
+          [n_res, n_res] in angstrom and pTM 0-1. Trailing residues whose seq_mask is zero are cut off.
+
+        Raises:
+          ValueError: a number out of range, too few draws, or features without a residue or a query row.
+        """
+        recycles = self.config.num_recycle if recycles is None else recycles
+        ensembles = self.config.num_ensemble if ensembles is None else ensembles
+        _check_run(len(features), recycles, tolerance, ensembles)
+        changes = []
+        for result in self.passes(features, recycles, tolerance, ensembles):
+            changes.append(result.change)
+        return self.conclude(result, tuple(changes), save_all)
+
+    def conclude(self, result: Pass, changes: tuple[float, ...], save_all: bool) -> Prediction:
+        """Line 22: the heads on the last pass."""
+        x, r, structure, heads = result.inputs, result.representations, result.structure, self.heads
+        pae, ptm, max_pae = None, None, None
+        if heads.predicted_aligned_error is not None:
+            pae, ptm = heads.predicted_aligned_error.pae_and_ptm(r.z, x.seq_mask)
+            max_pae = heads.predicted_aligned_error.max_pae
+        return Prediction(
+            model=self.config.name,
+            aatype=x.aatype.numpy(),
+            residue_index=x.residue_index.numpy(),
+            atom_positions=structure.atoms.atom37.numpy(),
+            atom_mask=structure.atoms.atom37_mask.numpy(),
+            plddt=heads.predicted_lddt.plddt(heads.predicted_lddt(structure.s)).numpy(),
+            pae=None if pae is None else pae.numpy(),
+            max_pae=max_pae,
+            ptm=ptm,
+            passes=len(changes),
+            changes=changes,
+            extras=self.everything(result) if save_all else {},
+        )
+
+    def everything(self, result: Pass) -> dict[str, np.ndarray]:
+        """Logits of all heads and the representations, float32, by name. Large: n_res^2 and n_seq n_res terms."""
+        r, heads = result.representations, self.heads
+        m, z, s = r.m.float(), r.z.float(), r.s.float()
+        tensors = {
+            "representations/msa": m,
+            "representations/pair": z,
+            "representations/single": s,
+            "representations/structure_module": result.structure.s,
+            "distogram/logits": heads.distogram(z),
+            "masked_msa/logits": heads.masked_msa(m),
+            "experimentally_resolved/logits": heads.experimentally_resolved(s),
+            "predicted_lddt/logits": heads.predicted_lddt(result.structure.s),
+        }
+        if heads.predicted_aligned_error is not None:
+            tensors["predicted_aligned_error/logits"] = heads.predicted_aligned_error(z)
+        return {name: tensor.numpy() for name, tensor in tensors.items()}
+
+
+def _check_run(n_draws: int, recycles: int, tolerance: float, ensembles: int) -> None:
+    if not 0 <= recycles <= 20:
+        raise ValueError(f"recycles must be 0 to 20, not {recycles}")
+    if ensembles < 1:
+        raise ValueError(f"ensembles must be 1 or more, not {ensembles}")
+    if not tolerance >= 0:
+        raise ValueError(f"tolerance must be 0 angstrom or more, not {tolerance}")
+    needed = (recycles + 1) * ensembles
+    if n_draws < needed:
+        raise ValueError(
+            f"{n_draws} draws of the features for {recycles} recycles with {ensembles} ensemble members: "
+            f"{needed} are needed"
+        )

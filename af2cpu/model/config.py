@@ -1,0 +1,130 @@
+"""Configuration of the network: the tree of modules, presets as differences from model 5.
+
+Supplement Table 5 names the five models; the `_ptm` ones are fine-tuned from them with a head for aligned errors.
+"""
+
+from __future__ import annotations
+
+from ml_collections import ConfigDict, FrozenConfigDict
+
+_TRIANGLE_STACK = {
+    "triangle_multiplication": {"c": 128},
+    "triangle_attention": {"n_heads": 4, "head_dim": 32},
+    "pair_transition": {"factor": 4},
+}
+
+_MODEL_5 = {
+    "c_m": 256,
+    "c_z": 128,
+    "c_s": 384,
+    "recycling_embedder": {"min_bin": 3.25, "max_bin": 20.75, "n_bins": 15},
+    "input_embedder": {"max_relative_position": 32},
+    "template_embedder": {
+        "enabled": False,
+        "c_t": 64,
+        "dgram": {"min_bin": 3.25, "max_bin": 50.75, "n_bins": 39},
+        "n_blocks": 2,
+        "triangle_multiplication": {"c": 64},
+        "triangle_attention": {"n_heads": 4, "head_dim": 16},
+        "pair_transition": {"factor": 2},
+        "pointwise_attention": {"n_heads": 4, "head_dim": 16},
+    },
+    "extra_msa_stack": {
+        "c_e": 64,
+        "n_blocks": 4,
+        "msa_row_attention": {"n_heads": 8, "head_dim": 8},
+        "msa_column_global_attention": {"n_heads": 8, "head_dim": 8},
+        "msa_transition": {"factor": 4},
+        "outer_product_mean": {"c": 32},
+        **_TRIANGLE_STACK,
+    },
+    "evoformer": {
+        "n_blocks": 48,
+        "msa_row_attention": {"n_heads": 8, "head_dim": 32},
+        "msa_column_attention": {"n_heads": 8, "head_dim": 32},
+        "msa_transition": {"factor": 4},
+        "outer_product_mean": {"c": 32},
+        **_TRIANGLE_STACK,
+    },
+    "structure_module": {
+        "n_layers": 8,
+        "n_transition_layers": 3,
+        "position_scale": 10.0,  # the network counts in nanometres, its output in angstrom
+        "ipa": {"n_heads": 12, "c": 16, "n_query_points": 4, "n_value_points": 8},
+        "sidechain": {"c": 128, "n_blocks": 2},
+    },
+    "heads": {
+        "distogram": {"n_bins": 64},
+        "masked_msa": {"n_classes": 23},
+        "experimentally_resolved": {"n_atoms": 37},
+        "predicted_lddt": {"c": 128, "n_bins": 50},
+        "predicted_aligned_error": {"enabled": False, "n_bins": 64, "max_error": 31.0},
+    },
+    # What the features must look like; the network itself works on any number of rows.
+    "data": {"max_msa_clusters": 512, "max_extra_msa": 1024, "max_templates": 0},
+    "num_recycle": 3,
+    "num_ensemble": 1,
+}
+
+_TEMPLATES = {"template_embedder.enabled": True, "data.max_templates": 4}
+_EXTRA = {"data.max_extra_msa": 5120}
+_PTM = {"heads.predicted_aligned_error.enabled": True}
+
+_OFFICIAL = {
+    "model_1": _EXTRA | _TEMPLATES,  # Table 5, 1.1.1
+    "model_2": _TEMPLATES,  # 1.1.2
+    "model_3": _EXTRA,  # 1.2.1
+    "model_4": _EXTRA,  # 1.2.2
+    "model_5": {},  # 1.2.3
+}
+
+_TINY_TRIANGLES = {
+    "triangle_multiplication.c": 16,
+    "triangle_attention.n_heads": 2,
+    "triangle_attention.head_dim": 8,
+    "pair_transition.factor": 2,
+}
+_TINY_MSA = {
+    "n_blocks": 2,
+    "msa_row_attention.n_heads": 4,
+    "msa_row_attention.head_dim": 8,
+    "msa_transition.factor": 2,
+    "outer_product_mean.c": 8,
+    **_TINY_TRIANGLES,
+}
+
+
+def _under(prefix: str, values: dict) -> dict:
+    return {f"{prefix}.{key}": value for key, value in values.items()}
+
+
+# Every kind of layer of model_1_ptm in a network of two blocks, for tests that take seconds.
+_TINY = (
+    _TEMPLATES
+    | _PTM
+    | {"c_m": 32, "c_z": 24, "c_s": 40, "template_embedder.c_t": 16, "extra_msa_stack.c_e": 16}
+    | _under("template_embedder", {**_TINY_TRIANGLES, "pointwise_attention.n_heads": 2})
+    | _under("template_embedder", {"pointwise_attention.head_dim": 8})
+    | _under("extra_msa_stack", _TINY_MSA | {"msa_row_attention.head_dim": 4})
+    | _under("extra_msa_stack.msa_column_global_attention", {"n_heads": 4, "head_dim": 4})
+    | _under("evoformer", _TINY_MSA | {"msa_column_attention.n_heads": 4, "msa_column_attention.head_dim": 8})
+    | _under("structure_module", {"n_layers": 2, "ipa.n_heads": 4, "sidechain.c": 24})
+    | {"heads.predicted_lddt.c": 24, "data.max_msa_clusters": 32, "data.max_extra_msa": 64}
+)
+
+PRESETS: dict[str, dict] = {
+    **_OFFICIAL,
+    **{f"{name}_ptm": difference | _PTM for name, difference in _OFFICIAL.items()},
+    "tiny": _TINY,
+}
+
+OFFICIAL_MODELS = tuple(name for name in PRESETS if name.startswith("model_"))
+
+
+def model_config(name: str) -> FrozenConfigDict:
+    """The configuration of a preset. Raises ValueError for an unknown name, KeyError for a key that does not exist."""
+    if name not in PRESETS:
+        raise ValueError(f"unknown model {name!r}: choose one of {', '.join(PRESETS)}")
+    config = ConfigDict(_MODEL_5 | {"name": name})
+    config.update_from_flattened_dict(PRESETS[name])
+    return FrozenConfigDict(config)

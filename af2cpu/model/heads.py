@@ -1,0 +1,121 @@
+"""Heads: pLDDT (Algorithm 29) and those of supplement 1.9.6 to 1.9.10. They run in float32."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from ml_collections import ConfigDict
+from torch import Tensor, nn
+
+from af2cpu.model.layers import LayerNorm
+from af2cpu.ops.slicing import build_rows
+from af2cpu.shapes import Float
+
+
+class PredictedLDDT(nn.Module):
+    """Algorithm 29 predictPerResidueLDDT_Ca: p_i = softmax(W relu(W relu(W LN(s_i)))), pLDDT_i = 100 p_i . bins.
+
+    s of the structure module [n_res, c_s] -> logits [n_res, 50].
+    """
+
+    def __init__(self, c_s: int, config: ConfigDict) -> None:
+        super().__init__()
+        self.norm = LayerNorm(c_s)
+        self.layer_0 = nn.Linear(c_s, config.c)
+        self.layer_1 = nn.Linear(config.c, config.c)
+        self.logits = nn.Linear(config.c, config.n_bins)
+
+    def forward(self, s: Float[Tensor, "i c_s"]) -> Float[Tensor, "i n_bins"]:
+        return self.logits(F.relu(self.layer_1(F.relu(self.layer_0(self.norm(s))))))
+
+    @staticmethod
+    def plddt(logits: Float[Tensor, "i n_bins"]) -> Float[Tensor, " i"]:
+        """Expected lDDT-C-alpha of each residue, 0-100; bins are of equal width."""
+        n_bins = logits.shape[-1]
+        centers = (torch.arange(n_bins) + 0.5) / n_bins
+        return 100 * (torch.softmax(logits, dim=-1) * centers).sum(-1)
+
+
+class PredictedAlignedError(nn.Module):
+    """Supplement 1.9.7: logits [n_res, n_res, 64] of the error of residue j when aligned on the frame of residue i."""
+
+    def __init__(self, c_z: int, config: ConfigDict) -> None:
+        super().__init__()
+        self.n_bins, self.max_error = config.n_bins, config.max_error
+        self.logits = nn.Linear(c_z, config.n_bins)
+
+    def forward(self, z: Float[Tensor, "i j c_z"]) -> Float[Tensor, "i j n_bins"]:
+        return self.logits(z)
+
+    def bin_centers(self) -> Float[Tensor, " n_bins"]:
+        """Angstrom; the last bin is open and counted half a width past its edge."""
+        width = self.max_error / (self.n_bins - 2)
+        return (torch.arange(self.n_bins) + 0.5) * width
+
+    @property
+    def max_pae(self) -> float:
+        return float(self.bin_centers()[-1])
+
+    def pae_and_ptm(self, z: Float[Tensor, "i i c_z"], mask: Float[Tensor, " i"]) -> tuple[Float[Tensor, "i i"], float]:
+        """Expected aligned error in angstrom, and pTM: the best over frames of the expected TM-score terms.
+
+        Computed by rows, so that the logits never stand in memory whole.
+        """
+        centers = self.bin_centers()
+        d0 = 1.24 * (mask.sum().clamp(min=19) - 15) ** (1 / 3) - 1.8
+        terms = torch.stack([centers, 1 / (1 + (centers / d0) ** 2)], dim=-1)
+        bytes_per_row = z.shape[1] * (z.shape[2] + 3 * self.n_bins) * 4
+        both = build_rows(z.shape[0], bytes_per_row, lambda rows: torch.softmax(self(z[rows].float()), dim=-1) @ terms)
+        pae, tm = both.unbind(-1)
+        per_frame = (tm * mask).sum(-1) / (1e-8 + mask.sum())
+        return pae.contiguous(), float((per_frame * mask).max())
+
+
+class Distogram(nn.Module):
+    """Supplement 1.9.8: symmetric logits [n_res, n_res, 64] of the C-beta distance. z [n_res, n_res, c_z] -> logits."""
+
+    def __init__(self, c_z: int, config: ConfigDict) -> None:
+        super().__init__()
+        self.half_logits = nn.Linear(c_z, config.n_bins)
+
+    def forward(self, z: Float[Tensor, "i i c_z"]) -> Float[Tensor, "i i n_bins"]:
+        half = self.half_logits(z)
+        return half + half.transpose(0, 1)
+
+
+class MaskedMSA(nn.Module):
+    """Supplement 1.9.9: logits [n_seq, n_res, 23] of what stood at the masked places. m -> logits."""
+
+    def __init__(self, c_m: int, config: ConfigDict) -> None:
+        super().__init__()
+        self.logits = nn.Linear(c_m, config.n_classes)
+
+    def forward(self, m: Float[Tensor, "s i c_m"]) -> Float[Tensor, "s i n_classes"]:
+        return self.logits(m)
+
+
+class ExperimentallyResolved(nn.Module):
+    """Supplement 1.9.10: logits [n_res, 37] that an atom is seen in an experiment. s [n_res, c_s] -> logits."""
+
+    def __init__(self, c_s: int, config: ConfigDict) -> None:
+        super().__init__()
+        self.logits = nn.Linear(c_s, config.n_atoms)
+
+    def forward(self, s: Float[Tensor, "i c_s"]) -> Float[Tensor, "i n_atoms"]:
+        return self.logits(s)
+
+
+class Heads(nn.Module):
+    """All heads of a model; models without the `_ptm` suffix have none for aligned errors."""
+
+    def __init__(self, c_m: int, c_z: int, c_s: int, config: ConfigDict) -> None:
+        super().__init__()
+        self.distogram = Distogram(c_z, config.distogram)
+        self.masked_msa = MaskedMSA(c_m, config.masked_msa)
+        self.experimentally_resolved = ExperimentallyResolved(c_s, config.experimentally_resolved)
+        self.predicted_lddt = PredictedLDDT(c_s, config.predicted_lddt)
+        self.predicted_aligned_error = (
+            PredictedAlignedError(c_z, config.predicted_aligned_error)
+            if config.predicted_aligned_error.enabled
+            else None
+        )

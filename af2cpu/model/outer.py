@@ -1,0 +1,32 @@
+"""Outer product mean (Algorithm 10)."""
+
+from __future__ import annotations
+
+from ml_collections import ConfigDict
+from torch import Tensor, nn
+
+from af2cpu.model.layers import LayerNorm, parameter
+from af2cpu.ops.outer_product import OuterProductWeights, outer_product_mean
+from af2cpu.shapes import Float
+
+
+class OuterProductMean(nn.Module):
+    """Algorithm 10 OuterProductMean: z_ij += W flatten(mean_s(a_si x b_sj)), a and b projections of LN(m).
+
+    m [n_seq, n_res, c_m], z [n_res, n_res, c_z] -> z.
+    """
+
+    def __init__(self, c_m: int, c_z: int, config: ConfigDict) -> None:
+        super().__init__()
+        self.norm = LayerNorm(c_m)
+        self.a = nn.Linear(c_m, config.c)
+        self.b = nn.Linear(c_m, config.c)
+        self.out = parameter(config.c, config.c, c_z)
+        self.out_bias = parameter(c_z)
+
+    def forward(
+        self, m: Float[Tensor, "s i c_m"], mask: Float[Tensor, "s i"], z: Float[Tensor, "i i c_z"]
+    ) -> Float[Tensor, "i i c_z"]:
+        a, b = self.a, self.b
+        weights = OuterProductWeights(self.norm.weights(), a.weight, a.bias, b.weight, b.bias, self.out, self.out_bias)
+        return outer_product_mean(m, mask, z, weights)

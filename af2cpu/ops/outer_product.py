@@ -1,0 +1,53 @@
+"""The outer product mean: what the MSA tells the pair representation."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from af2cpu.ops.dispatch import Kernel
+from af2cpu.ops.norm import Norm
+from af2cpu.ops.slicing import build_rows, update_rows
+from af2cpu.shapes import Float
+
+
+class OuterProductWeights(NamedTuple):
+    """c_m channels projected to c and e (32 each), their outer product to c_z."""
+
+    norm: Norm  # of c_m
+    a: Tensor  # [c, c_m]
+    a_bias: Tensor  # [c]
+    b: Tensor  # [e, c_m]
+    b_bias: Tensor  # [e]
+    out: Tensor  # [c, e, c_z]
+    out_bias: Tensor  # [c_z]
+
+
+@Kernel
+def _project(m: Tensor, mask: Tensor, norm: Norm, weight: Tensor, bias: Tensor) -> Tensor:
+    return F.linear(norm(m), weight, bias) * mask[..., None]
+
+
+@Kernel
+def _outer(a: Tensor, b: Tensor, count: Tensor, out: Tensor, out_bias: Tensor) -> Tensor:
+    """(sum_s a_si x b_sj) out + out_bias, divided by the number of sequences that have both i and j."""
+    o = torch.einsum("sic,sje->ijce", a, b)
+    # DEVIATION from the paper, as DeepMind's code: the bias is divided too, by a count with an epsilon. Without a
+    # single sequence the update is therefore out_bias / 1e-3; tests/parity/test_modules.py pins it.
+    return (torch.einsum("ijce,cez->ijz", o, out) + out_bias) / (1e-3 + count[..., None])
+
+
+def outer_product_mean(
+    m: Float[Tensor, "s n c_m"], mask: Float[Tensor, "s n"], z: Float[Tensor, "n n c_z"], w: OuterProductWeights
+) -> Float[Tensor, "n n c_z"]:
+    """z + the mean over sequences of the outer products of two projections of m."""
+    n, (c, e, c_z) = m.shape[1], w.out.shape
+    widths = n * (m.shape[2] + 2 * c) * 4
+    a = build_rows(m.shape[0], widths, lambda s: _project(m[s], mask[s], w.norm, w.a, w.a_bias))
+    b = build_rows(m.shape[0], widths, lambda s: _project(m[s], mask[s], w.norm, w.b, w.b_bias))
+    count = (mask.float().T @ mask.float()).to(z.dtype)
+    bytes_per_row = n * (2 * c * e + 2 * c_z) * 4
+    return update_rows(z, bytes_per_row, lambda i: _outer(a[:, i], b, count[i], w.out, w.out_bias))

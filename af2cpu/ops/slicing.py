@@ -1,0 +1,57 @@
+"""Slices that keep intermediates under a memory budget.
+
+Only axes that are not reduced are cut, so that the slices change nothing but the order in which rows are computed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+DEFAULT_BUDGET = 64 * 2**20
+_budget = DEFAULT_BUDGET
+
+
+@contextmanager
+def memory_budget(n_bytes: int) -> Iterator[None]:
+    """Within this block the intermediates of one operation take about `n_bytes` at most (one row at the least)."""
+    global _budget
+    before, _budget = _budget, n_bytes
+    try:
+        yield
+    finally:
+        _budget = before
+
+
+def slices(n: int, bytes_per_row: int) -> Iterator[slice]:
+    """Cuts of range(n), each of as many rows as the budget holds."""
+    step = max(1, _budget // max(1, bytes_per_row))
+    return (slice(start, min(start + step, n)) for start in range(0, n, step))
+
+
+def update_rows(x: Tensor, bytes_per_row: int, update: Callable[[slice], Tensor]) -> Tensor:
+    """x + update(rows) for all rows of axis 0; in place when gradients are off."""
+    if torch.is_grad_enabled():
+        return x + build_rows(x.shape[0], bytes_per_row, update)
+    for rows in slices(x.shape[0], bytes_per_row):
+        x[rows] += update(rows)
+    return x
+
+
+def build_rows(n: int, bytes_per_row: int, make: Callable[[slice], Tensor]) -> Tensor:
+    """make(rows) for all n rows, joined along axis 0."""
+    if n == 0:
+        return make(slice(0, 0))
+    if torch.is_grad_enabled():
+        return torch.cat([make(rows) for rows in slices(n, bytes_per_row)])
+    first, *rest = slices(n, bytes_per_row)
+    piece = make(first)
+    out = piece.new_empty(n, *piece.shape[1:])
+    out[first] = piece
+    del piece
+    for rows in rest:
+        out[rows] = make(rows)
+    return out

@@ -1,0 +1,106 @@
+"""Filling the network from a parameter file: each array is used once, each of our tensors filled once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from ml_collections import ConfigDict
+from torch import Tensor, nn
+
+from af2cpu.errors import ParameterError
+from af2cpu.model.config import OFFICIAL_MODELS, model_config
+from af2cpu.weights.names import ROOT, Target, file_shapes, parameter_table
+from af2cpu.weights.npz import read_arrays
+from af2cpu.weights.synthetic import synthetic_parameters
+
+_MAX_LISTED = 12
+
+
+def read_parameters(source: str | Path, config: ConfigDict) -> dict[str, np.ndarray]:
+    """The arrays of a parameter file, or of `synthetic:SEED`, by DeepMind's names.
+
+    Raises ParameterError for a file that cannot be read, naming the file and what to do.
+    """
+    if (seed := re.fullmatch(r"synthetic:(\d+)", str(source))) is not None:
+        return synthetic_parameters(config, int(seed[1]))
+    path = Path(source)
+    if not path.is_file():
+        raise ParameterError(f"{path}: no such parameter file. Give a params_model_*.npz, or synthetic:SEED")
+    return dict(read_arrays(path))
+
+
+def load_parameters(model: nn.Module, arrays: Mapping[str, np.ndarray], config: ConfigDict, source: str) -> None:
+    """Fill `model` (built on the meta device) with `arrays`. The tensors share the arrays' memory.
+
+    Raises ParameterError that lists all arrays that are missing, surplus, of a wrong shape or type, or not finite;
+    `source` names the file in it.
+    """
+    table = parameter_table(config)
+    shapes = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    problems = _problems(table, shapes, arrays, config)
+    if problems:
+        raise ParameterError(f"{source}: not the parameters of {config.name}: {'; '.join(problems)}")
+    state: dict[str, Tensor] = {}
+    for name, target in table.items():
+        state |= _tensors(torch.from_numpy(arrays[name]), target)
+    model.load_state_dict(state, strict=True, assign=True)
+    model.requires_grad_(False).eval()
+
+
+def _tensors(array: Tensor, target: Target) -> dict[str, Tensor]:
+    """Our tensors from one array: views, one for each block of a stack."""
+    if target.transpose:
+        array = array.transpose(-1, -2)
+    if not target.stacked:
+        return {target.parameter: array}
+    return {target.parameter.replace("*", str(block)): array[block] for block in range(len(array))}
+
+
+def _problems(
+    table: Mapping[str, Target],
+    shapes: Mapping[str, tuple[int, ...]],
+    arrays: Mapping[str, np.ndarray],
+    config: ConfigDict,
+) -> list[str]:
+    missing = [name for name in table if name not in arrays]
+    surplus = [name for name in arrays if name not in table]
+    wrong, infinite = [], []
+    for name, shape in file_shapes(table, shapes).items():
+        array = arrays.get(name)
+        if array is None:
+            continue
+        if array.shape != shape or array.dtype != np.float32:
+            wrong.append(f"{_short(name)} is {array.dtype} {array.shape}, not float32 {shape}")
+        elif not torch.isfinite(torch.from_numpy(array)).all():
+            infinite.append(_short(name))
+    problems = []
+    if (missing or surplus) and (others := _models_with(arrays.keys())):
+        problems.append(f"the file is for {' or '.join(others)}: give it with --model {others[0]}")
+    for what, names in (
+        ("missing", [_short(name) for name in missing]),
+        ("surplus", [_short(name) for name in surplus]),
+        ("wrong shape", wrong),
+        ("NaN or infinite", infinite),
+    ):
+        if names:
+            problems.append(f"{what}: {_listed(names)}")
+    return problems
+
+
+def _models_with(names: Iterable[str]) -> list[str]:
+    """The published models whose files hold arrays of exactly these names."""
+    names = set(names)
+    return [model for model in OFFICIAL_MODELS if set(parameter_table(model_config(model))) == names]
+
+
+def _short(name: str) -> str:
+    return name.removeprefix(f"{ROOT}/")
+
+
+def _listed(names: list[str]) -> str:
+    more = len(names) - _MAX_LISTED
+    return ", ".join(names[:_MAX_LISTED]) + (f" and {more} more" if more > 0 else "")

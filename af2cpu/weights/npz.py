@@ -1,0 +1,84 @@
+"""Reading a flat npz: each array is checked, copied once into memory, and never unpickled."""
+
+from __future__ import annotations
+
+import mmap
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from af2cpu.errors import ParameterError
+
+_LOCAL_HEADER = 30  # bytes before the name in a zip member's own header
+
+
+def read_arrays(path: Path) -> Iterator[tuple[str, np.ndarray]]:
+    """(name, array) for each member of an npz, in the file's order.
+
+    Raises ParameterError for a file that is no npz, is cut off, is damaged or holds Python objects.
+    """
+    try:
+        with (
+            path.open("rb") as file,
+            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped,
+            zipfile.ZipFile(file) as archive,
+        ):
+            for info in archive.infolist():
+                yield info.filename.removesuffix(".npy"), _array(_member(archive, info, mapped))
+    except OSError as error:
+        raise ParameterError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError) as error:
+        raise ParameterError(f"{path}: {_diagnosis(path, error)}") from error
+
+
+def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, mapped: mmap.mmap) -> memoryview:
+    """The bytes of a member, verified. Stored ones are taken from the map, where zipfile would copy them twice."""
+    if info.compress_type != zipfile.ZIP_STORED:
+        return memoryview(archive.read(info))
+    header = mapped[info.header_offset : info.header_offset + _LOCAL_HEADER]
+    start = info.header_offset + _LOCAL_HEADER + int.from_bytes(header[26:28], "little")
+    start += int.from_bytes(header[28:30], "little")
+    data = memoryview(mapped)[start : start + info.file_size]
+    if len(header) < _LOCAL_HEADER or zlib.crc32(data) != info.CRC:
+        data.release()
+        raise zipfile.BadZipFile(f"the array {info.filename} fails its checksum")
+    return data
+
+
+def _array(data: memoryview) -> np.ndarray:
+    """The array of a member in npy form. Copies: the map is not aligned and ends with the file."""
+    with data:
+        stream = _HeaderReader(data)
+        version = np.lib.format.read_magic(stream)
+        read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, fortran_order, dtype = read_header(stream)
+        if dtype.hasobject:
+            raise ValueError("it holds Python objects, which are never loaded")
+        count = int(np.prod(shape, dtype=np.int64))
+        flat = np.frombuffer(data, dtype, count, stream.position).copy()
+    return flat.reshape(shape, order="F" if fortran_order else "C")
+
+
+class _HeaderReader:
+    """Just enough of a file for numpy to read an npy header from."""
+
+    def __init__(self, data: memoryview) -> None:
+        self.data = data
+        self.position = 0
+
+    def read(self, size: int, /) -> bytes:
+        start, self.position = self.position, self.position + size
+        return bytes(self.data[start : self.position])
+
+
+def _diagnosis(path: Path, error: Exception) -> str:
+    with path.open("rb") as file:
+        is_zip = file.read(4) == b"PK\x03\x04"
+    if not is_zip:
+        return "not a parameter file: AlphaFold's parameters come as .npz. Unpack the .tar, or download the file again"
+    if "checksum" in str(error) or "Python objects" in str(error):
+        return f"damaged: {error}. Download it again"
+    return "cut off or damaged: the end of the archive is missing. Download it again"

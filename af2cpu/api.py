@@ -21,7 +21,8 @@ def load_model(name: str, params: str | Path, *, precision: str = "fp32") -> Alp
 
     Raises:
       ValueError: an unknown name or precision.
-      af2cpu.errors.ParameterError: the file cannot be read or is not for this model; the message says all that is wrong.
+      af2cpu.errors.ParameterError: the file cannot be read or is not for this model; the message lists
+        all that is wrong.
     """
     config = model_config(name)
     with torch.device("meta"):

@@ -38,7 +38,8 @@ class Rigid(NamedTuple):
 
 def rotate(rot: Tensor, point: Tensor) -> Tensor:
     """R x, written out: a batched 3 x 3 matrix product would cost far more in overhead than in arithmetic."""
-    return (rot * point.unsqueeze(-2)).sum(-1)
+    x, y, z = point.split(1, dim=-1)
+    return rot[..., 0] * x + rot[..., 1] * y + rot[..., 2] * z
 
 
 def matmul3(a: Tensor, b: Tensor) -> Tensor:

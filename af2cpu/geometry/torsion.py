@@ -21,7 +21,7 @@ class Torsions(NamedTuple):
     mask: Tensor  # [..., n_res, 7], 1.0 where all four atoms are known
 
 
-def _defining_atoms(atoms: Tensor, aatype: Tensor) -> Tensor:
+def defining_atoms(atoms: Tensor, aatype: Tensor) -> Tensor:
     """[..., n_res, 37, k] -> [..., n_res, 7, 4, k]: the four atoms of each torsion; zeros before the first residue."""
     previous = torch.cat([torch.zeros_like(atoms[..., :1, :, :]), atoms[..., :-1, :, :]], dim=-3)
     n, ca, c, o = residues.N, residues.CA, residues.C, residues.O
@@ -42,11 +42,12 @@ def torsions_from_atoms(
 ) -> Torsions:
     """All torsion angles of residues whose types are `aatype` (21 and more count as X, which has no chi).
 
-    psi is measured at O, which lies opposite to the next N, hence its sign.
+    psi is measured at O, which lies opposite to the next N, hence its sign. Where atoms are missing (mask 0) the angle is
+    that of their places at the origin, as in DeepMind's code, and may be nothing but rounding.
     """
     aatype = aatype.clamp(max=residues.UNKNOWN).long()
-    atoms = _defining_atoms(positions, aatype)
-    known = _defining_atoms(mask.unsqueeze(-1), aatype)[..., 0].prod(-1)
+    atoms = defining_atoms(positions, aatype)
+    known = defining_atoms(mask.unsqueeze(-1), aatype)[..., 0].prod(-1)
     chi_exists = torch.as_tensor(residues.CHI_EXISTS)[aatype]
     known = known * torch.cat([chi_exists.new_ones(*aatype.shape, 3), chi_exists], dim=-1)
 

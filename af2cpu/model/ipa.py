@@ -64,7 +64,7 @@ class InvariantPointAttention(nn.Module):
         self,
         s: Float[Tensor, "i c_s"],
         z: Float[Tensor, "i i c_z"],
-        z_norm: Norm,
+        z_norm: Norm | None,
         bias: Float[Tensor, "i i h"],
         frames: Rigid,
         mask: Float[Tensor, " i"],

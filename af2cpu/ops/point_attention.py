@@ -45,13 +45,17 @@ def point_attention(
     bias: Float[Tensor, "n n h"],
     mask: Float[Tensor, "n n"],
     z: Float[Tensor, "n n c_z"],
-    norm: Norm,
+    norm: Norm | None,
 ) -> tuple[Float[Tensor, "n h e"], Float[Tensor, "n h r 3"], Float[Tensor, "n h c_z"]]:
-    """What each residue gathers from all: scalar values, points in the global frame, the normalised pair row."""
+    """What each residue gathers from all: scalar values, points in the global frame, and pair values.
+
+    `norm` is applied to z slice by slice; without it z is taken as normalised.
+    """
     n, heads, points = inputs.q_points.shape[:3]
     pieces = []
     for rows in slices(n, n * (heads * points * 3 * 2 + 3 * heads + z.shape[2]) * 4):
         queries = inputs._replace(q=inputs.q[rows], q_points=inputs.q_points[rows])
-        pieces.append(_attend(queries, inputs, bias[rows], mask[rows], norm(z[rows].float())))
+        pair_rows = z[rows].float() if norm is None else norm(z[rows].float())
+        pieces.append(_attend(queries, inputs, bias[rows], mask[rows], pair_rows))
     scalar, point, pair = (torch.cat(parts) for parts in zip(*pieces, strict=True))
     return scalar, point, pair

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import mmap
 import zipfile
 import zlib
@@ -13,6 +14,7 @@ import numpy as np
 from af2cpu.errors import ParameterError
 
 _LOCAL_HEADER = 30  # bytes before the name in a zip member's own header
+_MAX_HEADER = 2**16  # bytes that hold the header of any npy
 
 
 def read_arrays(path: Path) -> Iterator[tuple[str, np.ndarray]]:
@@ -51,27 +53,15 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, mapped: mmap.mmap) 
 def _array(data: memoryview) -> np.ndarray:
     """The array of a member in npy form. Copies: the map is not aligned and ends with the file."""
     with data:
-        stream = _HeaderReader(data)
+        stream = io.BytesIO(data[:_MAX_HEADER])
         version = np.lib.format.read_magic(stream)
         read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, fortran_order, dtype = read_header(stream)
         if dtype.hasobject:
             raise ValueError("it holds Python objects, which are never loaded")
         count = int(np.prod(shape, dtype=np.int64))
-        flat = np.frombuffer(data, dtype, count, stream.position).copy()
+        flat = np.frombuffer(data, dtype, count, stream.tell()).copy()
     return flat.reshape(shape, order="F" if fortran_order else "C")
-
-
-class _HeaderReader:
-    """Just enough of a file for numpy to read an npy header from."""
-
-    def __init__(self, data: memoryview) -> None:
-        self.data = data
-        self.position = 0
-
-    def read(self, size: int, /) -> bytes:
-        start, self.position = self.position, self.position + size
-        return bytes(self.data[start : self.position])
 
 
 def _diagnosis(path: Path, error: Exception) -> str:

@@ -22,7 +22,7 @@ _UNIT_SCALE = ("scale", "gating_b")  # start at 1: layer norms' scale, open gate
 _OFFSET_STD = 0.1
 # Standard deviations times sqrt(fan in), where they are not 1; the first fragment found in the name counts.
 _GAINS = {
-    "outer_product_mean//output_w": 4.0,  # means of products of independent channels are small
+    "outer_product_mean//output_w": 1.0,
     "affine_update//weights": 0.3,  # 3 angstrom and 20 degrees a layer
     "predicted_lddt_head/logits//weights": 2.0,
     "predicted_aligned_error_head/logits//weights": 0.5,  # the pair representation is not normalised there

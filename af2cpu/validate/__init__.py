@@ -1,0 +1,1 @@
+"""Comparison with the JAX reference, on the same parameters and the same features. The only part that imports JAX."""

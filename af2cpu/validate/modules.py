@@ -1,0 +1,79 @@
+"""One module of the network against the reference's, on the same random inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from ml_collections import ConfigDict
+
+from af2cpu.model import AlphaFold
+from af2cpu.validate.cases import NAME, Case
+from af2cpu.validate.reference import reference_config, run_module, scoped
+from af2cpu.validate.synthetic import synthetic_features
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Of the inputs that modules are compared on; `holes` is the share of zeros in the masks."""
+
+    n_res: int = 17
+    n_seq: int = 5
+    n_templ: int = 2
+    holes: float = 0.2
+
+
+def make_inputs(config: ConfigDict, sizes: Sizes, seed: int) -> dict[str, np.ndarray]:
+    """Random representations, masks with zeros (the query's row has none), frames, residue types and templates."""
+    rng = np.random.default_rng(seed)
+    n, s = sizes.n_res, sizes.n_seq
+
+    def normal(*shape: int) -> np.ndarray:
+        return rng.standard_normal(shape, dtype=np.float32)
+
+    def mask(*shape: int) -> np.ndarray:
+        return (rng.random(shape) >= sizes.holes).astype(np.float32)
+
+    seq_mask, msa_mask, quaternion = mask(n), mask(s, n), normal(n, 4)
+    seq_mask[0] = 1.0
+    msa_mask[:1] = 1.0
+    return {
+        "m": normal(s, n, config.c_m),
+        "e": normal(s, n, config.extra_msa_stack.c_e),
+        "z": normal(n, n, config.c_z),
+        "t": normal(n, n, config.template_embedder.c_t),
+        "s": normal(n, config.c_s),
+        "msa_mask": msa_mask,
+        "pair_mask": mask(n, n),
+        "seq_mask": seq_mask,
+        "quaternion": quaternion / np.linalg.norm(quaternion, axis=-1, keepdims=True),
+        "trans": normal(n, 3),
+        "aatype": rng.integers(0, 21, n),
+        **_template_inputs(config, sizes, seed),
+    }
+
+
+def _template_inputs(config: ConfigDict, sizes: Sizes, seed: int) -> dict[str, np.ndarray]:
+    """Template features, the last of them masked."""
+    draw = synthetic_features(config, sizes.n_res, seed=seed, n_seq=1, n_extra=0, n_templ=sizes.n_templ + 1)
+    arrays = {name: value for name, value in vars(draw).items() if name.startswith("template_")}
+    arrays["template_mask"][-1] = 0.0
+    return arrays
+
+
+def compare_module(
+    case: Case, net: AlphaFold, parameters: Mapping[str, Any], sizes: Sizes, seed: int = 0
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """(ours, reference's) outputs of a module on the same inputs; a stack is represented by its first block."""
+    inputs = make_inputs(net.config, sizes, seed)
+    config = reference_config(net.config)
+    own = scoped(parameters, case.scope, 0 if case.stacked else None, NAME)
+    theirs = run_module(lambda a: case.theirs(config, a), own, inputs)
+    with torch.no_grad():
+        ours = case.ours(net, {name: torch.from_numpy(value.copy()) for name, value in inputs.items()})
+    if not isinstance(ours, tuple):
+        ours, theirs = (ours,), (theirs,)
+    return [(mine.numpy(), np.asarray(its)) for mine, its in zip(ours, theirs, strict=True)]

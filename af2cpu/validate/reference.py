@@ -1,0 +1,209 @@
+"""The JAX reference: ColabFold's fork of DeepMind's code (`alphafold-colabfold`), run in float32."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import fields
+from functools import cache
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+from ml_collections import ConfigDict
+
+from af2cpu.errors import InputError
+from af2cpu.records import ProcessedFeatures
+from af2cpu.weights.names import ROOT
+
+
+@cache
+def load_reference() -> SimpleNamespace:
+    """JAX, Haiku and the reference's modules. Raises InputError where they are not installed."""
+    try:
+        import haiku
+        import jax
+        import jax.numpy as jnp
+
+        _accept_old_clip(jnp)
+        from alphafold.common import residue_constants
+        from alphafold.model import all_atom, config, folding, modules, quat_affine, utils
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"the JAX reference is not installed ({error.name} is missing): pip install 'af2cpu[validate]'"
+        ) from error
+    return SimpleNamespace(
+        haiku=haiku,
+        all_atom=all_atom,
+        jax=jax,
+        jnp=jnp,
+        config=config,
+        constants=residue_constants,
+        folding=folding,
+        modules=modules,
+        quat_affine=quat_affine,
+        utils=utils,
+    )
+
+
+def _accept_old_clip(jnp: Any) -> None:
+    """The reference calls jnp.clip with a_min and a_max, which JAX has since renamed."""
+    clip = jnp.clip
+    if getattr(clip, "accepts_old_names", False):
+        return
+
+    def old_clip(x: Any, /, *args: Any, a_min: Any = None, a_max: Any = None, **kwargs: Any) -> Any:
+        if a_min is not None or a_max is not None:
+            args = (a_min, a_max)
+        return clip(x, *args, **kwargs)
+
+    old_clip.accepts_old_names = True  # type: ignore[attr-defined]
+    jnp.clip = old_clip
+
+
+def template_torsions(draw: ProcessedFeatures) -> dict[str, Any]:
+    """The reference's own template torsion angles: sin and cos, the alternative ones, and the mask."""
+    r = load_reference()
+    inputs = (draw.template_aatype, draw.template_all_atom_positions, draw.template_all_atom_masks)
+    torsions = r.all_atom.atom37_to_torsion_angles(*(r.jnp.asarray(x) for x in inputs))
+    return {name: np.array(value) for name, value in torsions.items()}
+
+
+@contextmanager
+def _given_torsions(torsions: Any) -> Iterator[None]:
+    """While the network is traced, its torsion angles are the given ones."""
+    all_atom = load_reference().all_atom
+    original = all_atom.atom37_to_torsion_angles
+    all_atom.atom37_to_torsion_angles = lambda **_: torsions
+    try:
+        yield
+    finally:
+        all_atom.atom37_to_torsion_angles = original
+
+
+def reference_config(config: ConfigDict) -> Any:
+    """The reference's model configuration with the sizes of ours."""
+    name = config.name if config.name.startswith("model_") else "model_1_ptm"
+    c = load_reference().config.model_config(name).model.unlock()
+    c.global_config.bfloat16 = False
+    c.calc_extended_ptm = False
+    c.rank_by = "plddt"
+    e = c.embeddings_and_evoformer
+    e.update(msa_channel=config.c_m, pair_channel=config.c_z, seq_channel=config.c_s)
+    e.update(extra_msa_channel=config.extra_msa_stack.c_e, extra_msa_stack_num_block=config.extra_msa_stack.n_blocks)
+    e.evoformer_num_block = config.evoformer.n_blocks
+    # The reference has one configuration for both stacks; the size of a head follows from their channels.
+    e.evoformer.msa_row_attention_with_pair_bias.num_head = config.evoformer.msa_row_attention.n_heads
+    e.evoformer.msa_column_attention.num_head = config.evoformer.msa_column_attention.n_heads
+    e.evoformer.msa_transition.num_intermediate_factor = config.evoformer.msa_transition.factor
+    e.evoformer.outer_product_mean.num_outer_channel = config.evoformer.outer_product_mean.c
+    _set_pair_layers(e.evoformer, config.evoformer)
+    _set_templates(e.template, config.template_embedder)
+    _set_heads(c.heads, config)
+    return c
+
+
+def _set_pair_layers(theirs: Any, ours: ConfigDict) -> None:
+    dim = ours.triangle_attention.n_heads * ours.triangle_attention.head_dim
+    for node in (theirs.triangle_attention_starting_node, theirs.triangle_attention_ending_node):
+        node.update(num_head=ours.triangle_attention.n_heads, key_dim=dim, value_dim=dim)
+    for edge in (theirs.triangle_multiplication_outgoing, theirs.triangle_multiplication_incoming):
+        edge.num_intermediate_channel = ours.triangle_multiplication.c
+    theirs.pair_transition.num_intermediate_factor = ours.pair_transition.factor
+
+
+def _set_templates(theirs: Any, ours: ConfigDict) -> None:
+    dim = ours.pointwise_attention.n_heads * ours.pointwise_attention.head_dim
+    theirs.attention.update(num_head=ours.pointwise_attention.n_heads, key_dim=dim, value_dim=dim)
+    theirs.template_pair_stack.num_block = ours.n_blocks
+    _set_pair_layers(theirs.template_pair_stack, ours)
+
+
+def _set_heads(theirs: Any, config: ConfigDict) -> None:
+    ours, ipa = config.structure_module, config.structure_module.ipa
+    theirs.structure_module.update(num_layer=ours.n_layers, num_channel=config.c_s, num_head=ipa.n_heads)
+    theirs.structure_module.update(num_scalar_qk=ipa.c, num_scalar_v=ipa.c)
+    theirs.structure_module.update(num_point_qk=ipa.n_query_points, num_point_v=ipa.n_value_points)
+    theirs.structure_module.sidechain.num_channel = ours.sidechain.c
+    theirs.predicted_lddt.num_channels = config.heads.predicted_lddt.c
+
+
+def haiku_parameters(arrays: Mapping[str, np.ndarray]) -> dict[str, dict[str, Any]]:
+    """Parameters as the reference takes them, {scope: {array: values}}, from DeepMind's flat names."""
+    return load_reference().utils.flat_params_to_haiku(dict(arrays), fuse=True)
+
+
+def scoped(parameters: Mapping[str, Mapping[str, Any]], scope: str, block: int | None, name: str) -> dict[str, Any]:
+    """The parameters below one scope, for a module called `name` that runs alone; one block of a stack if asked."""
+    prefix = f"{ROOT}/{scope}"
+    found = {
+        name + key.removeprefix(prefix): {k: v if block is None else v[block] for k, v in values.items()}
+        for key, values in parameters.items()
+        if key == prefix or key.startswith(f"{prefix}/")
+    }
+    if not found:
+        raise KeyError(f"no parameters below {prefix}")
+    return found
+
+
+def run_module(function: Callable[..., Any], parameters: Mapping[str, Any], *inputs: Any) -> Any:
+    """Run a function that builds and calls Haiku modules. Arrays in and out."""
+    r = load_reference()
+    apply = r.jax.jit(r.haiku.transform(function).apply)
+    return r.jax.tree_util.tree_map(np.asarray, apply(dict(parameters), r.jax.random.PRNGKey(0), *inputs))
+
+
+def run_passes(
+    config: ConfigDict,
+    parameters: Mapping[str, Any],
+    features: Sequence[ProcessedFeatures],
+    torsions: Sequence[dict[str, Any]],
+) -> Iterator[dict[str, Any]]:
+    """The outputs of the whole reference network, pass by pass with recycling.
+
+    One draw of the features for each pass, and the torsion angles of its templates (see `validate.torsions`).
+    """
+    r = load_reference()
+    c = reference_config(config)
+
+    def forward(batch: dict[str, Any], torsions: dict[str, Any]) -> Any:
+        with _given_torsions(torsions):
+            return r.modules.AlphaFold_noE(c)(batch, is_training=False, return_representations=True)
+
+    apply = r.jax.jit(r.haiku.transform(forward).apply)
+    n_res = features[0].n_res
+    previous = {
+        "prev_msa_first_row": np.zeros((n_res, config.c_m), np.float32),
+        "prev_pair": np.zeros((n_res, n_res, config.c_z), np.float32),
+        "prev_pos": np.zeros((n_res, 37, 3), np.float32),
+    }
+    for draw, angles in zip(features, torsions, strict=True):
+        batch = {name: value[None] for name, value in _batch(draw).items()} | {"prev": previous}
+        result = apply(dict(parameters), r.jax.random.PRNGKey(0), batch, angles)
+        previous = result.pop("prev")
+        yield r.jax.tree_util.tree_map(np.asarray, result)
+
+
+def _batch(draw: ProcessedFeatures) -> dict[str, np.ndarray]:
+    """The reference's features: ours, and the atom tables that its data pipeline adds."""
+    tables = {name: np.asarray(table())[draw.aatype] for name, table in ATOM_TABLES.items()}
+    return {f.name: np.asarray(getattr(draw, f.name)) for f in fields(draw)} | tables
+
+
+def _atom37_to_atom14() -> np.ndarray:
+    constants = load_reference().constants
+    names = [*(constants.restype_1to3[letter] for letter in constants.restypes), "UNK"]
+    to_atom14 = np.zeros((21, 37), np.int32)
+    for row, residue in enumerate(names):
+        for slot, atom in enumerate(constants.restype_name_to_atom14_names[residue]):
+            if atom:
+                to_atom14[row, constants.atom_order[atom]] = slot
+    return to_atom14
+
+
+# By residue type, from the reference's own constants.
+ATOM_TABLES: dict[str, Callable[[], np.ndarray]] = {
+    "atom14_atom_exists": lambda: load_reference().constants.restype_atom14_mask,
+    "atom37_atom_exists": lambda: load_reference().constants.restype_atom37_mask,
+    "residx_atom37_to_atom14": _atom37_to_atom14,
+}

@@ -54,6 +54,6 @@ def _record(number: int, header: bytes, lines: list[bytes]) -> FastaRecord:
 
 
 def _before_header(name: str, line_number: int, line: bytes) -> str:
-    if any(byte < 9 or 13 < byte < 32 for byte in line[:4096]):
+    if any(byte < 9 or 13 < byte < 32 for byte in line[:4096]) or "\ufffd" in line[:4096].decode(errors="replace"):
         return f"{name}: is a binary file, not text; give FASTA, a3m, Stockholm or CSV"
     return f"{name}, line {line_number}: text before the first header; put a line '>name' before each sequence"

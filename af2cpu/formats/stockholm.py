@@ -41,6 +41,17 @@ def read_stockholm(source: Source, max_rows: int | None = None, database: str = 
     return _read(source, name, max_rows, database)
 
 
+def read_first_row(source: str | os.PathLike[str]) -> bytes:
+    """The residues of the first row, the query, without gaps, as they are written."""
+    query: bytes | None = None
+    parts = []
+    for _, row, columns in _lines(source, name_of(source)):
+        query = query or row
+        if row == query:
+            parts.append(columns.translate(None, b"-._~"))
+    return b"".join(parts)
+
+
 def _read(source: Source, name: str, max_rows: int | None, database: str) -> Alignment:
     start = None if isinstance(source, str | os.PathLike) else source.tell()
     n_seq, n_res = _shape(source, name, max_rows)

@@ -6,6 +6,7 @@ import numpy as np
 
 from af2cpu.chemistry.residues import HHBLITS_AA_TO_ID, HHBLITS_ORDER, RESTYPES
 from af2cpu.features import make_features
+from af2cpu.formats.rows import digest, digest_weights
 from af2cpu.records import Alignment, Features, Query
 
 
@@ -14,13 +15,13 @@ def alignment(
 ) -> Alignment:
     """From aligned rows of letters; digests of the letters as the parsers add them."""
     msa = np.array([[HHBLITS_AA_TO_ID[letter] for letter in row] for row in rows], np.uint8)
-    digests = np.array([[hash(row) % 2**63, len(row)] for row in rows], np.uint64)
+    letters = np.array([list(row.encode()) for row in rows], np.uint8)
     return Alignment(
         database=database,
         names=tuple(names or [f"{database}_{i}" for i in range(len(rows))]),
         msa=msa,
         deletions=np.zeros(msa.shape, np.uint16) if deletions is None else deletions,
-        row_digests=digests,
+        row_digests=digest(letters, digest_weights(len(rows[0]))),
     )
 
 

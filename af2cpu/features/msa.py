@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
-from af2cpu.chemistry.residues import HHBLITS_AA_TO_ID
+from af2cpu.chemistry.residues import HHBLITS_AA_TO_ID, HHBLITS_ORDER
 from af2cpu.errors import InputError
+from af2cpu.formats.rows import digest, digest_weights
 from af2cpu.records import Alignment
 
 # AlphaFold 2 joins the alignments in this order; those of other databases follow as they are given.
@@ -64,24 +65,21 @@ def _check(sequence: str, alignment: Alignment) -> None:
 
 def _first_occurrences(alignments: Sequence[Alignment]) -> list[np.ndarray]:
     """For each alignment the rows (ascending) that no earlier row of it or of an earlier alignment equals."""
-    seen: set[bytes] = set()
-    kept: list[np.ndarray] = []
-    for alignment in alignments:
-        rows = []
-        for row, key in enumerate(_row_keys(alignment, alignments)):
-            if key not in seen:
-                seen.add(key)
-                rows.append(row)
-        kept.append(np.array(rows, np.intp))
-    return kept
+    digests = np.concatenate([_digests(a) for a in alignments])
+    _, first = np.unique(digests.view("V16").reshape(-1), return_index=True)
+    ends = np.cumsum([a.n_seq for a in alignments])
+    parts = np.split(np.sort(first), np.searchsorted(np.sort(first), ends[:-1]))
+    return [rows - (end - a.n_seq) for rows, end, a in zip(parts, ends, alignments, strict=True)]
 
 
-def _row_keys(alignment: Alignment, alignments: Sequence[Alignment]) -> Iterator[bytes]:
-    """What makes two rows the same: their letters (digests), or their codes where an alignment has no digests."""
-    digests = alignment.row_digests
-    if digests is not None and all(a.row_digests is not None for a in alignments):
-        return (np.ascontiguousarray(row).tobytes() for row in digests)
-    return (np.ascontiguousarray(row).tobytes() for row in alignment.msa)
+def _digests(alignment: Alignment) -> np.ndarray:
+    """uint64 [n_seq, 2], of the rows' letters; where the reader kept none, code and letter are one to one."""
+    if alignment.row_digests is not None:
+        return np.ascontiguousarray(alignment.row_digests)
+    letters = np.frombuffer(HHBLITS_ORDER.encode(), np.uint8)
+    weights = digest_weights(alignment.n_res)
+    blocks = range(0, alignment.n_seq, 1024)
+    return np.concatenate([digest(letters[alignment.msa[start : start + 1024]], weights) for start in blocks])
 
 
 def _deletions_dtype(alignments: Sequence[Alignment]) -> np.dtype:

@@ -37,6 +37,16 @@ def test_rows_are_compared_by_letter_not_by_code() -> None:
     assert letters(msa_features("AC", [replace(rows, row_digests=None)])["msa"]) == ["AC", "DC"]
 
 
+def test_rows_without_digests_meet_rows_with() -> None:
+    plain = replace(alignment("uniref90", ["AC", "WW", "-Y"]), row_digests=None)
+    assert letters(msa_features("AC", [plain, alignment("mgnify", ["AC", "-Y", "AU"])])["msa"]) == [
+        "AC",
+        "WW",
+        "-Y",
+        "AC",
+    ]
+
+
 def test_one_alignment_without_repeats_is_not_copied() -> None:
     rows = alignment("uniref90", ["AC", "WW"])
     assert msa_features("AC", [rows])["msa"] is rows.msa

@@ -141,7 +141,7 @@ def read_mmcif(path: str | os.PathLike[str]) -> MmcifEntry:
         return MmcifEntry(path, block)
     except StructureError:
         raise
-    except (RuntimeError, ValueError, KeyError) as error:  # gemmi reports syntax errors as the first two
+    except (RuntimeError, ValueError, LookupError) as error:  # all three come from gemmi for broken files
         raise StructureError(f"{path}: not a usable mmCIF file ({_one_line(error)})") from error
 
 

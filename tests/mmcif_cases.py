@@ -10,6 +10,8 @@ import numpy as np
 
 from af2cpu.chemistry.residues import ATOM14, RESNAMES, RESTYPES
 
+_KINDS = {"ACE": "NON-POLYMER"}  # chemical components of another kind than their chain
+
 
 @dataclass(frozen=True)
 class Atom:
@@ -94,7 +96,7 @@ def write_mmcif(path: Path, chains: Sequence[Chain], released: Sequence[str] = (
     lines += ["_exptl.entry_id   X", "_exptl.method     'X-RAY DIFFRACTION'", "#"]
     names = {name: chain.kind for chain in chains for _, name in chain.monomers}
     names |= {atom.residue_name: chain.kind for chain in chains for atom in chain.atoms}
-    lines += _loop("_chem_comp", ["id", "type"], [[n, f"'{kind}'"] for n, kind in names.items()])
+    lines += _loop("_chem_comp", ["id", "type"], [[n, f"'{_KINDS.get(n, kind)}'"] for n, kind in names.items()])
     rows = [[str(e), str(n), name] for e, chain in enumerate(chains, start=1) for n, name in chain.monomers]
     lines += _loop("_entity_poly_seq", ["entity_id", "num", "mon_id"], rows)
     asyms = [[chain.label, str(e)] for e, chain in enumerate(chains, start=1)]

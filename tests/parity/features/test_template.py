@@ -160,12 +160,15 @@ def test_scores_sort_the_hits(reference, tmp_path: Path) -> None:
 
 def test_other_models_and_nucleic_acids_are_left_out(reference, tmp_path: Path) -> None:
     chain = protein("A", "A", "ACDEFGHIKLMNPQRSTVWY", 1)
+    capped = replace(chain, monomers=[*chain.monomers, (21, "ACE")])
+    first = [replace(atom, occupancy=0.5) for atom in chain.atoms]
     second = [replace(atom, model=2, position=(0.0, 0.0, 0.0)) for atom in chain.atoms]
     dna = Chain("B", "B", [(1, "DA"), (2, "DT")], [], kind="DNA linking")
-    write_mmcif(tmp_path / "1abc.cif", [replace(chain, atoms=[*chain.atoms, *second]), dna])
-    assert dict(read_mmcif(tmp_path / "1abc.cif").sequences) == {"A": "ACDEFGHIKLMNPQRSTVWY"}
+    write_mmcif(tmp_path / "1abc.cif", [replace(capped, atoms=[*first, *second]), dna])
+    assert dict(read_mmcif(tmp_path / "1abc.cif").sequences) == {"A": "ACDEFGHIKLMNPQRSTVWYX"}
     query, row = homolog(np.random.default_rng(1), "ACDEFGHIKLMNPQRSTVWY")
-    compare(reference, query, hits_of(reference, query, [("1abc_A", row)]), tmp_path)
+    found = compare(reference, query, hits_of(reference, query, [("1abc_A", row)]), tmp_path)
+    assert found.template_all_atom_positions.any()
 
 
 @pytest.mark.parametrize("entry", ["1aki", "1dix", "1igy", "1l2y", "1psm", "2crb", "2q2k", "3o5r", "3u8v"])

@@ -84,7 +84,7 @@ def _write(hits: TopHits, path: Path) -> None:
         if len(hits.included) == 0:
             return  # hmmsearch leaves the file empty, and AlphaFold goes on without templates
         alignment = hits.to_msa(ALPHABET, all_consensus_cols=True, digitize=False)
-        alignment.name = f"{_PROFILE_NAME}-i1"
+        alignment.name = _PROFILE_NAME
         alignment.author = AUTHOR
         text = io.BytesIO()
         alignment.write(text, "stockholm")

@@ -12,7 +12,9 @@ import numpy as np
 
 _N_CODES = 23
 _N_RESIDUE_CODES = 21  # codes whose agreement counts; two gaps or two masks that agree tell nothing
-_BLOCK_CELLS = 2**21  # cells of the MSA at a time: a block costs 25 bytes a cell
+_NEVER_IN_CENTRES, _NEVER_IN_ROWS = 30, 31  # codes of five bits that match nothing
+_MOST = np.iinfo(np.uint32).max
+_BLOCK_CELLS = 2**21  # cells of the MSA at a time: the planes of a block stay in the cache
 
 
 @dataclass(frozen=True)
@@ -66,19 +68,39 @@ def _count(codes: np.ndarray, rows: np.ndarray, own: np.ndarray) -> None:
 
 
 class _Nearest:
-    """The centre that agrees with a row in most residues; the first of several that agree in as many.
+    """The centre that differs from a row in the fewest residues; the first of several that differ in as few.
 
-    The agreement is a product of one-hot vectors, computed code by code as matrix products: numbers of residues, so
-    exact in float32.
+    A row's codes are held as five planes of bits, 64 residues to a word: two rows differ where any plane does. That is
+    exact and takes a quarter of the time of one-hot vectors in a matrix product.
     """
 
     def __init__(self, centres: np.ndarray) -> None:
-        self._centres = [np.equal(centres, code).astype(np.float32).T for code in range(_N_RESIDUE_CODES)]
+        self._centres = _bit_planes(centres, _NEVER_IN_ROWS)
 
     def __call__(self, rows: np.ndarray) -> np.ndarray:
         """Cluster of each row: intp [rows]."""
-        agreement = np.zeros((rows.shape[0], self._centres[0].shape[1]), np.float32)
-        product = np.empty_like(agreement)
-        for code, centres in enumerate(self._centres):
-            agreement += np.matmul(np.equal(rows, code).astype(np.float32), centres, out=product)
-        return agreement.argmax(axis=1)
+        planes = _bit_planes(rows, _NEVER_IN_CENTRES)
+        _, n_words, n_rows = planes.shape
+        differ = np.empty((n_words, n_rows), np.uint64)
+        plane_differs = np.empty_like(differ)
+        best = np.full(n_rows, _MOST, np.uint32)
+        found = np.zeros(n_rows, np.intp)
+        for k, centre in enumerate(np.moveaxis(self._centres, -1, 0)):
+            differ[:] = 0
+            for bit, plane in enumerate(planes):
+                np.bitwise_xor(plane, centre[bit, :, None], out=plane_differs)
+                np.bitwise_or(differ, plane_differs, out=differ)
+            count = np.bitwise_count(differ).sum(axis=0, dtype=np.uint32)
+            nearer = count < best
+            np.copyto(best, count, where=nearer)
+            np.copyto(found, k, where=nearer)
+        return found
+
+
+def _bit_planes(rows: np.ndarray, unmatched: int) -> np.ndarray:
+    """uint64 [5, words, rows]; gaps, masked cells and what fills the last word become the code `unmatched`."""
+    n_rows, n_res = rows.shape
+    codes = np.full((n_rows, -(-n_res // 64) * 64), unmatched, np.uint8)
+    np.copyto(codes[:, :n_res], rows, where=rows < _N_RESIDUE_CODES)
+    bits = [np.packbits(codes >> bit & 1, axis=1).view(np.uint64) for bit in range(5)]
+    return np.stack([np.ascontiguousarray(plane.T) for plane in bits])

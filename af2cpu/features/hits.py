@@ -30,7 +30,10 @@ def hit_letters(hit: TemplateHit) -> str:
 
 
 def check_hit(hit: TemplateHit, query: str) -> None:
-    """AlphaFold 2's filters that need no structure. Raises SkippedHit."""
+    """DeepMind's filters that need no structure (ColabFold's fork, the reference of the tests, lacks them).
+
+    Raises SkippedHit.
+    """
     if hit.aligned_cols / len(query) <= _MIN_ALIGN_RATIO:
         raise SkippedHit(f"{hit.aligned_cols} aligned residues are too few for a query of {len(query)}")
     letters = hit_letters(hit)

@@ -22,7 +22,9 @@ def by_definition(centres, centre_deletions, rows, deletions) -> Clusters:
     return Clusters(assignment, profile / size[:, None, None], mean / size[:, None])
 
 
-@pytest.mark.parametrize(("n_clusters", "n_rows", "n_res"), [(1, 5, 3), (7, 40, 13), (12, 101, 129), (5, 60, 64), (4, 0, 5)])
+@pytest.mark.parametrize(
+    ("n_clusters", "n_rows", "n_res"), [(1, 5, 3), (7, 40, 13), (12, 101, 129), (5, 60, 64), (4, 0, 5)]
+)
 @pytest.mark.parametrize("block_cells", [1, 200, 2**21])
 def test_equals_the_definition(monkeypatch, n_clusters: int, n_rows: int, n_res: int, block_cells: int) -> None:
     monkeypatch.setattr(module, "_BLOCK_CELLS", block_cells)

@@ -1,11 +1,15 @@
-"""Errors that are the user's to mend. The command line prints them as one line and exits with code 2."""
+"""The error classes that the command line turns into one line and an exit code."""
 
 from __future__ import annotations
 
 
 class InputError(ValueError):
-    """Something that was given cannot be used: the message names the file, the place and the remedy."""
+    """Something the user gave can't be used: the message is one line that names file, place and remedy. Exit code 2."""
+
+
+class DatabaseError(InputError):
+    """A sequence database is missing, broken or no longer what was indexed. Exit code 2."""
 
 
 class ParameterError(InputError):
-    """A parameter file cannot be used for the model."""
+    """A parameter file can't be used for the model. Exit code 2."""

@@ -14,6 +14,106 @@ import numpy as np
 
 
 @dataclass(frozen=True)
+class Query:
+    """One protein to predict, as a stage after `query/` may trust it: checked letters, a safe unique name."""
+
+    name: str  # safe and unique in its batch: [A-Za-z0-9_.-], names files and folders
+    sequence: str  # upper case as searched: the 20 letters and B J O U X Z
+    description: str  # the header as given, without '>'
+    source: str  # where it stood: "file, record n"
+
+    @property
+    def n_res(self) -> int:
+        return len(self.sequence)
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """Homologs of a query from one database, in the query's columns. The first row is the query."""
+
+    database: str  # such as uniref90
+    names: tuple[str, ...]  # n_seq row names, as in the file (a3m: the whole header)
+    msa: np.ndarray  # uint8 [n_seq, n_res], chemistry.residues.HHBLITS_AA_TO_ID: 0..19, 20 X, 21 gap
+    deletions: np.ndarray  # uint16 (int32 if one is larger) [n_seq, n_res], inserted residues left of each column
+    # uint64 [n_seq, 2], digest of each row's letters. AlphaFold drops rows that repeat another letter by letter, and
+    # `msa` no longer tells B from D, Z from E, U from C and J, O from X. None: equal codes mean equal letters.
+    row_digests: np.ndarray | None = None
+
+    @property
+    def n_seq(self) -> int:
+        return int(self.msa.shape[0])
+
+    @property
+    def n_res(self) -> int:
+        return int(self.msa.shape[1])
+
+
+@dataclass(frozen=True)
+class TemplateHit:
+    """One aligned segment of a PDB chain, as AlphaFold 2 reads it from hmmsearch's alignment. Indices count from 0."""
+
+    index: int  # place in the alignment, from 1, counting the rows that are not protein too
+    name: str  # such as 2q2k_A
+    aligned_cols: int  # match columns with a residue
+    sum_probs: float | None  # hmmsearch has none
+    query: str  # the query's sequence
+    hit_sequence: str  # the row in upper case: match and insert columns, '-' for deletions
+    indices_query: tuple[int, ...]  # residue of the query for each match column
+    indices_hit: tuple[int, ...]  # residue of the chain for each match column, -1 for deletions
+    description: str = ""  # the entry's header after the name
+
+
+@dataclass(frozen=True)
+class Templates:
+    """Templates of one query, best first, as AlphaFold 2 names and shapes them; n_templ may be 0."""
+
+    template_aatype: np.ndarray  # float32 [n_templ, n_res, 22], one-hot in HHblits' order (21 is a gap)
+    template_all_atom_positions: np.ndarray  # float32 [n_templ, n_res, 37, 3], angstrom
+    template_all_atom_masks: np.ndarray  # float32 [n_templ, n_res, 37]
+    template_domain_names: np.ndarray  # bytes [n_templ], entry_chain such as b"2q2k_A"
+    template_sequence: np.ndarray  # bytes [n_templ], in the query's columns, "-" where nothing is aligned
+    template_sum_probs: np.ndarray  # float32 [n_templ, 1], HHsearch's score; 0 for hmmsearch
+    notes: tuple[str, ...] = ()  # one line for each hit that was skipped or realigned; for the report
+
+
+@dataclass(frozen=True)
+class Features:
+    """AlphaFold 2's raw features of one protein, before anything is drawn at random: its names and shapes.
+
+    `msa` and `deletion_matrix_int` are kept in the smallest unsigned type that holds them (AlphaFold 2: int32).
+    """
+
+    aatype: np.ndarray  # float32 [n_res, 21], one-hot, 20 for X
+    between_segment_residues: np.ndarray  # int32 [n_res], zeros
+    domain_name: np.ndarray  # bytes [1], the query's description
+    residue_index: np.ndarray  # int32 [n_res], from 0
+    seq_length: np.ndarray  # int32 [n_res], n_res
+    sequence: np.ndarray  # bytes [1]
+    msa: np.ndarray  # uint8 [n_seq, n_res], chemistry.residues.HHBLITS_AA_TO_ID; the first row is the query
+    deletion_matrix_int: np.ndarray  # unsigned [n_seq, n_res], inserted residues left of each column
+    num_alignments: np.ndarray  # int32 [n_res], n_seq
+    msa_species_identifiers: np.ndarray  # bytes [n_seq], empty where the row's name has none
+    template_aatype: np.ndarray  # the rest as in Templates
+    template_all_atom_positions: np.ndarray
+    template_all_atom_masks: np.ndarray
+    template_domain_names: np.ndarray
+    template_sequence: np.ndarray
+    template_sum_probs: np.ndarray
+
+    @property
+    def n_res(self) -> int:
+        return int(self.aatype.shape[0])
+
+    @property
+    def n_seq(self) -> int:
+        return int(self.msa.shape[0])
+
+    @property
+    def n_templ(self) -> int:
+        return int(self.template_aatype.shape[0])
+
+
+@dataclass(frozen=True)
 class ProcessedFeatures:
     """One draw of the network's input: what AlphaFold 2's data pipeline makes for one pass of one ensemble member.
 

@@ -13,6 +13,11 @@ RESTYPES = "ARNDCQEGHILKMFPSTWYV"
 RESTYPES_WITH_X = RESTYPES + "X"
 UNKNOWN = 20  # aatype of X
 
+# MSA rows are coded in HHblits' order: the 20 residues alphabetically, 20 for X, 21 for a gap; U counts as C, B as D,
+# Z as E, J and O as X.
+HHBLITS_ORDER = "ACDEFGHIKLMNPQRSTVWYX-"
+HHBLITS_AA_TO_ID = {letter: i for i, letter in enumerate(HHBLITS_ORDER)} | {"U": 1, "B": 2, "Z": 3, "J": 20, "O": 20}
+
 RESNAMES = tuple(
     "ALA ARG ASN ASP CYS GLN GLU GLY HIS ILE LEU LYS MET PHE PRO SER THR TRP TYR VAL UNK".split()
 )  # three-letter codes by aatype

@@ -42,8 +42,8 @@ def torsions_from_atoms(
 ) -> Torsions:
     """All torsion angles of residues whose types are `aatype` (21 and more count as X, which has no chi).
 
-    psi is measured at O, which lies opposite to the next N, hence its sign. Where atoms are missing (mask 0) the angle is
-    that of their places at the origin, as in DeepMind's code, and may be nothing but rounding.
+    psi is measured at O, which lies opposite to the next N, hence its sign. Where atoms are missing (mask 0) the angle
+    is that of their places at the origin, as in DeepMind's code, and may be nothing but rounding.
     """
     aatype = aatype.clamp(max=residues.UNKNOWN).long()
     atoms = defining_atoms(positions, aatype)

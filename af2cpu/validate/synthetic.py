@@ -22,7 +22,7 @@ def synthetic_features(
     n_extra: int | None = None,
     n_templ: int | None = None,
 ) -> ProcessedFeatures:
-    """One draw. By default as many rows and templates as the model takes at most. Masks are 1 but for template atoms."""
+    """One draw, by default with as many rows and templates as the model takes. Only template masks hold zeros."""
     data = config.data
     n_templ = data.max_templates if n_templ is None else n_templ
     n_seq = data.max_msa_clusters - data.max_templates if n_seq is None else n_seq

@@ -1,8 +1,8 @@
 """Template torsion angles for a comparison: those that are no angles at all are the same on both sides.
 
-A torsion angle whose atoms are missing or lie on a line (pre-omega of the first residue, always) is rounding noise blown
-up to length 1: the reference's eager and its compiled code give opposite directions. No implementation can agree with
-it there, so the reference is given our value in these places and its own in all others.
+A torsion angle whose atoms are missing or lie on a line (pre-omega of the first residue, always) is rounding noise
+blown up to length 1: the reference's eager and its compiled code give opposite directions. No implementation can agree
+with it there, so the reference is given our value in these places and its own in all others.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def _distance_from_line(point: torch.Tensor, start: torch.Tensor, end: torch.Ten
 
 
 def shared_torsions(draw: ProcessedFeatures) -> tuple[dict[str, Any], float]:
-    """The reference's template torsion angles with ours where there is no angle, and the largest difference elsewhere."""
+    """The reference's torsion angles with ours where there is no angle, and the largest difference elsewhere."""
     ours = torsions_from_atoms(
         torch.as_tensor(draw.template_aatype).long(),
         torch.as_tensor(draw.template_all_atom_positions).float(),

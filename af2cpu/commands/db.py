@@ -1,0 +1,131 @@
+"""af2cpu db: index, verify, list and download databases."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from af2cpu.commands.errors import FAILED, one_line
+from af2cpu.commands.progress import bars
+from af2cpu.commands.search import DATA_DIR
+from af2cpu.errors import DatabaseError, InputError
+from af2cpu.search.databases import PRESETS, expected_path
+from af2cpu.search.download import client, fetch
+from af2cpu.search.index import Index, load_index
+from af2cpu.search.indexing import build_index, verify
+from af2cpu.search.sources import SOURCES
+from af2cpu.search.structures import entries_of, fetch_entries
+
+app = typer.Typer(no_args_is_help=True, help="Databases: index, verify, list, download.")
+
+Threads = Annotated[int | None, typer.Option(min=1, help="Threads; default: all cores of this process.")]
+
+
+def _print(line: str) -> None:
+    Console(highlight=False, soft_wrap=True).print(line, markup=False)
+
+
+def _cores(threads: int | None) -> int:
+    return threads or len(os.sched_getaffinity(0))
+
+
+def _summary(path: Path, index: Index) -> str:
+    skipped = f", {len(index.skipped)} too long for a search" if index.skipped else ""
+    cut = "" if index.ends_with_newline else ", does not end with a line end: cut off?"
+    return f"{path}: {index.n_seq:,} sequences, {index.n_res:,} residues{skipped}, hash {index.hash}{cut}"
+
+
+@app.command("index")
+def index_command(paths: Annotated[list[Path], typer.Argument(help="FASTA files.")], threads: Threads = None) -> None:
+    """Count a database and write its index beside it (or into the cache); goes on where it was interrupted."""
+    with one_line(), bars() as progress:
+        for path in paths:
+            index = build_index(path, _cores(threads), partial(progress, path.name))
+            _print(_summary(path, index))
+
+
+@app.command("verify")
+def verify_command(
+    paths: Annotated[list[Path], typer.Argument(help="FASTA files with an index.")], threads: Threads = None
+) -> None:
+    """Read databases and compare them with their index, byte for byte."""
+    with one_line(), bars() as progress:
+        for path in paths:
+            index = load_index(path)
+            if index is None:
+                raise DatabaseError(f"{path}: has no index; make it with af2cpu db index {path}")
+            verify(path, index, _cores(threads), partial(progress, path.name))
+            _print(f"{_summary(path, index)}: as indexed")
+
+
+@app.command("list")
+def list_command(data_dir: Annotated[Path, DATA_DIR]) -> None:
+    """Say what is in a data folder, what is missing, and how large it is."""
+    with one_line():
+        for name in PRESETS["reduced"]:
+            _print(_listed(name, expected_path(data_dir, name)))
+        structures = data_dir / "pdb_mmcif" / "mmcif_files"
+        n_entries = sum(1 for _ in structures.iterdir()) if structures.is_dir() else 0
+        _print(
+            f"pdb_mmcif   {n_entries:,} structures in {structures}"
+            if n_entries
+            else f"pdb_mmcif   missing: {structures}"
+        )
+        obsolete = data_dir / SOURCES["obsolete"].path
+        _print(f"obsolete    {'present' if obsolete.is_file() else 'missing'}: {obsolete}")
+
+
+def _listed(name: str, path: Path) -> str:
+    if not path.is_file():
+        source = SOURCES[name]
+        return f"{name:11} missing: {path} (download about {source.packed_gb} GB, {source.unpacked_gb} GB on disk)"
+    index = load_index(path)
+    size = path.stat().st_size
+    if index is None:
+        return f"{name:11} {size / 1e9:.2f} GB, not indexed: {path}"
+    stale = "" if index.size == size else ", CHANGED since it was indexed"
+    return f"{name:11} {size / 1e9:.2f} GB, {index.n_seq:,} sequences{stale}: {path}"
+
+
+@app.command("download")
+def download_command(
+    data_dir: Annotated[Path, DATA_DIR],
+    names: Annotated[list[str] | None, typer.Argument(help="Databases; default: all of the reduced preset.")] = None,
+    mmcif: Annotated[
+        str, typer.Option(help="all: every structure; on-demand: none now, search fetches them.")
+    ] = "on-demand",
+) -> None:
+    """Fetch databases into AlphaFold's folder layout; run it again to go on after an interruption."""
+    with one_line(), bars() as progress:
+        wanted = names or [*PRESETS["reduced"], "obsolete"]
+        unknown = sorted(set(wanted) - set(SOURCES))
+        if unknown:
+            raise InputError(f"no database is named {', '.join(unknown)}; there are {', '.join(SOURCES)}")
+        if mmcif not in {"all", "on-demand"}:
+            raise InputError(f"--mmcif {mmcif}: must be all or on-demand")
+        with client() as http:
+            for name in wanted:
+                source = SOURCES[name]
+                path = data_dir / source.path
+                fetch(http, source.url, path, int(source.unpacked_gb * 1e9), partial(progress, name))
+                _print(f"{name}: {path}")
+        (data_dir / "pdb_mmcif" / "mmcif_files").mkdir(parents=True, exist_ok=True)
+        failures = _all_structures(data_dir, partial(progress, "pdb_mmcif")) if mmcif == "all" else []
+    if failures:
+        raise typer.Exit(FAILED)
+
+
+def _all_structures(data_dir: Path, progress: Callable[[int, int], None]) -> list[str]:
+    seqres = expected_path(data_dir, "pdb_seqres")
+    if not seqres.is_file():
+        raise DatabaseError(f"{seqres}: is missing; it lists the structures, download pdb_seqres first")
+    failures = fetch_entries(entries_of(seqres), data_dir / "pdb_mmcif" / "mmcif_files", progress=progress)
+    for failure in failures:
+        _print(failure)
+    return failures

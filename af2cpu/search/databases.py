@@ -1,0 +1,100 @@
+"""The databases that AlphaFold 2 searches: their names, files, caps, and AlphaFold's folder layout."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from af2cpu.errors import DatabaseError, InputError
+
+
+@dataclass(frozen=True)
+class Database:
+    """A FASTA file to search. `max_rows` is the cap of its alignment, the query counts; None: uncut."""
+
+    name: str
+    path: Path
+    max_rows: int | None = None
+
+
+@dataclass(frozen=True)
+class DatabaseSet:
+    """All that one run searches. Alignments are joined in the order of `msa`, which is AlphaFold's."""
+
+    msa: tuple[Database, ...]
+    templates: Database | None  # pdb_seqres
+    mmcif: Path | None  # folder with the entries' mmCIF files
+    obsolete: Path | None  # the PDB's list of entries and their successors
+
+
+# name -> (file in AlphaFold's layout, cap). MGnify's release is part of its name: any is taken, the newest first.
+_LAYOUT: Mapping[str, tuple[str, int | None]] = {
+    "uniref90": ("uniref90/uniref90.fasta", 10_000),
+    "small_bfd": ("small_bfd/bfd-first_non_consensus_sequences.fasta", None),
+    "mgnify": ("mgnify/mgy_clusters*.fa", 501),
+    "pdb_seqres": ("pdb_seqres/pdb_seqres.txt", None),
+}
+TEMPLATES = "pdb_seqres"
+_MMCIF = "pdb_mmcif/mmcif_files"
+_OBSOLETE = "pdb_mmcif/obsolete.dat"
+
+PRESETS: Mapping[str, tuple[str, ...]] = {
+    "reduced": ("uniref90", "small_bfd", "mgnify", TEMPLATES),  # AlphaFold's reduced_dbs
+    "demo": ("uniref90", TEMPLATES),  # small files that scripts/make_demo_databases.py makes
+}
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,60}")
+
+
+def expected_path(data_dir: Path, name: str) -> Path:
+    """Where AlphaFold's layout has a database: the file that is there, else the one that should be."""
+    pattern, _ = _LAYOUT[name]
+    found = sorted(data_dir.glob(pattern))
+    return found[-1] if found else data_dir / pattern.replace("*", "_2022_05")
+
+
+def parse_databases(options: list[str]) -> dict[str, Path]:
+    """`name=path` options as a mapping. Raises InputError for another form or a name given twice."""
+    databases: dict[str, Path] = {}
+    for option in options:
+        name, equals, path = option.partition("=")
+        if not equals or not path or not _NAME.fullmatch(name):
+            raise InputError(f"--db {option}: must be name=path, the name of letters, digits, '_', '.' and '-'")
+        if name in databases:
+            raise InputError(f"--db {option}: the name {name} is given twice")
+        databases[name] = Path(path)
+    return databases
+
+
+def select(data_dir: Path | None, preset: str | None, given: Mapping[str, Path]) -> DatabaseSet:
+    """The databases of a run. `given` ones replace the preset's of the same name and are added after them.
+
+    Raises InputError if nothing is selected, DatabaseError that lists what is missing under data_dir.
+    """
+    if preset is not None and preset not in PRESETS:
+        hint = "; full_dbs needs HHblits, which is out of scope: give its alignments with --msa" * (preset == "full")
+        raise InputError(f"--preset {preset}: is none of {', '.join(PRESETS)}{hint}")
+    paths: dict[str, Path] = {}
+    if data_dir is not None:
+        paths = {name: expected_path(data_dir, name) for name in PRESETS[preset or "reduced"]}
+    elif preset is not None and not given:
+        raise InputError(f"--preset {preset}: needs --data-dir, the folder with AlphaFold's databases")
+    paths |= given
+    if not paths:
+        raise InputError("no database to search: give --data-dir, --db name=path, or alignments with --msa")
+    missing = [f"{name} ({path})" for name, path in paths.items() if not path.is_file()]
+    if missing:
+        raise DatabaseError(f"databases are missing: {', '.join(missing)}; check the paths or run af2cpu db download")
+    # A database given by name is the user's own: searched uncut, also under a name of AlphaFold's.
+    caps = {name: None if name in given else _LAYOUT[name][1] for name in paths}
+    databases = {name: Database(name, path, caps[name]) for name, path in paths.items()}
+    templates = databases.pop(TEMPLATES, None)
+    return DatabaseSet(tuple(databases.values()), templates, *_structures(data_dir))
+
+
+def _structures(data_dir: Path | None) -> tuple[Path | None, Path | None]:
+    if data_dir is None:
+        return None, None
+    mmcif, obsolete = data_dir / _MMCIF, data_dir / _OBSOLETE
+    return (mmcif if mmcif.is_dir() else None), (obsolete if obsolete.is_file() else None)

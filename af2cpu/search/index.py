@@ -1,0 +1,104 @@
+"""The index of a FASTA database: counts, shards and hash. The FASTA file itself stays as it is."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+import platformdirs
+
+from af2cpu.errors import DatabaseError
+from af2cpu.search.scan import Skipped
+
+SUFFIX = ".af2cpu-index.json"
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Shard:
+    """A run of whole records; the counts leave out the skipped records."""
+
+    offset: int  # bytes, in the file
+    length: int  # bytes
+    n_seq: int
+    n_res: int
+    hash: str
+    skipped: tuple[Skipped, ...] = ()
+
+
+@dataclass(frozen=True)
+class Index:
+    """What is known of a FASTA file. n_seq and n_res are what a search sees."""
+
+    size: int  # bytes
+    mtime_ns: int
+    n_seq: int
+    n_res: int
+    hash: str  # of the shards' hashes: changes with any byte
+    ends_with_newline: bool  # a file that was cut off rarely does
+    shards: tuple[Shard, ...]
+
+    @property
+    def skipped(self) -> tuple[Skipped, ...]:
+        """Records that are too long for a search."""
+        return tuple(record for shard in self.shards for record in shard.skipped)
+
+
+def make_index(size: int, mtime_ns: int, shards: tuple[Shard, ...], ends_with_newline: bool) -> Index:
+    """The index of a file with these shards, which must be all of them, in order."""
+    return Index(
+        size=size,
+        mtime_ns=mtime_ns,
+        n_seq=sum(shard.n_seq for shard in shards),
+        n_res=sum(shard.n_res for shard in shards),
+        hash=hashlib.blake2b("".join(shard.hash for shard in shards).encode(), digest_size=16).hexdigest(),
+        ends_with_newline=ends_with_newline,
+        shards=shards,
+    )
+
+
+def index_paths(fasta: Path) -> tuple[Path, Path]:
+    """Where the index may be: beside the FASTA file, or in the user's cache where that folder can't be written."""
+    place = hashlib.blake2b(os.fsencode(fasta.resolve()), digest_size=8).hexdigest()
+    cache = Path(platformdirs.user_cache_dir("af2cpu")) / "indexes" / f"{fasta.name}-{place}{SUFFIX}"
+    return fasta.with_name(fasta.name + SUFFIX), cache
+
+
+def writable_index_path(fasta: Path) -> Path:
+    """The path that a new index goes to; makes the cache folder if that is where."""
+    beside, cache = index_paths(fasta)
+    if os.access(fasta.parent, os.W_OK):
+        return beside
+    cache.parent.mkdir(parents=True, exist_ok=True)
+    return cache
+
+
+def load_index(fasta: Path) -> Index | None:
+    """The newest index that was written, or None if there is none. Raises DatabaseError if it can't be read."""
+    found = [path for path in index_paths(fasta) if path.is_file()]
+    if not found:
+        return None
+    path = max(found, key=lambda path: path.stat().st_mtime_ns)
+    try:
+        fields = orjson.loads(path.read_bytes())
+        if fields.pop("format") != _FORMAT:
+            return None
+        return Index(**fields | {"shards": tuple(shard_from(shard) for shard in fields["shards"])})
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DatabaseError(f"{path}: the index is damaged; make it again with af2cpu db index {fasta}") from error
+
+
+def shard_from(fields: dict[str, Any]) -> Shard:
+    """A shard from its JSON fields."""
+    return Shard(**fields | {"skipped": tuple(Skipped(**record) for record in fields["skipped"])})
+
+
+def write_index(index: Index, path: Path) -> None:
+    """Writes the index under a temporary name and renames it."""
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    temporary.write_bytes(orjson.dumps({"format": _FORMAT} | asdict(index)))
+    temporary.replace(path)

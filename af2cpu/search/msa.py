@@ -1,0 +1,131 @@
+"""MSA search: jackhmmer's first iteration as AlphaFold 2 runs it, for many queries and databases in one pass.
+
+Equals `jackhmmer -N 1 --F1 0.0005 --F2 0.00005 --F3 0.0000005 --incE 0.0001 -E 0.0001` and AlphaFold's cut of its
+Stockholm file, to the byte but for the `#=GF AU` line.
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import pyhmmer
+from pyhmmer.easel import DigitalSequence, TextSequence
+from pyhmmer.plan7 import Background, Builder, OptimizedProfile, TopHits, Trace
+
+from af2cpu.formats.streams import atomic_write
+from af2cpu.records import Query
+from af2cpu.search.databases import Database
+from af2cpu.search.engine import ALPHABET, Progress, Task, Thresholds, search
+from af2cpu.search.index import Index
+from af2cpu.search.screen import Screen
+from af2cpu.search.stockholm_text import cut, is_row, utf8_lines
+
+logger = logging.getLogger(__name__)
+
+JACKHMMER = Thresholds(E=1e-4, incE=1e-4, domE=10.0, incdomE=1e-3, F1=5e-4, F2=5e-5, F3=5e-7)
+AUTHOR = f"af2cpu (pyhmmer {pyhmmer.__version__})"
+LARGE_ALIGNMENT = 200_000  # rows; above this the user is told what an alignment takes
+_BYTES_PER_HIT = 10_000  # of memory while hits are merged and written: measured in benchmarks/search.py
+
+
+@dataclass(frozen=True)
+class MsaResult:
+    """One query's alignment from one database, on disk."""
+
+    query: Query
+    database: Database
+    path: Path
+    hits: int  # targets with E-value below 1e-4
+    rows: int  # of the file, the query counts
+
+
+def file_name(database: Database) -> str:
+    """The alignment's file in AlphaFold's msas/ folder."""
+    return f"{database.name}_hits.sto"
+
+
+def search_msas(
+    queries: Sequence[Query],
+    folders: Sequence[Path],
+    databases: Sequence[tuple[Database, Index]],
+    threads: int,
+    progress: Progress | None = None,
+    screen: Screen | None = None,
+) -> list[MsaResult]:
+    """Searches all queries in all databases in one pass and writes each alignment into its query's folder.
+
+    Results are ordered by query, then database. Raises DatabaseError if a database is not what its index says.
+    """
+    sequences = [digital(query) for query in queries]
+    profiles = [_profile(sequence) for sequence in sequences]
+    tasks = [Task(database.name, database.path, index, profiles, JACKHMMER) for database, index in databases]
+    found = search(tasks, threads, progress, screen)
+    results = []
+    for q, (query, folder, sequence) in enumerate(zip(queries, folders, sequences, strict=True)):
+        for (database, _), hits in zip(databases, found, strict=True):
+            path = folder / file_name(database)
+            rows = write_alignment(hits[q], sequence, path, database.max_rows)
+            results.append(MsaResult(query, database, path, len(hits[q].included), rows))
+            hits[q] = TopHits(profiles[q])  # written: its memory is free before the next one's alignment is made
+    return results
+
+
+def digital(query: Query) -> DigitalSequence[Any]:
+    """The query as HMMER reads it from a FASTA file: the header's first word is its name."""
+    printable = "".join(c if c.isprintable() or c == "\t" else " " for c in query.description)
+    words = printable.split(maxsplit=1)
+    name = words[0] if words else query.name
+    description = words[1].rstrip() if len(words) > 1 else ""
+    return TextSequence(name=name, description=description, sequence=query.sequence).digitize(ALPHABET)
+
+
+def _profile(sequence: DigitalSequence[Any]) -> OptimizedProfile:
+    _, _, profile = Builder(ALPHABET, seed=42).build(sequence, Background(ALPHABET))
+    return profile
+
+
+def write_alignment(hits: TopHits, sequence: DigitalSequence[Any], path: Path, max_rows: int | None) -> int:
+    """Writes jackhmmer's Stockholm file, cut to max_rows as AlphaFold does; the number of its rows."""
+    if len(hits) > LARGE_ALIGNMENT:
+        logger.warning(
+            "%s: %d hits; their alignment takes about %.1f GB of memory while it is written",
+            path,
+            len(hits),
+            len(hits) * _BYTES_PER_HIT / 1e9,
+        )
+    alignment = hits.to_msa(
+        ALPHABET, sequences=[sequence], traces=[Trace.from_sequence(sequence)], all_consensus_cols=True, digitize=True
+    )
+    alignment.name = f"{sequence.name}-i1"
+    alignment.author = AUTHOR
+    if sequence.description:
+        alignment.description = sequence.description
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", suffix=".sto") as raw:
+        alignment.write(cast(BinaryIO, raw), "stockholm")
+        raw.flush()
+        del alignment
+        return _finish(Path(raw.name), path, max_rows)
+
+
+def _finish(raw: Path, path: Path, max_rows: int | None) -> int:
+    """Cuts the raw file and writes it under its name; the number of its rows."""
+    rows = replaced = 0
+    first_block = True
+    with tempfile.TemporaryFile(dir=path.parent) as short:
+        if max_rows is not None:
+            cut(raw, short, max_rows)
+            short.seek(0)
+        with raw.open("rb") as whole, atomic_write(path) as target:
+            for line, changed in utf8_lines(whole if max_rows is None else short):
+                replaced += changed
+                first_block = first_block and not line.startswith(b"#=GC RF")
+                rows += first_block and is_row(line)
+                target.write(line)
+    if replaced:
+        logger.warning("%s: %d descriptions are not UTF-8; their foreign bytes are replaced", path, replaced)
+    return rows

@@ -1,0 +1,106 @@
+"""Structures of the user's own as templates."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import gemmi
+import numpy as np
+import pytest
+from feature_cases import random_sequence
+from mmcif_cases import protein, special_cases, write_mmcif
+
+from af2cpu.chemistry.residues import ATOM37_INDEX, CA
+from af2cpu.errors import InputError
+from af2cpu.features import own_templates
+from af2cpu.formats.chain import ProteinChain
+from af2cpu.formats.mmcif import read_mmcif
+from af2cpu.formats.pdb import read_chains
+from af2cpu.records import Query
+
+RNG = np.random.default_rng(0)
+SEQUENCE = random_sequence(RNG, 50)
+OTHER = random_sequence(RNG, 70)
+QUERY = Query("q", "GG" + SEQUENCE[:20] + SEQUENCE[23:], "q", "test")
+
+
+@pytest.fixture(params=["cif", "pdb", "cif.gz", "pdb.gz"])
+def structure(request, tmp_path: Path) -> Path:
+    """The sequence in chain B, less one residue; another one in chain A."""
+    path = tmp_path / "x.cif"
+    write_mmcif(path, [protein("A", "A", OTHER, 1), protein("B", "B", SEQUENCE, 2, missing=(5,))], released=())
+    target = tmp_path / f"mine.{request.param}"
+    if "pdb" in request.param:
+        path = path.with_suffix(".pdb")
+        gemmi.read_structure(str(tmp_path / "x.cif")).write_pdb(str(path))
+    data = path.read_bytes()
+    if request.param.endswith("gz"):
+        import gzip  # noqa: PLC0415
+
+        data = gzip.compress(data)
+    target.write_bytes(data)
+    return target
+
+
+def test_best_chain_is_aligned(structure: Path) -> None:
+    found = own_templates(QUERY, [structure])
+    assert found.template_domain_names.tolist() == [b"mine_B"]
+    expected = "--" + SEQUENCE[:4] + "-" + SEQUENCE[5:20] + SEQUENCE[23:]
+    assert found.template_sequence.tolist() == [expected.encode()]
+    source = read_mmcif(structure.parent / "x.cif").chain("B")
+    rows = [i for i, letter in enumerate(expected) if letter != "-"]
+    residues = [k for k in range(50) if k != 4 and not 20 <= k < 23]
+    np.testing.assert_array_equal(found.template_all_atom_positions[0, rows], source.positions[residues])
+    np.testing.assert_array_equal(found.template_all_atom_masks[0, rows], source.mask[residues])
+    assert found.template_all_atom_masks.sum() == source.mask[residues].sum()
+    assert "46 identical" in found.notes[0]
+
+
+def test_a_file_of_another_protein_still_serves(structure: Path) -> None:
+    """The user asked for it: no filter by similarity, copy or date."""
+    assert own_templates(Query("q", SEQUENCE, "", ""), [structure, structure]).template_aatype.shape[0] == 2
+
+
+@pytest.mark.parametrize("text", ["", "ATOM  broken\n", "data_x\nloop_\n_a.b\n", "HEADER\nEND\n"])
+def test_files_without_protein_are_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "mine.pdb"
+    path.write_text(text)
+    with pytest.raises(InputError, match=r"mine\.pdb"):
+        own_templates(QUERY, [path])
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"none\.pdb"):
+        own_templates(QUERY, [tmp_path / "none.pdb"])
+
+
+def test_a_chain_too_short_is_refused(tmp_path: Path) -> None:
+    path = write_mmcif(tmp_path / "mine.cif", [protein("A", "A", "ACDEF", 1)])
+    with pytest.raises(InputError, match=r"mine\.cif"):
+        own_templates(QUERY, [path])
+
+
+def atom(chain: ProteinChain, residue: int, name: str) -> list[float]:
+    return chain.positions[residue - 1, ATOM37_INDEX[name]].round(3).tolist()
+
+
+def test_special_residues_by_hand(tmp_path: Path) -> None:
+    case = special_cases()
+    chain = read_mmcif(write_mmcif(tmp_path / "1abc.cif", [case])).chain("H")
+    given = {
+        (a.residue, a.alternative, a.name): np.float32(np.round(a.position, 3)).round(3).tolist() for a in case.atoms
+    }
+    assert chain.sequence == "GAMRSTLKEDVW"
+    assert chain.mask[:2].sum() == 0
+    assert atom(chain, 3, "SD") == given[3, ".", "SE"]
+    assert atom(chain, 4, "NH1") == given[4, ".", "NH2"]
+    assert atom(chain, 4, "NH2") == given[4, ".", "NH1"]
+    assert atom(chain, 6, "CA") == given[6, "B", "CA"]
+    assert atom(chain, 7, "CA") == given[7, "A", "CA"]
+    assert atom(chain, 8, "CA") == given[8, ".", "CA"]
+    assert atom(chain, 10, "CA") == [1.0, 2.0, 3.0]
+    assert chain.mask[9].sum() == 4
+    assert chain.mask[:, CA].sum() == 10
+    own = read_chains(tmp_path / "1abc.cif")[0]
+    assert own.sequence == "MRSTLKEDVW"
+    np.testing.assert_array_equal(own.positions[:7], chain.positions[2:9])

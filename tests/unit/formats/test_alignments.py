@@ -1,0 +1,184 @@
+"""a3m and Stockholm: hand-made cases, both formats agree, memory is bounded, broken files are refused in one line."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from af2cpu.chemistry.residues import HHBLITS_ORDER
+from af2cpu.errors import InputError
+from af2cpu.formats.a3m import read_a3m
+from af2cpu.formats.fasta import read_fasta
+from af2cpu.formats.stockholm import read_stockholm
+from af2cpu.records import Alignment
+
+A3M = b"""#5\t1
+>query description
+MKVLA
+>hit1
+MK-lLA
+>hit2
+-k.KVBX
+"""
+
+STOCKHOLM = b"""# STOCKHOLM 1.0
+#=GF ID query-i1
+#=GS hit1/3-9 DE [subseq from] x
+
+query      MK--V
+hit1/3-9   MK---
+#=GR hit1/3-9 PP 99---
+hit2/1-5   -.KKK
+#=GC RF    xx..x
+
+query      -L-A
+hit1/3-9   LLVA
+hit2/1-5   -V-B
+#=GC RF    .x.x
+//
+"""
+
+
+def rows_of(alignment: Alignment) -> list[str]:
+    return ["".join(HHBLITS_ORDER[code] for code in row) for row in alignment.msa]
+
+
+def test_a3m_with_colabfolds_header_and_dots() -> None:
+    alignment = read_a3m(io.BytesIO(A3M))
+    assert rows_of(alignment) == ["MKVLA", "MK-LA", "-KVDX"]
+    assert alignment.deletions.tolist() == [[0] * 5, [0, 0, 0, 1, 0], [0, 1, 0, 0, 0]]
+    assert alignment.names == ("query description", "hit1", "hit2")
+
+
+def test_a3m_columns_and_insertions() -> None:
+    text = b">q\nMKVLA\n>a\nM-llVLA\n>b\n-kkKVBX\n"
+    alignment = read_a3m(io.BytesIO(text), database="mine")
+    assert rows_of(alignment) == ["MKVLA", "M-VLA", "-KVDX"]
+    assert alignment.deletions.tolist() == [[0] * 5, [0, 0, 2, 0, 0], [0, 2, 0, 0, 0]]
+    assert alignment.names == ("q", "a", "b")
+    assert alignment.database == "mine"
+    assert alignment.msa.dtype == np.uint8
+    assert alignment.deletions.dtype == np.uint16
+
+
+def test_stockholm_of_two_blocks() -> None:
+    alignment = read_stockholm(io.BytesIO(STOCKHOLM))
+    assert rows_of(alignment) == ["MKVLA", "MK-LA", "--KVD"]
+    assert alignment.deletions.tolist() == [[0] * 5, [0, 0, 0, 1, 1], [0, 0, 2, 0, 0]]
+    assert alignment.names == ("query", "hit1/3-9", "hit2/1-5")
+
+
+@pytest.mark.parametrize("rows", [1, 2, 99])
+def test_rows_are_cut_after_the_cap(rows: int) -> None:
+    kept = min(rows, 3)
+    assert rows_of(read_stockholm(io.BytesIO(STOCKHOLM), rows)) == ["MKVLA", "MK-LA", "--KVD"][:kept]
+    assert read_a3m(io.BytesIO(b">q\nMK\n>a\nM-\n>b\n-K\n"), rows).n_seq == kept
+
+
+def test_digests_tell_letters_that_share_a_code_and_agree_between_formats() -> None:
+    a3m = read_a3m(io.BytesIO(b">q\nMKVLA\n>a\nMKVLB\n>b\nMKVLD\n>c\nMKVaaLB\n"))
+    assert a3m.row_digests is not None
+    assert (a3m.msa[1] == a3m.msa[2]).all()
+    assert (a3m.row_digests[1] != a3m.row_digests[2]).any()
+    assert (a3m.row_digests[1] == a3m.row_digests[3]).all()
+    stockholm = read_stockholm(io.BytesIO(b"# STOCKHOLM 1.0\nq MK-V\na MKRV\n\nq LA\na LB\n//\n"))
+    assert stockholm.row_digests is not None
+    assert (stockholm.row_digests == a3m.row_digests[:2]).all()
+
+
+def test_insertions_beyond_sixteen_bits_are_counted(tmp_path: Path) -> None:
+    n = 70_000
+    alignment = read_a3m(io.BytesIO(b">q\nMK\n>a\nM" + b"a" * n + b"K\n"))
+    assert alignment.deletions.tolist() == [[0, 0], [0, n]]
+    sto = b"# STOCKHOLM 1.0\nq M" + b"-" * n + b"K\na M" + b"A" * n + b"K\n//\n"
+    assert read_stockholm(io.BytesIO(sto)).deletions.tolist() == [[0, 0], [0, n]]
+
+
+def test_gzip_and_paths_and_pipes(tmp_path: Path) -> None:
+    path = tmp_path / "x.sto"  # gzip is known by its bytes, not its name
+    path.write_bytes(gzip.compress(STOCKHOLM))
+    plain = read_stockholm(io.BytesIO(STOCKHOLM))
+    assert (read_stockholm(path).msa == plain.msa).all()
+
+    class Pipe(io.BytesIO):
+        def seekable(self) -> bool:
+            return False
+
+        def seek(self, *args: int) -> int:
+            raise OSError("a pipe")
+
+    assert (read_stockholm(Pipe(STOCKHOLM)).deletions == plain.deletions).all()
+
+
+def test_fasta_takes_crlf_bom_blanks_and_nul() -> None:
+    text = b"\xef\xbb\xbf\r\n>one two\r\nMK V\r\nL\r\n\x00>\xff\n\nmk\n"
+    records = list(read_fasta(io.BytesIO(text)))
+    assert [(r.number, r.header, r.letters) for r in records] == [(1, "one two", b"MKVL"), (2, "\ufffd", b"mk")]
+
+
+def test_memory_stays_under_four_bytes_per_kept_cell(tmp_path: Path) -> None:
+    n_seq, n_res = 40_000, 400
+    path = tmp_path / "big.a3m"
+    row = b"ACDEFGHIKLMNPQRSTVWY" * (n_res // 20)
+    with path.open("wb") as file:
+        for i in range(n_seq):
+            file.write(b">%d\n%s\n" % (i, row))
+    sto = tmp_path / "big.sto"
+    with sto.open("wb") as file:
+        file.write(b"# STOCKHOLM 1.0\n\n")
+        for start in range(0, n_res, 200):
+            file.writelines(
+                b"row%d %s%s\n" % (i, row[start : start + 200], b"A-"[i == 0 :][:1] * 200) for i in range(n_seq)
+            )
+            file.write(b"\n")
+        file.write(b"//\n")
+    for read, file_path in ((read_a3m, path), (read_stockholm, sto)):
+        tracemalloc.start()
+        alignment = read(file_path)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert alignment.msa.shape == (n_seq, n_res)
+        names = 100 * n_seq
+        assert peak < 4 * n_seq * n_res + names + (32 << 20)
+
+
+@pytest.mark.parametrize(
+    ("read", "text", "message"),
+    [
+        (read_a3m, b"", "holds no sequence"),
+        (read_a3m, b"MKVL\n", "line 1: text before the first header"),
+        (read_a3m, b"\x00\x01\x02", "binary"),
+        (read_a3m, b">q\nMKV\n>a\nMK\n", r"row 2 \(a\): 2 columns where the query has 3"),
+        (read_a3m, b">q\nMKV\n>a\nMK1\n", r"row 2 \(a\), column 3: '1' is no residue"),
+        (read_a3m, b">q\nM-V\n", "first row must be the query"),
+        (read_a3m, b">q\nMaV\n", "first row must be the query"),
+        (read_a3m, b">q\n>a\nMK\n", "is empty"),
+        (read_stockholm, b"", "is empty"),
+        (read_stockholm, b">q\nMK\n", "is not Stockholm"),
+        (read_stockholm, b"# STOCKHOLM 1.0\n//\n", "holds no rows"),
+        (read_stockholm, b"# STOCKHOLM 1.0\nq MK\na MK\n", "ends at line 3 without '//'"),
+        (read_stockholm, b"# STOCKHOLM 1.0\nq MK\na M\n//\n", "line 3: 1 columns where the block's first row has 2"),
+        (read_stockholm, b"# STOCKHOLM 1.0\nq MK\na M1\n//\n", "line 3: row a has a character that is no residue"),
+        (read_stockholm, b"# STOCKHOLM 1.0\nq MK\na MK\n\nq V\n//\n", "a block has 1 rows"),
+        (read_stockholm, b"# STOCKHOLM 1.0\nq MK\na MK\n\nq V\nb V\n//\n", "not in the order"),
+        (read_stockholm, b"# STOCKHOLM 1.0\nq MK MK\n//\n", "expected a row name"),
+    ],
+)
+def test_broken_alignments_are_refused(read, text: bytes, message: str) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(InputError, match=message) as caught:
+        read(io.BytesIO(text))
+    assert "\n" not in str(caught.value)
+
+
+def test_damaged_gzip_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.a3m.gz"
+    path.write_bytes(gzip.compress(b">q\nMKVLA\n" * 1000)[:-12])
+    with pytest.raises(InputError, match="cut off or damaged"):
+        read_a3m(path)
+    with pytest.raises(InputError, match="can't be read"):
+        read_a3m(tmp_path / "missing.a3m")

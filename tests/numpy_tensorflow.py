@@ -1,4 +1,4 @@
-"""As much of TensorFlow, in numpy, as AlphaFold 2's data transforms call, so that DeepMind's own code runs without it."""
+"""As much of TensorFlow, in numpy, as AlphaFold 2's data transforms call: DeepMind's code runs without it."""
 
 from __future__ import annotations
 

@@ -2,6 +2,9 @@
 
 The sequence is that of the experiment (`_entity_poly_seq`), residues without coordinates included; chains bear the
 author's names; only the first model counts.
+
+DEVIATION: AlphaFold 2 loses a template where Biopython refuses its file for a missing B-factor or for alternative
+residues without marks of alternative location. gemmi reads such files, and so do we. tests/unit/formats/test_mmcif.py
 """
 
 from __future__ import annotations

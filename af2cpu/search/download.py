@@ -85,7 +85,7 @@ def _download(http: httpx.Client, url: str, part: Path, unpacked: int | None, pr
             orjson.dumps({"size": total, "validator": "" if validator.startswith("W/") else validator})
         )
         with part.open("ab" if resumed else "wb") as file:
-            for data in response.iter_raw(_PART):
+            for data in response.iter_raw():  # as it comes: what is held back is lost when the connection breaks
                 file.write(data)
                 have += len(data)
                 if progress:

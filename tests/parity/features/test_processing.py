@@ -1,16 +1,21 @@
-"""One draw against AlphaFold 2's own TensorFlow code, for the rows and the mask that the draw happened to take.
+"""One draw against DeepMind's own data transforms, for the rows and the mask that the draw happened to take.
 
-TensorFlow is no dependency: where it is not installed (`pip install tensorflow-cpu`) these tests are skipped, and
-tests/unit/features compares with references written from the supplement.
+They are written for TensorFlow, which is no dependency: where it is not installed numpy stands in for it
+(tests/numpy_tensorflow.py).
 """
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
+import sys
 import warnings
+from collections.abc import Iterator
 from dataclasses import fields, replace
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
+import numpy_tensorflow
 import pytest
 from feature_cases import random_features
 
@@ -23,12 +28,26 @@ CONFIG = SamplingConfig(max_msa_clusters=20, max_extra_msa=10_000, replace_fract
 
 
 @pytest.fixture(scope="module")
-def tf() -> SimpleNamespace:
-    with warnings.catch_warnings():
+def tf() -> Iterator[SimpleNamespace]:
+    """`tensorflow`, or numpy in its place, and DeepMind's `transforms`."""
+    pytest.importorskip("alphafold.model", reason="the reference package is not installed")
+    real = importlib.util.find_spec("tensorflow") is not None
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        tensorflow = pytest.importorskip("tensorflow.compat.v1", reason="TensorFlow is not installed")
-        transforms = pytest.importorskip("alphafold.model.tf.data_transforms")
-    return SimpleNamespace(tensorflow=tensorflow, transforms=transforms)
+        if not real:
+            v1 = numpy_tensorflow.module()
+            packages = {name: ModuleType(name) for name in ("tensorflow", "tensorflow.compat")}
+            vars(packages["tensorflow"])["compat"] = packages["tensorflow.compat"]
+            vars(packages["tensorflow.compat"])["v1"] = v1
+            for name, module in (packages | {"tensorflow.compat.v1": v1}).items():
+                patch.setitem(sys.modules, name, module)
+        transforms = importlib.import_module("alphafold.model.tf.data_transforms")
+        importlib.import_module("tensorflow.compat.v1").set_random_seed(1)
+        patch.setattr(transforms.shape_helpers, "shape_list", lambda x: [int(n) for n in x.shape])
+        yield SimpleNamespace(tensorflow=importlib.import_module("tensorflow.compat.v1"), transforms=transforms)
+    if not real:
+        for name in [name for name in sys.modules if name.startswith("alphafold.model.tf")]:
+            del sys.modules[name]
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +106,7 @@ def test_one_draw(tf, features: Features) -> None:
     rng = np.random.default_rng(3)
     centres = np.concatenate([[0], 1 + rng.permutation(299)[:15]])  # the draw's first random numbers choose the rows
     protein = once_per_protein(tf, features)
-    msa = protein["msa"].numpy()
+    msa = np.asarray(protein["msa"])
     extra = rows_of(msa, draw.extra_msa)
     assert sorted([*centres, *extra]) == list(range(300))
     for name in ("msa", "deletion_matrix", "msa_mask"):
@@ -101,7 +120,7 @@ def test_one_draw(tf, features: Features) -> None:
     for step in steps:
         protein = step(protein)
     for name in sorted({f.name for f in fields(ProcessedFeatures)} - {"residue_index"}):
-        mine, theirs = getattr(draw, name), protein[name].numpy()
+        mine, theirs = getattr(draw, name), np.asarray(protein[name])
         assert mine.shape == theirs.shape, name
         if name in ("msa_feat", "extra_deletion_value"):  # rounding of atan and of the division
             np.testing.assert_allclose(mine, theirs, rtol=3e-6, atol=1e-7, err_msg=name)
@@ -113,17 +132,16 @@ def test_masking_has_the_same_rates(tf, features: Features) -> None:
     """Codes that replace masked cells, counted over many draws of both."""
     protein = once_per_protein(tf, features)
     profile = msa_profile(features.msa, _TO_AATYPE)
-    np.testing.assert_allclose(profile, protein["hhblits_profile"].numpy(), rtol=1e-6)
+    np.testing.assert_allclose(profile, np.asarray(protein["hhblits_profile"]), rtol=1e-6)
     config = SimpleNamespace(uniform_prob=0.1, profile_prob=0.1, same_prob=0.1)
     step = tf.transforms.make_masked_msa(config, 0.15)
-    tf.tensorflow.set_random_seed(1)
     rng = np.random.default_rng(1)
-    msa = protein["msa"].numpy().astype(np.uint8)
+    msa = np.asarray(protein["msa"]).astype(np.uint8)
     counts = np.zeros((2, 23))
     n_draws = 60
     for _ in range(n_draws):
         theirs = step(dict(protein))
-        counts[0] += np.bincount(theirs["msa"].numpy()[theirs["bert_mask"].numpy() > 0], minlength=23)
+        counts[0] += np.bincount(np.asarray(theirs["msa"])[np.asarray(theirs["bert_mask"]) > 0], minlength=23)
         mine, chosen = mask_msa(rng, msa, profile, SamplingConfig())
         counts[1] += np.bincount(mine[chosen], minlength=23)
     totals = counts.sum(axis=1)

@@ -1,0 +1,215 @@
+"""FAULTS 10-17 and 19: broken, changed and odd databases, no hits, huge alignments."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+
+import pytest
+from search_cases import demo, demo_database, jackhmmer, queries, without_author
+
+from af2cpu.errors import DatabaseError
+from af2cpu.formats.features import read_features
+from af2cpu.formats.stockholm import read_stockholm
+from af2cpu.pipeline import InputReport, InputSettings, prepare
+from af2cpu.query import QueryInput
+from af2cpu.records import Query
+from af2cpu.search import indexing, msa
+from af2cpu.search.databases import Database, DatabaseSet, select
+from af2cpu.search.indexing import build_index, current_index
+from af2cpu.search.msa import search_msas
+
+UBIQUITIN = queries("ubiquitin")[0]
+
+
+def database(tmp_path: Path, extra: bytes = b"", where: int = 100) -> Path:
+    """A copy of the demo UniRef90 with something put in before a record."""
+    records = demo_database("uniref90")[0].path.read_bytes().split(b"\n>")
+    path = tmp_path / "mine.fasta"
+    text = b"\n>".join(records[:where]) + b"\n" + extra + b">" + b"\n>".join(records[where:])
+    path.write_bytes(text)
+    return path
+
+
+def searched(path: Path, out: Path, query: Query = UBIQUITIN) -> InputReport:
+    settings = InputSettings(DatabaseSet((Database("mine", path),), None, None, None), threads=2)
+    return prepare([QueryInput(query)], out, settings)[0]
+
+
+@pytest.mark.parametrize(
+    ("letters", "character"), [(b"MK1V", "'1'"), (b"MK-V", "'-'"), (b"MK>V", "'>'"), (b"M\xc3K", "'\u00c3'")]
+)
+def test_fault_10_illegal_character(tmp_path: Path, letters: bytes, character: str) -> None:
+    path = database(tmp_path, b">bad one\nMKV\n" + letters + b"\n")
+    with pytest.raises(DatabaseError) as caught:
+        searched(path, tmp_path / "out")
+    message = str(caught.value)
+    assert f"{path}, record 101 (bad one): {character} is no residue" in message
+    assert "\n" not in message
+    assert not (tmp_path / "out").exists()
+
+
+def test_fault_11_cut_off_or_changed_is_noticed_by_size(tmp_path: Path) -> None:
+    path = database(tmp_path)
+    build_index(path, 2)
+    path.write_bytes(path.read_bytes()[:-1000])
+    with pytest.raises(DatabaseError, match=r"has [\d,]+ bytes and had [\d,]+ when it was indexed; .*af2cpu db index"):
+        searched(path, tmp_path / "out")
+
+
+def test_fault_11_by_hash_when_the_time_has_changed(tmp_path: Path) -> None:
+    path = database(tmp_path)
+    build_index(path, 2)
+    text = path.read_bytes()
+    path.write_bytes(text[:5000].replace(b"W", b"Y") + text[5000:])
+    os.utime(path, (1, 1))
+    with pytest.raises(DatabaseError, match="have changed since it was indexed"):
+        searched(path, tmp_path / "out")
+
+
+@pytest.mark.parametrize("n_queries", [1, 5])
+def test_fault_11_by_count_when_size_and_time_are_the_same(tmp_path: Path, n_queries: int) -> None:
+    path = database(tmp_path)
+    index = build_index(path, 2)
+    text = path.read_bytes()
+    start = text.index(b"\n>") + 1
+    end = text.index(b"\n", start)
+    path.write_bytes(text[:start] + b"M" * (end - start) + text[end:])  # a header becomes residues
+    with pytest.raises(DatabaseError, match=r"hold 6975 sequences .* where the index says 6976"):
+        search_msas(queries()[:n_queries], [tmp_path] * n_queries, [(Database("mine", path), index)], 2)
+
+
+def test_fault_11_cut_off_while_it_is_searched(tmp_path: Path) -> None:
+    path = database(tmp_path)
+    index = build_index(path, 2)
+    path.write_bytes(path.read_bytes()[:100_000])
+    with pytest.raises(DatabaseError, match="cut off since it was indexed"):
+        search_msas([UBIQUITIN], [tmp_path], [(Database("mine", path), index)], 2)
+
+
+def test_fault_11_a_file_without_last_line_end_is_reported(tmp_path: Path) -> None:
+    path = database(tmp_path)
+    path.write_bytes(path.read_bytes()[:-30])
+    assert any("may have been cut off" in note for note in searched(path, tmp_path / "out").notes)
+
+
+def test_fault_12_missing_empty_unreadable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "db.fasta"
+    with pytest.raises(DatabaseError, match=r"databases are missing: mine \("):
+        select(None, None, {"mine": path})
+    with pytest.raises(DatabaseError, match="can't be read"):
+        searched(path, tmp_path / "out")
+    path.write_bytes(b"\n")
+    with pytest.raises(DatabaseError, match="is empty"):
+        searched(path, tmp_path / "out")
+    path.write_bytes(b"\x1f\x8b\x08")
+    with pytest.raises(DatabaseError, match=r"not FASTA.*unpack it"):
+        searched(path, tmp_path / "out")
+    with pytest.raises(DatabaseError, match="can't be read"):
+        searched(tmp_path, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_fault_13_targets_over_100000_residues(tmp_path: Path) -> None:
+    titan = b">titan too long\n" + UBIQUITIN.sequence.encode() * 1400 + b"\n"
+    path = database(tmp_path, titan)
+    report = searched(path, tmp_path / "out")
+    assert "mine: 1 sequences over 100,000 residues are not searched" in report.notes
+    assert report.databases[0]["too_long_skipped"] == 1
+    assert report.databases[0]["sequences"] == 6976
+    without = demo_database("uniref90")[0].path
+    expected = searched(without, tmp_path / "without")
+    texts = [(r.target.msas / "mine_hits.sto").read_bytes() for r in (report, expected)]
+    assert texts[0] == texts[1]
+    assert (tmp_path / "mine.fasta.af2cpu-index.json").exists()
+
+
+def test_fault_14_descriptions_that_are_not_utf8(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = database(tmp_path, b">odd caf\xe9 \xff\n" + UBIQUITIN.sequence.encode() + b"\n")
+    with caplog.at_level(logging.WARNING):
+        report = searched(path, tmp_path / "out")
+    text = (report.target.msas / "mine_hits.sto").read_text("utf-8")
+    assert "caf\ufffd \ufffd" in text
+    assert "1 descriptions are not UTF-8" in caplog.text
+    assert report.error is None
+
+
+def test_fault_15_duplicate_target_names(tmp_path: Path) -> None:
+    twice = b"".join(
+        b">twin\n" + letters + b"\n"
+        for letters in (UBIQUITIN.sequence.encode(), UBIQUITIN.sequence.encode()[:-1] + b"A")
+    )
+    path = database(tmp_path, twice)
+    report = searched(path, tmp_path / "out")
+    alignment = read_stockholm(report.target.msas / "mine_hits.sto")
+    assert sum("twin" in name for name in alignment.names) == 2
+    expected = jackhmmer(UBIQUITIN, path, tmp_path)
+    assert without_author((report.target.msas / "mine_hits.sto").read_text()) == without_author(expected.read_text())
+
+
+def test_fault_16_another_database_is_searched_again(tmp_path: Path) -> None:
+    path = database(tmp_path)
+    first = searched(path, tmp_path / "out")
+    again = searched(path, tmp_path / "out")
+    assert [bool(r.databases[0].get("reused")) for r in (first, again)] == [False, True]
+    path = database(tmp_path, b">new\n" + UBIQUITIN.sequence.encode() + b"\n")
+    build_index(path, 2)
+    third = searched(path, tmp_path / "out")
+    assert not third.databases[0].get("reused")
+    assert (third.n_seq, "new/" in (third.target.msas / "mine_hits.sto").read_text()) == (first.n_seq, True)
+
+
+def test_fault_16_a_touched_alignment_is_not_reused(tmp_path: Path) -> None:
+    path = database(tmp_path)
+    file = searched(path, tmp_path / "out").target.msas / "mine_hits.sto"
+    text = file.read_bytes()
+    file.write_bytes(text.replace(b"UniRef90_X0", b"UniRef90_Y0"))
+    assert not searched(path, tmp_path / "out").databases[0].get("reused")
+    assert file.read_bytes() == text
+
+
+def test_fault_17_no_hits(tmp_path: Path) -> None:
+    loner = Query("loner", "WWHHMMCCWWHHMMCCYYWWPPHHMMCCWW", "loner", "made up")
+    settings = InputSettings(select(demo(), None, {}), threads=2)
+    (report,) = prepare([QueryInput(loner)], tmp_path, settings)
+    assert report.error is None
+    features = read_features(report.target.features)
+    assert (features.n_seq, features.n_templ) == (1, 0)
+    assert read_stockholm(report.target.msas / "mgnify_hits.sto").names == ("loner",)
+
+
+def test_fault_19_large_alignments_are_announced_and_cut(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(msa, "LARGE_ALIGNMENT", 100)
+    base, index = demo_database("uniref90")
+    with caplog.at_level(logging.WARNING):
+        (result,) = search_msas([UBIQUITIN], [tmp_path], [(Database("capped", base.path, 20), index)], 2)
+    assert "150 hits; their alignment takes about" in caplog.text
+    assert (result.hits, result.rows) == (150, 20)
+    assert read_stockholm(result.path).n_seq == 20
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["capped_hits.sto"]  # no temporary file stays
+
+
+def test_an_index_that_is_damaged_says_so(tmp_path: Path) -> None:
+    path = database(tmp_path)
+    build_index(path, 2)
+    (tmp_path / "mine.fasta.af2cpu-index.json").write_text('{"format": 1, "size"')
+    with pytest.raises(DatabaseError, match="the index is damaged; make it again"):
+        current_index(path, 2)
+
+
+def test_a_database_that_grows_while_it_is_indexed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = database(tmp_path)
+    count = indexing._count_shard
+
+    def grow(fasta: Path, offset: int, length: int):  # type: ignore[no-untyped-def]
+        with fasta.open("ab") as file:
+            file.write(b">late\nMK\n")
+        return count(fasta, offset, length)
+
+    monkeypatch.setattr(indexing, "_count_shard", grow)
+    with pytest.raises(DatabaseError, match="changed while it was indexed"):
+        build_index(path, 1)
+    assert not list(tmp_path.glob("*.json*"))

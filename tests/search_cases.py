@@ -1,0 +1,102 @@
+"""The demo databases, made once per test session, and HMMER's own programs to compare with."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from make_demo_databases import examples, make_all
+
+from af2cpu.records import Query
+from af2cpu.search.databases import Database, expected_path
+from af2cpu.search.index import Index
+from af2cpu.search.indexing import build_index
+
+_CAPS = {"uniref90": 10_000, "mgnify": 501, "small_bfd": None, "pdb_seqres": None}
+_FILTERS = ["--F1", "0.0005", "--F2", "0.00005", "--F3", "0.0000005", "--incE", "0.0001", "-E", "0.0001"]
+_TEMPLATE_FLAGS = [
+    "--F1",
+    "0.1",
+    "--F2",
+    "0.1",
+    "--F3",
+    "0.1",
+    "--incE",
+    "100",
+    "-E",
+    "100",
+    "--domE",
+    "100",
+    "--incdomE",
+    "100",
+]
+
+
+@cache
+def _demo() -> TemporaryDirectory[str]:
+    folder = TemporaryDirectory(prefix="af2cpu-demo-")
+    make_all(Path(folder.name))
+    return folder
+
+
+def demo() -> Path:
+    """The folder of the demo databases. Read only: tests that change a database copy it."""
+    return Path(_demo().name)
+
+
+@cache
+def demo_database(name: str) -> tuple[Database, Index]:
+    """A demo database with its index."""
+    path = expected_path(demo(), name)
+    return Database(name, path, _CAPS[name]), build_index(path, 2)
+
+
+def capped(name: str, max_rows: int | None) -> tuple[Database, Index]:
+    """A demo database with another cap."""
+    database, index = demo_database(name)
+    return replace(database, max_rows=max_rows), index
+
+
+def queries(*names: str) -> list[Query]:
+    """The proteins of examples/, all or those named."""
+    found = [Query(header.split()[0], text.decode(), header, "examples") for header, text in examples()]
+    return [query for query in found if not names or query.name in names]
+
+
+def run(program: str, arguments: Sequence[object]) -> None:
+    """Runs one of HMMER's programs, or skips the test where it is not installed."""
+    path = shutil.which(program)
+    if path is None:
+        pytest.skip(f"{program} is not installed (Debian's package hmmer)")
+    subprocess.run([path, *map(str, arguments)], check=True, stdout=subprocess.DEVNULL)
+
+
+def jackhmmer(query: Query, fasta: Path, folder: Path) -> Path:
+    """The Stockholm file that AlphaFold's jackhmmer call makes."""
+    (folder / "query.fasta").write_text(f">{query.description}\n{query.sequence}\n")
+    result = folder / "jackhmmer.sto"
+    run(
+        "jackhmmer",
+        ["-o", "/dev/null", "-A", result, "--noali", *_FILTERS, "--cpu", 1, "-N", 1, folder / "query.fasta", fasta],
+    )
+    return result
+
+
+def hmmsearch(msa: str, fasta: Path, folder: Path) -> str:
+    """The Stockholm text that AlphaFold-Multimer's hmmbuild and hmmsearch calls make; empty without hits."""
+    (folder / "query.msa").write_text(msa)
+    run("hmmbuild", ["--hand", "--amino", folder / "query.hmm", folder / "query.msa"])
+    result = folder / "hmmsearch.sto"
+    run("hmmsearch", ["--noali", "--cpu", 1, *_TEMPLATE_FLAGS, "-A", result, folder / "query.hmm", fasta])
+    return result.read_text()
+
+
+def without_author(text: str) -> str:
+    """Stockholm text without the one line that may differ."""
+    return "".join(line for line in text.splitlines(keepends=True) if not line.startswith("#=GF AU"))

@@ -1,0 +1,159 @@
+"""The commands as users type them: what is written, what is said, which exit code."""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+from pathlib import Path
+
+import numpy as np
+import orjson
+import pytest
+import typer
+from make_demo_databases import EXAMPLES
+from search_cases import demo
+from typer.testing import CliRunner, Result
+
+from af2cpu.commands import register_inputs
+from af2cpu.formats.features import read_features
+
+APP = typer.Typer()
+register_inputs(APP)
+
+
+def af2cpu(*arguments: object) -> Result:
+    """Runs a command; errors that are not the user's are raised."""
+    result = CliRunner().invoke(APP, [str(argument) for argument in arguments])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    out = tmp_path_factory.mktemp("out")
+    result = af2cpu("search", EXAMPLES, "-o", out, "--data-dir", demo())
+    assert result.exit_code == 0, result.output
+    return out, result.output
+
+
+def test_search_writes_af2s_layout(searched: tuple[Path, str]) -> None:
+    out, text = searched
+    assert sorted(path.name for path in out.iterdir()) == ["crambin", "gb1", "lysozyme", "trp_cage", "ubiquitin"]
+    files = {path.name for path in (out / "gb1" / "msas").iterdir()}
+    assert files == {"uniref90_hits.sto", "small_bfd_hits.sto", "mgnify_hits.sto", "pdb_hits.sto"}
+    features = read_features(out / "gb1/features.npz")
+    assert features.n_seq > 250
+    record = orjson.loads((out / "gb1/search.json").read_bytes())
+    assert [entry["name"] for entry in record["databases"]] == ["uniref90", "small_bfd", "mgnify", "pdb_seqres"]
+    assert all(len(entry["hash"]) == 32 for entry in record["databases"])
+    assert record["max_template_date"] is None
+    assert "uniref90: 6,976 sequences, 150 hits, " in text
+    assert "lysozyme: 129 residues" in text
+
+
+def test_a_second_run_reuses_everything(searched: tuple[Path, str], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(searched[0], out)
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*.sto")} | {
+        path: path.stat().st_mtime_ns for path in out.rglob("*.npz")
+    }
+    result = af2cpu("search", EXAMPLES, "-o", out, "--data-dir", demo())
+    assert result.output.count("reused") == 20
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    (out / "gb1/msas/mgnify_hits.sto").unlink()
+    result = af2cpu("search", EXAMPLES, "-o", out, "--data-dir", demo())
+    assert result.output.count("reused") == 19
+    assert (out / "gb1/msas/mgnify_hits.sto").exists()
+
+
+def test_given_alignments_give_the_same_features(searched: tuple[Path, str], tmp_path: Path) -> None:
+    msas = searched[0] / "ubiquitin/msas"
+    result = af2cpu("search", EXAMPLES / "ubiquitin.fasta", "-o", tmp_path, "--msa", msas, "--features-only")
+    assert result.exit_code == 0, result.output
+    found, expected = (read_features(folder / "ubiquitin/features.npz") for folder in (tmp_path, searched[0]))
+    assert (found.msa == expected.msa).all()
+    assert (found.deletion_matrix_int == expected.deletion_matrix_int).all()
+    files = ["--msa", msas / "uniref90_hits.sto", "--msa", msas / "mgnify_hits.sto"]
+    af2cpu("search", EXAMPLES / "ubiquitin.fasta", "-o", tmp_path / "two", *files)
+    assert read_features(tmp_path / "two/ubiquitin/features.npz").n_seq < found.n_seq
+
+
+def test_an_alignment_as_input_is_not_searched(tmp_path: Path) -> None:
+    path = tmp_path / "mine.a3m.gz"
+    path.write_bytes(gzip.compress(b"#5\t1\n>101\nMKVLA\n>a\nM-VLA\n"))
+    result = af2cpu("search", path, "-o", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    features = read_features(tmp_path / "out/mine/features.npz")
+    assert features.msa.shape == (2, 5)
+    assert np.array_equal(features.residue_index, np.arange(5))
+
+
+def test_a_database_by_name(tmp_path: Path) -> None:
+    fasta = demo() / "small_bfd/bfd-first_non_consensus_sequences.fasta"
+    result = af2cpu("search", EXAMPLES / "ubiquitin.fasta", "-o", tmp_path, "--db", f"mine={fasta}", "--threads", 1)
+    assert "mine: 2,808 sequences, 60 hits" in result.output
+    assert (tmp_path / "ubiquitin/msas/mine_hits.sto").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--preset", "full"], "HHblits"),
+        ([], "no database to search"),
+        (["--db", "x"], "must be name=path"),
+        (["--features-only"], "needs alignments"),
+        (["--mmcif", "some"], "only on-demand"),
+        (["--db", "x=/nowhere/x.fa"], "databases are missing: x (/nowhere/x.fa)"),
+        (["--msa", "/nowhere/x.a3m"], "there is no such alignment"),
+    ],
+)
+def test_bad_options_end_with_one_line_and_exit_code_2(tmp_path: Path, options: list[str], message: str) -> None:
+    result = af2cpu("search", EXAMPLES / "ubiquitin.fasta", "-o", tmp_path / "out", *options)
+    assert result.exit_code == 2
+    assert message in result.output
+    assert result.output.startswith("error: ")
+    assert result.output.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_bad_input_ends_before_any_work(tmp_path: Path) -> None:
+    path = tmp_path / "x.fasta"
+    path.write_text(">a\nMKV\n>b\nMK1\n")
+    result = af2cpu("search", path, "-o", tmp_path / "out", "--data-dir", demo())
+    assert result.exit_code == 2
+    assert "record 2 (b), position 3: '1' is no amino acid" in result.output
+    assert not (tmp_path / "out").exists()
+    result = af2cpu("search", EXAMPLES, "-o", tmp_path / "out", "--msa", path)
+    assert "--msa: fits one sequence, and the input has 5" in result.output
+
+
+def test_one_bad_target_does_not_stop_the_others(tmp_path: Path) -> None:
+    template = tmp_path / "broken.cif"
+    template.write_text("data_X\n")
+    result = af2cpu(
+        "search", EXAMPLES / "ubiquitin.fasta", "-o", tmp_path, "--data-dir", demo(), "--template", template
+    )
+    assert result.exit_code == 1
+    assert "failed: " in result.output
+    assert "broken.cif" in result.output
+    assert (tmp_path / "ubiquitin/msas/uniref90_hits.sto").exists()
+
+
+def test_db_commands(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    shutil.copytree(demo(), folder, ignore=shutil.ignore_patterns("*.json"))
+    listed = af2cpu("db", "list", "--data-dir", folder).output
+    assert listed.count("not indexed") == 4
+    fasta = folder / "uniref90/uniref90.fasta"
+    assert af2cpu("db", "verify", fasta).exit_code == 2
+    result = af2cpu("db", "index", fasta)
+    assert result.exit_code == 0
+    assert "6,976 sequences" in result.output
+    assert "as indexed" in af2cpu("db", "verify", fasta).output
+    fasta.write_bytes(fasta.read_bytes()[:-5000])
+    assert "CHANGED since it was indexed" in af2cpu("db", "list", "--data-dir", folder).output
+    assert af2cpu("db", "verify", fasta).exit_code == 2
+    shutil.rmtree(folder / "mgnify")
+    assert "missing" in af2cpu("db", "list", "--data-dir", folder).output
+    assert "no database is named x" in af2cpu("db", "download", "x", "--data-dir", folder).output

@@ -20,7 +20,7 @@ def load_model(name: str, params: str | Path, *, precision: str = "fp32") -> Alp
       precision: of the trunk, fp32 or bf16; structure module and heads are float32.
 
     Raises:
-      ValueError: an unknown name or precision.
+      af2cpu.errors.InputError: an unknown name or precision.
       af2cpu.errors.ParameterError: the file cannot be read or is not for this model; the message lists
         all that is wrong.
     """

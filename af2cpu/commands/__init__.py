@@ -7,7 +7,7 @@ import typer
 
 def register_inputs(app: typer.Typer) -> None:
     """Adds `search` and `db` to the command line."""
-    from af2cpu.commands import db, search  # noqa: PLC0415 - the other subcommands start without their libraries
+    from af2cpu.commands import db, search
 
     app.command("search")(search.search)
     app.add_typer(db.app, name="db")

@@ -11,6 +11,7 @@ import torch
 from ml_collections import ConfigDict
 from torch import Tensor, nn
 
+from af2cpu.errors import InputError
 from af2cpu.geometry.distance import ca_distance_change
 from af2cpu.model.embed import ExtraMSAEmbedder, InputEmbedder, RecyclingEmbedder
 from af2cpu.model.evoformer import EvoformerStack, ExtraMSAStack
@@ -77,9 +78,9 @@ class AlphaFold(nn.Module):
         self.heads = Heads(c_m, c_z, c_s, config.heads)
 
     def set_precision(self, precision: str) -> AlphaFold:
-        """The type of the trunk's weights and activations: fp32 or bf16. Raises ValueError for another."""
+        """The type of the trunk's weights and activations: fp32 or bf16. Raises InputError for another."""
         if precision not in PRECISIONS:
-            raise ValueError(f"unknown precision {precision!r}: choose one of {', '.join(PRECISIONS)}")
+            raise InputError(f"unknown precision {precision!r}: choose one of {', '.join(PRECISIONS)}")
         dtype = torch.bfloat16 if precision == "bf16" else torch.float32
         for name, module in self.named_children():
             module.to(torch.float32 if name in ("structure_module", "heads") else dtype)

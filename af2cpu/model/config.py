@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from ml_collections import ConfigDict, FrozenConfigDict
 
+from af2cpu.errors import InputError
+
 _TRIANGLE_STACK = {
     "triangle_multiplication": {"c": 128},
     "triangle_attention": {"n_heads": 4, "head_dim": 32},
@@ -122,9 +124,9 @@ OFFICIAL_MODELS = tuple(name for name in PRESETS if name.startswith("model_"))
 
 
 def model_config(name: str) -> FrozenConfigDict:
-    """The configuration of a preset. Raises ValueError for an unknown name, KeyError for a key that does not exist."""
+    """The configuration of a preset. Raises InputError for an unknown name, KeyError for a key that does not exist."""
     if name not in PRESETS:
-        raise ValueError(f"unknown model {name!r}: choose one of {', '.join(PRESETS)}")
+        raise InputError(f"unknown model {name!r}: choose one of {', '.join(PRESETS)}")
     config = ConfigDict(_MODEL_5 | {"name": name})
     config.update_from_flattened_dict(PRESETS[name])
     return FrozenConfigDict(config)

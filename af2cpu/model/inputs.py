@@ -42,7 +42,8 @@ class Inputs(NamedTuple):
         if not len(msa) or msa[0] != 0:
             raise ValueError("processed features: the first MSA row, the query's, is masked")
         extra = _rows_in_use(f.extra_msa_mask[:, :n])
-        templates = np.flatnonzero(f.template_mask)
+        # A template's row in the MSA goes by the masks of its atoms, its part in the pair stack by template_mask.
+        templates = np.flatnonzero((f.template_mask > 0) | f.template_all_atom_masks.any(axis=(1, 2)))
         return cls(
             aatype=_tensor(f.aatype[:n], np.int64),
             residue_index=_tensor(f.residue_index[:n], np.int64),
@@ -60,6 +61,7 @@ class Inputs(NamedTuple):
                 atom_mask=_tensor(f.template_all_atom_masks[templates, :n], np.float32),
                 beta=_tensor(f.template_pseudo_beta[templates, :n], np.float32),
                 beta_mask=_tensor(f.template_pseudo_beta_mask[templates, :n], np.float32),
+                mask=_tensor(f.template_mask[templates], np.float32),
             ),
         )
 

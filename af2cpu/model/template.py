@@ -22,13 +22,14 @@ N_CLASSES = 22  # 20 amino acids, unknown, gap
 
 
 class Templates(NamedTuple):
-    """The template features of one draw, n_templ of them that exist."""
+    """The template features of one draw."""
 
     aatype: Tensor  # [t, i]
     positions: Tensor  # [t, i, 37, 3], angstrom
     atom_mask: Tensor  # [t, i, 37]
     beta: Tensor  # [t, i, 3], pseudo C-beta, angstrom
     beta_mask: Tensor  # [t, i]
+    mask: Tensor  # [t]
 
     def one(self, t: int) -> Templates:
         return Templates(*(x[t] for x in self))
@@ -138,7 +139,7 @@ class TemplateTorsionEmbedder(nn.Module):
 
 
 class TemplateEmbedder(nn.Module):
-    """All that templates do: z += pair attention, and rows for m. Not called when there is no template."""
+    """All that templates do: z += pair attention over those that exist, and `torsion` makes rows for m."""
 
     def __init__(self, c_m: int, c_z: int, config: ConfigDict) -> None:
         super().__init__()
@@ -149,5 +150,7 @@ class TemplateEmbedder(nn.Module):
     def forward(
         self, templates: Templates, z: Float[Tensor, "i i c_z"], pair_mask: Float[Tensor, "i i"]
     ) -> Float[Tensor, "i i c_z"]:
-        t = torch.stack([self.pair(templates.one(k), pair_mask) for k in range(templates.aatype.shape[0])])
-        return self.attention(t, z)
+        exist = [k for k, mask in enumerate(templates.mask) if mask > 0]
+        if not exist:
+            return z
+        return self.attention(torch.stack([self.pair(templates.one(k), pair_mask) for k in exist]), z)

@@ -11,6 +11,8 @@ from typing import Generic, ParamSpec, TypeVar
 
 import torch
 
+from af2cpu.errors import InputError
+
 ENGINES = ("torch", "compile")
 
 _P = ParamSpec("_P")
@@ -36,10 +38,10 @@ _engine = "torch"
 
 
 def use_engine(name: str) -> None:
-    """Run all operations on this engine from now on. Raises ValueError for an unknown name."""
+    """Run all operations on this engine from now on. Raises InputError for an unknown name."""
     global _engine
     if name not in ENGINES:
-        raise ValueError(f"unknown engine {name!r}: choose one of {', '.join(ENGINES)}")
+        raise InputError(f"unknown engine {name!r}: choose one of {', '.join(ENGINES)}")
     for kernel in _kernels:
         kernel.run = torch.compile(kernel.reference, dynamic=True) if name == "compile" else kernel.reference
     _engine = name

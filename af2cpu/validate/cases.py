@@ -171,9 +171,8 @@ def _template_case() -> Case:
         return module(a["z"], templates, a["pair_mask"], is_training=False)
 
     def ours(net: AlphaFold, a: dict[str, Tensor]) -> Tensor:
-        exist = a["template_mask"] > 0
-        names = ("aatype", "all_atom_positions", "all_atom_masks", "pseudo_beta", "pseudo_beta_mask")
-        templates = Templates(*(a[f"template_{name}"][exist] for name in names))
+        names = ("aatype", "all_atom_positions", "all_atom_masks", "pseudo_beta", "pseudo_beta_mask", "mask")
+        templates = Templates(*(a[f"template_{name}"] for name in names))
         before = a["z"].clone()
         return net.get_submodule("template_embedder")(templates, a["z"], a["pair_mask"]) - before
 

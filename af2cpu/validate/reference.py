@@ -153,6 +153,19 @@ def run_module(function: Callable[..., Any], parameters: Mapping[str, Any], *inp
     return r.jax.tree_util.tree_map(np.asarray, apply(dict(parameters), r.jax.random.PRNGKey(0), *inputs))
 
 
+@cache
+def _compiled_network(config: ConfigDict) -> Callable[..., Any]:
+    """The reference network of this configuration; JAX compiles it once for each shape of the features."""
+    r = load_reference()
+    c = reference_config(config)
+
+    def forward(batch: dict[str, Any], torsions: dict[str, Any]) -> Any:
+        with _given_torsions(torsions):
+            return r.modules.AlphaFold_noE(c)(batch, is_training=False, return_representations=True)
+
+    return r.jax.jit(r.haiku.transform(forward).apply)
+
+
 def run_passes(
     config: ConfigDict,
     parameters: Mapping[str, Any],
@@ -164,13 +177,7 @@ def run_passes(
     One draw of the features for each pass, and the torsion angles of its templates (see `validate.torsions`).
     """
     r = load_reference()
-    c = reference_config(config)
-
-    def forward(batch: dict[str, Any], torsions: dict[str, Any]) -> Any:
-        with _given_torsions(torsions):
-            return r.modules.AlphaFold_noE(c)(batch, is_training=False, return_representations=True)
-
-    apply = r.jax.jit(r.haiku.transform(forward).apply)
+    apply = _compiled_network(config)
     n_res = features[0].n_res
     previous = {
         "prev_msa_first_row": np.zeros((n_res, config.c_m), np.float32),
@@ -178,13 +185,13 @@ def run_passes(
         "prev_pos": np.zeros((n_res, 37, 3), np.float32),
     }
     for draw, angles in zip(features, torsions, strict=True):
-        batch = {name: value[None] for name, value in _batch(draw).items()} | {"prev": previous}
+        batch = {name: value[None] for name, value in reference_batch(draw).items()} | {"prev": previous}
         result = apply(dict(parameters), r.jax.random.PRNGKey(0), batch, angles)
         previous = result.pop("prev")
         yield r.jax.tree_util.tree_map(np.asarray, result)
 
 
-def _batch(draw: ProcessedFeatures) -> dict[str, np.ndarray]:
+def reference_batch(draw: ProcessedFeatures) -> dict[str, np.ndarray]:
     """The reference's features: ours, and the atom tables that its data pipeline adds."""
     tables = {name: np.asarray(table())[draw.aatype] for name, table in ATOM_TABLES.items()}
     return {f.name: np.asarray(getattr(draw, f.name)) for f in fields(draw)} | tables

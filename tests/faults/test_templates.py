@@ -120,7 +120,7 @@ def test_malformed_file_is_skipped_aloud(tmp_path: Path, kind: str) -> None:
 
 
 def test_cut_gzip_is_skipped_aloud(tmp_path: Path) -> None:
-    import gzip  # noqa: PLC0415
+    import gzip
 
     path = entry(tmp_path, "1abc")
     packed = gzip.compress(path.read_bytes())

@@ -14,5 +14,5 @@ def af2() -> SimpleNamespace:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the reference's own dependencies
         pytest.importorskip("alphafold.data.pipeline", reason="the reference package is not installed")
-        from alphafold.data import mmcif_parsing, parsers, pipeline, templates  # noqa: PLC0415
+        from alphafold.data import mmcif_parsing, parsers, pipeline, templates
     return SimpleNamespace(parsers=parsers, pipeline=pipeline, templates=templates, mmcif_parsing=mmcif_parsing)

@@ -35,7 +35,7 @@ def structure(request, tmp_path: Path) -> Path:
         gemmi.read_structure(str(tmp_path / "x.cif")).write_pdb(str(path))
     data = path.read_bytes()
     if request.param.endswith("gz"):
-        import gzip  # noqa: PLC0415
+        import gzip
 
         data = gzip.compress(data)
     target.write_bytes(data)

@@ -1,0 +1,49 @@
+"""af2cpu validate: the network beside the JAX reference."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from af2cpu.commands.errors import FAILED, one_line
+
+
+def validate(
+    model: Annotated[str, typer.Option(help="model_1 ... model_5, model_1_ptm ... model_5_ptm, or tiny.")],
+    params: Annotated[str, typer.Option(help="params_model_*.npz, or synthetic:SEED.")],
+    n_res: Annotated[int, typer.Option(min=1, help="Residues of the synthetic features.")] = 64,
+    features: Annotated[
+        Path | None, typer.Option(help="npz of processed features, first axis: draws, one for each pass.")
+    ] = None,
+    recycles: Annotated[int, typer.Option(min=0, max=20, help="Recycles with synthetic features.")] = 0,
+    engine: Annotated[str, typer.Option(help="torch or compile.")] = "torch",
+    precision: Annotated[str, typer.Option(help="fp32, or bf16: reported against the reference in float32.")] = "fp32",
+) -> None:
+    """Compare the network with DeepMind's JAX code on the same parameters and features. Exit code 1: they differ.
+
+    Example: af2cpu validate --model model_1_ptm --params synthetic:0 --n-res 64
+    """
+    with one_line():
+        from af2cpu.formats.features import read_draws
+        from af2cpu.model.config import model_config
+        from af2cpu.ops.dispatch import use_engine
+        from af2cpu.validate.compare import compare, format_table
+        from af2cpu.validate.synthetic import synthetic_features
+
+        use_engine(engine)
+        if features is not None:
+            draws = read_draws(features)
+        else:
+            config = model_config(model)
+            draws = [synthetic_features(config, n_res, seed=seed) for seed in range(recycles + 1)]
+        result = compare(model, params, draws, precision=precision)
+    typer.echo(format_table(result.rows))
+    seconds = ", ".join(f"{side} {value:.1f} s" for side, value in result.seconds.items())
+    typer.echo(f"{model}, {params}, engine {engine}, {precision}, {len(draws)} pass(es): {seconds}")
+    failed = [row.name for row in result.rows if not row.passed]
+    if failed:
+        typer.echo(f"differs from the reference: {', '.join(failed)}", err=True)
+        raise typer.Exit(FAILED)
+    typer.echo("equal to the reference" if precision == "fp32" else "finite; reported against float32")

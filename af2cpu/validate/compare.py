@@ -1,0 +1,186 @@
+"""The comparison that `af2cpu validate` runs: every module, then the whole network, on the same features."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from ml_collections import ConfigDict
+
+from af2cpu.model import AlphaFold
+from af2cpu.model.config import model_config
+from af2cpu.records import Prediction, ProcessedFeatures
+from af2cpu.validate.cases import cases
+from af2cpu.validate.modules import Sizes, compare_module
+from af2cpu.validate.reference import haiku_parameters, run_passes
+from af2cpu.validate.torsions import shared_torsions
+from af2cpu.weights import load_parameters, read_parameters
+
+# What counts as equal in float32: (measure, tolerance). 48 blocks amplify rounding about sixfold, hence the looser
+# bound of the network; two right float32 implementations differ by far less than either.
+MODULE = ("relative", 1e-5)
+REPRESENTATION = ("relative", 1e-4)
+POSITIONS = ("RMSD, A", 0.01)
+PLDDT = ("absolute", 0.05)
+PAE = ("absolute, A", 0.05)
+PTM = ("absolute", 1e-3)
+TORSIONS = ("absolute", 1e-3)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table: how far ours is from the reference. `relative` is by Frobenius norm."""
+
+    name: str
+    shape: tuple[int, ...]
+    absolute: float
+    relative: float
+    measure: str
+    value: float  # of the measure, which the tolerance bounds
+    tolerance: float | None  # None: reported only, must be finite
+
+    @property
+    def passed(self) -> bool:
+        return bool(np.isfinite(self.value) and (self.tolerance is None or self.value <= self.tolerance))
+
+
+@dataclass(frozen=True)
+class Comparison:
+    rows: tuple[Row, ...]
+    seconds: dict[str, float]  # of the network passes, ours and the reference's with its compilation
+
+    @property
+    def passed(self) -> bool:
+        return all(row.passed for row in self.rows)
+
+
+def make_row(
+    name: str, ours: np.ndarray, theirs: np.ndarray, rule: tuple[str, float], value: float | None = None
+) -> Row:
+    """A row of two arrays. Raises ValueError when their shapes differ."""
+    if ours.shape != theirs.shape:
+        raise ValueError(f"{name}: ours is {ours.shape}, the reference's {theirs.shape}")
+    difference = np.abs(ours.astype(np.float64) - theirs)
+    absolute = float(difference.max(initial=0.0))
+    norm = float(np.linalg.norm(theirs.astype(np.float64)))
+    relative = float(np.linalg.norm(difference)) / max(norm, 1e-30)
+    measure, tolerance = rule
+    if value is None:
+        value = relative if measure == "relative" else absolute
+    return Row(name, ours.shape, absolute, relative, measure, value, tolerance)
+
+
+def compare(
+    name: str,
+    params: str,
+    features: Sequence[ProcessedFeatures],
+    *,
+    precision: str = "fp32",
+    modules: bool = True,
+) -> Comparison:
+    """Run model `name` with `params` on both sides, one pass for each draw of the features.
+
+    In bf16 the rows have no tolerance: they report the distance from the float32 reference, and must be finite.
+    """
+    config = model_config(name)
+    arrays = read_parameters(params, config)
+    with torch.device("meta"):
+        net = AlphaFold(config)
+    load_parameters(net, arrays, config, params)
+    parameters = haiku_parameters(arrays)
+    rows = list(_module_rows(config, net, parameters)) if modules and precision == "fp32" else []
+    net.set_precision(precision)
+    more, seconds = _network(net, parameters, features)
+    rows += more
+    if precision != "fp32":
+        rows = [replace(row, tolerance=None) for row in rows]
+    return Comparison(tuple(rows), seconds)
+
+
+def _module_rows(config: ConfigDict, net: AlphaFold, parameters: dict[str, Any]) -> Iterator[Row]:
+    for case in cases(config):
+        outputs = compare_module(case, net, parameters, Sizes())
+        for k, (ours, theirs) in enumerate(outputs):
+            yield make_row(case.name if len(outputs) == 1 else f"{case.name} {k + 1}", ours, theirs, MODULE)
+
+
+def _network(
+    net: AlphaFold, parameters: dict[str, Any], features: Sequence[ProcessedFeatures]
+) -> tuple[list[Row], dict[str, float]]:
+    torsions, errors = zip(*(shared_torsions(draw) for draw in features), strict=True)
+    start = time.perf_counter()
+    ours = net.predict(features, recycles=len(features) - 1, ensembles=1, save_all=True)
+    middle = time.perf_counter()
+    *_, theirs = run_passes(net.config, parameters, features, torsions)
+    seconds = {"ours": middle - start, "reference": time.perf_counter() - middle}
+    rows = []
+    if net.template_embedder is not None:
+        measure, tolerance = TORSIONS
+        shape = features[0].template_aatype.shape
+        rows.append(Row("template torsion angles", shape, max(errors), np.nan, measure, max(errors), tolerance))
+    return rows + list(output_rows(ours, theirs, features[-1])), seconds
+
+
+_REPRESENTATIONS = ("msa", "pair", "single", "structure_module")
+_SEQUENCE, _PAIR, _MSA = ("i",), ("i", "i"), ("s", "i")
+_AXES = {
+    "representations/msa": _MSA,
+    "representations/pair": _PAIR,
+    "distogram/logits": _PAIR,
+    "predicted_aligned_error/logits": _PAIR,
+    "masked_msa/logits": _MSA,
+}
+
+
+def output_rows(ours: Prediction, theirs: dict[str, Any], draw: ProcessedFeatures) -> Iterator[Row]:
+    """Residues and sequences that are masked are left out: their values are never used."""
+    residues = np.flatnonzero(draw.seq_mask)
+    kept = np.flatnonzero(draw.msa_mask.any(axis=1))
+
+    def real(array: np.ndarray, axes: tuple[str, ...], s: np.ndarray) -> np.ndarray:
+        return array[np.ix_(*(residues if axis == "i" else s for axis in axes))]
+
+    for name, mine in ours.extras.items():
+        axes = _AXES.get(name, _SEQUENCE)
+        group, _, key = name.partition("/")
+        its = theirs[group] if group != "predicted_aligned_error" else {}
+        if key not in its:
+            continue
+        yield make_row(
+            name.replace("/", " "), real(mine, axes, np.arange(len(kept))), real(its[key], axes, kept), REPRESENTATION
+        )
+    positions = ours.atom_positions[residues], theirs["structure_module"]["final_atom_positions"][residues]
+    exist = ours.atom_mask[residues] > 0
+    rmsd = float(np.sqrt(np.square(positions[0] - positions[1]).sum(-1)[exist].mean()))
+    yield make_row("atom positions", *positions, POSITIONS, rmsd)
+    yield make_row("pLDDT", ours.plddt[residues], theirs["plddt"][residues], PLDDT)
+    if ours.pae is not None:
+        pae = real(ours.pae, _PAIR, kept), real(theirs["predicted_aligned_error"], _PAIR, kept)
+        yield make_row("predicted aligned error", *pae, PAE)
+        yield make_row("pTM", np.array([ours.ptm]), np.array([theirs["ptm"]]), PTM)
+
+
+def format_table(rows: Sequence[Row]) -> str:
+    """The rows as text, one line each."""
+    lines = [("module or output", "shape", "max abs", "relative", "measure", "value", "tolerance", "")]
+    for row in rows:
+        lines.append(
+            (
+                row.name,
+                " x ".join(str(n) for n in row.shape),
+                f"{row.absolute:.1e}",
+                f"{row.relative:.1e}",
+                row.measure,
+                f"{row.value:.1e}",
+                "-" if row.tolerance is None else f"{row.tolerance:g}",
+                "pass" if row.passed else "FAIL",
+            )
+        )
+    widths = [max(len(line[k]) for line in lines) for k in range(len(lines[0]))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
+    )

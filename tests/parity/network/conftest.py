@@ -1,0 +1,34 @@
+"""Synthetic parameters, loaded once on both sides. The reference is part of the test installation: nothing skips."""
+
+from __future__ import annotations
+
+import warnings
+from types import SimpleNamespace
+
+import pytest
+
+import af2cpu
+from af2cpu.model.config import model_config
+from af2cpu.validate.reference import haiku_parameters, load_reference
+from af2cpu.weights import read_parameters
+
+
+def _both(name: str) -> SimpleNamespace:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the reference's own dependencies
+        load_reference()
+    config = model_config(name)
+    parameters = haiku_parameters(read_parameters("synthetic:0", config))
+    return SimpleNamespace(
+        config=config, model=af2cpu.load_model(name, "synthetic:0"), parameters=parameters, params="synthetic:0"
+    )
+
+
+@pytest.fixture(scope="session")
+def tiny() -> SimpleNamespace:
+    return _both("tiny")
+
+
+@pytest.fixture(scope="session")
+def model_1_ptm() -> SimpleNamespace:
+    return _both("model_1_ptm")

@@ -1,0 +1,78 @@
+"""Imports go down only: a package imports lower floors, never a sibling and never a higher one."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "af2cpu"
+
+# From the top down. Names on one line are siblings and do not import each other.
+FLOORS = (
+    ("cli",),
+    ("commands",),
+    ("api", "validate"),
+    ("schedule",),
+    ("pipeline",),
+    ("workspace",),
+    ("query", "search", "features", "model", "weights", "confidence", "relax", "outputs"),
+    ("ops",),
+    ("geometry", "formats"),
+    ("records", "settings", "chemistry"),
+    ("errors", "shapes"),
+)
+ALLOWED = {("weights", "model")}  # the table of parameters follows the configuration of the network
+# The package that may import a heavy or optional library; `search` stands for every module below af2cpu/search.
+ONLY_IN = {
+    "jax": {"validate"},
+    "haiku": {"validate"},
+    "alphafold": {"validate"},
+    "dask": {"schedule"},
+    "openmm": {"relax"},
+}
+
+
+def _modules() -> list[Path]:
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def _home(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def _imports(path: Path) -> Iterator[str]:
+    """Absolute names of all that a module imports, wherever in it."""
+    package = ("af2cpu", *path.relative_to(PACKAGE).parts[:-1])
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = ".".join(package[: len(package) - node.level + 1]) if node.level else ""
+            name = ".".join(part for part in (base, node.module) if part)
+            yield name
+            yield from (f"{name}.{alias.name}" for alias in node.names)
+
+
+def _floor(name: str) -> int:
+    return next(k for k, names in enumerate(FLOORS) if name in names)
+
+
+@pytest.mark.parametrize("path", _modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_go_down(path: Path) -> None:
+    home = _home(path)
+    if home == "__init__":
+        return
+    for name in _imports(path):
+        parts = name.split(".")
+        if parts[0] == "af2cpu" and len(parts) > 1 and parts[1] != home and any(parts[1] in names for names in FLOORS):
+            assert _floor(parts[1]) > _floor(home) or (home, parts[1]) in ALLOWED, f"{home} imports {name}"
+        if parts[0] in ONLY_IN:
+            assert home in ONLY_IN[parts[0]], f"{home} imports {name}"
+
+
+def test_every_module_has_a_floor() -> None:
+    known = {name for names in FLOORS for name in names} | {"__init__"}
+    assert {_home(path) for path in _modules()} <= known

@@ -43,9 +43,10 @@ def _attend(x: Tensor, bias: Tensor | None, mask: Tensor, w: AttentionWeights) -
     v = torch.einsum("bjc,chd->bhjd", x, w.v)
     logits = torch.einsum("bhid,bhjd->bhij", q, k)
     if bias is not None:
-        logits = logits + bias
+        logits += bias
+    logits += mask_bias(mask)[:, None, None, :]
     # Softmax runs in float32 whatever the type of the activations.
-    a = torch.softmax(logits + mask_bias(mask)[:, None, None, :], dim=-1, dtype=torch.float32).to(x.dtype)
+    a = torch.softmax(logits, dim=-1, dtype=torch.float32).to(x.dtype)
     gate = torch.sigmoid(torch.einsum("bic,chd->bihd", x, w.gate) + w.gate_bias)
     o = torch.einsum("bhij,bhjd->bihd", a, v) * gate
     return torch.einsum("bihd,hdc->bic", o, w.out) + w.out_bias

@@ -43,7 +43,10 @@ def use_engine(name: str) -> None:
     if name not in ENGINES:
         raise InputError(f"unknown engine {name!r}: choose one of {', '.join(ENGINES)}")
     for kernel in _kernels:
-        kernel.run = torch.compile(kernel.reference, dynamic=True) if name == "compile" else kernel.reference
+        # fullgraph: a formula that can't be compiled, or only anew for each shape, is an error and no silent slow run.
+        kernel.run = (
+            torch.compile(kernel.reference, dynamic=True, fullgraph=True) if name == "compile" else kernel.reference
+        )
     _engine = name
     _log.info("engine: %s", name)
 

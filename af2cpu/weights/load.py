@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -75,7 +76,7 @@ def _problems(
             continue
         if array.shape != shape or array.dtype != np.float32:
             wrong.append(f"{_short(name)} is {array.dtype} {array.shape}, not float32 {shape}")
-        elif not torch.isfinite(torch.from_numpy(array)).all():
+        elif not math.isfinite(torch.from_numpy(array).sum(dtype=torch.float64)):  # ten times faster than all isfinite
             infinite.append(_short(name))
     problems = []
     if (missing or surplus) and (others := _models_with(arrays.keys())):

@@ -1,0 +1,60 @@
+"""What every benchmark records of the machine and the program, and where its JSON goes."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+ROOT = Path(__file__).parents[1]
+
+
+def cpu_name() -> str:
+    """As the kernel gives it, without the family where the model says it all."""
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.machine()
+
+
+def _isa() -> list[str]:
+    flags = re.search(r"^flags\s*:(.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    wanted = ("avx2", "avx512f", "avx512_bf16", "avx512_vnni", "amx_tile", "amx_bf16", "amx_int8")
+    return [flag for flag in wanted if flags and flag in flags[1].split()]
+
+
+def _commit() -> str:
+    done = subprocess.run(
+        ["git", "describe", "--always", "--dirty", "--abbrev=12"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    return done.stdout.strip() or "unknown"
+
+
+def describe(*packages: str) -> dict[str, Any]:
+    """CPU, instruction sets, load, commit, and the versions of the packages that the figures depend on."""
+    return {
+        "cpu": cpu_name(),
+        "isa": _isa(),
+        "cores": os.cpu_count(),
+        "load": os.getloadavg(),
+        "commit": _commit(),
+        "python": platform.python_version(),
+        "versions": {name: metadata.version(name) for name in ("af2cpu", *packages)},
+    }
+
+
+def write_result(benchmark: str, result: dict[str, Any]) -> Path:
+    """Write benchmarks/results/<version>/<cpu>_<benchmark>.json."""
+    name = re.sub(r"[^A-Za-z0-9.-]+", "_", f"{cpu_name()}_{os.cpu_count()}_cores")
+    path = ROOT / "benchmarks" / "results" / metadata.version("af2cpu") / f"{name}_{benchmark}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(orjson.dumps(result, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY))
+    print(f"written: {path.relative_to(ROOT)}", file=sys.stderr)
+    return path

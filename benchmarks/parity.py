@@ -2,8 +2,8 @@
 
     python benchmarks/parity.py [--models model_1_ptm ...] [--n-res 64] [--precisions fp32 bf16]
 
-Synthetic parameters, full MSA, templates where the model has them. Exit code 1 when a float32 row fails or a bf16 row is
-not finite. Each model runs in a process of its own, so that memory does not add up.
+Synthetic parameters, full MSA, templates where the model has them. Exit code 1 when a float32 row fails or a bf16 row
+is not finite. Each model runs in a process of its own, so that memory does not add up.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import argparse
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
+from multiprocessing import get_context
 from typing import Any
 
 from machine import describe, write_result
@@ -43,7 +44,7 @@ def main() -> int:
     }
     for model in args.models:
         for precision in args.precisions:
-            with ProcessPoolExecutor(1) as pool:
+            with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
                 table, data = pool.submit(run, model, args.n_res, precision).result()
             record["models"].setdefault(model, {})[precision] = data
             print(

@@ -9,11 +9,15 @@ from ml_collections import ConfigDict, FrozenConfigDict
 
 from af2cpu.errors import InputError
 
-_TRIANGLE_STACK = {
-    "triangle_multiplication": {"c": 128},
-    "triangle_attention": {"n_heads": 4, "head_dim": 32},
-    "pair_transition": {"factor": 4},
-}
+
+def _pair_layers(c: int, head_dim: int, factor: int) -> dict:
+    """Of its own for each stack: ConfigDict keeps shared dictionaries shared."""
+    return {
+        "triangle_multiplication": {"c": c},
+        "triangle_attention": {"n_heads": 4, "head_dim": head_dim},
+        "pair_transition": {"factor": factor},
+    }
+
 
 _MODEL_5 = {
     "c_m": 256,
@@ -26,9 +30,7 @@ _MODEL_5 = {
         "c_t": 64,
         "dgram": {"min_bin": 3.25, "max_bin": 50.75, "n_bins": 39},
         "n_blocks": 2,
-        "triangle_multiplication": {"c": 64},
-        "triangle_attention": {"n_heads": 4, "head_dim": 16},
-        "pair_transition": {"factor": 2},
+        **_pair_layers(c=64, head_dim=16, factor=2),
         "pointwise_attention": {"n_heads": 4, "head_dim": 16},
     },
     "extra_msa_stack": {
@@ -38,7 +40,7 @@ _MODEL_5 = {
         "msa_column_global_attention": {"n_heads": 8, "head_dim": 8},
         "msa_transition": {"factor": 4},
         "outer_product_mean": {"c": 32},
-        **_TRIANGLE_STACK,
+        **_pair_layers(c=128, head_dim=32, factor=4),
     },
     "evoformer": {
         "n_blocks": 48,
@@ -46,7 +48,7 @@ _MODEL_5 = {
         "msa_column_attention": {"n_heads": 8, "head_dim": 32},
         "msa_transition": {"factor": 4},
         "outer_product_mean": {"c": 32},
-        **_TRIANGLE_STACK,
+        **_pair_layers(c=128, head_dim=32, factor=4),
     },
     "structure_module": {
         "n_layers": 8,
@@ -127,6 +129,6 @@ def model_config(name: str) -> FrozenConfigDict:
     """The configuration of a preset. Raises InputError for an unknown name, KeyError for a key that does not exist."""
     if name not in PRESETS:
         raise InputError(f"unknown model {name!r}: choose one of {', '.join(PRESETS)}")
-    config = ConfigDict(_MODEL_5 | {"name": name})
+    config = ConfigDict(_MODEL_5 | {"name": name}).lock()
     config.update_from_flattened_dict(PRESETS[name])
     return FrozenConfigDict(config)

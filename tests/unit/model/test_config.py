@@ -20,7 +20,7 @@ def test_the_ten_published_models() -> None:
 
 
 def test_unknown_model() -> None:
-    with pytest.raises(InputError, match="model_9.*model_1, model_2"):
+    with pytest.raises(InputError, match=r"model_9.*model_1, model_2"):
         model_config("model_9")
 
 

@@ -136,7 +136,7 @@ def test_features_from_arrays() -> None:
 
 
 def test_unknown_precision() -> None:
-    with pytest.raises(ValueError, match="fp16.*fp32, bf16"):
+    with pytest.raises(ValueError, match=r"fp16.*fp32, bf16"):
         af2cpu.load_model("tiny", "synthetic:0", precision="fp16")
 
 

@@ -49,9 +49,19 @@ class Row:
 
 
 @dataclass(frozen=True)
+class ReferenceRun:
+    """The reference's outputs of the last pass, the seconds of all passes (compilation included)."""
+
+    outputs: dict[str, Any]
+    seconds: float
+    torsion_error: float  # of our template torsion angles, where there is an angle
+
+
+@dataclass(frozen=True)
 class Comparison:
     rows: tuple[Row, ...]
-    seconds: dict[str, float]  # of the network passes, ours and the reference's with its compilation
+    seconds: float  # of our passes
+    reference: ReferenceRun
 
     @property
     def passed(self) -> bool:
@@ -81,24 +91,33 @@ def compare(
     *,
     precision: str = "fp32",
     modules: bool = True,
+    reference: ReferenceRun | None = None,
 ) -> Comparison:
     """Run model `name` with `params` on both sides, one pass for each draw of the features.
 
-    In bf16 the rows have no tolerance: they report the distance from the float32 reference, and must be finite.
+    In bf16 the rows have no tolerance: they report the distance from the float32 reference, and must be finite. A
+    reference run on the same parameters and features may be given, to compare another precision with it.
     """
     config = model_config(name)
     arrays = read_parameters(params, config)
     with torch.device("meta"):
         net = AlphaFold(config)
     load_parameters(net, arrays, config, params)
-    parameters = haiku_parameters(arrays)
-    rows = list(_module_rows(config, net, parameters)) if modules and precision == "fp32" else []
+    modules = modules and precision == "fp32"
+    parameters = haiku_parameters(arrays) if modules or reference is None else {}
+    rows = list(_module_rows(config, net, parameters)) if modules else []
     net.set_precision(precision)
-    more, seconds = _network(net, parameters, features)
-    rows += more
+    start = time.perf_counter()
+    ours = net.predict(features, recycles=len(features) - 1, ensembles=1, save_all=True)
+    seconds = time.perf_counter() - start
+    reference = reference or _run_reference(config, parameters, features)
+    if net.template_embedder is not None:
+        error, shape = reference.torsion_error, features[0].template_aatype.shape
+        rows.append(Row("template torsion angles", shape, error, np.nan, TORSIONS[0], error, TORSIONS[1]))
+    rows += output_rows(ours, reference.outputs, features[-1])
     if precision != "fp32":
         rows = [replace(row, tolerance=None) for row in rows]
-    return Comparison(tuple(rows), seconds)
+    return Comparison(tuple(rows), seconds, reference)
 
 
 def _module_rows(config: ConfigDict, net: AlphaFold, parameters: dict[str, Any]) -> Iterator[Row]:
@@ -108,24 +127,15 @@ def _module_rows(config: ConfigDict, net: AlphaFold, parameters: dict[str, Any])
             yield make_row(case.name if len(outputs) == 1 else f"{case.name} {k + 1}", ours, theirs, MODULE)
 
 
-def _network(
-    net: AlphaFold, parameters: dict[str, Any], features: Sequence[ProcessedFeatures]
-) -> tuple[list[Row], dict[str, float]]:
+def _run_reference(
+    config: ConfigDict, parameters: dict[str, Any], features: Sequence[ProcessedFeatures]
+) -> ReferenceRun:
     torsions, errors = zip(*(shared_torsions(draw) for draw in features), strict=True)
     start = time.perf_counter()
-    ours = net.predict(features, recycles=len(features) - 1, ensembles=1, save_all=True)
-    middle = time.perf_counter()
-    *_, theirs = run_passes(net.config, parameters, features, torsions)
-    seconds = {"ours": middle - start, "reference": time.perf_counter() - middle}
-    rows = []
-    if net.template_embedder is not None:
-        measure, tolerance = TORSIONS
-        shape = features[0].template_aatype.shape
-        rows.append(Row("template torsion angles", shape, max(errors), np.nan, measure, max(errors), tolerance))
-    return rows + list(output_rows(ours, theirs, features[-1])), seconds
+    *_, outputs = run_passes(config, parameters, features, torsions)
+    return ReferenceRun(outputs, time.perf_counter() - start, max(errors))
 
 
-_REPRESENTATIONS = ("msa", "pair", "single", "structure_module")
 _SEQUENCE, _PAIR, _MSA = ("i",), ("i", "i"), ("s", "i")
 _AXES = {
     "representations/msa": _MSA,

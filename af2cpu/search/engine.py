@@ -22,7 +22,7 @@ from af2cpu.search.reading import ShardReader
 from af2cpu.search.screen import Screen
 
 ALPHABET = Alphabet.amino()
-_BLOCK_PROFILES = 4  # from so many profiles on a shard is parsed once for all; measured in benchmarks/search.py
+_BLOCK_PROFILES = 3  # from so many profiles on a shard is parsed once for all: measured, quiet machine, 2 threads
 _MERGE = 64  # parts that are merged at a time
 _POLL = 0.2  # seconds between looks for Ctrl-C
 

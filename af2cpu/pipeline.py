@@ -11,17 +11,18 @@ from typing import Any
 
 from af2cpu.errors import InputError
 from af2cpu.features import TemplateSource, hit_templates, make_features, own_templates
+from af2cpu.features.template import mmcif_path
 from af2cpu.formats.features import read_features, write_features
 from af2cpu.formats.obsolete import read_obsolete
 from af2cpu.query import QueryInput, given_alignments, read_given
-from af2cpu.records import Query, Templates
+from af2cpu.records import Query, TemplateHit, Templates
 from af2cpu.search import msa, templates
 from af2cpu.search.databases import Database, DatabaseSet
 from af2cpu.search.index import Index
 from af2cpu.search.indexing import current_index
 from af2cpu.workspace import Target, content_hash, key_of
 
-PASS_QUERIES = 32  # share one pass over the databases; their hits are in memory together
+PASS_QUERIES = 16  # share one pass over the databases; their hits are in memory together
 RECORD = "search.json"
 _VERSION = 1  # of the stages here: a change makes all that was made before stale
 _PROFILE = "uniref90_hits.sto"  # the alignment that templates are searched with
@@ -238,11 +239,12 @@ def _hits_key(profile: Path, database: Database, indices: dict[str, Index]) -> s
 def _finish(report: InputReport, settings: InputSettings) -> None:
     """Features and search.json of one query; a failure is the query's own."""
     try:
-        key = _features_key(report, settings)
+        hits = _template_hits(report, settings)
+        key = _features_key(report, settings, hits)
         if report.target.is_current(report.target.features, key):
             report.notes += [note for note in report.previous.get("notes", []) if note not in report.notes]
         else:
-            found = _templates(report, settings)
+            found = _templates(report, settings, hits)
             report.notes += found.notes if found else ()
             alignments = [read_given(path, report.query) for path in report.alignments]
             write_features(report.target.features, make_features(report.query, alignments, found))
@@ -254,8 +256,23 @@ def _finish(report: InputReport, settings: InputSettings) -> None:
     report.target.write_json(RECORD, _record(report, settings))
 
 
-def _features_key(report: InputReport, settings: InputSettings) -> str:
-    hits = report.given_hits or _hits_path(report)
+def _template_hits(report: InputReport, settings: InputSettings) -> list[TemplateHit]:
+    """The hits to look for in the folder of structures; fetches those that are missing if that was asked for."""
+    path = report.given_hits or _hits_path(report)
+    if settings.own_templates or not path.is_file():
+        return []
+    hits = templates.read_template_hits(path, report.query)
+    if hits and settings.databases.mmcif is None:
+        report.notes.append("no templates: there is no folder pdb_mmcif/mmcif_files with structures")
+        return []
+    if hits and settings.databases.mmcif and settings.fetch_structures:
+        settings.fetch_structures([hit.name.partition("_")[0] for hit in hits], settings.databases.mmcif)
+    return hits
+
+
+def _features_key(report: InputReport, settings: InputSettings, hits: Sequence[TemplateHit]) -> str:
+    folder, obsolete = settings.databases.mmcif, settings.databases.obsolete
+    structures = [_stamp(mmcif_path(folder, hit.name.partition("_")[0])) for hit in hits] if folder else []
     return key_of(
         "features",
         version=_VERSION,
@@ -263,28 +280,29 @@ def _features_key(report: InputReport, settings: InputSettings) -> str:
         description=report.query.description,
         alignments=[content_hash(path) for path in report.alignments],
         own_templates=[content_hash(path) for path in settings.own_templates],
-        hits=content_hash(hits) if hits.is_file() else None,
-        mmcif=str(settings.databases.mmcif),
+        hits=content_hash(report.given_hits or _hits_path(report)) if hits else None,
+        structures=structures,
+        obsolete=content_hash(obsolete) if obsolete else None,
         max_template_date=settings.max_template_date,
     )
 
 
-def _templates(report: InputReport, settings: InputSettings) -> Templates | None:
-    if settings.own_templates:
-        return own_templates(report.query, settings.own_templates)
-    path = report.given_hits or _hits_path(report)
-    folder = settings.databases.mmcif
+def _stamp(path: Path) -> tuple[str, int, int] | None:
+    """What tells a file from an earlier one without reading it."""
     if not path.is_file():
         return None
-    hits = templates.read_template_hits(path, report.query)
-    if folder is None:
-        if hits:
-            report.notes.append("no templates: there is no folder pdb_mmcif/mmcif_files with structures")
+    status = path.stat()
+    return str(path), status.st_size, status.st_mtime_ns
+
+
+def _templates(report: InputReport, settings: InputSettings, hits: Sequence[TemplateHit]) -> Templates | None:
+    if settings.own_templates:
+        return own_templates(report.query, settings.own_templates)
+    if settings.databases.mmcif is None or not hits:
         return None
-    if settings.fetch_structures:
-        settings.fetch_structures([hit.name.partition("_")[0] for hit in hits], folder)
     obsolete = read_obsolete(settings.databases.obsolete) if settings.databases.obsolete else {}
-    return hit_templates(report.query, hits, TemplateSource(folder, obsolete, settings.max_template_date))
+    source = TemplateSource(settings.databases.mmcif, obsolete, settings.max_template_date)
+    return hit_templates(report.query, hits, source)
 
 
 def _record(report: InputReport, settings: InputSettings) -> dict[str, Any]:

@@ -21,6 +21,8 @@ BACKGROUND = np.array([83, 14, 55, 67, 39, 71, 23, 59, 58, 97, 24, 41, 47, 39, 5
 # Residues that are drawn for each other more often than by chance.
 GROUPS = (b"ILMV", b"FWY", b"KR", b"DE", b"NQ", b"ST", b"AG", b"C", b"H", b"P")
 
+DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+
 Record = tuple[str, bytes]  # header, letters
 
 
@@ -99,7 +101,7 @@ def make_pdb(seed: int) -> list[Record]:
     chains += [("protein", letters.tobytes()) for letters in random_sequences(rng, 60_000)]
     chains += [("na", b"GCGAUUUAGCUCAGUUGGGAGAGCGCCAGACUGAAGAUCUGGAGGUCCUGUGUUCGAUCCACAGAAUUCGCACCA") for _ in range(3)]
     return [
-        (f"{i % 9 + 1}z{i // 36 % 36:x}{i % 36:x}_A mol:{kind} length:{len(text)}  MADE UP {i}"[:90], text)
+        (f"{i % 9 + 1}z{DIGITS[i // 36 % 36]}{DIGITS[i % 36]}_A mol:{kind} length:{len(text)}  MADE UP {i}", text)
         for i, (kind, text) in enumerate(chains)
     ]
 

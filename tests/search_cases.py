@@ -10,8 +10,9 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
 import pytest
-from make_demo_databases import examples, make_all
+from make_demo_databases import examples, homolog, make_all, random_sequences, write_fasta
 
 from af2cpu.records import Query
 from af2cpu.search.databases import Database, expected_path
@@ -55,6 +56,38 @@ def demo_database(name: str) -> tuple[Database, Index]:
     """A demo database with its index."""
     path = expected_path(demo(), name)
     return Database(name, path, _CAPS[name]), build_index(path, 2)
+
+
+@cache
+def hard_database() -> tuple[Database, Index]:
+    """Where thresholds decide: far relatives, fragments, repeats of unequal quality, of the longer examples."""
+    rng = np.random.default_rng(20)
+    records: list[tuple[str, bytes]] = []
+    for query in queries("lysozyme", "ubiquitin", "gb1"):
+        text = query.sequence.encode()
+        for _ in range(500):
+            copies = []
+            for _ in range(int(rng.integers(1, 4))):
+                start = int(rng.integers(0, len(text) // 2))
+                part = text[start : start + int(rng.integers(20, len(text)))]
+                copies.append(homolog(rng, part, float(rng.uniform(0.3, 0.85))))
+                copies.append(next(random_sequences(rng, 20)))
+            records.append((f"hard{len(records):05d} far relative", np.concatenate(copies).tobytes()))
+    path = demo() / "hard.fasta"
+    write_fasta(path, records)
+    return Database("uniref90", path, 10_000), build_index(path, 2)
+
+
+@cache
+def hard_pdb() -> tuple[Database, Index]:
+    """The demo PDB sequences, and nucleic acids whose letters read as relatives of the examples."""
+    path = demo() / "hard_pdb.txt"
+    records = [
+        f">9{name} mol:na length:{len(q.sequence)}  NONE\n{q.sequence}\n"
+        for name, q in zip(["aaa_A", "bbb_B"], queries("lysozyme", "ubiquitin"), strict=True)
+    ]
+    path.write_text(expected_path(demo(), "pdb_seqres").read_text() + "".join(records))
+    return Database("pdb_seqres", path), build_index(path, 2)
 
 
 def capped(name: str, max_rows: int | None) -> tuple[Database, Index]:

@@ -44,7 +44,7 @@ def fetch(
         try:
             _download(http, url, part, unpacked_size if unpack else None, progress)
             break
-        except (httpx.TransportError, _Incomplete) as error:
+        except httpx.TransportError as error:  # also a connection that ends before the announced length
             if attempt == _RETRIES:
                 raise DatabaseError(f"{url}: {error}; run the same command again, it goes on from here") from error
             time.sleep(_PAUSE * 2**attempt)
@@ -53,10 +53,6 @@ def fetch(
     else:
         part.replace(path)
     _tag_path(part).unlink(missing_ok=True)
-
-
-class _Incomplete(Exception):  # noqa: N818
-    """The server closed the connection early."""
 
 
 def _tag_path(part: Path) -> Path:
@@ -90,8 +86,6 @@ def _download(http: httpx.Client, url: str, part: Path, unpacked: int | None, pr
                 have += len(data)
                 if progress:
                     progress(have, total)
-    if total and have != total:
-        raise _Incomplete(f"{have:,} of {total:,} bytes came")
 
 
 def _check_space(path: Path, needed: int, url: str) -> None:

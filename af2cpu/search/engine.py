@@ -6,6 +6,7 @@ or written. Memory is a shard and a pool of sequences per thread, and the hits.
 
 from __future__ import annotations
 
+import logging
 import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -21,8 +22,12 @@ from af2cpu.search.index import Index, Shard
 from af2cpu.search.reading import ShardReader
 from af2cpu.search.screen import Screen
 
+logger = logging.getLogger(__name__)
+
 ALPHABET = Alphabet.amino()
-_BLOCK_PROFILES = 4  # from so many profiles on a shard is parsed once for all; measured in benchmarks/search.py
+_BLOCK_PROFILES = 3  # from so many profiles on a shard is parsed once for all: measured, quiet machine, 2 threads
+MANY_HITS = 500_000  # in memory together; above this the user is told
+_HIT_BYTES = 7_000  # while they are merged: measured with 300 residues, benchmarks/search.py
 _MERGE = 64  # parts that are merged at a time
 _POLL = 0.2  # seconds between looks for Ctrl-C
 
@@ -139,6 +144,7 @@ class _Run:
         self.collected: list[list[list[PartialHits]]] = []  # [thread][task][profile]
         self._lock = threading.Lock()
         self._done = [0] * len(tasks)
+        self._hits = 0
         self._waiting: queue.SimpleQueue[tuple[int, Shard]] = queue.SimpleQueue()
         for t, task in enumerate(tasks):
             for shard in task.index.shards:
@@ -153,17 +159,23 @@ class _Run:
                     self.collected.append([searcher.hits for searcher in searchers])
                 while not self.stop.is_set():
                     t, shard = self._waiting.get_nowait()
-                    searchers[t].search(shard)
-                    self._report(t, shard)
+                    self._report(t, shard, searchers[t].search(shard))
         except queue.Empty:
             return
         except BaseException as error:  # the caller's thread raises it
             self.errors.append(error)
             self.stop.set()
 
-    def _report(self, t: int, shard: Shard) -> None:
+    def _report(self, t: int, shard: Shard, n_hits: int) -> None:
         with self._lock:
             self._done[t] += shard.n_res
+            before, self._hits = self._hits, self._hits + n_hits
+            if before < MANY_HITS <= self._hits:
+                logger.warning(
+                    "more than %d hits are in memory, about %.1f GB and growing; search fewer sequences at a time",
+                    MANY_HITS,
+                    MANY_HITS * _HIT_BYTES / 1e9,
+                )
             if self.progress:
                 self.progress(self.tasks[t].database, self._done[t], self.tasks[t].index.n_res)
 
@@ -179,32 +191,38 @@ class _Searcher:
         self._profiles = [profile.copy() for profile in task.profiles]  # a search writes into its profile
         self.hits = [PartialHits(profile) for profile in self._profiles]
 
-    def search(self, shard: Shard) -> None:
+    def search(self, shard: Shard) -> int:
+        """The number of hits in the shard, which are kept."""
         path = self._reader.load(shard)
         with self._readable(shard):
             if self._screen is None and len(self._profiles) < _BLOCK_PROFILES:
-                self._search_stream(shard, path)
-            else:
-                self._search_blocks(shard, path)
+                return self._search_stream(shard, path)
+            return self._search_blocks(shard, path)
 
-    def _search_stream(self, shard: Shard, path: str) -> None:
+    def _search_stream(self, shard: Shard, path: str) -> int:
+        n_hits = 0
         for profile, hits in zip(self._profiles, self.hits, strict=True):
             with self._reader.sequences(path) as targets:
                 found = self._pipeline.search_hmm(profile, targets)
             self._pipeline.clear()
             self._check(shard, found.searched_sequences, found.searched_residues)
             hits.add(found)
+            n_hits += len(found)
+        return n_hits
 
-    def _search_blocks(self, shard: Shard, path: str) -> None:
-        n_seq = n_res = 0
+    def _search_blocks(self, shard: Shard, path: str) -> int:
+        n_seq = n_res = n_hits = 0
         for block in self._reader.blocks(path):
             n_seq += len(block)
             n_res += sum(map(len, block))
             for profile, hits in zip(self._profiles, self.hits, strict=True):
                 targets = self._screen(profile, block) if self._screen else block
-                hits.add(self._pipeline.search_hmm(profile, targets))
+                found = self._pipeline.search_hmm(profile, targets)
                 self._pipeline.clear()
+                hits.add(found)
+                n_hits += len(found)
         self._check(shard, n_seq, n_res)
+        return n_hits
 
     def _check(self, shard: Shard, n_seq: int, n_res: int) -> None:
         if (n_seq, n_res) != (shard.n_seq, shard.n_res):

@@ -12,6 +12,7 @@ import orjson
 import platformdirs
 
 from af2cpu.errors import DatabaseError
+from af2cpu.formats.streams import atomic_write
 from af2cpu.search.scan import Skipped
 
 SUFFIX = ".af2cpu-index.json"
@@ -98,7 +99,6 @@ def shard_from(fields: dict[str, Any]) -> Shard:
 
 
 def write_index(index: Index, path: Path) -> None:
-    """Writes the index under a temporary name and renames it."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    temporary.write_bytes(orjson.dumps({"format": _FORMAT} | asdict(index)))
-    temporary.replace(path)
+    """Writes the index, whole or not at all."""
+    with atomic_write(path) as file:
+        file.write(orjson.dumps({"format": _FORMAT} | asdict(index)))

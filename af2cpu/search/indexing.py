@@ -1,6 +1,6 @@
 """Makes and verifies the index of a FASTA database.
 
-The file is cut into shards of about 8 MB, at record boundaries that depend on the file alone, so that they can be
+The file is cut into shards of up to 2 MB, at record boundaries that depend on the file alone, so that they can be
 counted on all cores and in any order: an interrupted indexing goes on where it stopped.
 """
 
@@ -19,7 +19,9 @@ from af2cpu.errors import DatabaseError
 from af2cpu.search.index import Index, Shard, load_index, make_index, shard_from, writable_index_path, write_index
 from af2cpu.search.scan import IllegalCharacter, scan
 
-SHARD_BYTES = 8 << 20
+SHARD_BYTES = 2 << 20  # at most: some 30 ms of search per query, so that all cores end together
+_LEAST_SHARD_BYTES = 64 << 10
+_SHARDS = 64  # at least, where the file is large enough for it
 _PROBE = 1 << 16
 
 Progress = Callable[[int, int], None]  # bytes done, bytes in all
@@ -126,10 +128,11 @@ def _count_shard(fasta: Path, offset: int, length: int) -> Shard:
 
 
 def _boundaries(fasta: Path, size: int) -> Iterator[tuple[int, int]]:
-    """(offset, length) of each shard: cuts at the first record at or after each multiple of SHARD_BYTES."""
+    """(offset, length) of each shard: cuts at the first record at or after each multiple of the shard size."""
+    step = min(SHARD_BYTES, max(size // _SHARDS, _LEAST_SHARD_BYTES))
     start = 0
     with fasta.open("rb") as file:
-        for target in range(SHARD_BYTES, size, SHARD_BYTES):
+        for target in range(step, size, step):
             if target <= start:
                 continue
             cut = _next_record(file, target - 1)

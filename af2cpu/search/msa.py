@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 JACKHMMER = Thresholds(E=1e-4, incE=1e-4, domE=10.0, incdomE=1e-3, F1=5e-4, F2=5e-5, F3=5e-7)
 AUTHOR = f"af2cpu (pyhmmer {pyhmmer.__version__})"
 LARGE_ALIGNMENT = 200_000  # rows; above this the user is told what an alignment takes
-_BYTES_PER_HIT = 10_000  # of memory while hits are merged and written: measured in benchmarks/search.py
+_BYTES_PER_HIT = 17_500  # of memory while hits are merged and written: measured in benchmarks/search.py
 
 
 @dataclass(frozen=True)

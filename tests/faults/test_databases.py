@@ -15,7 +15,7 @@ from af2cpu.formats.stockholm import read_stockholm
 from af2cpu.pipeline import InputReport, InputSettings, prepare
 from af2cpu.query import QueryInput
 from af2cpu.records import Query
-from af2cpu.search import indexing, msa
+from af2cpu.search import engine, indexing, msa
 from af2cpu.search.databases import Database, DatabaseSet, select
 from af2cpu.search.indexing import build_index, current_index
 from af2cpu.search.msa import search_msas
@@ -76,7 +76,7 @@ def test_fault_11_by_count_when_size_and_time_are_the_same(tmp_path: Path, n_que
     start = text.index(b"\n>") + 1
     end = text.index(b"\n", start)
     path.write_bytes(text[:start] + b"M" * (end - start) + text[end:])  # a header becomes residues
-    with pytest.raises(DatabaseError, match=r"hold 6975 sequences .* where the index says 6976"):
+    with pytest.raises(DatabaseError, match=r"hold 182 sequences .* where the index says 183"):
         search_msas(queries()[:n_queries], [tmp_path] * n_queries, [(Database("mine", path), index)], 2)
 
 
@@ -190,6 +190,17 @@ def test_fault_19_large_alignments_are_announced_and_cut(
     assert (result.hits, result.rows) == (150, 20)
     assert read_stockholm(result.path).n_seq == 20
     assert sorted(path.name for path in tmp_path.iterdir()) == ["capped_hits.sto"]  # no temporary file stays
+
+
+def test_fault_19_many_hits_are_announced(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "MANY_HITS", 200)
+    for names in (("ubiquitin",), ("ubiquitin", "gb1"), ("ubiquitin", "gb1", "crambin", "lysozyme")):
+        with caplog.at_level(logging.WARNING):
+            search_msas(queries(*names), [tmp_path] * len(names), [demo_database("uniref90")], 2)
+        assert caplog.text.count("more than 200 hits are in memory") == (len(names) > 1)
+        caplog.clear()
 
 
 def test_an_index_that_is_damaged_says_so(tmp_path: Path) -> None:

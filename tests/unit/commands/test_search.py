@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +12,13 @@ import orjson
 import pytest
 import typer
 from make_demo_databases import EXAMPLES
+from mmcif_cases import protein, write_mmcif
 from search_cases import demo
 from typer.testing import CliRunner, Result
 
 from af2cpu.commands import register_inputs
 from af2cpu.formats.features import read_features
+from af2cpu.search import msa, structures
 
 APP = typer.Typer()
 register_inputs(APP)
@@ -138,6 +141,96 @@ def test_one_bad_target_does_not_stop_the_others(tmp_path: Path) -> None:
     assert "failed: " in result.output
     assert "broken.cif" in result.output
     assert (tmp_path / "ubiquitin/msas/uniref90_hits.sto").exists()
+
+
+@pytest.fixture(scope="module")
+def with_structures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo databases and a structure for each chain of pdb_seqres that is a relative of an example."""
+    folder = tmp_path_factory.mktemp("data")
+    for name in ("uniref90", "small_bfd", "mgnify", "pdb_seqres"):
+        (folder / name).symlink_to(demo() / name)
+    structures = folder / "pdb_mmcif/mmcif_files"
+    structures.mkdir(parents=True)
+    records = (demo() / "pdb_seqres/pdb_seqres.txt").read_text().split(">")[1:21]
+    for seed, record in enumerate(records):
+        header, letters = record.splitlines()
+        write_mmcif(
+            structures / f"{header[:4]}.cif", [protein("A", "A", letters, seed)], ["2019-05-0" + str(seed % 9 + 1)]
+        )
+    return folder
+
+
+def test_templates(with_structures: Path, tmp_path: Path) -> None:
+    arguments = ["search", EXAMPLES / "ubiquitin.fasta", "-o", tmp_path, "--data-dir", with_structures]
+    result = af2cpu(*arguments)
+    assert result.exit_code == 0, result.output
+    features = read_features(tmp_path / "ubiquitin/features.npz")
+    assert features.n_templ >= 3  # four relatives, and weak hits
+    skipped = result.output.count("skipped: ")
+    assert skipped > 0
+    assert af2cpu(*arguments).output.count("skipped: ") == skipped  # notes are kept when all is reused
+    af2cpu(*arguments, "--max-template-date", "2019-01-01")
+    assert read_features(tmp_path / "ubiquitin/features.npz").n_templ == 0
+    assert orjson.loads((tmp_path / "ubiquitin/search.json").read_bytes())["max_template_date"] == "2019-01-01"
+
+
+def test_an_own_template_and_a_given_hits_file(with_structures: Path, tmp_path: Path) -> None:
+    own = sorted((with_structures / "pdb_mmcif/mmcif_files").iterdir())[0]
+    query = tmp_path / "q.fasta"
+    letters = next(
+        text.split("\n")[1]
+        for text in (demo() / "pdb_seqres/pdb_seqres.txt").read_text().split(">")
+        if text.startswith(own.stem)
+    )
+    query.write_text(f">q\n{letters}\n")
+    result = af2cpu("search", query, "-o", tmp_path, "--data-dir", with_structures, "--template", own)
+    assert result.exit_code == 0, result.output
+    assert read_features(tmp_path / "q/features.npz").n_templ == 1
+    assert not (tmp_path / "q/msas/pdb_hits.sto").exists()
+
+    ubiquitin = ["search", EXAMPLES / "ubiquitin.fasta", "--data-dir", with_structures]
+    af2cpu(*ubiquitin, "-o", tmp_path / "a")
+    af2cpu(*ubiquitin, "-o", tmp_path / "b", "--msa", tmp_path / "a/ubiquitin/msas", "--features-only")
+    first, second = (read_features(tmp_path / name / "ubiquitin/features.npz") for name in "ab")
+    assert (first.template_domain_names == second.template_domain_names).all()
+    assert first.n_templ == second.n_templ >= 3
+
+
+def test_structures_on_demand(with_structures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "data"
+    shutil.copytree(with_structures, folder, symlinks=True)
+    stored = tmp_path / "stored"
+    (folder / "pdb_mmcif/mmcif_files").rename(stored)
+    (folder / "pdb_mmcif/mmcif_files").mkdir()
+    asked: list[str] = []
+
+    def fetch(entries: Sequence[str], target: Path) -> list[str]:
+        for entry in entries:
+            asked.append(entry)
+            if (stored / f"{entry}.cif").exists():
+                shutil.copy(stored / f"{entry}.cif", target)
+        return ["structure 9zzz not fetched: gone"]
+
+    arguments = ["search", EXAMPLES / "ubiquitin.fasta", "--data-dir", folder, "-o", tmp_path / "out"]
+    monkeypatch.setattr(structures, "fetch_entries", fetch)
+    assert af2cpu(*arguments).exit_code == 0
+    assert not asked  # only when asked for
+    assert read_features(tmp_path / "out/ubiquitin/features.npz").n_templ == 0
+    result = af2cpu(*arguments, "--mmcif", "on-demand")
+    assert result.exit_code == 0, result.output
+    assert len(asked) == len(set(asked)) > 3
+    assert read_features(tmp_path / "out/ubiquitin/features.npz").n_templ >= 3
+
+
+def test_ctrl_c_ends_with_130(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(msa, "search", interrupt)
+    result = af2cpu("search", EXAMPLES / "ubiquitin.fasta", "-o", tmp_path, "--data-dir", demo())
+    assert result.exit_code == 130
+    assert "interrupted" in result.output
+    assert "Traceback" not in result.output
 
 
 def test_db_commands(tmp_path: Path) -> None:

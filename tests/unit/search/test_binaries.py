@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from search_cases import capped, demo_database, hmmsearch, jackhmmer, queries, without_author
+from search_cases import capped, demo_database, hard_database, hard_pdb, hmmsearch, jackhmmer, queries, without_author
 
 from af2cpu.records import Query
+from af2cpu.search.databases import Database
 from af2cpu.search.msa import search_msas
 from af2cpu.search.templates import read_template_hits, search_templates
 
@@ -35,11 +36,25 @@ def test_alignments_equal_jackhmmers(query: Query, tmp_path: Path) -> None:
     assert index.n_seq == 6976
 
 
-@pytest.mark.parametrize("query", ALL, ids=lambda query: query.name)
-def test_template_hits_equal_hmmsearchs(query: Query, tmp_path: Path) -> None:
-    search_msas([query], [tmp_path], [demo_database("uniref90")], threads=2)
+@pytest.mark.parametrize("name", ["lysozyme", "ubiquitin", "gb1", "crambin"])
+def test_alignments_equal_jackhmmers_where_thresholds_decide(name: str, tmp_path: Path) -> None:
+    (query,) = queries(name)
+    database, index = hard_database()
+    expected = jackhmmer(query, database.path, tmp_path)
+    (result,) = search_msas([query], [tmp_path], [(Database("hard", database.path), index)], threads=2)
+    assert without_author(result.path.read_text()) == without_author(expected.read_text())
+    assert len(index.shards) > 3
+
+
+@pytest.mark.parametrize(
+    ("query", "hard"),
+    [(query, False) for query in ALL] + [(query, True) for query in queries("lysozyme", "ubiquitin", "gb1")],
+    ids=lambda value: getattr(value, "name", "hard" if value else "demo"),
+)
+def test_template_hits_equal_hmmsearchs(query: Query, hard: bool, tmp_path: Path) -> None:
+    search_msas([query], [tmp_path], [hard_database() if hard else demo_database("uniref90")], threads=2)
     alignment = (tmp_path / "uniref90_hits.sto").read_text()
-    database, index = demo_database("pdb_seqres")
+    database, index = hard_pdb()
     (path,) = search_templates([tmp_path / "uniref90_hits.sto"], [tmp_path], database, index, threads=2)
 
     msa = parsers.remove_empty_columns_from_stockholm_msa(parsers.deduplicate_stockholm_msa(alignment))

@@ -45,7 +45,7 @@ class Handler(BaseHTTPRequestHandler):
             self.send_error(404)
             return
         start = 0
-        if asked and self.headers["If-Range"] == self.server.tag:
+        if asked and self.headers["If-Range"] in {None, self.server.tag}:
             start = int(asked.removeprefix("bytes=").removesuffix("-"))
         self.send_response(206 if start else 200)
         self.send_header("Content-Length", str(len(content) - start))

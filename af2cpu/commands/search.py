@@ -13,7 +13,7 @@ from rich.console import Console
 from af2cpu.commands.errors import FAILED, one_line
 from af2cpu.commands.progress import bars
 from af2cpu.errors import InputError
-from af2cpu.pipeline import InputReport, InputSettings, prepare
+from af2cpu.pipeline.inputs import InputReport, InputSettings, prepare
 from af2cpu.query import read_inputs
 from af2cpu.search.databases import DatabaseSet, parse_databases, select
 from af2cpu.search.structures import fetch_missing

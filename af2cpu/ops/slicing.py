@@ -26,6 +26,11 @@ def memory_budget(n_bytes: int) -> Iterator[None]:
         _budget = before
 
 
+def budget() -> int:
+    """Bytes, as in force: part of what a result depends on, to the last bit."""
+    return _budget
+
+
 def slices(n: int, bytes_per_row: int) -> Iterator[slice]:
     """Cuts of range(n), each of as many rows as the budget holds."""
     step = max(1, _budget // max(1, bytes_per_row))

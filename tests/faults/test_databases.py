@@ -12,7 +12,7 @@ from search_cases import demo, demo_database, jackhmmer, queries, without_author
 from af2cpu.errors import DatabaseError
 from af2cpu.formats.features import read_features
 from af2cpu.formats.stockholm import read_stockholm
-from af2cpu.pipeline import InputReport, InputSettings, prepare
+from af2cpu.pipeline.inputs import InputReport, InputSettings, prepare
 from af2cpu.query import QueryInput
 from af2cpu.records import Query
 from af2cpu.search import engine, indexing, msa

@@ -1,0 +1,1 @@
+"""The stages composed: from inputs to ranked structures."""

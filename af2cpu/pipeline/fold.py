@@ -1,0 +1,168 @@
+"""Features to predictions: one model after the other; each is written as soon as it ends and reused by its key."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from ml_collections import ConfigDict
+
+from af2cpu.confidence import confidence_of
+from af2cpu.features import Draws, SamplingConfig
+from af2cpu.model import AlphaFold
+from af2cpu.model.config import model_config
+from af2cpu.ops import dispatch, slicing
+from af2cpu.outputs.arrays import read_result
+from af2cpu.outputs.layout import Layout
+from af2cpu.outputs.write import write_prediction
+from af2cpu.records import Confidence, Features, Prediction, PredictionId, Provenance
+from af2cpu.settings import RunSettings
+from af2cpu.weights import find_parameters, fingerprint, load_parameters, read_parameters
+from af2cpu.workspace import Target, content_hash, key_of
+
+Say = Callable[[str], None]
+_VERSION = 1  # of this stage: a change makes all predictions made before stale
+
+
+@dataclass(frozen=True)
+class ModelPlan:
+    """A model that will run: its configuration and the parameters that were found for it."""
+
+    config: ConfigDict
+    source: str
+    fingerprint: str
+
+    @property
+    def name(self) -> str:
+        return self.config.name
+
+
+@dataclass(frozen=True)
+class Folded:
+    """One prediction of a target, as it stands in its files."""
+
+    prediction: Prediction
+    confidence: Confidence
+    parameters: str
+    content: str  # hash of the result file, which what follows depends on
+    seconds: float | None  # of the passes; None: reused
+    notes: tuple[str, ...] = ()
+
+
+def plan_models(settings: RunSettings) -> tuple[ModelPlan, ...]:
+    """All models of a run, their parameters found and looked into. Raises InputError."""
+    plans = []
+    for name in settings.models:
+        config = model_config(name)
+        source = find_parameters(settings.params, settings.data_dir, name)
+        plans.append(ModelPlan(config, source, fingerprint(source, config)))
+    return tuple(plans)
+
+
+def precision_of(settings: RunSettings) -> str:
+    """What `auto` means on this machine: bf16 where the processor multiplies it in hardware."""
+    if settings.precision != "auto":
+        return settings.precision
+    capability = torch.cpu.get_capabilities()
+    return "bf16" if capability.get("avx512_bf16") or capability.get("amx_bf16") else "fp32"
+
+
+def sampling_of(config: ConfigDict, settings: RunSettings) -> SamplingConfig:
+    """How many rows and templates a model takes."""
+    data = config.data
+    sampling = SamplingConfig(data.max_msa_clusters, data.max_extra_msa, data.max_templates)
+    return sampling.with_max_msa(settings.max_msa) if settings.max_msa else sampling
+
+
+def draw_seed(seed: int, who: PredictionId) -> int:
+    """The seed of a prediction's draws: the same whichever other models run."""
+    digest = hashlib.blake2b(f"{seed}/{who.name}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little")
+
+
+class Folder:
+    """Runs models on targets; holds the model that it used last."""
+
+    def __init__(self, plans: tuple[ModelPlan, ...], settings: RunSettings) -> None:
+        self.plans = plans
+        self.settings = settings
+        self.precision = precision_of(settings)
+        self._loaded: tuple[str, AlphaFold] | None = None
+
+    def _model(self, plan: ModelPlan) -> AlphaFold:
+        if self._loaded is None or self._loaded[0] != plan.name:
+            self._loaded = None  # before the next one takes its place
+            with torch.device("meta"):
+                model = AlphaFold(plan.config)
+            load_parameters(model, read_parameters(plan.source, plan.config), plan.config, plan.source)
+            self._loaded = plan.name, model.set_precision(self.precision)
+        return self._loaded[1]
+
+    def fold(self, target: Target, layout: Layout, features: Features, provenance: Provenance, say: Say) -> list[Folded]:
+        """All predictions of one target, those that are there already read from their files."""
+        content = content_hash(target.features)
+        folded = []
+        for plan in self.plans:
+            for index in range(self.settings.num_seeds):
+                who = PredictionId(plan.name, index, self.settings.seed + index)
+                path, key = layout.of("result", who, ".npz"), self._key(plan, who, content, provenance)
+                if target.is_current(path, key):
+                    say(f"{who.name}: there already")
+                    seconds, notes = None, ()
+                else:
+                    seconds, notes = self._fold_one(plan, who, layout, features, provenance, say)
+                    target.made(path, key)
+                folded.append(_read(path, who, plan, seconds, notes))
+        return folded
+
+    def _key(self, plan: ModelPlan, who: PredictionId, features: str, provenance: Provenance) -> str:
+        s = self.settings
+        return key_of(
+            "prediction",
+            version=_VERSION,
+            features=features,
+            parameters=plan.fingerprint,
+            model=plan.name,
+            seed=draw_seed(s.seed, who),
+            run=[s.recycles, s.recycle_tolerance, s.ensembles, s.max_msa, s.save_all, s.af2_pickles],
+            network=[self.precision, dispatch.engine(), slicing.budget()],
+            files=[s.layout, provenance.description, provenance.warning, str(provenance.date)],
+        )
+
+    def _fold_one(
+        self,
+        plan: ModelPlan,
+        who: PredictionId,
+        layout: Layout,
+        features: Features,
+        provenance: Provenance,
+        say: Say,
+    ) -> tuple[float, tuple[str, ...]]:
+        s = self.settings
+        model = self._model(plan)
+        count = (s.recycles + 1) * s.ensembles
+        draws = Draws(features, sampling_of(plan.config, s), draw_seed(s.seed, who), count)
+        start, changes = time.perf_counter(), []
+        with torch.no_grad():
+            for result in model.passes(draws, s.recycles, s.recycle_tolerance, s.ensembles):
+                changes.append(result.change)
+                plddt = model.heads.predicted_lddt.plddt(model.heads.predicted_lddt(result.structure.s)).mean()
+                seconds = time.perf_counter() - start
+                say(f"{who.name}: pass {result.index + 1} of {s.recycles + 1}, pLDDT {plddt:.1f}, {seconds:.1f} s")
+            prediction = model.conclude(result, tuple(changes), s.save_all)
+        seconds = time.perf_counter() - start
+        confidence = confidence_of(who, prediction)
+        written = write_prediction(
+            layout, prediction, confidence, provenance, save_all=s.save_all, af2_pickles=s.af2_pickles
+        )
+        return seconds, written.notes
+
+
+def _read(path: Path, who: PredictionId, plan: ModelPlan, seconds: float | None, notes: tuple[str, ...]) -> Folded:
+    """From the file, so that what follows is the same for a prediction just made and for one made before."""
+    prediction = read_result(path, plan.name)
+    return Folded(prediction, confidence_of(who, prediction), plan.source, content_hash(path), seconds, notes)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -183,3 +184,48 @@ class Prediction:
     passes: int  # passes through the network: recycles done + 1
     changes: tuple[float, ...]  # angstrom: change of the C-alpha distances from pass to pass, one per pass
     extras: Mapping[str, Any] = field(default_factory=dict)  # logits and representations when asked for
+
+
+@dataclass(frozen=True)
+class PredictionId:
+    """Which of a protein's predictions: the model and the number of its draw of random numbers."""
+
+    model: str  # preset, such as model_1_ptm
+    index: int  # from 0
+    seed: int  # that the user gave for this draw; ColabFold's file names show it
+
+    @property
+    def name(self) -> str:
+        """AlphaFold 2's name, in its file names and its ranking_debug.json."""
+        return f"{self.model}_pred_{self.index}"
+
+
+@dataclass(frozen=True)
+class Confidence:
+    """How sure a model is of a prediction as a whole."""
+
+    who: PredictionId
+    mean_plddt: float  # 0-100
+    ptm: float | None  # 0-1
+    score: float  # what predictions of one protein are ranked by; NaN if the network gave numbers that are none
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """The predictions of one protein, best first."""
+
+    label: str  # what the scores are, as AlphaFold 2 says it: plddts
+    entries: tuple[Confidence, ...]
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What structure files tell of where they come from. Nothing of it is read off a clock."""
+
+    description: str  # of the protein: the header as the user gave it
+    entry: str  # identifier of the entry: safe letters only
+    version: str  # of af2cpu
+    parameters: str  # such as params_model_1_ptm.npz
+    date: date | None = None  # of the model; from the settings
+    templates: bool = True  # whether templates were searched
+    warning: str | None = None  # stands in title and remarks: that the parameters are synthetic or for trying out

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -183,3 +184,99 @@ class Prediction:
     passes: int  # passes through the network: recycles done + 1
     changes: tuple[float, ...]  # angstrom: change of the C-alpha distances from pass to pass, one per pass
     extras: Mapping[str, Any] = field(default_factory=dict)  # logits and representations when asked for
+
+
+@dataclass(frozen=True)
+class PredictionId:
+    """Which of a protein's predictions: the model and the number of its draw of random numbers."""
+
+    model: str  # preset, such as model_1_ptm
+    index: int  # from 0
+    seed: int  # that the user gave for this draw; ColabFold's file names show it
+
+    @property
+    def name(self) -> str:
+        """AlphaFold 2's name, in its file names and its ranking_debug.json."""
+        return f"{self.model}_pred_{self.index}"
+
+
+@dataclass(frozen=True)
+class Confidence:
+    """How sure a model is of a prediction as a whole."""
+
+    who: PredictionId
+    mean_plddt: float  # 0-100
+    ptm: float | None  # 0-1
+    score: float  # what predictions of one protein are ranked by; NaN if the network gave numbers that are none
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """The predictions of one protein, best first."""
+
+    label: str  # what the scores are, as AlphaFold 2 says it: plddts
+    entries: tuple[Confidence, ...]
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What structure files tell of where they come from. Nothing of it is read off a clock."""
+
+    description: str  # of the protein: the header as the user gave it
+    entry: str  # identifier of the entry: safe letters only
+    version: str  # of af2cpu
+    parameters: str  # such as params_model_1_ptm.npz
+    date: date | None = None  # of the model; from the settings
+    templates: bool = True  # whether templates were searched
+    warning: str | None = None  # stands in title and remarks: that the parameters are synthetic or for trying out
+
+
+@dataclass(frozen=True)
+class Protein:
+    """Atoms of one or more protein chains and what a structure file says of each residue."""
+
+    aatype: np.ndarray  # int [n_res], 20 for X
+    atom_positions: np.ndarray  # float32 [n_res, 37, 3], angstrom
+    atom_mask: np.ndarray  # float32 [n_res, 37]
+    residue_index: np.ndarray  # int [n_res], the number in the file; predictions count from 1 there
+    insertion_codes: np.ndarray  # str [n_res], mostly empty
+    chain_ids: np.ndarray  # str [n_res]; the residues of a chain are neighbours
+    b_factors: np.ndarray  # float32 [n_res], the pLDDT (0-100) of a prediction
+
+    @property
+    def n_res(self) -> int:
+        return int(self.aatype.shape[0])
+
+    @classmethod
+    def from_prediction(cls, prediction: Prediction, chain: str = "A") -> Protein:
+        """One chain, numbered from 1 as in AlphaFold 2's files, with pLDDT as B-factors."""
+        n_res = len(prediction.aatype)
+        return cls(
+            aatype=prediction.aatype,
+            atom_positions=prediction.atom_positions,
+            atom_mask=prediction.atom_mask,
+            residue_index=prediction.residue_index + 1,
+            insertion_codes=np.full(n_res, ""),
+            chain_ids=np.full(n_res, chain),
+            b_factors=prediction.plddt,
+        )
+
+
+@dataclass(frozen=True)
+class Relaxed:
+    """What the relaxation made of a protein, the same residues in the same frame; unchanged if `relaxed` is false."""
+
+    relaxed: bool
+    reason: str | None  # one line: why it is not relaxed, or what ended it before its time; None where all went well
+    atom_positions: np.ndarray  # float32 [n_res, 37, 3], angstrom
+    atom_mask: np.ndarray  # float32 [n_res, 37], atoms that the clean-up added included (OXT of chain ends too)
+    pdb: str  # PDB file of all atoms with hydrogens, B-factors per residue
+    violations_before: np.ndarray  # bool [n_res], residues with structural violations
+    violations_after: np.ndarray  # bool [n_res]
+    energy_before_kcal_mol: float | None  # of the force field, without restraints, hydrogens just placed
+    energy_after_kcal_mol: float | None
+    rmsd_heavy: float | None  # angstrom, given heavy atoms against themselves, without superposition
+    rounds: int  # minimisations whose result counts
+    steps: int  # of L-BFGS in these rounds
+    seconds: float  # wall time of all of it
+    notes: tuple[str, ...] = ()  # one line for each thing that the clean-up changed or left out

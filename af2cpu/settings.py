@@ -37,6 +37,7 @@ class RunSettings(BaseSettings):
     precision: Literal["auto", "bf16", "fp32"] = "auto"
     engine: Literal["auto", "torch", "compile"] = "auto"
     relax: Literal["best", "all", "none"] = "best"
+    relax_threads: Annotated[int, Field(ge=1)] = 1  # more are faster, but no two runs are then the same to the last bit
     layout: Literal["af2", "colabfold"] = "af2"
     date: date | None = None  # of the model in the structure files; None: left out, so that reruns are equal
     save_all: bool = False
@@ -80,7 +81,9 @@ def load_settings(flags: dict[str, Any], config: Path | None = None) -> RunSetti
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"]) or "settings"
         where = f" in {config}" if config and name.split(".")[0] in _FileSource.values else ""
-        raise InputError(f"--{name.replace('_', '-')}{where}: {first['msg']} (given: {first.get('input')!r})") from error
+        raise InputError(
+            f"--{name.replace('_', '-')}{where}: {first['msg']} (given: {first.get('input')!r})"
+        ) from error
     finally:
         _FileSource.values = {}
 

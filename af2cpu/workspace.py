@@ -7,12 +7,17 @@ on: inputs by content, settings, the version of the stage that made it.
 from __future__ import annotations
 
 import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import orjson
+from filelock import FileLock, Timeout
 
+from af2cpu.errors import InputError
 from af2cpu.formats.streams import atomic_write
 
 KEYS = "keys.json"
@@ -74,5 +79,20 @@ class Target:
             return {}
         return content if isinstance(content, dict) else {}
 
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keeps a second run off this folder. A lock whose run has died is free. Raises InputError if it is held."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.folder / ".lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout as error:
+            raise InputError(f"{self.folder}: another run is at work here; wait for it, or use another -o") from error
+        try:
+            yield
+        finally:
+            lock.release()
+
     def _name(self, path: Path) -> str:
-        return path.relative_to(self.folder).as_posix()
+        """Relative to the folder; ColabFold's layout has its files beside it."""
+        return Path(os.path.relpath(path, self.folder)).as_posix()

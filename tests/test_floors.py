@@ -32,6 +32,7 @@ ONLY_IN = {
     "alphafold": {"validate"},
     "dask": {"schedule"},
     "openmm": {"relax"},
+    "pdbfixer": {"relax"},
 }
 
 

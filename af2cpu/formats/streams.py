@@ -65,11 +65,13 @@ def _open(path: Path) -> BinaryIO:
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[BinaryIO]:
-    """A file that appears under `path` only when the block ends without an error: temporary name, then rename."""
+    """A file that appears under `path` only when the block ends without an error: temporary name, fsync, rename."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as file:
             yield file
+            file.flush()
+            os.fsync(file.fileno())
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

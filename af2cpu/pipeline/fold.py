@@ -102,7 +102,9 @@ class Folder:
             self._loaded = plan.name, model.set_precision(self.precision)
         return self._loaded[1]
 
-    def fold(self, target: Target, layout: Layout, features: Features, provenance: Provenance, say: Say) -> list[Folded]:
+    def fold(
+        self, target: Target, layout: Layout, features: Features, provenance: Provenance, say: Say
+    ) -> list[Folded]:
         """All predictions of one target, those that are there already read from their files."""
         content = content_hash(target.features)
         folded = []
@@ -112,10 +114,10 @@ class Folder:
                 path, key = layout.of("result", who, ".npz"), self._key(plan, who, content, provenance)
                 if target.is_current(path, key):
                     say(f"{who.name}: there already")
-                    seconds, notes = None, ()
-                else:
-                    seconds, notes = self._fold_one(plan, who, layout, features, provenance, say)
-                    target.made(path, key)
+                    folded.append(_read(path, who, plan, None))
+                    continue
+                seconds, notes = self._fold_one(plan, who, layout, features, provenance, say)
+                target.made(path, key)
                 folded.append(_read(path, who, plan, seconds, notes))
         return folded
 
@@ -162,7 +164,7 @@ class Folder:
         return seconds, written.notes
 
 
-def _read(path: Path, who: PredictionId, plan: ModelPlan, seconds: float | None, notes: tuple[str, ...]) -> Folded:
+def _read(path: Path, who: PredictionId, plan: ModelPlan, seconds: float | None, notes: tuple[str, ...] = ()) -> Folded:
     """From the file, so that what follows is the same for a prediction just made and for one made before."""
     prediction = read_result(path, plan.name)
     return Folded(prediction, confidence_of(who, prediction), plan.source, content_hash(path), seconds, notes)

@@ -1,0 +1,63 @@
+"""What a run prints: a line for each thing that happens, and the same lines in log.txt; a table at the end."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from af2cpu.pipeline.plan import RunPlan
+    from af2cpu.pipeline.run import Outcome
+
+
+class Lines:
+    """Prints `target: line` with the seconds since the start, and appends it to log.txt in the target's folder."""
+
+    def __init__(self, out: Path) -> None:
+        self.out = out
+        self.console = Console(stderr=True, highlight=False, soft_wrap=True)
+        self._start = time.perf_counter()
+
+    def __call__(self, target: str, line: str) -> None:
+        text = f"{target}: {line}" if target else line
+        self.console.print(f"{time.perf_counter() - self._start:8.1f} s  {text}", markup=False)
+        folder = self.out / target
+        if target and folder.is_dir():
+            with (folder / "log.txt").open("a") as log:
+                log.write(f"{datetime.now().astimezone().isoformat(timespec='seconds')} {line}\n")
+
+
+def show_plan(plan: RunPlan, lines: Lines) -> None:
+    """What will run, how long it takes and how much memory; warnings."""
+    for warning in plan.warnings:
+        lines("", f"warning: {warning}")
+    for target in plan.targets:
+        lines("", str(target))
+
+
+def show_outcomes(outcomes: Sequence[Outcome], lines: Lines) -> None:
+    """The table at the end."""
+    table = Table("target", "residues", "best model", "pLDDT", "pTM", "relaxed", "seconds", "result")
+    for outcome in outcomes:
+        best, relaxed, plddt, ptm = "", "", "", ""
+        if outcome.finished is not None:
+            first = outcome.finished.ranking.entries[0]
+            best, plddt = first.who.name, f"{first.mean_plddt:.1f}"
+            ptm = "" if first.ptm is None else f"{first.ptm:.3f}"
+            relaxed = "yes" if first.who.name in outcome.finished.violations else "no"
+        result = f"failed: {outcome.error}" if outcome.error else str(outcome.folder)
+        result += " (was there already)" if outcome.reused else ""
+        seconds = f"{outcome.seconds:.1f}"
+        table.add_row(outcome.name, str(outcome.n_res), best, plddt, ptm, relaxed, seconds, result)
+    wide = Console(highlight=False, width=max(Console().width, 160) if not Console().is_terminal else None)
+    wide.print(table)
+    for outcome in outcomes:
+        for note in dict.fromkeys(outcome.notes):
+            lines(outcome.name, f"note: {note}")

@@ -1,0 +1,70 @@
+"""af2cpu relax: one structure file, relaxed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from af2cpu.commands.errors import FAILED, one_line
+
+if TYPE_CHECKING:
+    from af2cpu.records import Relaxed
+
+
+def relax(
+    file: Annotated[Path, typer.Argument(help="Protein structure of any origin: PDB or mmCIF, plain or .gz.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="PDB file to write; default: NAME_relaxed.pdb in this folder.")
+    ] = None,
+    threads: Annotated[int, typer.Option(min=1, help="Threads. One gives the same bits every time; more do not.")] = 1,
+    max_rounds: Annotated[
+        int, typer.Option(min=1, help="Minimisations at most; each frees the residues left with violations.")
+    ] = 3,
+    max_seconds: Annotated[
+        float, typer.Option(min=0, help="Wall time at most; the last complete round counts.")
+    ] = 7200.0,
+) -> None:
+    """Relax a structure as AlphaFold 2 does: hydrogens, amber99sb, restraints. Exit code 1: it could not be relaxed.
+
+    Example: af2cpu relax model.pdb -o relaxed.pdb --threads 4
+    """
+    with one_line():
+        from af2cpu.formats.streams import atomic_write
+        from af2cpu.relax import RelaxSettings
+        from af2cpu.relax import relax as relax_protein
+        from af2cpu.relax.reading import read_protein
+
+        target = out or Path(f"{_stem(file)}_relaxed.pdb")
+        protein, notes = read_protein(file)
+        for note in notes:
+            typer.echo(f"note: {note}")
+        settings = RelaxSettings(max_rounds=max_rounds, max_seconds=max_seconds, threads=threads)
+        relaxed = relax_protein(protein, settings, typer.echo)
+        for note in relaxed.notes:
+            typer.echo(f"note: {note}")
+        if not relaxed.relaxed:
+            typer.echo(f"{file}: NOT relaxed: {relaxed.reason}; nothing is written", err=True)
+            raise typer.Exit(FAILED)
+        with atomic_write(target) as stream:
+            stream.write(relaxed.pdb.encode())
+        _show(relaxed, target)
+
+
+def _stem(file: Path) -> str:
+    name = file.name.removesuffix(".gz")
+    return name[: -len(Path(name).suffix)] if Path(name).suffix else name
+
+
+def _show(relaxed: Relaxed, target: Path) -> None:
+    if relaxed.reason:
+        typer.echo(f"warning: {relaxed.reason}", err=True)
+    before, after = int(relaxed.violations_before.sum()), int(relaxed.violations_after.sum())
+    if after:
+        typer.echo(f"warning: {after} residues still have structural violations", err=True)
+    typer.echo(
+        f"{target}: {relaxed.energy_before_kcal_mol:.0f} to {relaxed.energy_after_kcal_mol:.0f} kcal/mol, "
+        f"residues with violations {before} to {after}, heavy atoms moved by {relaxed.rmsd_heavy:.3f} A (RMSD), "
+        f"{relaxed.rounds} rounds, {relaxed.steps} steps, {relaxed.seconds:.1f} s"
+    )

@@ -1,0 +1,134 @@
+"""Everything that is checked before any work: inputs, databases, parameters, memory, disk; what the run will cost."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import torch
+
+from af2cpu.errors import InputError
+from af2cpu.model.cost import Sizes, pass_flops, peak_bytes
+from af2cpu.pipeline.fold import ModelPlan, plan_models, precision_of, sampling_of
+from af2cpu.pipeline.inputs import InputSettings
+from af2cpu.query import QueryInput, read_inputs
+from af2cpu.search.databases import DatabaseSet, parse_databases, select
+from af2cpu.settings import RunSettings
+from af2cpu.weights import is_synthetic
+
+SYNTHETIC = "SYNTHETIC PARAMETERS: drawn at random, the structures mean nothing"
+_EFFICIENCY = 0.35  # share of the rate of a large matrix product that a whole pass reaches
+_RESULT_BYTES = 30e3  # per residue and prediction: structures, scores
+_SPARE_DISK = 200e6
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What one target will take, at the most: full MSA and templates."""
+
+    name: str
+    n_res: int
+    passes: int
+    seconds: float  # of all passes of all models; search and relaxation come on top
+    peak_gb: float
+
+    def __str__(self) -> str:
+        minutes = self.seconds / 60
+        time_text = f"{minutes:.0f} min" if minutes >= 1 else f"{self.seconds:.0f} s"
+        return (
+            f"{self.name}: {self.n_res} residues, {self.passes} passes: about {time_text} and "
+            f"{self.peak_gb:.1f} GB for the network at full MSA; search and relaxation not counted"
+        )
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """A run that can start."""
+
+    inputs: Sequence[QueryInput]
+    out: Path
+    settings: RunSettings
+    input_settings: InputSettings
+    models: tuple[ModelPlan, ...]
+    targets: tuple[Estimate, ...]
+    warnings: tuple[str, ...]
+
+
+def plan_run(paths: Sequence[Path], out: Path, settings: RunSettings) -> RunPlan:
+    """Raises InputError for whatever would stop the run later."""
+    inputs = read_inputs(paths)
+    models = plan_models(settings)
+    input_settings = input_settings_of(inputs, settings)
+    rate = matrix_rate(precision_of(settings))
+    estimates = tuple(estimate(item.query.name, item.query.n_res, models, settings, rate) for item in inputs)
+    _check_memory(inputs, estimates)
+    _check_disk(out, estimates)
+    warnings = (SYNTHETIC,) if any(is_synthetic(plan.source) for plan in models) else ()
+    return RunPlan(inputs, out, settings, input_settings, models, estimates, warnings)
+
+
+def input_settings_of(inputs: Sequence[QueryInput], settings: RunSettings) -> InputSettings:
+    """What is searched. Raises InputError for databases that are not there."""
+    if settings.msa and len(inputs) != 1:
+        raise InputError(f"--msa: fits one sequence, and the input has {len(inputs)}; run one at a time")
+    searched = not settings.msa and any(item.alignment is None for item in inputs)
+    databases = DatabaseSet((), None, None, None)
+    if searched or settings.db:
+        databases = select(settings.data_dir, settings.preset, parse_databases(list(settings.db)))
+    return InputSettings(
+        databases=databases,
+        alignments=settings.msa,
+        own_templates=settings.template,
+        max_template_date=settings.max_template_date,
+        threads=settings.threads or len(os.sched_getaffinity(0)),
+    )
+
+
+def estimate(name: str, n_res: int, models: Sequence[ModelPlan], settings: RunSettings, rate: float) -> Estimate:
+    """Time and memory of a target; `rate` in operations per second of a large matrix product."""
+    passes, seconds, peak = 0, 0.0, 0
+    precision = precision_of(settings)
+    for plan in models:
+        sampling = sampling_of(plan.config, settings)
+        sizes = Sizes(n_res, sampling.msa_rows, sampling.max_extra_msa, sampling.max_templates)
+        count = settings.num_seeds * (settings.recycles + 1) * settings.ensembles
+        passes += count
+        seconds += count * pass_flops(plan.config, sizes) / (rate * _EFFICIENCY)
+        peak = max(peak, peak_bytes(plan.config, sizes, precision))
+    return Estimate(name, n_res, passes, seconds, peak / 1e9)
+
+
+def matrix_rate(precision: str) -> float:
+    """Operations per second of a matrix product on this machine, now: a tenth of a second of measurement."""
+    dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+    a = torch.ones(1024, 1024, dtype=dtype)
+    torch.mm(a, a)
+    start, count = time.perf_counter(), 0
+    while time.perf_counter() - start < 0.1:
+        torch.mm(a, a)
+        count += 1
+    return count * 2 * 1024**3 / (time.perf_counter() - start)
+
+
+def _check_memory(inputs: Sequence[QueryInput], estimates: Sequence[Estimate]) -> None:
+    available = psutil.virtual_memory().available / 1e9
+    for item, one in zip(inputs, estimates, strict=True):
+        if one.peak_gb > available:
+            raise InputError(
+                f"{item.query.source} ({one.name}): {one.n_res} residues need about {one.peak_gb:.1f} GB and "
+                f"{available:.1f} GB are free; lower --max-msa (such as 256:512), use --precision bf16, "
+                "cut the sequence into domains, or use a machine with more memory"
+            )
+
+
+def _check_disk(out: Path, estimates: Sequence[Estimate]) -> None:
+    place = next(path for path in (out, *out.absolute().parents) if path.exists())
+    free = shutil.disk_usage(place).free
+    needed = _SPARE_DISK + sum((_RESULT_BYTES * one.n_res + 8 * one.n_res**2) * one.passes for one in estimates)
+    if needed > free:
+        raise InputError(f"{out}: about {needed / 1e9:.1f} GB are needed and {free / 1e9:.1f} GB are free on the disk")

@@ -1,0 +1,8 @@
+"""Relaxation in a molecular force field, AlphaFold 2's protocol (supplement 1.8.6). OpenMM loads when it is used."""
+
+from __future__ import annotations
+
+from af2cpu.relax.rounds import relax
+from af2cpu.relax.settings import RelaxSettings
+
+__all__ = ["RelaxSettings", "relax"]

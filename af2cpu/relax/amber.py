@@ -1,0 +1,124 @@
+"""One restrained minimisation in amber99sb without cutoff, capped in steps and time.
+
+AlphaFold 2's relax/amber_minimize.py: bonds to hydrogen constrained, 0.5 k (x - x0)^2 on heavy atoms, L-BFGS.
+"""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import openmm
+from openmm import app
+
+from af2cpu.relax.border import STIFFNESS, TOLERANCE, from_openmm, kcal_mol, to_openmm
+from af2cpu.relax.cleanup import Cleaned
+from af2cpu.relax.settings import RelaxError, RelaxSettings
+
+_FORCE_FIELD, _RESTRAINTS = 0, 1  # groups of forces
+
+
+class OutOfTimeError(RelaxError):
+    """The wall time is over; another attempt has none left either."""
+
+
+@dataclass(frozen=True)
+class Minimised:
+    """Where a minimisation ended."""
+
+    positions: np.ndarray  # float64 [n_atoms, 3], angstrom, in the order of the topology
+    energy_before_kcal_mol: float  # of the force field alone
+    energy_after_kcal_mol: float
+    steps: int  # of L-BFGS
+    converged: bool  # False: ended by max_steps
+
+
+class _Watch(openmm.MinimizationReporter):
+    """Counts steps and ends the minimisation at a cap. Where it asks for the end the optimiser returns what it has."""
+
+    def __init__(self, max_steps: int, deadline: float) -> None:
+        super().__init__()
+        self.max_steps = max_steps
+        self.deadline = deadline  # of time.monotonic()
+        self.steps = 0
+        self.capped = False
+        self.late = False
+        self.interrupt: BaseException | None = None
+
+    def report(self, iteration: int, x: Sequence[float], grad: Sequence[float], args: Any) -> bool:
+        """Called by OpenMM after each step; True ends the minimisation."""
+        try:
+            self.steps += 1
+            self.capped = self.steps >= self.max_steps
+            self.late = time.monotonic() > self.deadline
+        except BaseException as error:  # Ctrl-C arrives here; C++ has no way to let it through, so `minimise` raises it
+            self.interrupt = error
+        return self.capped or self.late or self.interrupt is not None
+
+
+def minimise(cleaned: Cleaned, free: Collection[int], settings: RelaxSettings, deadline: float) -> Minimised:
+    """Minimises the energy. Given heavy atoms are restrained to where they are, but for residues (rows) in `free`.
+
+    DEVIATION: heavy atoms that the clean-up had to place are not restrained; AlphaFold 2 holds them where pdbfixer put
+    them. In a prediction that is OXT only. tests/unit/relax/test_amber.py
+
+    Raises OutOfTimeError when `deadline` (time.monotonic()) passes, RelaxError if the result isn't finite or higher in
+    energy than the start, and what OpenMM raises.
+    """
+    restrained = cleaned.given & ~np.isin(cleaned.row, list(free))
+    context = _context(cleaned, restrained, settings)
+    before = _energy(context)
+    watch = _Watch(settings.max_steps, deadline)
+    openmm.LocalEnergyMinimizer.minimize(context, settings.tolerance * TOLERANCE, 0, watch)
+    if watch.interrupt is not None:
+        raise watch.interrupt
+    if watch.late:
+        raise OutOfTimeError(f"out of time after {watch.steps} steps")
+    positions = from_openmm(context.getState(getPositions=True).getPositions(asNumpy=True))
+    after = _energy(context)
+    if not np.isfinite(positions).all() or not np.isfinite(after):
+        raise RelaxError(f"coordinates or energy became infinite or NaN after {watch.steps} steps")
+    if np.isfinite(before) and after > before:
+        raise RelaxError(f"the energy rose from {before:.0f} to {after:.0f} kcal/mol")
+    return Minimised(positions, before, after, watch.steps, converged=not watch.capped)
+
+
+@functools.cache
+def _force_field() -> Any:
+    return app.ForceField("amber99sb.xml")
+
+
+def system_of(cleaned: Cleaned, restrained: np.ndarray, stiffness: float) -> Any:
+    """OpenMM's system with restraints (kcal/mol/A^2) on the atoms in `restrained`, bool [n_atoms]."""
+    system = _force_field().createSystem(
+        cleaned.topology, nonbondedMethod=app.NoCutoff, constraints=app.HBonds, removeCMMotion=False
+    )
+    force = openmm.CustomExternalForce("0.5 * k * ((x-x0)^2 + (y-y0)^2 + (z-z0)^2)")
+    force.addGlobalParameter("k", stiffness * STIFFNESS)
+    for name in ("x0", "y0", "z0"):
+        force.addPerParticleParameter(name)
+    at = to_openmm(cleaned.positions)
+    for atom in np.flatnonzero(restrained):
+        force.addParticle(int(atom), at[int(atom)])
+    force.setForceGroup(_RESTRAINTS)
+    system.addForce(force)
+    return system
+
+
+def _context(cleaned: Cleaned, restrained: np.ndarray, settings: RelaxSettings) -> Any:
+    # No time passes: the integrator is what a context can't be without. Forces summed in fixed order and one thread
+    # give the same bits every time; more threads share out the work as it comes.
+    platform = openmm.Platform.getPlatformByName("CPU")
+    properties = {"Threads": str(settings.threads), "DeterministicForces": "true"}
+    system = system_of(cleaned, restrained, settings.stiffness)
+    context = openmm.Context(system, openmm.VerletIntegrator(0.001), platform, properties)
+    context.setPositions(to_openmm(cleaned.positions))
+    return context
+
+
+def _energy(context: Any) -> float:
+    return kcal_mol(context.getState(getEnergy=True, groups={_FORCE_FIELD}).getPotentialEnergy())

@@ -1,0 +1,188 @@
+"""Rounds of minimisation: residues left with violations lose their restraints in the next one.
+
+AlphaFold 2's amber_minimize.run_pipeline. Whatever fails, the protein comes back,
+relaxed as far as it got, and says so.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from af2cpu.chemistry.residues import ATOM37_EXISTS, ATOM37_INDEX
+from af2cpu.records import Protein, Relaxed
+from af2cpu.relax.segments import Segment, names, running_index, segments
+from af2cpu.relax.settings import RelaxError, RelaxSettings
+from af2cpu.relax.structure import PlacedAtom, given_atoms, pdb_text
+from af2cpu.relax.violations import Violations, find_violations
+
+if TYPE_CHECKING:
+    from af2cpu.relax.amber import Minimised
+    from af2cpu.relax.cleanup import Cleaned
+
+
+@dataclass(frozen=True)
+class _Task:
+    """What stays the same in all rounds."""
+
+    protein: Protein  # as given, without atoms that its residue types don't have
+    index: np.ndarray  # int [n_res], segments.running_index
+    runs: Sequence[Segment]
+    settings: RelaxSettings
+    deadline: float  # of time.monotonic()
+
+    def violations(self, protein: Protein) -> Violations:
+        return find_violations(protein.aatype, protein.atom_positions, protein.atom_mask, self.index)
+
+
+@dataclass(frozen=True)
+class _Round:
+    """A round that ended well."""
+
+    protein: Protein  # all heavy atoms in their new places
+    cleaned: Cleaned
+    minimised: Minimised
+    violations: Violations
+
+
+def relax(
+    protein: Protein, settings: RelaxSettings | None = None, say: Callable[[str], None] = lambda line: None
+) -> Relaxed:
+    """Relaxes a protein; `say` gets a line per round. With one thread the same input gives the same bits.
+
+    Never raises for what is wrong with the structure: `relaxed` and `reason` of the result tell.
+    """
+    settings = settings or RelaxSettings()
+    started = time.monotonic()
+    protein = _tidy(protein)
+    runs, notes = segments(protein)
+    task = _Task(protein, running_index(protein), runs, settings, started + settings.max_seconds)
+    reason = _unusable(protein, runs)
+    done: list[_Round] = []
+    if reason is None:
+        reason = _rounds(task, done, say)
+    return _result(task, done, reason, notes, time.monotonic() - started)
+
+
+def _rounds(task: _Task, done: list[_Round], say: Callable[[str], None]) -> str | None:
+    """Fills `done` with rounds until none has violations; says what ended them before their time, if anything did."""
+    reason: str | None = None
+    free: set[int] = set()
+    while len(done) < task.settings.max_rounds and (not done or done[-1].violations.count):
+        number = len(done) + 1
+        try:
+            ended = _round(task, done[-1].protein if done else task.protein, free)
+        except RelaxError as error:
+            return f"round {number} failed: {error}"
+        done.append(ended)
+        free.update(np.flatnonzero(ended.violations.per_residue).tolist())
+        say(_line(number, ended))
+        if not ended.minimised.converged:
+            reason = f"round {number} ended after {ended.minimised.steps} steps (max_steps) before it converged"
+    return reason
+
+
+def _tidy(protein: Protein) -> Protein:
+    """Without atoms that the residue type doesn't have; OXT may stay."""
+    exists = ATOM37_EXISTS[protein.aatype].copy()
+    exists[:, ATOM37_INDEX["OXT"]] = 1.0
+    unknown = ~ATOM37_EXISTS[protein.aatype].any(axis=1)
+    exists[unknown] = 1.0  # X is kept as it is
+    return replace(protein, atom_mask=(protein.atom_mask * exists).astype(np.float32))
+
+
+def _unusable(protein: Protein, runs: Sequence[Segment]) -> str | None:
+    """Why there is nothing to minimise; None where there is."""
+    infinite = ~np.isfinite(protein.atom_positions).all(axis=-1) & (protein.atom_mask > 0)
+    if infinite.any():
+        rows = np.flatnonzero(infinite.any(axis=1))
+        return f"coordinates are infinite or NaN: {names(protein, rows)}"
+    if not runs:
+        return "no two neighbouring residues have N, CA and C and are known to the force field"
+    return None
+
+
+def _round(task: _Task, protein: Protein, free: set[int]) -> _Round:
+    """Cleans up, minimises, looks for violations. Raises RelaxError when all attempts failed or the time is over."""
+    from af2cpu.relax.amber import OutOfTimeError, minimise
+    from af2cpu.relax.cleanup import clean
+
+    failures: list[str] = []
+    for attempt in range(task.settings.max_attempts):
+        try:
+            cleaned = clean(protein, task.runs, task.settings.seed + attempt)
+            minimised = minimise(cleaned, free, task.settings, task.deadline)
+        except OutOfTimeError as error:
+            raise RelaxError(f"{error} (max_seconds = {task.settings.max_seconds:g})") from error
+        except Exception as error:  # pdbfixer and OpenMM raise bare Exceptions; a structure they choke on costs no run
+            failures.append(" ".join(f"{type(error).__name__}: {error}".split())[:300])
+            continue
+        moved = _moved(protein, cleaned, minimised.positions)
+        return _Round(moved, cleaned, minimised, task.violations(moved))
+    raise RelaxError(f"{len(failures)} attempts; the last one: {failures[-1]}")
+
+
+def _moved(protein: Protein, cleaned: Cleaned, positions: np.ndarray) -> Protein:
+    """The protein with its heavy atoms, and those added, where they are now."""
+    heavy = (cleaned.atom37 >= 0) & ~cleaned.artificial
+    row, slot = cleaned.row[heavy], cleaned.atom37[heavy]
+    atom_positions, atom_mask = protein.atom_positions.copy(), protein.atom_mask.copy()
+    atom_positions[row, slot] = positions[heavy]
+    atom_mask[row, slot] = 1.0
+    return replace(protein, atom_positions=atom_positions, atom_mask=atom_mask)
+
+
+def _line(number: int, ended: _Round) -> str:
+    minimised, left = ended.minimised, ended.violations.count
+    return (
+        f"round {number}: {minimised.energy_before_kcal_mol:.0f} to {minimised.energy_after_kcal_mol:.0f} kcal/mol in "
+        f"{minimised.steps} steps, {left} residue{'s' if left != 1 else ''} with violations"
+    )
+
+
+def _all_atoms(protein: Protein, last: _Round | None) -> list[list[PlacedAtom]]:
+    """Atoms of each residue: those of the last round with hydrogens, as given where a residue was not in it."""
+    if last is None:
+        return [given_atoms(protein, row) for row in range(protein.n_res)]
+    cleaned = last.cleaned
+    atoms: list[list[PlacedAtom]] = [[] for _ in range(protein.n_res)]
+    for atom in cleaned.topology.atoms():
+        if not cleaned.artificial[atom.index]:
+            placed = PlacedAtom(atom.name, atom.element.symbol, last.minimised.positions[atom.index])
+            atoms[cleaned.row[atom.index]].append(placed)
+    return [placed or given_atoms(protein, row) for row, placed in enumerate(atoms)]
+
+
+def _rmsd(task: _Task, now: Protein) -> float:
+    """Of the given heavy atoms of residues that were relaxed; those left out would only dilute it. Angstrom."""
+    relaxed = np.zeros(now.n_res, bool)
+    for run in task.runs:
+        relaxed[run.start : run.stop] = True
+    given = (task.protein.atom_mask > 0) & (now.atom_mask > 0) & relaxed[:, None]
+    shift = now.atom_positions[given].astype(np.float64) - task.protein.atom_positions[given]
+    return float(np.sqrt(np.mean(np.sum(shift**2, axis=-1))))
+
+
+def _result(task: _Task, done: Sequence[_Round], reason: str | None, notes: tuple[str, ...], seconds: float) -> Relaxed:
+    protein, last = task.protein, done[-1] if done else None
+    before = task.violations(protein).per_residue
+    return Relaxed(
+        relaxed=last is not None,
+        reason=reason,
+        atom_positions=last.protein.atom_positions if last else protein.atom_positions,
+        atom_mask=last.protein.atom_mask if last else protein.atom_mask,
+        pdb=pdb_text(protein, _all_atoms(protein, last)),
+        violations_before=before,
+        violations_after=last.violations.per_residue if last else before,
+        energy_before_kcal_mol=done[0].minimised.energy_before_kcal_mol if done else None,
+        energy_after_kcal_mol=last.minimised.energy_after_kcal_mol if last else None,
+        rmsd_heavy=_rmsd(task, last.protein) if last else None,
+        rounds=len(done),
+        steps=sum(ended.minimised.steps for ended in done),
+        seconds=seconds,
+        notes=notes + (done[0].cleaned.notes if done else ()),
+    )

@@ -1,0 +1,89 @@
+"""Which residues are relaxed and how they hang together: unbroken runs of whole residues within a chain."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from af2cpu.chemistry.residues import CA, RESNAMES, UNKNOWN, C, N
+from af2cpu.records import Protein
+
+_BOND = 2.0  # angstrom: C and N closer than this are bonded, however the residues are numbered
+_JUMP = 200  # between the running numbers of residues that are not bonded
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Rows start..stop-1 of a protein, bonded one to the next."""
+
+    start: int
+    stop: int
+    chain_begins: bool  # its first residue is the chain's first
+    chain_ends: bool
+
+
+def running_index(protein: Protein) -> np.ndarray:
+    """int [n_res]: differs by 1 between bonded neighbours and by more between all others, chains included.
+
+    Neighbours in a chain are bonded if their numbers follow each other (a prediction may have torn them apart, and the
+    bond is to be mended), or if C and N are close (insertion codes, numbering schemes that leave numbers out).
+    """
+    c, n = protein.atom_positions[:-1, C], protein.atom_positions[1:, N]
+    whole = (protein.atom_mask[:-1, C] > 0) & (protein.atom_mask[1:, N] > 0)
+    close = whole & (np.linalg.norm(c - n, axis=-1) < _BOND)
+    follows = np.diff(protein.residue_index) == 1
+    bonded = (protein.chain_ids[1:] == protein.chain_ids[:-1]) & (follows | close)
+    return np.concatenate([[0], np.cumsum(np.where(bonded, 1, _JUMP))])
+
+
+def segments(protein: Protein) -> tuple[list[Segment], tuple[str, ...]]:
+    """The segments to relax, and a line for each kind of residue that is left out.
+
+    X has no force field, a residue without N, CA and C has no place to build on, and a residue alone between two gaps
+    would be both ends of a chain at once, which the force field doesn't know.
+    """
+    unknown = protein.aatype == UNKNOWN
+    broken = ~unknown & ~(protein.atom_mask[:, [N, CA, C]] > 0).all(axis=1)
+    index = running_index(protein)
+    runs: list[Segment] = []
+    alone: list[int] = []
+    for rows in _runs(np.flatnonzero(~unknown & ~broken), index):
+        start, stop = int(rows[0]), int(rows[-1]) + 1
+        if len(rows) == 1:
+            alone.append(start)
+            continue
+        begins = start == 0 or protein.chain_ids[start - 1] != protein.chain_ids[start]
+        ends = stop == protein.n_res or protein.chain_ids[stop] != protein.chain_ids[start]
+        runs.append(Segment(start, stop, bool(begins), bool(ends)))
+    notes = (
+        _left_out(protein, np.flatnonzero(unknown), "unknown to the force field"),
+        _left_out(protein, np.flatnonzero(broken), "without N, CA or C"),
+        _left_out(protein, alone, "alone between gaps"),
+    )
+    return runs, tuple(note for note in notes if note)
+
+
+def _runs(rows: np.ndarray, index: np.ndarray) -> list[np.ndarray]:
+    if len(rows) == 0:
+        return []
+    follows = (np.diff(rows) == 1) & (np.diff(index[rows]) == 1)
+    return np.split(rows, np.flatnonzero(~follows) + 1)
+
+
+def _left_out(protein: Protein, rows: Sequence[int] | np.ndarray, why: str) -> str:
+    if len(rows) == 0:
+        return ""
+    return f"left out of the relaxation and kept as given: {names(protein, rows)} ({why})"
+
+
+def names(protein: Protein, rows: Sequence[int] | np.ndarray, most: int = 8) -> str:
+    """Residues as text, such as 'A/12 UNK, A/40 UNK and 3 more'."""
+    shown = [
+        f"{protein.chain_ids[row]}/{protein.residue_index[row]}{protein.insertion_codes[row]} "
+        f"{RESNAMES[protein.aatype[row]]}"
+        for row in rows[:most]
+    ]
+    more = f" and {len(rows) - most} more" if len(rows) > most else ""
+    return ", ".join(shown) + more

@@ -1,0 +1,23 @@
+"""What can be set in a relaxation. The defaults are AlphaFold 2's, but for the caps, which it lacks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class RelaxSettings:
+    """Settings of one relaxation. With one thread the same input gives the same bits."""
+
+    max_rounds: int = 3  # minimisations; each frees the residues that the one before left with violations
+    stiffness: float = 10.0  # kcal/mol/A^2, restraints of heavy atoms
+    tolerance: float = 2.39  # kcal/mol/nm, root mean square of the forces; OpenMM's default of 10 kJ/mol/nm
+    max_steps: int = 20_000  # of L-BFGS in one round; the structure reached by then counts
+    max_seconds: float = 7200.0  # wall time of all rounds; the last complete round counts
+    threads: int = 1
+    seed: int = 0  # of the hydrogens' first positions
+    max_attempts: int = 3  # of a round that fails, each with hydrogens placed anew; AlphaFold 2: 100
+
+
+class RelaxError(Exception):
+    """A round can't be done; the message is one line. The caller falls back to what it has, aloud."""

@@ -1,9 +1,15 @@
-"""The command line: subcommands and their parsing. What they do loads when they run."""
+"""The command line: which subcommands there are. What they do loads when they run."""
 
 from __future__ import annotations
 
 import typer
 
+from af2cpu.commands import db
+from af2cpu.commands.doctor import doctor
+from af2cpu.commands.estimate import estimate
+from af2cpu.commands.predict import predict
+from af2cpu.commands.relax import relax
+from af2cpu.commands.search import search
 from af2cpu.commands.validate import validate
 
 app = typer.Typer(
@@ -12,14 +18,9 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-
-
-@app.callback()
-def _group() -> None:
-    """Keeps `af2cpu validate` a subcommand while it is the only one."""
-
-
-app.command()(validate)
+for command in (predict, search, relax, estimate, doctor, validate):
+    app.command()(command)
+app.add_typer(db.app, name="db")
 
 
 def main() -> None:

@@ -1,0 +1,102 @@
+"""af2cpu doctor: what this machine has, what will be used, what is missing."""
+
+from __future__ import annotations
+
+from importlib import metadata
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from af2cpu.commands.errors import FAILED, one_line
+
+_PACKAGES = ("af2cpu", "torch", "numpy", "pyhmmer", "gemmi", "openmm", "pdbfixer")
+_OPTIONAL = {"jax": "validate", "alphafold-colabfold": "validate"}
+
+
+def doctor(
+    data_dir: Annotated[
+        Path | None, typer.Option(envvar="AF2CPU_DATA_DIR", help="Folder with databases and parameters.")
+    ] = None,
+    params: Annotated[str | None, typer.Option(envvar="AF2CPU_PARAMS", help="Folder with params_model_*.npz.")] = None,
+) -> None:
+    """Check the installation, the processor, the memory, the parameters and the databases.
+
+    Exit code 1 if something that a prediction needs is missing. Example: af2cpu doctor --data-dir /data/alphafold
+    """
+    with one_line():
+        missing = _software() + _machine() + _parameters(params, data_dir) + _databases(data_dir)
+    for line in missing:
+        typer.echo(f"missing: {line}")
+    if missing:
+        raise typer.Exit(FAILED)
+    typer.echo("all that a prediction needs is there")
+
+
+def _software() -> list[str]:
+    missing = []
+    for name in _PACKAGES:
+        try:
+            typer.echo(f"{name} {metadata.version(name)}")
+        except metadata.PackageNotFoundError:
+            missing.append(f"{name}: pip install af2cpu again")
+    for name, extra in _OPTIONAL.items():
+        try:
+            typer.echo(f"{name} {metadata.version(name)} (optional)")
+        except metadata.PackageNotFoundError:
+            typer.echo(f"{name}: not installed; needed for `af2cpu {extra}` only: pip install 'af2cpu[{extra}]'")
+    return missing
+
+
+def _machine() -> list[str]:
+    import os
+
+    import psutil
+    import torch
+
+    from af2cpu.pipeline.fold import precision_of
+    from af2cpu.pipeline.plan import matrix_rate
+    from af2cpu.settings import RunSettings
+
+    flags = [name for name, there in torch.cpu.get_capabilities().items() if there is True and name != "architecture"]
+    memory = psutil.virtual_memory()
+    precision = precision_of(RunSettings())
+    typer.echo(f"processor: {len(os.sched_getaffinity(0))} cores for this process; {', '.join(flags)}")
+    typer.echo(f"memory: {memory.total / 1e9:.1f} GB, {memory.available / 1e9:.1f} GB free")
+    typer.echo(
+        f"engine: torch; precision auto: {precision}; {matrix_rate(precision) / 1e9:.0f} GFLOP/s in a large product"
+    )
+    return []
+
+
+def _parameters(params: str | None, data_dir: Path | None) -> list[str]:
+    from af2cpu.errors import ParameterError
+    from af2cpu.model.config import model_config
+    from af2cpu.settings import PTM_MODELS
+    from af2cpu.weights import find_parameters, fingerprint
+
+    missing = []
+    for name in PTM_MODELS:
+        try:
+            source = find_parameters(params, data_dir, name)
+            typer.echo(f"parameters of {name}: {source}, {fingerprint(source, model_config(name))}")
+        except ParameterError as error:
+            missing.append(f"parameters of {name}: {error}")
+            if params is None and data_dir is None:
+                return missing
+    return missing
+
+
+def _databases(data_dir: Path | None) -> list[str]:
+    from af2cpu.errors import InputError
+    from af2cpu.search.databases import select
+
+    if data_dir is None:
+        return ["databases: give their folder with --data-dir; or predict with --msa"]
+    try:
+        databases = select(data_dir, None, {})
+    except InputError as error:
+        return [f"databases: {error}"]
+    for database in (*databases.msa, *([databases.templates] if databases.templates else [])):
+        typer.echo(f"database {database.name}: {database.path}")
+    return []

@@ -65,7 +65,7 @@ def write_prediction(
 def write_relaxed(
     layout: Layout, prediction: Prediction, relaxed: Relaxed, confidence: Confidence, provenance: Provenance
 ) -> Written:
-    """The relaxed structure with its hydrogens and the prediction's pLDDT.
+    """The relaxed structure with its hydrogens and the prediction's pLDDT, its .cif last.
 
     Raises OSError, and ValueError if it is not relaxed or not the same chain.
     """

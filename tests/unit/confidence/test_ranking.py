@@ -55,3 +55,5 @@ def test_mistakes_of_the_caller() -> None:
         confidence_of(PredictionId("model_2", 0, 0), prediction("A"))
     with pytest.raises(ValueError, match="ranked twice: model_1_pred_0"):
         rank(_scored(1.0) * 2)
+    with pytest.raises(ValueError, match="no predictions to rank"):
+        rank([])

@@ -31,6 +31,7 @@ ONLY_IN = {
     "haiku": {"validate"},
     "alphafold": {"validate"},
     "dask": {"schedule"},
+    "matplotlib": {"outputs"},
     "openmm": {"relax"},
     "pdbfixer": {"relax"},
 }

@@ -27,9 +27,11 @@ def confidence_of(who: PredictionId, prediction: Prediction) -> Confidence:
 def rank(confidences: Iterable[Confidence]) -> Ranking:
     """Best first. Equal scores keep their order, as in AlphaFold 2; a score that is no number comes last.
 
-    Raises ValueError if two have one name.
+    Raises ValueError if there are none or two have one name.
     """
     entries = sorted(confidences, key=lambda c: -math.inf if math.isnan(c.score) else c.score, reverse=True)
+    if not entries:
+        raise ValueError("no predictions to rank")
     names = [entry.who.name for entry in entries]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:

@@ -3,30 +3,31 @@
 from __future__ import annotations
 
 import os
-import zipfile
-import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 
 from af2cpu.errors import InputError
+from af2cpu.formats.arrays import check_names, check_shapes, read_arrays, write_arrays
 from af2cpu.records import Features, ProcessedFeatures
+
+_KIND = "features"
 
 
 def write_features(path: str | os.PathLike[str], features: Features) -> None:
     """Raw features, compressed. Raises OSError."""
-    _write(Path(path), {f.name: getattr(features, f.name) for f in fields(Features)})
+    write_arrays(Path(path), {f.name: getattr(features, f.name) for f in fields(Features)})
 
 
 def read_features(path: str | os.PathLike[str]) -> Features:
     """Raw features as `write_features` wrote them. Raises InputError that names the file and what is wrong with it."""
-    arrays = _read(Path(path))
-    _check_names(Path(path), arrays, [f.name for f in fields(Features)])
+    arrays = read_arrays(Path(path), _KIND)
+    check_names(Path(path), arrays, [f.name for f in fields(Features)], _KIND)
     features = Features(**arrays)
     n_res, n_seq, n_templ = (arrays[name].shape[:1] for name in ("aatype", "msa", "template_aatype"))
-    _check_shapes(
+    check_shapes(
         Path(path),
         arrays,
         {
@@ -48,7 +49,7 @@ def read_features(path: str | os.PathLike[str]) -> Features:
 def write_draws(path: str | os.PathLike[str], draws: Iterable[ProcessedFeatures]) -> None:
     """Processed features with a leading axis over the draws. Raises OSError, ValueError for no or unequal draws."""
     draws = list(draws)
-    _write(Path(path), {f.name: np.stack([getattr(d, f.name) for d in draws]) for f in fields(ProcessedFeatures)})
+    write_arrays(Path(path), {f.name: np.stack([getattr(d, f.name) for d in draws]) for f in fields(ProcessedFeatures)})
 
 
 def read_draws(path: str | os.PathLike[str]) -> list[ProcessedFeatures]:
@@ -58,7 +59,7 @@ def read_draws(path: str | os.PathLike[str]) -> list[ProcessedFeatures]:
     """
     path = Path(path)
     wanted = {f.name for f in fields(ProcessedFeatures)}
-    arrays = {name: array for name, array in _read(path).items() if name in wanted}
+    arrays = {name: array for name, array in read_arrays(path, _KIND).items() if name in wanted}
     if any(array.ndim == 0 for array in arrays.values()) or len({len(array) for array in arrays.values()}) > 1:
         raise InputError(f"{path}: the arrays differ in their number of draws (the first axis)")
     n_draws = len(next(iter(arrays.values()), ()))
@@ -68,47 +69,3 @@ def read_draws(path: str | os.PathLike[str]) -> list[ProcessedFeatures]:
         ]
     except ValueError as error:
         raise InputError(f"{path}: {error}") from error
-
-
-def _write(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    pickled = [name for name, array in arrays.items() if array.dtype.hasobject]
-    if pickled:
-        raise ValueError(f"arrays of objects can't be written without pickle: {', '.join(pickled)}")
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with temporary.open("wb") as stream:
-            np.savez_compressed(stream, **arrays)  # type: ignore[arg-type]
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-def _read(path: Path) -> dict[str, np.ndarray]:
-    try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise InputError(f"{path}: a single array, not an npz file of features")
-            return {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        if isinstance(error, InputError):
-            raise
-        reason = " ".join(str(error).split())[:200]
-        raise InputError(f"{path}: can't be read as an npz file without pickles ({reason})") from error
-
-
-def _check_names(path: Path, arrays: Mapping[str, np.ndarray], names: list[str]) -> None:
-    missing, surplus = sorted(set(names) - set(arrays)), sorted(set(arrays) - set(names))
-    if missing or surplus:
-        raise InputError(
-            f"{path}: not the features of this program: missing {', '.join(missing) or 'nothing'}, "
-            f"surplus {', '.join(surplus) or 'nothing'}"
-        )
-
-
-def _check_shapes(path: Path, arrays: Mapping[str, np.ndarray], shapes: Mapping[str, tuple[int, ...]]) -> None:
-    for name, shape in shapes.items():
-        if arrays[name].shape != shape:
-            raise InputError(f"{path}: {name} has shape {arrays[name].shape}, expected {shape}")

@@ -69,6 +69,8 @@ def minimise(cleaned: Cleaned, free: Collection[int], settings: RelaxSettings, d
     Raises OutOfTimeError when `deadline` (time.monotonic()) passes, RelaxError if the result isn't finite or higher in
     energy than the start, and what OpenMM raises.
     """
+    if time.monotonic() > deadline:
+        raise OutOfTimeError("out of time before the first step")
     restrained = cleaned.given & ~np.isin(cleaned.row, list(free))
     context = _context(cleaned, restrained, settings)
     before = _energy(context)

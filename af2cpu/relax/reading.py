@@ -9,11 +9,20 @@ from pathlib import Path
 import gemmi
 import numpy as np
 
-from af2cpu.chemistry.residues import RESNAMES, aatype_of
+from af2cpu.chemistry.residues import ATOM14, RESNAMES, aatype_of
 from af2cpu.errors import InputError
 from af2cpu.formats.chain import AtomRows, letter_of, place_atoms
 from af2cpu.formats.streams import open_bytes
 from af2cpu.records import Protein
+
+# Names that programs of molecular dynamics give to protonation states and to cysteines in disulphide bonds.
+_FORCE_FIELD_NAMES = {
+    **dict.fromkeys(("HID", "HIE", "HIP", "HSD", "HSE", "HSP"), "HIS"),
+    **dict.fromkeys(("CYX", "CYM"), "CYS"),
+    "ASH": "ASP",
+    "GLH": "GLU",
+    "LYN": "LYS",
+}
 
 
 def read_protein(path: str | os.PathLike[str]) -> tuple[Protein, tuple[str, ...]]:
@@ -26,6 +35,7 @@ def read_protein(path: str | os.PathLike[str]) -> tuple[Protein, tuple[str, ...]
     notes = []
     if len(structure) > 1:
         notes.append(f"{len(structure)} models: the first one is taken")
+    _common_names(structure[0])
     structure.setup_entities()
     model = structure[0]
     chains: list[tuple[str, list[gemmi.Residue]]] = [(chain.name, _polymer(chain)) for chain in model]
@@ -50,6 +60,15 @@ def _read(path: Path) -> gemmi.Structure:
     if not len(structure) or not any(len(chain) for chain in structure[0]):
         raise InputError(f"{path}: no atoms in it; give a PDB or mmCIF file")
     return structure
+
+
+def _common_names(model: gemmi.Model) -> None:
+    """Renames residues that bear a force field's name; homoserine is HSE too, so that their atoms must fit."""
+    for residue in (residue for chain in model for residue in chain):
+        common = _FORCE_FIELD_NAMES.get(residue.name)
+        heavy = {atom.name for atom in residue if not atom.is_hydrogen()}
+        if common and heavy <= {*ATOM14[common], "OXT"}:
+            residue.name = common
 
 
 def _polymer(chain: gemmi.Chain) -> list[gemmi.Residue]:

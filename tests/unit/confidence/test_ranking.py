@@ -1,14 +1,13 @@
-"""Ranking and classes as in AlphaFold 2's run_alphafold.py and confidence.py."""
+"""Ranking as in AlphaFold 2's run_alphafold.py."""
 
 from __future__ import annotations
 
 import math
 
-import numpy as np
 import pytest
 from prediction_cases import prediction
 
-from af2cpu.confidence import categories, confidence_of, rank
+from af2cpu.confidence import confidence_of, rank
 from af2cpu.records import Confidence, PredictionId
 
 NAN = math.nan
@@ -56,11 +55,5 @@ def test_mistakes_of_the_caller() -> None:
         confidence_of(PredictionId("model_2", 0, 0), prediction("A"))
     with pytest.raises(ValueError, match="ranked twice: model_1_pred_0"):
         rank(_scored(1.0) * 2)
-
-
-def test_categories() -> None:
-    plddt = np.array([0, 49.99, 50, 69.99, 70, 89.99, 90, 100, 100.0001], np.float32)
-    assert "".join(categories(plddt)) == "DDLLMMHHH"
-    for odd in (NAN, -0.1, 100.1):
-        with pytest.raises(ValueError, match="pLDDT must be from 0 to 100"):
-            categories(np.array([50.0, odd]))
+    with pytest.raises(ValueError, match="no predictions to rank"):
+        rank([])

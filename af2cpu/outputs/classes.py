@@ -1,10 +1,12 @@
-"""AlphaFold DB's classes of pLDDT."""
+"""AlphaFold DB's classes of pLDDT and their colours."""
 
 from __future__ import annotations
 
 import numpy as np
 
 BOUNDS = (50.0, 70.0, 90.0)  # a value on a bound belongs to the better class
+COLOURS = ("#ff7d45", "#ffdb13", "#65cbf3", "#0053d6")  # very low, low, confident, very high
+NAMES = ("very low", "low", "confident", "very high")
 _LETTERS = np.array(list("DLMH"))  # disordered, low, medium, high
 
 

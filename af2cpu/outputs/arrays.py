@@ -1,0 +1,77 @@
+"""result_*.npz: a prediction as plain arrays, and back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from af2cpu.errors import InputError
+from af2cpu.formats.arrays import check_shapes, read_arrays, write_arrays
+from af2cpu.records import Confidence, Prediction
+
+_ALWAYS = (
+    "plddt ranking_confidence final_atom_positions final_atom_mask aatype residue_index num_recycles recycle_changes"
+).split()
+_WITH_PTM = "ptm predicted_aligned_error max_predicted_aligned_error".split()
+
+
+def result_arrays(prediction: Prediction, confidence: Confidence, save_all: bool) -> dict[str, np.ndarray]:
+    """AlphaFold 2's names (those of its structure module without the group); PAE as float16.
+
+    With `save_all` also the logits and representations, named as group/array.
+    """
+    arrays: dict[str, Any] = {
+        "plddt": prediction.plddt.astype(np.float32),
+        "ranking_confidence": np.float64(confidence.score),
+        "final_atom_positions": prediction.atom_positions.astype(np.float32),
+        "final_atom_mask": prediction.atom_mask.astype(np.float32),
+        "aatype": prediction.aatype.astype(np.int32),
+        "residue_index": prediction.residue_index.astype(np.int32),
+        "num_recycles": np.int32(prediction.passes - 1),
+        "recycle_changes": np.array(prediction.changes, np.float64),  # angstrom, one per pass
+    }
+    if prediction.pae is not None:
+        arrays["ptm"] = np.float64(prediction.ptm)
+        arrays["predicted_aligned_error"] = prediction.pae.astype(np.float16)
+        arrays["max_predicted_aligned_error"] = np.float64(prediction.max_pae)
+    if save_all:
+        arrays |= {name: np.asarray(array) for name, array in prediction.extras.items()}
+    return {name: np.asarray(array) for name, array in arrays.items()}
+
+
+def write_result(path: Path, prediction: Prediction, confidence: Confidence, save_all: bool = False) -> None:
+    """Raises OSError."""
+    write_arrays(path, result_arrays(prediction, confidence, save_all))
+
+
+def read_result(path: Path, model: str) -> Prediction:
+    """The prediction of `model` as it was written; PAE is float32 again with float16's precision (0.008 A at 16 A).
+
+    Raises InputError that names the file and what is wrong with it.
+    """
+    arrays = read_arrays(path, "a prediction")
+    with_ptm = "predicted_aligned_error" in arrays
+    missing = [name for name in _ALWAYS + _WITH_PTM * with_ptm if name not in arrays]
+    if missing:
+        raise InputError(f"{path}: not a prediction of this program: missing {', '.join(missing)}; remove the file")
+    n_res = len(arrays["aatype"]) if arrays["aatype"].ndim else 0
+    shapes: dict[str, tuple[int, ...]] = dict.fromkeys(("plddt", "aatype", "residue_index"), (n_res,))
+    shapes |= {"final_atom_positions": (n_res, 37, 3), "final_atom_mask": (n_res, 37)}
+    shapes |= {"predicted_aligned_error": (n_res, n_res)} if with_ptm else {}
+    check_shapes(path, arrays, shapes)
+    return Prediction(
+        model=model,
+        aatype=arrays["aatype"],
+        residue_index=arrays["residue_index"],
+        atom_positions=arrays["final_atom_positions"],
+        atom_mask=arrays["final_atom_mask"],
+        plddt=arrays["plddt"],
+        pae=arrays["predicted_aligned_error"].astype(np.float32) if with_ptm else None,
+        max_pae=float(arrays["max_predicted_aligned_error"]) if with_ptm else None,
+        ptm=float(arrays["ptm"]) if with_ptm else None,
+        passes=int(arrays["num_recycles"]) + 1,
+        changes=tuple(arrays["recycle_changes"].tolist()),
+        extras={name: array for name, array in arrays.items() if "/" in name},
+    )

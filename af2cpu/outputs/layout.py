@@ -1,0 +1,198 @@
+"""File names of the two layouts: AlphaFold 2's and ColabFold's.
+
+AlphaFold 2's names of a prediction never change; the ranked ones are copies. ColabFold's bear the rank, which is known
+only at the end: until then a file has its name without `rank_NNN_`, as with ColabFold itself. At every moment each file
+has one of the two names, so that a run can be killed and gone on with.
+"""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from af2cpu.formats.streams import atomic_write
+from af2cpu.outputs.scores import afdb_pae_json, colabfold_scores_json, confidence_json, pae_json
+from af2cpu.records import Prediction, PredictionId, Ranking
+
+STRUCTURES = (".pdb", ".cif")
+
+
+def write_bytes(path: Path, content: bytes) -> Path:
+    """A whole file or none. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_write(path) as file:
+        file.write(content)
+    return path
+
+
+@dataclass(frozen=True)
+class Layout(ABC):
+    """Where the files of one protein stand."""
+
+    folder: Path
+    job: str  # safe name of the protein
+
+    @abstractmethod
+    def of(self, kind: str, who: PredictionId, ending: str) -> Path:
+        """A prediction's file when it is written; kind: unrelaxed, relaxed, result or one of the score files."""
+
+    @abstractmethod
+    def find(self, kind: str, who: PredictionId, ending: str) -> Path | None:
+        """The same file where it stands now, ranked or not; None if there is none."""
+
+    @abstractmethod
+    def plot(self, kind: str) -> Path:
+        """coverage, plddt or pae."""
+
+    @abstractmethod
+    def facts(self, name: str) -> Path:
+        """A JSON file of the whole protein: ranking_debug, timings, relax_metrics or run."""
+
+    @abstractmethod
+    def scores(self, who: PredictionId, prediction: Prediction) -> Iterator[tuple[Path, bytes]]:
+        """The JSON files of a prediction."""
+
+    @abstractmethod
+    def drop_old(self, kinds: Collection[str], who: PredictionId) -> None:
+        """Removes what an earlier prediction of the same name left: other names of files just written, `kinds`."""
+
+    @abstractmethod
+    def show_ranks(self, ranking: Ranking, relaxed: Collection[str]) -> list[Path]:
+        """Gives the files names that tell the ranks; `relaxed` names the predictions whose relaxed structure counts."""
+
+
+@dataclass(frozen=True)
+class AlphaFoldLayout(Layout):
+    """AlphaFold 2's folder of one target."""
+
+    def of(self, kind: str, who: PredictionId, ending: str) -> Path:
+        return self.folder / f"{kind}_{who.name}{ending}"
+
+    def find(self, kind: str, who: PredictionId, ending: str) -> Path | None:
+        path = self.of(kind, who, ending)
+        return path if path.is_file() else None
+
+    def plot(self, kind: str) -> Path:
+        return self.folder / "plots" / f"{kind}.png"
+
+    def facts(self, name: str) -> Path:
+        return self.folder / f"{name}.json"
+
+    def scores(self, who: PredictionId, prediction: Prediction) -> Iterator[tuple[Path, bytes]]:
+        yield self.of("confidence", who, ".json"), confidence_json(prediction.plddt)
+        if prediction.pae is not None and prediction.max_pae is not None:
+            yield self.of("pae", who, ".json"), pae_json(prediction.pae, prediction.max_pae)
+
+    def drop_old(self, kinds: Collection[str], who: PredictionId) -> None:
+        for kind in kinds:
+            for ending in STRUCTURES:
+                self.of(kind, who, ending).unlink(missing_ok=True)
+
+    def show_ranks(self, ranking: Ranking, relaxed: Collection[str]) -> list[Path]:
+        written = []
+        for rank, entry in enumerate(ranking.entries):
+            state = "relaxed" if entry.who.name in relaxed else "unrelaxed"
+            pairs = [(self.of(state, entry.who, ending), f"ranked_{rank}{ending}") for ending in STRUCTURES]
+            pairs.append((self.of("confidence", entry.who, ".json"), f"confidence_ranked_{rank}.json"))
+            if entry.ptm is not None:
+                pairs.append((self.of("pae", entry.who, ".json"), f"pae_ranked_{rank}.json"))
+            written += [write_bytes(self.folder / name, source.read_bytes()) for source, name in pairs]
+        self._drop_ranks(written)
+        return written
+
+    def _drop_ranks(self, keep: Collection[Path]) -> None:
+        """Of an earlier, longer ranking."""
+        name = re.compile(r"ranked_\d+\.(pdb|cif)|(pae|confidence)_ranked_\d+\.json")
+        for path in self.folder.iterdir():
+            if name.fullmatch(path.name) and path not in keep:
+                path.unlink()
+
+
+@dataclass(frozen=True)
+class ColabFoldLayout(Layout):
+    """ColabFold's names: all jobs in one folder."""
+
+    def of(self, kind: str, who: PredictionId, ending: str) -> Path:
+        return self.folder / f"{self.job}_{kind}_{_tag(who)}{ending}"
+
+    def ranked(self, kind: str, who: PredictionId, ending: str, rank: int) -> Path:
+        """The file's last name; ranks count from 1."""
+        return self.folder / f"{self.job}_{kind}_rank_{rank:03d}_{_tag(who)}{ending}"
+
+    def find(self, kind: str, who: PredictionId, ending: str) -> Path | None:
+        path = self.of(kind, who, ending)
+        ranked = [there for there, without in self._ranked_now() if without == path]
+        return path if path.is_file() else next(iter(ranked), None)
+
+    def plot(self, kind: str) -> Path:
+        return self.folder / f"{self.job}_{kind}.png"
+
+    def facts(self, name: str) -> Path:
+        return self.folder / f"{self.job}_{name}.json"
+
+    def alignment(self) -> Path:
+        """The MSA."""
+        return self.folder / f"{self.job}.a3m"
+
+    def done(self) -> Path:
+        """Empty; ColabFold's sign that nothing is left to do."""
+        return self.folder / f"{self.job}.done.txt"
+
+    def scores(self, who: PredictionId, prediction: Prediction) -> Iterator[tuple[Path, bytes]]:
+        yield self.of("scores", who, ".json"), colabfold_scores_json(prediction)
+
+    def drop_old(self, kinds: Collection[str], who: PredictionId) -> None:
+        for kind in kinds:
+            for ending in STRUCTURES:
+                self.of(kind, who, ending).unlink(missing_ok=True)
+        self.done().unlink(missing_ok=True)
+        gone = {self.of(kind, who, ending) for kind in kinds for ending in STRUCTURES}
+        for there, without in self._ranked_now():
+            if without.is_file() or without in gone:
+                there.unlink()
+
+    def show_ranks(self, ranking: Ranking, relaxed: Collection[str]) -> list[Path]:
+        for there, without in self._ranked_now():  # also those that have left the ranking
+            if without.is_file():
+                there.unlink()  # a file without rank is newer
+            else:
+                there.replace(without)
+        written = []
+        for rank, entry in enumerate(ranking.entries, start=1):
+            kinds = [("scores", ".json"), *(("unrelaxed", ending) for ending in STRUCTURES)]
+            kinds += [("relaxed", ending) for ending in STRUCTURES] if entry.who.name in relaxed else []
+            for kind, ending in kinds:
+                path = self.ranked(kind, entry.who, ending, rank)
+                written.append(self.of(kind, entry.who, ending).replace(path))
+        return written + self._best_pae(ranking)
+
+    def _best_pae(self, ranking: Ranking) -> list[Path]:
+        """AlphaFold DB's format of the best one's PAE, as ColabFold writes it."""
+        path = self.folder / f"{self.job}_predicted_aligned_error_v1.json"
+        content = afdb_pae_json(self.ranked("scores", ranking.entries[0].who, ".json", 1).read_bytes())
+        if content is None:
+            path.unlink(missing_ok=True)
+            return []
+        return [write_bytes(path, content)]
+
+    def _ranked_now(self) -> list[tuple[Path, Path]]:
+        """Each file of the job that bears a rank, and its name without it."""
+        name = re.compile(
+            rf"({re.escape(self.job)}_(?:unrelaxed|relaxed|scores))_rank_\d{{3,}}"
+            r"(_(?:alphafold2|af2cpu)\w*_seed_\d{3,}\.(?:pdb|cif|json))"
+        )
+        found = ((path, name.fullmatch(path.name)) for path in sorted(self.folder.iterdir()))
+        return [(path, self.folder / "".join(match.groups())) for path, match in found if match]
+
+
+def _tag(who: PredictionId) -> str:
+    """ColabFold's {model_type}_{model_N}_seed_{SSS}; presets that it does not know are af2cpu's."""
+    match = re.fullmatch(r"(model_\d)(_ptm|_multimer_v\d)?", who.model)
+    name = f"alphafold2{match[2] or ''}_{match[1]}" if match else f"af2cpu_{who.model}"
+    return f"{name}_seed_{who.seed:03d}"
+
+
+LAYOUTS: dict[str, type[Layout]] = {"af2": AlphaFoldLayout, "colabfold": ColabFoldLayout}

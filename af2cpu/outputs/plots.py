@@ -1,0 +1,127 @@
+"""PNG plots: MSA coverage, pLDDT, PAE. The same records give the same bytes: no dates, no versions, no user's style.
+
+matplotlib loads when the first plot is drawn; its figures are made directly, without pyplot's global list of them.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from af2cpu.chemistry.residues import HHBLITS_AA_TO_ID
+from af2cpu.outputs.classes import BOUNDS, COLOURS, NAMES
+from af2cpu.records import Features, Prediction
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Ranked = Sequence[tuple[str, Prediction]]  # name and prediction, best first
+
+MOST_SHOWN = 10  # predictions in one plot
+_MOST_ROWS = 1000  # of an alignment; more than the picture has lines
+_GAP = HHBLITS_AA_TO_ID["-"]
+# Okabe and Ito's colours: distinct for colour-blind readers too. Line styles tell those apart that repeat.
+_LINES = ("#000000", "#d55e00", "#0072b2", "#009e73", "#cc79a7")
+_STYLES = ("-", "--")
+_DPI = 150
+
+
+def coverage_png(features: Features) -> bytes:
+    """The rows of the MSA, most alike on top, coloured by identity to the query, and how many cover each residue."""
+    aligned = features.msa != _GAP
+    identity = (features.msa == features.msa[0]).mean(axis=1)
+    order = np.argsort(identity, kind="stable")  # the query, alike to itself, is on top
+    shown = order[np.linspace(0, features.n_seq - 1, min(features.n_seq, _MOST_ROWS)).round().astype(int)]
+    picture = np.where(aligned[shown], identity[shown, None], np.nan)
+    residues = np.arange(1, features.n_res + 1)
+    with _figure(7.0, 4.2) as (figure, out):
+        axes = figure.add_subplot()
+        extent = (0.5, features.n_res + 0.5, 0, features.n_seq)
+        image = axes.imshow(
+            picture, "viridis", aspect="auto", interpolation="nearest", origin="lower", vmin=0, vmax=1, extent=extent
+        )
+        for colour, width in (("white", 3.0), ("black", 1.2)):  # legible on any of the map's colours
+            axes.step(residues, aligned.sum(axis=0), where="mid", color=colour, linewidth=width)
+        axes.set(xlabel="Residue", ylabel="Sequences", title=f"Sequence coverage, {features.n_seq:,} sequences")
+        axes.set_xlim(0.5, features.n_res + 0.5)
+        axes.set_ylim(0, max(features.n_seq, 1) * 1.03)
+        _whole_numbers(axes)
+        figure.colorbar(image, ax=axes, label="Identity to the query")
+    return out.getvalue()
+
+
+def plddt_png(ranked: Ranked) -> bytes:
+    """pLDDT along the chain, one line per prediction, on AlphaFold DB's colours."""
+    with _figure(7.0, 4.2) as (figure, out):
+        axes = figure.add_subplot()
+        for low, high, colour in zip((0.0, *BOUNDS), (*BOUNDS, 100.0), COLOURS, strict=True):
+            axes.axhspan(low, high, color=colour, alpha=0.25, linewidth=0)
+        for name, (low, high) in zip(NAMES, ((0, 50), (50, 70), (70, 90), (90, 100)), strict=True):
+            axes.text(1.01, (low + high) / 200, name, transform=axes.transAxes, fontsize=7, va="center")
+        for rank, (name, prediction) in enumerate(ranked[:MOST_SHOWN]):
+            colour, style = _LINES[rank % len(_LINES)], _STYLES[rank // len(_LINES) % len(_STYLES)]
+            residues = np.arange(1, len(prediction.plddt) + 1)
+            marker = "o" if len(residues) == 1 else ""
+            axes.plot(residues, prediction.plddt, style, color=colour, linewidth=1, marker=marker, label=name)
+        axes.set(xlabel="Residue", ylabel="pLDDT", title=f"Predicted lDDT per residue{_best_of(ranked)}", ylim=(0, 100))
+        axes.margins(x=0.01)
+        _whole_numbers(axes)
+        figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=7, frameon=False)
+    return out.getvalue()
+
+
+def pae_png(ranked: Ranked) -> bytes:
+    """PAE of each prediction that has one, in AlphaFold DB's green (dark is good).
+
+    Drawn from float16, the precision that result_*.npz keeps: a run that goes on from there draws the same.
+    """
+    shown = [(name, p.pae, p.max_pae) for name, p in ranked if p.pae is not None][:MOST_SHOWN]
+    columns = min(len(shown), 5)
+    rows = math.ceil(len(shown) / columns)
+    highest = max(max_pae or 0.0 for _, _, max_pae in shown)
+    with _figure(2.5 * columns + 1.2, 2.6 * rows + 0.5) as (figure, out):
+        grid = figure.subplots(rows, columns, squeeze=False).ravel()
+        for axes, (name, pae, _) in zip(grid, shown, strict=False):
+            n_res = len(pae)
+            extent = (0.5, n_res + 0.5, n_res + 0.5, 0.5)
+            picture = pae.astype(np.float16).astype(np.float32)
+            image = axes.imshow(picture, "Greens_r", vmin=0, vmax=highest, extent=extent)
+            axes.set_title(name, fontsize=8)
+            axes.tick_params(labelsize=7)
+            _whole_numbers(axes)
+            axes.yaxis.set_major_locator(axes.xaxis.get_major_locator())
+        for axes in grid[len(shown) :]:
+            axes.set_axis_off()
+        figure.supxlabel("Scored residue", fontsize=9)
+        figure.supylabel("Aligned residue", fontsize=9)
+        figure.colorbar(image, ax=grid.tolist(), label="Expected position error (Å)")
+    return out.getvalue()
+
+
+@contextmanager
+def _figure(width: float, height: float) -> Iterator[tuple[Figure, io.BytesIO]]:
+    """A figure of inches; its PNG is in the buffer when the block ends."""
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        figure = Figure((width, height), dpi=_DPI, layout="constrained")
+        out = io.BytesIO()
+        yield figure, out
+        figure.savefig(out, format="png", metadata={"Software": None})  # matplotlib would put its version there
+
+
+def _whole_numbers(axes: Any) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))
+
+
+def _best_of(ranked: Ranked) -> str:
+    return f", best {MOST_SHOWN} of {len(ranked)}" if len(ranked) > MOST_SHOWN else ""

@@ -1,0 +1,76 @@
+"""PDB text as AlphaFold 2 writes it."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+
+import gemmi
+
+from af2cpu.outputs.atoms import AtomTable
+from af2cpu.outputs.text import plain
+
+CHAIN = "A"
+MOST_ATOMS = 99_999  # what the columns of a PDB file can number; then gemmi goes on in hybrid-36
+MOST_RESIDUES = 9_999
+_WIDTH = 80  # AlphaFold 2 pads all lines
+
+
+def pdb_text(atoms: AtomTable, title: str | None = None) -> str:
+    """One model of one chain, the B-factor column holding pLDDT: the bytes of AlphaFold 2's `to_pdb`, but
+    for its -0.000.
+
+    A title (a warning about the parameters) stands in TITLE records before it. Where the numbers outgrow their
+    columns they go on in hybrid-36 (A0000 after 99999), as in the files of cctbx, Phenix and gemmi.
+    """
+    options = gemmi.PdbWriteOptions(minimal=True, cryst1_record=False, end_record=False)
+    body = _structure(atoms).make_pdb_string(options)
+    lines = [*_title(title), "MODEL     1", *body.splitlines(), "ENDMDL", "END"]
+    return "".join(f"{line:<{_WIDTH}}\n" for line in lines)
+
+
+def pdb_limit_note(atoms: AtomTable) -> str | None:
+    """One line for the user where the structure is larger than what the PDB format was made for."""
+    highest, n_atoms = max(atoms.numbers), len(atoms.atom) + 1  # TER has a number too
+    if n_atoms <= MOST_ATOMS and highest <= MOST_RESIDUES:
+        return None
+    return (
+        f"{highest:,} residues with {n_atoms:,} atoms outgrow the columns of the PDB format ({MOST_RESIDUES:,} and "
+        f"{MOST_ATOMS:,}): its numbers go on in hybrid-36, which not every program reads; use the .cif file"
+    )
+
+
+def _structure(atoms: AtomTable) -> gemmi.Structure:
+    residues = []
+    for name, number in zip(atoms.names, atoms.numbers, strict=True):
+        residue = gemmi.Residue()
+        residue.name, residue.seqid = name, gemmi.SeqId(number, " ")
+        residue.entity_type = gemmi.EntityType.Polymer
+        residues.append(residue)
+    elements = {symbol: gemmi.Element(symbol) for symbol in set(atoms.element)}
+    rows = zip(atoms.residue.tolist(), atoms.atom, atoms.element, atoms.position.tolist(), strict=True)
+    plddt = atoms.plddt.tolist()
+    for place, name, symbol, position in rows:
+        atom = gemmi.Atom()
+        atom.name, atom.element, atom.pos = name, elements[symbol], gemmi.Position(*position)
+        atom.occ, atom.b_iso = 1.0, plddt[place]
+        residues[place].add_atom(atom)
+    return _one_chain(residues)
+
+
+def _one_chain(residues: list[gemmi.Residue]) -> gemmi.Structure:
+    chain = gemmi.Chain(CHAIN)
+    for residue in residues:
+        if len(residue):
+            chain.add_residue(residue)
+    model = gemmi.Model(1)
+    model.add_chain(chain)
+    structure = gemmi.Structure()
+    structure.add_model(model)
+    return structure
+
+
+def _title(title: str | None) -> Iterator[str]:
+    """Columns 11-80, continued with a number in columns 9-10 and a blank."""
+    for k, line in enumerate(textwrap.wrap(plain(title).upper(), 69), start=1):
+        yield f"TITLE     {line}" if k == 1 else f"TITLE   {k:>2} {line}"

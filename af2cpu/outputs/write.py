@@ -1,0 +1,149 @@
+"""Records to files, one function per stage of a run. Every file is written whole or not at all.
+
+The files of a prediction are written as soon as it ends, its result_*.npz last: where that is, the others are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from af2cpu.outputs import plots
+from af2cpu.outputs.alignment import a3m_text
+from af2cpu.outputs.arrays import write_result
+from af2cpu.outputs.atoms import AtomTable, predicted_atoms, relaxed_atoms
+from af2cpu.outputs.layout import ColabFoldLayout, Layout, write_bytes
+from af2cpu.outputs.modelcif import modelcif_text
+from af2cpu.outputs.pickles import write_features_pickle, write_result_pickle
+from af2cpu.outputs.scores import ranking_json, relax_metrics_json, timings_json
+from af2cpu.outputs.structure import pdb_limit_note, pdb_text
+from af2cpu.records import Confidence, Features, Prediction, Provenance, Ranking, Relaxed
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a stage wrote, and what the user should hear of it."""
+
+    paths: tuple[Path, ...]
+    notes: tuple[str, ...] = ()
+
+
+def write_prediction(
+    layout: Layout,
+    prediction: Prediction,
+    confidence: Confidence,
+    provenance: Provenance,
+    *,
+    save_all: bool = False,
+    af2_pickles: bool = False,
+) -> Written:
+    """Structure, scores and arrays of one prediction, as soon as there is one. A relaxed structure of an earlier
+    prediction of the same name is removed.
+
+    Raises OSError, and ValueError where the network gave numbers that are none: then nothing is written.
+    """
+    who = confidence.who
+    atoms = predicted_atoms(prediction)
+    scores = list(layout.scores(who, prediction))
+    layout.of("result", who, ".npz").unlink(missing_ok=True)  # an older one must not vouch for what follows
+    written = _structures(layout, "unrelaxed", atoms, confidence, provenance)
+    written += [write_bytes(path, content) for path, content in scores]
+    if af2_pickles:
+        write_result_pickle(layout.of("result", who, ".pkl"), prediction, confidence)
+        written.append(layout.of("result", who, ".pkl"))
+    layout.drop_old(["relaxed"], who)
+    write_result(layout.of("result", who, ".npz"), prediction, confidence, save_all)
+    written.append(layout.of("result", who, ".npz"))
+    note = pdb_limit_note(atoms)
+    return Written(tuple(written), (note,) if note else ())
+
+
+def write_relaxed(
+    layout: Layout, prediction: Prediction, relaxed: Relaxed, confidence: Confidence, provenance: Provenance
+) -> Written:
+    """The relaxed structure with its hydrogens and the prediction's pLDDT, its .cif last.
+
+    Raises OSError, and ValueError if it is not relaxed or not the same chain.
+    """
+    if not relaxed.relaxed:
+        raise ValueError(f"{confidence.who.name} is not relaxed ({relaxed.reason}); it has no relaxed files")
+    atoms = relaxed_atoms(prediction, relaxed.pdb)
+    note = pdb_limit_note(atoms)
+    paths = _structures(layout, "relaxed", atoms, confidence, provenance)
+    layout.drop_old([], confidence.who)
+    return Written(tuple(paths), (note,) if note else ())
+
+
+def write_ranking(layout: Layout, ranking: Ranking, relaxed: Mapping[str, Relaxed] | None = None) -> Written:
+    """ranking_debug.json, relax_metrics.json and the names that show the ranks.
+
+    `relaxed`: what relaxation made, by name of the prediction; those that it lacks or that failed are ranked as they
+    are. None if nothing was to be relaxed: then there is no relax_metrics.json. Raises OSError, also where a file of a
+    ranked prediction is missing.
+    """
+    violations = {name: result.violations_after for name, result in (relaxed or {}).items() if result.relaxed}
+    paths = layout.show_ranks(ranking, violations.keys())
+    paths.append(write_bytes(layout.facts("ranking_debug"), ranking_json(ranking)))
+    if relaxed is None:
+        layout.facts("relax_metrics").unlink(missing_ok=True)
+    else:
+        paths.append(write_bytes(layout.facts("relax_metrics"), relax_metrics_json(violations)))
+    return Written(tuple(paths))
+
+
+def write_plots(layout: Layout, features: Features, ranking: Ranking, predictions: Mapping[str, Prediction]) -> Written:
+    """MSA coverage, pLDDT and, where a model has one, PAE as PNG, best prediction first. Raises OSError."""
+    ranked = [(entry.who.name, predictions[entry.who.name]) for entry in ranking.entries]
+    paths = [
+        write_bytes(layout.plot("coverage"), plots.coverage_png(features)),
+        write_bytes(layout.plot("plddt"), plots.plddt_png(ranked)),
+    ]
+    if any(prediction.pae is not None for _, prediction in ranked):
+        paths.append(write_bytes(layout.plot("pae"), plots.pae_png(ranked)))
+    else:
+        layout.plot("pae").unlink(missing_ok=True)
+    return Written(tuple(paths))
+
+
+def write_features_of(layout: Layout, features: Features, *, af2_pickles: bool = False) -> Written:
+    """ColabFold's a3m in its layout, AlphaFold 2's features.pkl when asked for. Raises OSError."""
+    paths = []
+    if isinstance(layout, ColabFoldLayout):
+        paths.append(write_bytes(layout.alignment(), a3m_text(features, layout.job)))
+    if af2_pickles:
+        path = layout.facts("features").with_suffix(".pkl")
+        write_features_pickle(path, features)
+        paths.append(path)
+    return Written(tuple(paths))
+
+
+def write_timings(layout: Layout, seconds: Mapping[str, float]) -> Written:
+    """timings.json. Raises OSError."""
+    return Written((write_bytes(layout.facts("timings"), timings_json(seconds)),))
+
+
+def write_run(layout: Layout, facts: Mapping[str, Any]) -> Written:
+    """run.json: settings, versions, hashes, costs. Raises OSError, TypeError for what JSON can't hold."""
+    content = orjson.dumps(facts, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY)
+    return Written((write_bytes(layout.facts("run"), content),))
+
+
+def write_done(layout: Layout) -> Written:
+    """ColabFold's sign that a job is done; AlphaFold 2 has none. Raises OSError."""
+    return Written((write_bytes(layout.done(), b""),) if isinstance(layout, ColabFoldLayout) else ())
+
+
+def _structures(
+    layout: Layout, kind: str, atoms: AtomTable, confidence: Confidence, provenance: Provenance
+) -> list[Path]:
+    relaxed = kind == "relaxed"
+    return [
+        write_bytes(layout.of(kind, confidence.who, ".pdb"), pdb_text(atoms, provenance.warning).encode()),
+        write_bytes(
+            layout.of(kind, confidence.who, ".cif"), modelcif_text(atoms, confidence, provenance, relaxed).encode()
+        ),
+    ]

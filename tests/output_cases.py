@@ -1,0 +1,76 @@
+"""Records that the tests of outputs make up."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import gemmi
+import numpy as np
+
+from af2cpu.chemistry.residues import HHBLITS_AA_TO_ID, aatype_of
+from af2cpu.outputs.atoms import predicted_atoms
+from af2cpu.outputs.structure import pdb_text
+from af2cpu.records import Features, Prediction, Provenance, Relaxed
+
+PROVENANCE = Provenance("a protein", "protein", "1.2.3", "params_model_1_ptm.npz", date(2026, 3, 4))
+
+
+def features(sequence: str, n_seq: int, seed: int = 0) -> Features:
+    """Features with an alignment of rows that keep some of the query's letters, begin and end somewhere."""
+    rng = np.random.default_rng([seed, len(sequence), n_seq])
+    n_res = len(sequence)
+    query = np.array([HHBLITS_AA_TO_ID[letter] for letter in sequence], np.uint8)
+    msa = np.where(rng.random((n_seq, n_res)) < rng.random((n_seq, 1)), query, rng.integers(0, 20, (n_seq, n_res)))
+    bounds = np.sort(rng.integers(0, n_res + 1, (n_seq, 2)), axis=1)
+    places = np.arange(n_res)
+    msa[(places < bounds[:, :1]) | (places >= bounds[:, 1:])] = HHBLITS_AA_TO_ID["-"]
+    msa[0] = query
+    deletions = rng.poisson(0.2, (n_seq, n_res)).astype(np.uint8)
+    deletions[0] = 0
+    return Features(
+        aatype=np.eye(21, dtype=np.float32)[aatype_of(sequence)],
+        between_segment_residues=np.zeros(n_res, np.int32),
+        domain_name=np.array([b"a protein"]),
+        residue_index=np.arange(n_res, dtype=np.int32),
+        seq_length=np.full(n_res, n_res, np.int32),
+        sequence=np.array([sequence.encode()]),
+        msa=msa.astype(np.uint8),
+        deletion_matrix_int=deletions,
+        num_alignments=np.full(n_res, n_seq, np.int32),
+        msa_species_identifiers=np.array([b""] * n_seq),
+        template_aatype=np.zeros((0, n_res, 22), np.float32),
+        template_all_atom_positions=np.zeros((0, n_res, 37, 3), np.float32),
+        template_all_atom_masks=np.zeros((0, n_res, 37), np.float32),
+        template_domain_names=np.array([], np.bytes_),
+        template_sequence=np.array([], np.bytes_),
+        template_sum_probs=np.zeros((0, 1), np.float32),
+    )
+
+
+def relaxed(prediction: Prediction, *, works: bool = True) -> Relaxed:
+    """A result of relaxation: everything moved by 1 A, one hydrogen more per residue, one violation left."""
+    moved = prediction.atom_positions + np.float32(1)
+    structure = gemmi.read_pdb_string(pdb_text(predicted_atoms(prediction)))
+    for residue in structure[0]["A"]:
+        for atom in residue:
+            atom.pos += gemmi.Position(1, 1, 1)
+        hydrogen = gemmi.Atom()
+        hydrogen.name, hydrogen.element, hydrogen.pos = "HA", gemmi.Element("H"), residue[0].pos
+        residue.add_atom(hydrogen)
+    violations = np.zeros(len(prediction.aatype), bool)
+    violations[-1] = True
+    return Relaxed(
+        relaxed=works,
+        reason=None if works else "it would not",
+        atom_positions=moved,
+        atom_mask=prediction.atom_mask,
+        pdb=structure.make_pdb_string(gemmi.PdbWriteOptions(minimal=True)),
+        violations_before=violations,
+        violations_after=violations,
+        energy_before_kcal_mol=1.0,
+        energy_after_kcal_mol=0.0,
+        rmsd_heavy=1.7,
+        rounds=1,
+        steps=1,
+        seconds=0.1,
+    )

@@ -1,0 +1,204 @@
+"""PDB files, read back by programs that are not ours."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from pathlib import Path
+
+import gemmi
+import numpy as np
+import pytest
+from Bio.PDB import PDBParser
+from prediction_cases import prediction
+from shared_data import shared_data
+
+from af2cpu.chemistry.residues import ATOM14, ATOM37_INDEX, CA, RESNAMES
+from af2cpu.formats.pdb import read_chains
+from af2cpu.outputs.atoms import predicted_atoms, relaxed_atoms
+from af2cpu.outputs.structure import pdb_limit_note, pdb_text
+from af2cpu.records import Prediction
+
+SEQUENCE = "MACDEFGHIKLMNPQRSTVWYX" + "GAVX"
+
+
+def _pdb(p: Prediction) -> str:
+    return pdb_text(predicted_atoms(p))
+
+
+def _residue_atoms(p: Prediction) -> dict[int, list[str]]:
+    return {k + 1: list(ATOM14[RESNAMES[aatype]]) for k, aatype in enumerate(p.aatype) if ATOM14[RESNAMES[aatype]]}
+
+
+def test_columns_are_the_format_s() -> None:
+    positions = np.zeros((1, 37, 3), np.float32)
+    positions[0, CA] = (1.5, -22.25, 333.0625)
+    p = prediction("G", atom_positions=positions, plddt=np.array([87.654], np.float32))
+    lines = _pdb(p).splitlines()
+    assert {len(line) for line in lines} == {80}
+    assert [line.split()[0] for line in lines] == ["MODEL", "ATOM", "ATOM", "ATOM", "ATOM", "TER", "ENDMDL", "END"]
+    assert lines[0].rstrip() == "MODEL     1"
+    assert lines[2] == "ATOM      2  CA  GLY A   1       1.500 -22.250 333.062  1.00 87.65           C  "
+    assert lines[5].rstrip() == "TER       5      GLY A   1"
+
+
+@pytest.mark.parametrize("sequence", ["M", SEQUENCE])
+def test_gemmi_and_biopython_read_it(sequence: str) -> None:
+    p = prediction(sequence)
+    expected = _residue_atoms(p)
+    (chain,) = gemmi.read_pdb_string(_pdb(p))[0]
+    structure = PDBParser(QUIET=False).get_structure("x", io.StringIO(_pdb(p)))
+    (biopython,) = structure[0]
+    assert chain.name == biopython.id == "A"
+    for read in (
+        {r.seqid.num: {a.name: (a.pos.tolist(), a.b_iso, a.element.name) for a in r} for r in chain},
+        {r.id[1]: {a.name: (a.coord, a.bfactor, a.element) for a in r} for r in biopython},
+    ):
+        assert {number: sorted(atoms) for number, atoms in read.items()} == {
+            number: sorted(atoms) for number, atoms in expected.items()
+        }
+        for number, atoms in read.items():
+            for name, (position, b_factor, element) in atoms.items():
+                given = p.atom_positions[number - 1, ATOM37_INDEX[name]]
+                np.testing.assert_allclose(position, given, atol=5.1e-4)
+                assert b_factor == pytest.approx(p.plddt[number - 1], abs=5.1e-3)
+                assert element == name[0]
+
+
+def test_x_is_unk_where_it_has_atoms() -> None:
+    p = prediction("AXA")
+    p.atom_mask[1, :5] = 1
+    (chain,) = gemmi.read_pdb_string(_pdb(p))[0]
+    assert [(r.name, len(r)) for r in chain] == [("ALA", 5), ("UNK", 5), ("ALA", 5)]
+    p.atom_mask[1] = 0
+    (chain,) = gemmi.read_pdb_string(_pdb(p))[0]
+    assert [(r.name, r.seqid.num) for r in chain] == [("ALA", 1), ("ALA", 3)]
+
+
+def test_missing_atoms_are_left_out(tmp_path: Path) -> None:
+    p = prediction("WKR")
+    p.atom_mask[1, 5:] = 0
+    path = tmp_path / "x.pdb"
+    path.write_text(_pdb(p))
+    (chain,) = read_chains(path)
+    assert np.array_equal(chain.mask, p.atom_mask)
+
+
+def test_numbers_are_those_of_residue_index() -> None:
+    p = prediction("AAA", residue_index=np.array([0, 41, 42], np.int32))
+    (chain,) = gemmi.read_pdb_string(_pdb(p))[0]
+    assert [r.seqid.num for r in chain] == [1, 42, 43]
+
+
+def test_pdbfixer_finds_nothing_to_mend(tmp_path: Path) -> None:
+    import pdbfixer
+
+    path = tmp_path / "x.pdb"
+    path.write_text(_pdb(prediction("MACDEFGHIKLMNPQRSTVWY")))
+    fixer = pdbfixer.PDBFixer(str(path))
+    fixer.findMissingResidues()
+    fixer.findNonstandardResidues()
+    fixer.findMissingAtoms()
+    assert (fixer.missingResidues, fixer.nonstandardResidues, fixer.missingAtoms) == ({}, [], {})
+    assert fixer.topology.getNumResidues() == 21
+
+
+def test_what_outgrows_the_columns_goes_on_in_hybrid_36() -> None:
+    p = prediction("G" * 10_003, ptm=None)
+    few = replace(p, atom_mask=p.atom_mask * (np.arange(37) == CA))
+    text = _pdb(few)
+    assert {len(line) for line in text.splitlines()} == {80}
+    (chain,) = gemmi.read_pdb_string(text)[0]
+    assert [r.seqid.num for r in chain] == list(range(1, 10_004))
+    last = chain[-1][0].pos.tolist()
+    np.testing.assert_allclose(last, p.atom_positions[-1, CA], atol=5.1e-4)
+    note = pdb_limit_note(predicted_atoms(few)) or ""
+    assert "hybrid-36" in note
+    assert "10,003 residues" in note
+
+
+def test_note_comes_with_the_first_number_too_many() -> None:
+    assert pdb_limit_note(predicted_atoms(prediction("G" * 9_999, ptm=None))) is None
+    many = prediction("W" * 7142 + "AA", ptm=None)  # 99,998 atoms and TER
+    assert pdb_limit_note(predicted_atoms(many)) is None
+    more = prediction("W" * 7142 + "AAG", ptm=None)
+    assert "100,003 atoms" in (pdb_limit_note(predicted_atoms(more)) or "")
+
+
+def test_a_hundred_thousand_atoms_are_read_back() -> None:
+    p = prediction("W" * 7200, ptm=None)
+    (chain,) = gemmi.read_pdb_string(_pdb(p))[0]
+    assert chain.count_atom_sites() == 7200 * 14 > 99_999
+    np.testing.assert_allclose(chain[-1]["CH2"][0].pos.tolist(), p.atom_positions[-1, ATOM37_INDEX["CH2"]], atol=5.1e-4)
+
+
+def test_a_warning_about_the_parameters_is_the_title() -> None:
+    warning = "random parameters (synthetic:0): these structures mean nothing, whatever their confidence says of them"
+    text = pdb_text(predicted_atoms(prediction("ACD")), warning)
+    titles = [line for line in text.splitlines() if line.startswith("TITLE")]
+    assert len(titles) == 2
+    assert {len(line) for line in text.splitlines()} == {80}
+    structure = gemmi.read_pdb_string(text)
+    assert " ".join(structure.info["_struct.title"].split()) == warning.upper()
+    assert len(structure[0]["A"]) == 3
+
+
+def test_no_files_of_numbers_that_are_none() -> None:
+    p = prediction("AC")
+    bad = p.atom_positions.copy()
+    bad[1, CA, 2] = np.nan
+    with pytest.raises(ValueError, match="model_1_ptm: positions or pLDDT that are no finite numbers"):
+        predicted_atoms(replace(p, atom_positions=bad))
+    with pytest.raises(ValueError, match="no finite numbers"):
+        predicted_atoms(replace(p, plddt=np.array([50.0, np.inf], np.float32)))
+    with pytest.raises(ValueError, match="no atoms to write"):
+        predicted_atoms(prediction("XX"))
+    bad[1, CA, 2], bad[1, 36] = 0.0, np.nan  # alanine and cysteine have no OXT here: it does not count
+    predicted_atoms(replace(p, atom_positions=bad))
+
+
+def _relaxed_text(p: Prediction, shift: float) -> str:
+    """As a relaxation gives it: hydrogens, other B-factors, no MODEL record."""
+    text = pdb_text(predicted_atoms(replace(p, atom_positions=p.atom_positions + np.float32(shift))))
+    structure = gemmi.read_pdb_string(text)
+    for residue in structure[0]["A"]:
+        atom = gemmi.Atom()
+        atom.name, atom.element, atom.pos = "HA", gemmi.Element("H"), gemmi.Position(1, 2, 3)
+        residue.add_atom(atom)
+    return str(structure.make_pdb_string(gemmi.PdbWriteOptions(minimal=True)))
+
+
+def test_relaxed_structures_get_the_prediction_s_confidence() -> None:
+    p = prediction("MAXG")
+    atoms = relaxed_atoms(p, _relaxed_text(p, 1.0))
+    (chain,) = gemmi.read_pdb_string(pdb_text(atoms))[0]
+    assert [(r.name, r.seqid.num, len(r)) for r in chain] == [("MET", 1, 9), ("ALA", 2, 6), ("GLY", 4, 5)]
+    assert [a.b_iso for r in chain for a in r if a.name == "HA"] == pytest.approx(p.plddt[[0, 1, 3]], abs=5.1e-3)
+    np.testing.assert_allclose(chain[1]["CA"][0].pos.tolist(), p.atom_positions[1, CA] + 1, atol=2e-3)
+    assert chain[0]["HA"][0].element.name == "H"
+
+
+@pytest.mark.parametrize("other", ["MAXA", "MAG", "MAXGG"])
+def test_a_relaxed_structure_of_another_chain_is_refused(other: str) -> None:
+    with pytest.raises(ValueError, match="the relaxed structure holds"):
+        relaxed_atoms(prediction("MAVG"), _relaxed_text(prediction(other), 0.0))
+    with pytest.raises(ValueError, match="relaxed structure"):
+        relaxed_atoms(prediction("MAVG"), "no PDB at all\n")
+
+
+def test_alphafold_s_own_files_come_out_as_they_went_in() -> None:
+    """Of a published run: the unrelaxed file is rebuilt byte for byte, its relaxed one keeps every number."""
+    path = shared_data("pdb", "6KWC_1_model_1_ptm_unrelaxed.pdb")
+    (chain,) = read_chains(path)
+    b_factors = [r[0].b_iso for r in gemmi.read_structure(str(path))[0]["A"]]
+    p = prediction(
+        chain.sequence,
+        atom_positions=chain.positions,
+        atom_mask=chain.mask,
+        plddt=np.array(b_factors, np.float32),
+    )
+    theirs = [line for line in path.read_text().splitlines() if line.split()[0] not in ("REMARK", "PARENT")]
+    assert _pdb(p).splitlines() == theirs
+    relaxed = shared_data("pdb", "6KWC_1_model_1_ptm_relaxed.pdb").read_text().replace("-0.000", " 0.000")
+    ours = [line for line in pdb_text(relaxed_atoms(p, relaxed)).splitlines() if line.startswith("ATOM")]
+    assert ours == [line.ljust(80) for line in relaxed.splitlines() if line.startswith("ATOM")]

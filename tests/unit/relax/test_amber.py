@@ -1,0 +1,122 @@
+"""One minimisation: restraints, energy, caps."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import numpy as np
+import openmm
+import pytest
+from openmm import unit
+from relax_cases import helix, without
+
+from af2cpu.records import Protein
+from af2cpu.relax import RelaxSettings, amber
+from af2cpu.relax.amber import OutOfTimeError, minimise, system_of
+from af2cpu.relax.cleanup import Cleaned, clean
+from af2cpu.relax.segments import segments
+from af2cpu.relax.settings import RelaxError
+
+LATER = float("inf")
+
+
+def _cleaned(protein: Protein) -> Cleaned:
+    return clean(protein, segments(protein)[0], 0)
+
+
+def _shift(cleaned: Cleaned, positions: np.ndarray, row: int) -> float:
+    atoms = cleaned.given & (cleaned.row == row)
+    return float(np.sqrt(np.mean(np.sum((positions - cleaned.positions)[atoms] ** 2, axis=-1))))
+
+
+def test_energy_falls_and_shape_stays() -> None:
+    cleaned = _cleaned(helix())
+    result = minimise(cleaned, set(), RelaxSettings(), LATER)
+    assert result.converged
+    assert result.energy_after_kcal_mol < result.energy_before_kcal_mol
+    assert 10 < result.steps < 5000
+    shift = (result.positions - cleaned.positions)[cleaned.given]
+    assert np.sqrt(np.mean(np.sum(shift**2, axis=-1))) < 0.5
+
+
+def test_stiffness_and_freedom() -> None:
+    cleaned = _cleaned(helix())
+    held = minimise(cleaned, set(), RelaxSettings(stiffness=1000.0), LATER).positions
+    free = minimise(cleaned, {5}, RelaxSettings(stiffness=1000.0), LATER).positions
+    assert max(_shift(cleaned, held, row) for row in range(12)) < 0.05
+    assert _shift(cleaned, free, 5) > 3 * _shift(cleaned, held, 5)
+    assert _shift(cleaned, free, 9) < 0.05
+
+
+def test_restraint_energy_is_in_kcal_per_square_angstrom() -> None:
+    cleaned = _cleaned(helix())
+    restrained = np.zeros(len(cleaned.row), bool)
+    restrained[0] = True
+    system = system_of(cleaned, restrained, 10.0)
+    context = openmm.Context(system, openmm.VerletIntegrator(0.001), openmm.Platform.getPlatformByName("Reference"))
+    positions = cleaned.positions.copy()
+    positions[0, 0] += 0.5
+    context.setPositions(positions * 0.1)
+    energy = context.getState(getEnergy=True, groups={1}).getPotentialEnergy()
+    assert energy.value_in_unit(unit.kilocalories_per_mole) == pytest.approx(0.5 * 10.0 * 0.25, rel=1e-5)
+
+
+def test_the_system_is_alphafolds() -> None:
+    system = system_of(_cleaned(helix()), np.zeros(0, bool), 10.0)
+    nonbonded = next(force for force in system.getForces() if isinstance(force, openmm.NonbondedForce))
+    assert nonbonded.getNonbondedMethod() == openmm.NonbondedForce.NoCutoff
+    masses = [system.getParticleMass(atom).value_in_unit(unit.dalton) for atom in range(system.getNumParticles())]
+    assert system.getNumConstraints() == sum(mass < 1.5 for mass in masses)  # each bond to a hydrogen
+
+
+def test_added_atoms_are_not_restrained() -> None:
+    """DEVIATION: where pdbfixer put them is no better than a guess."""
+    cleaned = _cleaned(without(helix(), 6, "CG", "CD1", "CD2"))
+    added = ~cleaned.given & (cleaned.atom37 >= 0) & (cleaned.row == 6)
+    positions = minimise(cleaned, set(), RelaxSettings(stiffness=10000.0), LATER).positions
+    assert _shift(cleaned, positions, 6) < 0.01
+    assert np.linalg.norm((positions - cleaned.positions)[added], axis=-1).max() > 0.02
+
+
+def test_steps_are_capped() -> None:
+    result = minimise(_cleaned(helix()), set(), RelaxSettings(max_steps=5), LATER)
+    assert not result.converged
+    # The optimiser starts again with harder constraints, and each start takes a step before it asks.
+    assert 5 <= result.steps <= 15
+    assert result.energy_after_kcal_mol < result.energy_before_kcal_mol
+
+
+def test_time_is_capped_before_and_within(monkeypatch: pytest.MonkeyPatch) -> None:
+    cleaned = _cleaned(helix())
+    with pytest.raises(OutOfTimeError, match="before the first step"):
+        minimise(cleaned, set(), RelaxSettings(), time.monotonic() - 1)
+    clock = iter(range(1000))
+    monkeypatch.setattr(amber.time, "monotonic", lambda: next(clock))
+    with pytest.raises(OutOfTimeError, match=r"after \d+ steps"):
+        minimise(cleaned, set(), RelaxSettings(), 20.5)
+    assert next(clock) < 40
+
+
+def test_interrupt_comes_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    cleaned = _cleaned(helix())
+    calls = []
+
+    def interrupt() -> float:
+        calls.append(1)
+        if len(calls) == 10:
+            raise KeyboardInterrupt
+        return 0.0
+
+    monkeypatch.setattr(amber.time, "monotonic", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        minimise(cleaned, set(), RelaxSettings(), LATER)
+    assert len(calls) < 30
+
+
+def test_nan_is_an_error() -> None:
+    cleaned = _cleaned(helix())
+    positions = cleaned.positions.copy()
+    positions[10] = np.nan
+    with pytest.raises((RelaxError, openmm.OpenMMException)):
+        minimise(replace(cleaned, positions=positions), set(), RelaxSettings(), LATER)

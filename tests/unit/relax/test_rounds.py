@@ -1,0 +1,178 @@
+"""The whole relaxation on small proteins, and on real ones where they are at hand."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import gemmi
+import numpy as np
+import pytest
+from relax_cases import helix, joined, torn, without
+from shared_data import shared_data
+
+from af2cpu.chemistry.residues import ATOM37_INDEX
+from af2cpu.records import Prediction, Protein, Relaxed
+from af2cpu.relax import RelaxSettings, relax
+from af2cpu.relax.reading import read_protein
+
+OXT = ATOM37_INDEX["OXT"]
+_DIGEST = """
+import hashlib
+from af2cpu.relax import relax
+from relax_cases import helix, torn
+result = relax(torn(helix("SACKXDHCRELY"), 9, 2.0))
+print(hashlib.sha256(result.pdb.encode() + result.atom_positions.tobytes()).hexdigest())
+"""
+
+
+def _residues(result: Relaxed) -> list[gemmi.Residue]:
+    structure = gemmi.read_pdb_string(result.pdb)
+    return [residue for chain in structure[0] for residue in chain]
+
+
+def test_helix_is_relaxed() -> None:
+    lines: list[str] = []
+    protein = helix()
+    result = relax(protein, say=lines.append)
+    assert result.relaxed
+    assert result.reason is None
+    assert result.notes == ()
+    assert result.rounds == 1
+    assert len(lines) == 1
+    assert result.energy_before_kcal_mol is not None
+    assert result.energy_after_kcal_mol is not None
+    assert result.energy_after_kcal_mol < result.energy_before_kcal_mol
+    assert result.rmsd_heavy is not None
+    assert 0.05 < result.rmsd_heavy < 0.5
+    assert not result.violations_after.any()
+    np.testing.assert_array_equal(result.atom_mask[:, :OXT], protein.atom_mask[:, :OXT])
+    assert np.flatnonzero(result.atom_mask[:, OXT]).tolist() == [11]
+
+
+def test_file_has_hydrogens_numbers_and_plddt() -> None:
+    protein = helix(first=40)
+    result = relax(protein)
+    residues = _residues(result)
+    assert [residue.seqid.num for residue in residues] == list(range(40, 52))
+    for residue, b_factor in zip(residues, protein.b_factors, strict=True):
+        assert any(atom.is_hydrogen() for atom in residue)
+        assert {round(atom.b_iso, 2) for atom in residue} == {round(float(b_factor), 2)}
+    for row, residue in enumerate(residues):
+        heavy = {atom.name for atom in residue if not atom.is_hydrogen()}
+        assert heavy == {name for name, slot in ATOM37_INDEX.items() if result.atom_mask[row, slot]}
+        ca = residue.find_atom("CA", "*").pos.tolist()
+        np.testing.assert_allclose(ca, result.atom_positions[row, ATOM37_INDEX["CA"]], atol=6e-4)
+
+
+def test_predictions_are_numbered_from_one() -> None:
+    protein = helix()
+    prediction = Prediction(
+        model="model_1_ptm",
+        aatype=protein.aatype,
+        residue_index=np.arange(protein.n_res),
+        atom_positions=protein.atom_positions,
+        atom_mask=protein.atom_mask,
+        plddt=protein.b_factors,
+        pae=None,
+        max_pae=None,
+        ptm=None,
+        passes=1,
+        changes=(),
+    )
+    given = Protein.from_prediction(prediction)
+    assert given.residue_index.tolist() == list(range(1, 13))
+    assert {residue.seqid.num for residue in _residues(relax(given))} == set(range(1, 13))
+
+
+def test_torn_chain_is_mended() -> None:
+    result = relax(torn(helix(), 5, 3.0), RelaxSettings(max_rounds=10))
+    assert result.violations_before.sum() == 2
+    assert result.violations_after.sum() == 0
+    c, n = result.atom_positions[4, ATOM37_INDEX["C"]], result.atom_positions[5, ATOM37_INDEX["N"]]
+    assert np.linalg.norm(c - n) < 1.5
+
+
+def test_violating_residues_are_freed_in_the_next_round(monkeypatch: pytest.MonkeyPatch) -> None:
+    from af2cpu.relax import amber
+
+    original, freed = amber.minimise, []
+
+    def recorded(cleaned, free, settings, deadline):  # type: ignore[no-untyped-def]
+        freed.append(sorted(free))
+        return original(cleaned, free, settings, deadline)
+
+    monkeypatch.setattr(amber, "minimise", recorded)
+    broken = torn(helix(), 5, 12.0)
+    left = np.flatnonzero(relax(broken, RelaxSettings(max_rounds=1, stiffness=100.0)).violations_after).tolist()
+    assert {4, 5} <= set(left)
+    freed.clear()
+    result = relax(broken, RelaxSettings(max_rounds=2, stiffness=100.0))
+    assert freed == [[], left]
+    assert result.rounds == 2
+
+
+def test_missing_atoms_are_in_the_result() -> None:
+    result = relax(without(helix(), 6, "CG", "CD1", "CD2"))
+    assert result.notes == ("3 missing heavy atoms added: A/7 LEU",)
+    np.testing.assert_array_equal(result.atom_mask[:, :OXT], helix().atom_mask[:, :OXT])
+
+
+def test_two_chains() -> None:
+    result = relax(joined(helix("SAKDRELY"), helix("SAKDRELY", chain="B", shift=25.0)))
+    assert result.relaxed
+    structure = gemmi.read_pdb_string(result.pdb)
+    assert [(chain.name, len(chain)) for chain in structure[0]] == [("A", 8), ("B", 8)]
+    assert np.flatnonzero(result.atom_mask[:, OXT]).tolist() == [7, 15]
+
+
+def test_same_bits_in_every_process() -> None:
+    tests = Path(__file__).parents[2]
+    digests = set()
+    for hash_seed in ("1", "2"):
+        environment = os.environ | {"PYTHONHASHSEED": hash_seed, "PYTHONPATH": f"{tests}:{tests.parent}"}
+        run = subprocess.run(
+            [sys.executable, "-c", _DIGEST], env=environment, capture_output=True, text=True, check=True
+        )
+        digests.add(run.stdout)
+    result = relax(torn(helix("SACKXDHCRELY"), 9, 2.0))
+    digests.add(hashlib.sha256(result.pdb.encode() + result.atom_positions.tobytes()).hexdigest() + "\n")
+    assert len(digests) == 1
+
+
+def test_openmm_loads_late() -> None:
+    code = "import sys, af2cpu.relax, af2cpu.commands.relax; print('openmm' in sys.modules, 'pdbfixer' in sys.modules)"
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
+    run = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert run.stdout == "False False\n"
+
+
+def test_6kwc_reaches_alphafolds_relaxed_structure() -> None:
+    """Both files are in one frame: the RMSD is without superposition."""
+    protein, _ = read_protein(shared_data("pdb", "6KWC_1_model_1_ptm_unrelaxed.pdb"))
+    expected, _ = read_protein(shared_data("pdb", "6KWC_1_model_1_ptm_relaxed.pdb"))
+    result = relax(protein)
+    np.testing.assert_array_equal(result.atom_mask, expected.atom_mask)
+    shift = (result.atom_positions - expected.atom_positions)[result.atom_mask > 0]
+    assert np.sqrt(np.mean(np.sum(shift**2, axis=-1))) < 0.05  # angstrom
+    assert result.violations_after.sum() == 0
+
+
+@pytest.mark.full_size
+def test_violations_go_within_ten_rounds() -> None:
+    protein, _ = read_protein(shared_data("pdb", "with_violations.pdb"))
+    result = relax(protein, RelaxSettings(max_rounds=10))
+    assert result.violations_before.sum() == 10
+    assert result.violations_after.sum() == 0
+    assert result.rounds <= 10
+
+
+@pytest.mark.full_size
+def test_many_disulphides() -> None:
+    protein, _ = read_protein(shared_data("pdb", "multiple_disulfides_target.pdb"))
+    result = relax(protein, RelaxSettings(max_rounds=1))
+    assert result.relaxed
+    assert result.violations_after.sum() < result.violations_before.sum()

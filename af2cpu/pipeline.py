@@ -212,10 +212,13 @@ def _search_templates(
         part = waiting[start : start + PASS_QUERIES]
         profiles = [profile for _, profile in part]
         folders = [report.target.msas for report, _ in part]
+        began = time.perf_counter()
         templates.search_templates(profiles, folders, database, indices[database.name], settings.threads, progress)
+        seconds = (time.perf_counter() - began) / len(part)
         for report, profile in part:
             report.target.made(_hits_path(report), _hits_key(profile, database, indices))
-            report.databases.append(_describe(database, indices[database.name]))
+            hits = len(templates.read_template_hits(_hits_path(report), report.query))
+            report.databases.append(_describe(database, indices[database.name]) | {"hits": hits, "seconds": seconds})
 
 
 def _profile(report: InputReport) -> Path | None:

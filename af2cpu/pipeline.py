@@ -152,7 +152,6 @@ def _search_pass(
     threads: int,
     progress: Progress | None,
 ) -> None:
-    began = time.perf_counter()
     results = msa.search_msas(
         [report.query for report in reports],
         [report.target.msas for report in reports],
@@ -160,13 +159,12 @@ def _search_pass(
         threads,
         progress,
     )
-    seconds = (time.perf_counter() - began) / len(reports)
     by_name = {report.query.name: report for report in reports}
     for result in results:
         report, index = by_name[result.query.name], indices[result.database.name]
         report.target.made(result.path, _msa_key(report.query, result.database, indices))
         report.databases.append(
-            _describe(result.database, index) | {"hits": result.hits, "rows": result.rows, "seconds": seconds}
+            _describe(result.database, index) | {"hits": result.hits, "rows": result.rows, "seconds": result.seconds}
         )
 
 

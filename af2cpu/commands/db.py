@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -11,11 +10,12 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from af2cpu.commands.cores import available_cores
 from af2cpu.commands.errors import FAILED, one_line
 from af2cpu.commands.progress import bars
 from af2cpu.commands.search import DATA_DIR
 from af2cpu.errors import DatabaseError, InputError
-from af2cpu.search.databases import PRESETS, expected_path
+from af2cpu.search.databases import MMCIF, PRESETS, expected_path
 from af2cpu.search.download import client, fetch
 from af2cpu.search.index import Index, load_index
 from af2cpu.search.indexing import build_index, verify
@@ -24,15 +24,13 @@ from af2cpu.search.structures import entries_of, fetch_entries
 
 app = typer.Typer(no_args_is_help=True, help="Databases: index, verify, list, download.")
 
+_STRUCTURES = "pdb_mmcif"
+
 Threads = Annotated[int | None, typer.Option(min=1, help="Threads; default: all cores of this process.")]
 
 
 def _print(line: str) -> None:
     Console(highlight=False, soft_wrap=True).print(line, markup=False)
-
-
-def _cores(threads: int | None) -> int:
-    return threads or len(os.sched_getaffinity(0))
 
 
 def _summary(path: Path, index: Index) -> str:
@@ -46,7 +44,7 @@ def index_command(paths: Annotated[list[Path], typer.Argument(help="FASTA files.
     """Count a database and write its index beside it (or into the cache); goes on where it was interrupted."""
     with one_line(), bars() as progress:
         for path in paths:
-            index = build_index(path, _cores(threads), partial(progress, path.name))
+            index = build_index(path, threads or available_cores(), partial(progress, path.name))
             _print(_summary(path, index))
 
 
@@ -60,7 +58,7 @@ def verify_command(
             index = load_index(path)
             if index is None:
                 raise DatabaseError(f"{path}: has no index; make it with af2cpu db index {path}")
-            verify(path, index, _cores(threads), partial(progress, path.name))
+            verify(path, index, threads or available_cores(), partial(progress, path.name))
             _print(f"{_summary(path, index)}: as indexed")
 
 
@@ -70,7 +68,7 @@ def list_command(data_dir: Annotated[Path, DATA_DIR]) -> None:
     with one_line():
         for name in PRESETS["reduced"]:
             _print(_listed(name, expected_path(data_dir, name)))
-        structures = data_dir / "pdb_mmcif" / "mmcif_files"
+        structures = data_dir / MMCIF
         n_entries = sum(1 for _ in structures.iterdir()) if structures.is_dir() else 0
         _print(
             f"pdb_mmcif   {n_entries:,} structures in {structures}"
@@ -98,25 +96,30 @@ def download_command(
     data_dir: Annotated[Path, DATA_DIR],
     names: Annotated[list[str] | None, typer.Argument(help="Databases; default: all of the reduced preset.")] = None,
     mmcif: Annotated[
-        str, typer.Option(help="all: every structure; on-demand: none now, search fetches them.")
-    ] = "on-demand",
+        str, typer.Option(help="all: every structure of the PDB; on-demand: none now, search --mmcif on-demand does.")
+    ] = "all",
 ) -> None:
     """Fetch databases into AlphaFold's folder layout; run it again to go on after an interruption."""
     with one_line(), bars() as progress:
-        wanted = names or [*PRESETS["reduced"], "obsolete"]
-        unknown = sorted(set(wanted) - set(SOURCES))
+        wanted = names or [*SOURCES, _STRUCTURES]
+        unknown = sorted(set(wanted) - set(SOURCES) - {_STRUCTURES})
         if unknown:
-            raise InputError(f"no database is named {', '.join(unknown)}; there are {', '.join(SOURCES)}")
+            raise InputError(
+                f"no database is named {', '.join(unknown)}; there are {', '.join(SOURCES)}, {_STRUCTURES}"
+            )
         if mmcif not in {"all", "on-demand"}:
             raise InputError(f"--mmcif {mmcif}: must be all or on-demand")
         with client() as http:
             for name in wanted:
-                source = SOURCES[name]
-                path = data_dir / source.path
-                fetch(http, source.url, path, int(source.unpacked_gb * 1e9), partial(progress, name))
-                _print(f"{name}: {path}")
-        (data_dir / "pdb_mmcif" / "mmcif_files").mkdir(parents=True, exist_ok=True)
-        failures = _all_structures(data_dir, partial(progress, "pdb_mmcif")) if mmcif == "all" else []
+                if name in SOURCES:
+                    path = data_dir / SOURCES[name].path
+                    unpacked = int(SOURCES[name].unpacked_gb * 1e9)
+                    fetch(http, SOURCES[name].url, path, unpacked, partial(progress, name))
+                    _print(f"{name}: {path}")
+        failures = []
+        if _STRUCTURES in wanted:
+            (data_dir / MMCIF).mkdir(parents=True, exist_ok=True)
+            failures = _all_structures(data_dir, partial(progress, _STRUCTURES)) if mmcif == "all" else []
     if failures:
         raise typer.Exit(FAILED)
 
@@ -125,7 +128,7 @@ def _all_structures(data_dir: Path, progress: Callable[[int, int], None]) -> lis
     seqres = expected_path(data_dir, "pdb_seqres")
     if not seqres.is_file():
         raise DatabaseError(f"{seqres}: is missing; it lists the structures, download pdb_seqres first")
-    failures = fetch_entries(entries_of(seqres), data_dir / "pdb_mmcif" / "mmcif_files", progress=progress)
+    failures = fetch_entries(entries_of(seqres), data_dir / MMCIF, progress=progress)
     for failure in failures:
         _print(failure)
     return failures

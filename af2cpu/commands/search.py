@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from af2cpu.commands.cores import available_cores
 from af2cpu.commands.errors import FAILED, one_line
 from af2cpu.commands.progress import bars
 from af2cpu.errors import InputError
@@ -61,7 +61,7 @@ def search(  # noqa: PLR0913, PLR0917 - the options of a command
             alignments=tuple(msa or ()),
             own_templates=tuple(template or ()),
             max_template_date=max_template_date.date() if max_template_date else None,
-            threads=threads or len(os.sched_getaffinity(0)),
+            threads=threads or available_cores(),
             fetch_structures=fetch_missing if mmcif else None,
         )
         with bars() as progress:

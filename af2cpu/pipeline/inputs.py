@@ -152,7 +152,6 @@ def _search_pass(
     threads: int,
     progress: Progress | None,
 ) -> None:
-    began = time.perf_counter()
     results = msa.search_msas(
         [report.query for report in reports],
         [report.target.msas for report in reports],
@@ -160,13 +159,12 @@ def _search_pass(
         threads,
         progress,
     )
-    seconds = (time.perf_counter() - began) / len(reports)
     by_name = {report.query.name: report for report in reports}
     for result in results:
         report, index = by_name[result.query.name], indices[result.database.name]
         report.target.made(result.path, _msa_key(report.query, result.database, indices))
         report.databases.append(
-            _describe(result.database, index) | {"hits": result.hits, "rows": result.rows, "seconds": seconds}
+            _describe(result.database, index) | {"hits": result.hits, "rows": result.rows, "seconds": result.seconds}
         )
 
 
@@ -212,10 +210,13 @@ def _search_templates(
         part = waiting[start : start + PASS_QUERIES]
         profiles = [profile for _, profile in part]
         folders = [report.target.msas for report, _ in part]
+        began = time.perf_counter()
         templates.search_templates(profiles, folders, database, indices[database.name], settings.threads, progress)
+        seconds = (time.perf_counter() - began) / len(part)
         for report, profile in part:
             report.target.made(_hits_path(report), _hits_key(profile, database, indices))
-            report.databases.append(_describe(database, indices[database.name]))
+            hits = len(templates.read_template_hits(_hits_path(report), report.query))
+            report.databases.append(_describe(database, indices[database.name]) | {"hits": hits, "seconds": seconds})
 
 
 def _profile(report: InputReport) -> Path | None:

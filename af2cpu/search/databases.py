@@ -37,7 +37,7 @@ _LAYOUT: Mapping[str, tuple[str, int | None]] = {
     "pdb_seqres": ("pdb_seqres/pdb_seqres.txt", None),
 }
 TEMPLATES = "pdb_seqres"
-_MMCIF = "pdb_mmcif/mmcif_files"
+MMCIF = "pdb_mmcif/mmcif_files"
 _OBSOLETE = "pdb_mmcif/obsolete.dat"
 
 PRESETS: Mapping[str, tuple[str, ...]] = {
@@ -96,5 +96,5 @@ def select(data_dir: Path | None, preset: str | None, given: Mapping[str, Path])
 def _structures(data_dir: Path | None) -> tuple[Path | None, Path | None]:
     if data_dir is None:
         return None, None
-    mmcif, obsolete = data_dir / _MMCIF, data_dir / _OBSOLETE
+    mmcif, obsolete = data_dir / MMCIF, data_dir / _OBSOLETE
     return (mmcif if mmcif.is_dir() else None), (obsolete if obsolete.is_file() else None)

@@ -75,7 +75,7 @@ def _download(http: httpx.Client, url: str, part: Path, unpacked: int | None, pr
         have = have if resumed else 0
         rest = int(response.headers.get("Content-Length", 0))
         total = have + rest
-        _check_space(part, rest + (unpacked or 0), url)
+        check_space(part.parent, rest + (unpacked or 0), url)
         validator = response.headers.get("ETag") or response.headers.get("Last-Modified") or ""
         tag_path.write_bytes(
             orjson.dumps({"size": total, "validator": "" if validator.startswith("W/") else validator})
@@ -88,11 +88,12 @@ def _download(http: httpx.Client, url: str, part: Path, unpacked: int | None, pr
                     progress(have, total)
 
 
-def _check_space(path: Path, needed: int, url: str) -> None:
-    free = shutil.disk_usage(path.parent).free
+def check_space(folder: Path, needed: int, what: str) -> None:
+    """Raises DatabaseError if `folder` has less than `needed` bytes free."""
+    free = shutil.disk_usage(folder).free
     if needed > free:
         raise DatabaseError(
-            f"{url}: needs {needed / 1e9:.1f} GB in {path.parent} and {free / 1e9:.1f} GB are free; make room, or give "
+            f"{what}: needs {needed / 1e9:.1f} GB in {folder} and {free / 1e9:.1f} GB are free; make room, or give "
             "another --data-dir"
         )
 

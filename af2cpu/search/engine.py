@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -74,6 +75,14 @@ class Task:
         )
 
 
+@dataclass(frozen=True)
+class TaskHits:
+    """What a task found."""
+
+    hits: list[TopHits]  # by profile, sorted and thresholded as by one serial pass
+    seconds: float  # the time of all threads on this task, divided by their number
+
+
 class PartialHits:
     """Collects the parts of one profile's hits; few and empty parts cost nothing, each hit is copied rarely."""
 
@@ -103,8 +112,8 @@ class PartialHits:
 
 def search(
     tasks: Sequence[Task], threads: int, progress: Progress | None = None, screen: Screen | None = None
-) -> list[list[TopHits]]:
-    """The hits of each task's profiles, sorted and thresholded as by one serial pass.
+) -> list[TaskHits]:
+    """The hits of each task's profiles.
 
     Raises DatabaseError if a database is not what its index says. Ctrl-C stops after the shards in flight.
     """
@@ -122,7 +131,10 @@ def search(
     if run.errors:
         raise run.errors[0]
     return [
-        [_merge(profile, [collected[t][p] for collected in run.collected]) for p, profile in enumerate(task.profiles)]
+        TaskHits(
+            [_merge(profile, [part[t][p] for part in run.collected]) for p, profile in enumerate(task.profiles)],
+            run.seconds[t] / len(workers),
+        )
         for t, task in enumerate(tasks)
     ]
 
@@ -143,6 +155,7 @@ class _Run:
         self.errors: list[BaseException] = []
         self.collected: list[list[list[PartialHits]]] = []  # [thread][task][profile]
         self._lock = threading.Lock()
+        self.seconds = [0.0] * len(tasks)
         self._done = [0] * len(tasks)
         self._hits = 0
         self._waiting: queue.SimpleQueue[tuple[int, Shard]] = queue.SimpleQueue()
@@ -159,15 +172,18 @@ class _Run:
                     self.collected.append([searcher.hits for searcher in searchers])
                 while not self.stop.is_set():
                     t, shard = self._waiting.get_nowait()
-                    self._report(t, shard, searchers[t].search(shard))
+                    began = time.perf_counter()
+                    n_hits = searchers[t].search(shard)
+                    self._report(t, shard, n_hits, time.perf_counter() - began)
         except queue.Empty:
             return
         except BaseException as error:  # the caller's thread raises it
             self.errors.append(error)
             self.stop.set()
 
-    def _report(self, t: int, shard: Shard, n_hits: int) -> None:
+    def _report(self, t: int, shard: Shard, n_hits: int, seconds: float) -> None:
         with self._lock:
+            self.seconds[t] += seconds
             self._done[t] += shard.n_res
             before, self._hits = self._hits, self._hits + n_hits
             if before < MANY_HITS <= self._hits:

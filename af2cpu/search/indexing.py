@@ -17,7 +17,7 @@ import orjson
 
 from af2cpu.errors import DatabaseError
 from af2cpu.search.index import Index, Shard, load_index, make_index, shard_from, writable_index_path, write_index
-from af2cpu.search.scan import IllegalCharacter, scan
+from af2cpu.search.scan import BadRecord, scan
 
 SHARD_BYTES = 2 << 20  # at most: some 30 ms of search per query, so that all cores end together
 _LEAST_SHARD_BYTES = 64 << 10
@@ -118,10 +118,10 @@ def _count_shard(fasta: Path, offset: int, length: int) -> Shard:
         data = file.read(length)
     try:
         found = scan(data)
-    except IllegalCharacter as error:
+    except BadRecord as error:
         place = f"record {error.record + 1}" + (f" after byte {offset:,}" if offset else "")
         raise DatabaseError(
-            f"{fasta}, {place} ({error.header[:60]}): {error.character!r} is no residue; the file is damaged or no "
+            f"{fasta}, {place} ({error.header[:60]}): {error.reason}; the file is damaged or no "
             "protein FASTA, repair it or fetch it again"
         ) from error
     return Shard(offset, len(data), found.n_seq, found.n_res, found.hash, found.skipped)

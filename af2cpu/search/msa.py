@@ -42,6 +42,7 @@ class MsaResult:
     path: Path
     hits: int  # targets with E-value below 1e-4
     rows: int  # of the file, the query counts
+    seconds: float  # of search: the query's share of the pass over the database
 
 
 def file_name(database: Database) -> str:
@@ -67,10 +68,11 @@ def search_msas(
     found = search(tasks, threads, progress, screen)
     results = []
     for q, (query, folder, sequence) in enumerate(zip(queries, folders, sequences, strict=True)):
-        for (database, _), hits in zip(databases, found, strict=True):
-            path = folder / file_name(database)
+        for (database, _), task in zip(databases, found, strict=True):
+            path, hits = folder / file_name(database), task.hits
             rows = write_alignment(hits[q], sequence, path, database.max_rows)
-            results.append(MsaResult(query, database, path, len(hits[q].included), rows))
+            seconds = task.seconds / len(queries)
+            results.append(MsaResult(query, database, path, len(hits[q].included), rows, seconds))
             hits[q] = TopHits(profiles[q])  # written: its memory is free before the next one's alignment is made
     return results
 

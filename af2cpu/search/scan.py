@@ -19,12 +19,12 @@ _CLASS[ord("*")] = _RESIDUE  # HMMER counts it as one
 _NEWLINE, _GREATER = ord("\n"), ord(">")
 
 
-class IllegalCharacter(ValueError):  # noqa: N818 - what it is about
-    """A character that is no residue: `record` (from 0 within the stretch, -1 before the first), its header."""
+class BadRecord(ValueError):  # noqa: N818 - what it is about
+    """A record that HMMER would not read: `record` from 0 in the stretch (-1: before the first), its header, why."""
 
-    def __init__(self, record: int, header: str, character: str) -> None:
-        super().__init__(f"illegal character {character!r}")
-        self.record, self.header, self.character = record, header, character
+    def __init__(self, record: int, header: str, reason: str) -> None:
+        super().__init__(reason)
+        self.record, self.header, self.reason = record, header, reason
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Scan:
 
 
 def scan(data: bytes) -> Scan:
-    """Counts the records and residues of `data`. Raises IllegalCharacter for what HMMER would not read."""
+    """Counts the records and residues of `data`. Raises BadRecord for what HMMER would not read."""
     text = np.frombuffer(data, np.uint8)
     line_ends = np.flatnonzero(text == _NEWLINE) + 1
     if not line_ends.size or line_ends[-1] != text.size:
@@ -66,6 +66,7 @@ def scan(data: bytes) -> Scan:
     before = kinds[: record_starts[0]] if headers.size else kinds
     if before.any():
         _raise_illegal(data, int(before.argmax()), record_starts)
+    _check_names(data, text, record_starts)
     skipped = _too_long(data, kinds, record_starts)
     return Scan(
         n_seq=len(headers) - len(skipped),
@@ -81,7 +82,16 @@ def _raise_illegal(data: bytes, place: int, record_starts: np.ndarray) -> None:
     if record >= 0:
         start = int(record_starts[record])
         header = data[start + 1 : data.find(b"\n", start)].decode("utf-8", "replace").strip()
-    raise IllegalCharacter(record, header, chr(data[place]))
+    raise BadRecord(record, header, f"{chr(data[place])!r} is no residue")
+
+
+def _check_names(data: bytes, text: np.ndarray, record_starts: np.ndarray) -> None:
+    after = text[np.minimum(record_starts + 1, text.size - 1)]
+    for record in np.flatnonzero((_CLASS[after] == _BLANK) | (record_starts + 1 == text.size)):
+        start = int(record_starts[record])
+        end = data.find(b"\n", start)
+        if not data[start + 1 : end if end >= 0 else None].strip():
+            raise BadRecord(int(record), "", "the record has no name")
 
 
 def _too_long(data: bytes, kinds: np.ndarray, record_starts: np.ndarray) -> tuple[Skipped, ...]:

@@ -40,5 +40,4 @@ SOURCES: Mapping[str, Source] = {
     "pdb_seqres": Source(f"{WWPDB}/derived_data/pdb_seqres.txt", "pdb_seqres/pdb_seqres.txt", 0.3, 0.3),
     "obsolete": Source(f"{WWPDB}/data/status/obsolete.dat", "pdb_mmcif/obsolete.dat", 0.001, 0.001),
 }
-MMCIF_GB = 80.0  # all mmCIF files, packed
 MMCIF_URL = WWPDB + "/data/structures/divided/mmCIF/{middle}/{entry}.cif.gz"

@@ -10,12 +10,13 @@ from pathlib import Path
 import httpx
 
 from af2cpu.errors import DatabaseError
-from af2cpu.search.download import client, fetch
+from af2cpu.search.download import check_space, client, fetch
 from af2cpu.search.sources import MMCIF_URL
 
 logger = logging.getLogger(__name__)
 
 _CONNECTIONS = 8
+_ENTRY_BYTES = 350_000  # of a packed mmCIF file, on average
 _ON_DEMAND = 60  # best hits whose entries are fetched: 20 are taken, some fall to the filters
 
 Progress = Callable[[int, int], None]  # entries done, entries in all
@@ -45,6 +46,7 @@ def fetch_entries(
     """Fetches each entry that the folder lacks (.cif or .cif.gz), packed as it comes; the failures, a line each."""
     folder.mkdir(parents=True, exist_ok=True)
     wanted = [entry for entry in entries if not _is_there(folder, entry)]
+    check_space(folder, len(wanted) * _ENTRY_BYTES, f"{len(wanted):,} structures")
     failures = []
     with client() as http, ThreadPoolExecutor(_CONNECTIONS) as pool:
         try:

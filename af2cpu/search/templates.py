@@ -47,7 +47,7 @@ def search_templates(
     profiles = [_searchable(profile_of(path)) for path in alignments]
     (found,) = search([Task(database.name, database.path, index, profiles, HMMSEARCH)], threads, progress)
     paths = []
-    for folder, hits in zip(folders, found, strict=True):
+    for folder, hits in zip(folders, found.hits, strict=True):
         paths.append(folder / FILE_NAME)
         _write(hits, paths[-1])
     return paths

@@ -50,6 +50,43 @@ def test_fault_10_illegal_character(tmp_path: Path, letters: bytes, character: s
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("n_queries", [1, 5])
+def test_fault_10_what_is_odd_but_legal_is_counted_as_hmmer_does(tmp_path: Path, n_queries: int) -> None:
+    text = UBIQUITIN.sequence.encode()
+    odd = (
+        b">stop\n"
+        + text
+        + b"*\n>empty\n>lower case\r\n"
+        + text[:40].lower()
+        + b" \t\r\n\r\n"
+        + text[40:]
+        + b"\n>last XBZUOJ*\n"
+    )
+    path = database(tmp_path, odd + text[:30] + b"XBZUOJ*" + text[30:] + b"\n")
+    index = build_index(path, 2)
+    folders = [tmp_path / query.name for query in queries()[:n_queries]]
+    for folder in folders:
+        folder.mkdir()
+    results = search_msas(
+        [UBIQUITIN, *queries("lysozyme", "gb1", "crambin", "trp_cage")][:n_queries],
+        folders,
+        [(Database("mine", path), index)],
+        2,
+    )
+    expected = jackhmmer(UBIQUITIN, path, tmp_path)
+    assert without_author(results[0].path.read_text()) == without_author(expected.read_text())
+    assert {"stop", "lower", "last"} <= {name.partition("/")[0] for name in read_stockholm(results[0].path).names}
+
+
+@pytest.mark.parametrize("header", [b">", b"> \t"])
+def test_fault_10_records_without_a_name(tmp_path: Path, header: bytes) -> None:
+    with pytest.raises(DatabaseError, match=r"record 101 .*: the record has no name"):
+        build_index(database(tmp_path, header + b"\nMKV\n> spaced name\nMK\n"), 2)
+    index = build_index(database(tmp_path, b"> spaced name\n" + UBIQUITIN.sequence.encode() + b"\n"), 2)
+    (result,) = search_msas([UBIQUITIN], [tmp_path], [(Database("mine", tmp_path / "mine.fasta"), index)], 2)
+    assert "spaced/1-76" in read_stockholm(result.path).names
+
+
 def test_fault_11_cut_off_or_changed_is_noticed_by_size(tmp_path: Path) -> None:
     path = database(tmp_path)
     build_index(path, 2)

@@ -50,6 +50,7 @@ def test_search_writes_af2s_layout(searched: tuple[Path, str]) -> None:
     record = orjson.loads((out / "gb1/search.json").read_bytes())
     assert [entry["name"] for entry in record["databases"]] == ["uniref90", "small_bfd", "mgnify", "pdb_seqres"]
     assert all(len(entry["hash"]) == 32 for entry in record["databases"])
+    assert all(entry["hits"] > 0 and entry["seconds"] > 0 for entry in record["databases"])
     assert record["max_template_date"] is None
     assert "uniref90: 6,976 sequences, 150 hits, " in text
     assert "lysozyme: 129 residues" in text

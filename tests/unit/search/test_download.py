@@ -10,10 +10,13 @@ from pathlib import Path
 
 import httpx
 import pytest
+from typer.testing import CliRunner
 
+from af2cpu.commands import db
 from af2cpu.errors import DatabaseError
 from af2cpu.search import download
 from af2cpu.search.download import client, fetch
+from af2cpu.search.sources import Source
 from af2cpu.search.structures import entries_of, fetch_entries
 
 CONTENT = b">a\nMKVLA\n" * 50_000
@@ -153,3 +156,25 @@ def test_entries_with_protein_chains(tmp_path: Path) -> None:
         ">101m_A mol:protein length:3  X\nMKV\n>1abc_A mol:na length:2  Y\nGC\n>101m_B mol:protein length:1\nM\n"
     )
     assert entries_of(path) == ["101m"]
+
+
+def test_the_command_fills_af2s_layout(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    server.files["/seqres.txt"] = b">1abc_A mol:protein length:2  X\nMK\n"
+    sources = {
+        "uniref90": Source(server.url("/db.fa.gz"), "uniref90/uniref90.fasta", 0, 0),
+        "pdb_seqres": Source(server.url("/seqres.txt"), "pdb_seqres/pdb_seqres.txt", 0, 0),
+    }
+    monkeypatch.setattr(db, "SOURCES", sources)
+    url = server.url("/{middle}/{entry}.cif.gz")
+    monkeypatch.setattr(db, "fetch_entries", lambda entries, folder, progress: fetch_entries(entries, folder, url))
+    result = CliRunner().invoke(db.app, ["download", "--data-dir", str(tmp_path), "--mmcif", "on-demand"])
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "uniref90/uniref90.fasta").read_bytes() == CONTENT
+    assert not list((tmp_path / "pdb_mmcif/mmcif_files").iterdir())
+    result = CliRunner().invoke(db.app, ["download", "--data-dir", str(tmp_path), "pdb_mmcif"])
+    assert result.exit_code == 0, result.output
+    assert [path.name for path in (tmp_path / "pdb_mmcif/mmcif_files").iterdir()] == ["1abc.cif.gz"]
+    sources["gone"] = Source(server.url("/gone"), "gone", 0, 0)
+    result = CliRunner().invoke(db.app, ["download", "--data-dir", str(tmp_path), "gone"])
+    assert result.exit_code == 2
+    assert "answers 404" in result.output

@@ -1,1 +1,1 @@
-"""The subcommands of the command line: options in, pipeline calls, lines out. They import what they need when they run."""
+"""The subcommands: options in, pipeline calls, lines out. They import what they need when they run."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import orjson
 
 from af2cpu.outputs import plots
@@ -78,17 +79,16 @@ def write_relaxed(
     return Written(tuple(paths), (note,) if note else ())
 
 
-def write_ranking(layout: Layout, ranking: Ranking, relaxed: Mapping[str, Relaxed] | None = None) -> Written:
+def write_ranking(layout: Layout, ranking: Ranking, violations: Mapping[str, np.ndarray] | None = None) -> Written:
     """ranking_debug.json, relax_metrics.json and the names that show the ranks.
 
-    `relaxed`: what relaxation made, by name of the prediction; those that it lacks or that failed are ranked as they
-    are. None if nothing was to be relaxed: then there is no relax_metrics.json. Raises OSError, also where a file of a
-    ranked prediction is missing.
+    `violations`: those that remain in each relaxed structure [n_res], by name of the prediction; predictions that it
+    lacks are ranked unrelaxed. None if nothing was to be relaxed: then there is no relax_metrics.json. Raises OSError,
+    also where a file of a ranked prediction is missing.
     """
-    violations = {name: result.violations_after for name, result in (relaxed or {}).items() if result.relaxed}
-    paths = layout.show_ranks(ranking, violations.keys())
+    paths = layout.show_ranks(ranking, (violations or {}).keys())
     paths.append(write_bytes(layout.facts("ranking_debug"), ranking_json(ranking)))
-    if relaxed is None:
+    if violations is None:
         layout.facts("relax_metrics").unlink(missing_ok=True)
     else:
         paths.append(write_bytes(layout.facts("relax_metrics"), relax_metrics_json(violations)))

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
 from af2cpu.confidence import rank
-from af2cpu.outputs.layout import Layout
+from af2cpu.outputs.layout import STRUCTURES, Layout
 from af2cpu.outputs.write import write_features_of, write_plots, write_ranking, write_relaxed
 from af2cpu.pipeline.fold import Folded, Say
 from af2cpu.records import Features, PredictionId, Protein, Provenance, Ranking
 from af2cpu.relax import RelaxSettings, relax
 from af2cpu.settings import RunSettings
-from af2cpu.workspace import Target, key_of
+from af2cpu.workspace import Target, content_hash, key_of
 
 _VERSION = 1  # of the relaxation: a change makes all relaxed structures made before stale
 
@@ -75,12 +74,13 @@ def _relax(
         settings=asdict(how),
         files=[settings.layout, provenance.description, provenance.warning, str(provenance.date)],
     )
-    if not (target.is_current(record, key) and _structure_is_there(layout, who, target.read_json(record.name))):
+    known = target.read_json(record.name)
+    if not target.is_current(record, key) or (known["relaxed"] and _structures(layout, who) != known["files"]):
         say(f"{who.name}: relaxing")
         relaxed = relax(Protein.from_prediction(one.prediction), how, lambda line: say(f"{who.name}: {line}"))
         done.seconds[who.name] = relaxed.seconds
         if relaxed.relaxed:
-            done.notes += write_relaxed(layout, one.prediction, relaxed.pdb, one.confidence, provenance).notes
+            done.notes += write_relaxed(layout, one.prediction, relaxed, one.confidence, provenance).notes
         facts = {
             "relaxed": relaxed.relaxed,
             "reason": relaxed.reason,
@@ -92,14 +92,17 @@ def _relax(
             "rmsd_heavy_angstrom": relaxed.rmsd_heavy,
             "rounds": relaxed.rounds,
             "steps": relaxed.steps,
+            "files": _structures(layout, who) if relaxed.relaxed else {},
         }
-        target.write_json(record.name, json.loads(json.dumps(facts)))
+        target.write_json(record.name, facts)
         target.made(record, key)
     _report(done, who, target.read_json(record.name), say)
 
 
-def _structure_is_there(layout: Layout, who: PredictionId, facts: dict) -> bool:
-    return not facts.get("relaxed") or all(layout.find("relaxed", who, ending) for ending in (".pdb", ".cif"))
+def _structures(layout: Layout, who: PredictionId) -> dict[str, str]:
+    """Content of the relaxed files by ending, under whichever name they stand."""
+    found = {ending: layout.find("relaxed", who, ending) for ending in STRUCTURES}
+    return {ending: content_hash(path) for ending, path in found.items() if path is not None}
 
 
 def _report(done: Finished, who: PredictionId, facts: dict, say: Say) -> None:

@@ -52,7 +52,8 @@ def _run(layout: outputs.Layout, models: tuple[str, ...] = tuple(PLDDT), relax: 
         results[best.who.name] = relaxed(p)
         if not layout.find("relaxed", best.who, ".cif"):
             outputs.write_relaxed(layout, p, results[best.who.name], confidence, PROVENANCE)
-    outputs.write_ranking(layout, ranking, results if relax else None)
+    violations = {name: result.violations_after for name, result in results.items()}
+    outputs.write_ranking(layout, ranking, violations if relax else None)
     outputs.write_done(layout)
 
 
@@ -224,7 +225,7 @@ def test_failed_relaxation_ranks_the_prediction_as_it_is(tmp_path: Path) -> None
     failed = relaxed(p, works=False)
     with pytest.raises(ValueError, match=r"model_1_ptm_pred_0 is not relaxed \(it would not\)"):
         outputs.write_relaxed(layout, p, failed, confidence, PROVENANCE)
-    outputs.write_ranking(layout, rank([confidence]), {who.name: failed})
+    outputs.write_ranking(layout, rank([confidence]), {})
     assert (tmp_path / "ranked_0.pdb").read_bytes() == (tmp_path / "unrelaxed_model_1_ptm_pred_0.pdb").read_bytes()
     assert json.loads((tmp_path / "relax_metrics.json").read_bytes()) == {}
 

@@ -39,7 +39,7 @@ class RunSettings(BaseSettings):
     relax: Literal["best", "all", "none"] = "best"
     relax_threads: Annotated[int, Field(ge=1)] = 1  # more are faster, but no two runs are then the same to the last bit
     layout: Literal["af2", "colabfold"] = "af2"
-    date: date | None = None  # of the model in the structure files; None: left out, so that reruns are equal
+    model_date: date | None = None  # of the model in the structure files; None: left out, so that reruns are equal
     save_all: bool = False
     af2_pickles: bool = False
     threads: Annotated[int, Field(ge=1)] | None = None

@@ -100,7 +100,7 @@ def provenance_of(report: InputReport, plans: Sequence[ModelPlan], settings: Run
         entry=report.query.name,
         version=metadata.version("af2cpu"),
         parameters=", ".join(sources),
-        date=settings.date,
+        date=settings.model_date,
         templates=any(plan.config.template_embedder.enabled for plan in plans),
         warning=SYNTHETIC if any(is_synthetic(plan.source) for plan in plans) else None,
     )

@@ -79,6 +79,28 @@ def hard_database() -> tuple[Database, Index]:
 
 
 @cache
+def few_database(seed: int) -> tuple[Database, Index]:
+    """Sixty relatives of lysozyme with many indels: with so few the filters (F1-F3) decide, not the E-value."""
+    rng = np.random.default_rng(seed)
+    (query,) = queries("lysozyme")
+    letters = np.frombuffer(query.sequence.encode(), np.uint8)
+    records = []
+    for i in range(60):
+        cuts = np.sort(rng.integers(0, len(letters), int(rng.integers(3, 12))))
+        parts = [
+            homolog(rng, part.tobytes(), float(rng.uniform(0.6, 1.0)))
+            for part in np.split(letters, cuts)
+            if len(part) > 2
+        ]
+        spacers = [next(random_sequences(rng, 20))[: int(rng.integers(1, 12))] for _ in parts]
+        text = np.concatenate([piece for pair in zip(parts, spacers, strict=True) for piece in pair])
+        records.append((f"few{i:02d} far relative", text.tobytes()))
+    path = demo() / f"few{seed}.fasta"
+    write_fasta(path, records)
+    return Database("few", path), build_index(path, 2)
+
+
+@cache
 def hard_pdb() -> tuple[Database, Index]:
     """The demo PDB sequences, and nucleic acids whose letters read as relatives of the examples."""
     path = demo() / "hard_pdb.txt"

@@ -5,7 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from search_cases import capped, demo_database, hard_database, hard_pdb, hmmsearch, jackhmmer, queries, without_author
+from search_cases import (
+    capped,
+    demo_database,
+    few_database,
+    hard_database,
+    hard_pdb,
+    hmmsearch,
+    jackhmmer,
+    queries,
+    without_author,
+)
 
 from af2cpu.records import Query
 from af2cpu.search.databases import Database
@@ -44,6 +54,16 @@ def test_alignments_equal_jackhmmers_where_thresholds_decide(name: str, tmp_path
     (result,) = search_msas([query], [tmp_path], [(Database("hard", database.path), index)], threads=2)
     assert without_author(result.path.read_text()) == without_author(expected.read_text())
     assert len(index.shards) > 3
+
+
+@pytest.mark.parametrize("seed", range(1, 9))
+def test_alignments_equal_jackhmmers_where_filters_decide(seed: int, tmp_path: Path) -> None:
+    (query,) = queries("lysozyme")
+    database, index = few_database(seed)
+    expected = jackhmmer(query, database.path, tmp_path)
+    (result,) = search_msas([query], [tmp_path], [(database, index)], threads=2)
+    assert without_author(result.path.read_text()) == without_author(expected.read_text())
+    assert result.hits > 0
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import subprocess
 import sys
@@ -11,6 +12,8 @@ from pathlib import Path
 import gemmi
 import numpy as np
 import pytest
+from Bio.PDB import PDBParser
+from openmm import app
 from relax_cases import helix, joined, torn, without
 from shared_data import shared_data
 
@@ -66,6 +69,16 @@ def test_file_has_hydrogens_numbers_and_plddt() -> None:
         assert heavy == {name for name, slot in ATOM37_INDEX.items() if result.atom_mask[row, slot]}
         ca = residue.find_atom("CA", "*").pos.tolist()
         np.testing.assert_allclose(ca, result.atom_positions[row, ATOM37_INDEX["CA"]], atol=6e-4)
+
+
+def test_other_programs_read_the_file() -> None:
+    """Biopython, and OpenMM, for which the file is whole: the force field needs no atom more."""
+    result = relax(joined(helix("SAKDCELH"), helix("SAKDRELY", chain="LONG", shift=25.0)))
+    structure = PDBParser().get_structure("x", io.StringIO(result.pdb))
+    assert [(chain.id, len(chain)) for chain in structure[0]] == [("A", 8), ("L", 8)]
+    read = app.PDBFile(io.StringIO(result.pdb))
+    system = app.ForceField("amber99sb.xml").createSystem(read.topology)
+    assert system.getNumParticles() == len(list(structure.get_atoms()))
 
 
 def test_predictions_are_numbered_from_one() -> None:

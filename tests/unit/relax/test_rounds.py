@@ -112,20 +112,26 @@ def test_torn_chain_is_mended() -> None:
 def test_violating_residues_are_freed_in_the_next_round(monkeypatch: pytest.MonkeyPatch) -> None:
     from af2cpu.relax import amber
 
-    original, freed = amber.minimise, []
+    original, freed, starts = amber.minimise, [], []
 
     def recorded(cleaned, free, settings, deadline):  # type: ignore[no-untyped-def]
         freed.append(sorted(free))
+        ca = cleaned.atom37 == ATOM37_INDEX["CA"]
+        starts.append(cleaned.positions[ca].astype(np.float32))
         return original(cleaned, free, settings, deadline)
 
     monkeypatch.setattr(amber, "minimise", recorded)
     broken = torn(helix(), 5, 12.0)
-    left = np.flatnonzero(relax(broken, RelaxSettings(max_rounds=1, stiffness=100.0)).violations_after).tolist()
+    first = relax(broken, RelaxSettings(max_rounds=1, stiffness=100.0))
+    left = np.flatnonzero(first.violations_after).tolist()
     assert {4, 5} <= set(left)
     freed.clear()
+    starts.clear()
     result = relax(broken, RelaxSettings(max_rounds=2, stiffness=100.0))
     assert freed == [[], left]
     assert result.rounds == 2
+    np.testing.assert_array_equal(starts[0], broken.atom_positions[:, ATOM37_INDEX["CA"]])
+    np.testing.assert_array_equal(starts[1], first.atom_positions[:, ATOM37_INDEX["CA"]])
 
 
 def test_missing_atoms_are_in_the_result() -> None:

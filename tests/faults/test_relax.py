@@ -174,6 +174,7 @@ def test_19_unknown_residues_and_numbers_from_one() -> None:
     assert [residue.seqid.num for residue in residues] == [2, 3, 4, 6, 7, 8, 9]
     ends = {atom.name for residue in residues for atom in residue} & {"OXT", "H2", "H3"}
     assert not ends  # ends at a gap are none of the chain
+    assert not result.atom_mask[:, ATOM37_INDEX["OXT"]].any()
 
 
 def test_19_unknown_residue_with_atoms_is_kept_as_it_was() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import subprocess
 import sys
@@ -11,6 +12,8 @@ from pathlib import Path
 import gemmi
 import numpy as np
 import pytest
+from Bio.PDB import PDBParser
+from openmm import app
 from relax_cases import helix, joined, torn, without
 from shared_data import shared_data
 
@@ -68,6 +71,16 @@ def test_file_has_hydrogens_numbers_and_plddt() -> None:
         np.testing.assert_allclose(ca, result.atom_positions[row, ATOM37_INDEX["CA"]], atol=6e-4)
 
 
+def test_other_programs_read_the_file() -> None:
+    """Biopython, and OpenMM, for which the file is whole: the force field needs no atom more."""
+    result = relax(joined(helix("SAKDCELH"), helix("SAKDRELY", chain="LONG", shift=25.0)))
+    structure = PDBParser().get_structure("x", io.StringIO(result.pdb))
+    assert [(chain.id, len(chain)) for chain in structure[0]] == [("A", 8), ("L", 8)]
+    read = app.PDBFile(io.StringIO(result.pdb))
+    system = app.ForceField("amber99sb.xml").createSystem(read.topology)
+    assert system.getNumParticles() == len(list(structure.get_atoms()))
+
+
 def test_predictions_are_numbered_from_one() -> None:
     protein = helix()
     prediction = Prediction(
@@ -99,20 +112,26 @@ def test_torn_chain_is_mended() -> None:
 def test_violating_residues_are_freed_in_the_next_round(monkeypatch: pytest.MonkeyPatch) -> None:
     from af2cpu.relax import amber
 
-    original, freed = amber.minimise, []
+    original, freed, starts = amber.minimise, [], []
 
     def recorded(cleaned, free, settings, deadline):  # type: ignore[no-untyped-def]
         freed.append(sorted(free))
+        ca = cleaned.atom37 == ATOM37_INDEX["CA"]
+        starts.append(cleaned.positions[ca].astype(np.float32))
         return original(cleaned, free, settings, deadline)
 
     monkeypatch.setattr(amber, "minimise", recorded)
     broken = torn(helix(), 5, 12.0)
-    left = np.flatnonzero(relax(broken, RelaxSettings(max_rounds=1, stiffness=100.0)).violations_after).tolist()
+    first = relax(broken, RelaxSettings(max_rounds=1, stiffness=100.0))
+    left = np.flatnonzero(first.violations_after).tolist()
     assert {4, 5} <= set(left)
     freed.clear()
+    starts.clear()
     result = relax(broken, RelaxSettings(max_rounds=2, stiffness=100.0))
     assert freed == [[], left]
     assert result.rounds == 2
+    np.testing.assert_array_equal(starts[0], broken.atom_positions[:, ATOM37_INDEX["CA"]])
+    np.testing.assert_array_equal(starts[1], first.atom_positions[:, ATOM37_INDEX["CA"]])
 
 
 def test_missing_atoms_are_in_the_result() -> None:

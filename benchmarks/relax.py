@@ -1,0 +1,112 @@
+"""The relaxation beside a plain OpenMM minimisation of the same system, in one run.
+
+python benchmarks/relax.py FILE... [--repeats N] [--threads N] [--reference RELAXED.pdb]
+
+For each file: seconds of the clean-up, of OpenMM's own `minimizeEnergy` on the cleaned system (same platform, same
+threads, no caps), of the relaxation's minimisation of that very system, and of a whole round with violations. The two
+minimisations alternate, so that a busy machine slows both; medians are compared.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openmm
+from openmm import app
+
+from af2cpu.records import Protein, Relaxed
+from af2cpu.relax import RelaxSettings, relax
+from af2cpu.relax.amber import minimise, system_of
+from af2cpu.relax.border import TOLERANCE, from_openmm, to_openmm
+from af2cpu.relax.cleanup import Cleaned, clean
+from af2cpu.relax.reading import read_protein
+from af2cpu.relax.segments import segments
+
+
+def plain(cleaned: Cleaned, settings: RelaxSettings) -> np.ndarray:
+    """What a script with OpenMM would do: system, restraints, Simulation.minimizeEnergy; angstrom."""
+    system = system_of(cleaned, cleaned.given, settings.stiffness)
+    properties = {"Threads": str(settings.threads), "DeterministicForces": "true"}
+    simulation = app.Simulation(
+        cleaned.topology,
+        system,
+        openmm.LangevinIntegrator(0, 0.01, 0.0),
+        openmm.Platform.getPlatformByName("CPU"),
+        properties,
+    )
+    simulation.context.setPositions(to_openmm(cleaned.positions))
+    simulation.minimizeEnergy(tolerance=settings.tolerance * TOLERANCE)
+    return from_openmm(simulation.context.getState(getPositions=True).getPositions(asNumpy=True))
+
+
+def timed(action: Callable[[], Any]) -> tuple[float, Any]:
+    start = time.perf_counter()
+    result = action()
+    return time.perf_counter() - start, result
+
+
+def rmsd(result: Relaxed, reference: Protein) -> float:
+    """Of all heavy atoms, without superposition (angstrom)."""
+    both = (result.atom_mask > 0) & (reference.atom_mask > 0)
+    shift = (result.atom_positions - reference.atom_positions)[both]
+    return float(np.sqrt(np.mean(np.sum(shift**2, axis=-1))))
+
+
+def measure(path: Path, settings: RelaxSettings, repeats: int, reference: Path | None) -> dict[str, Any]:
+    """One row of the table."""
+    protein, _ = read_protein(path)
+    runs, _ = segments(protein)
+    clean_s, cleaned = timed(lambda: clean(protein, runs, settings.seed))
+    minimise(cleaned, set(), RelaxSettings(max_steps=3), float("inf"))  # loads and compiles what both need
+    theirs, ours, equal = [], [], True
+    for _ in range(repeats):
+        seconds, positions = timed(lambda: plain(cleaned, settings))
+        theirs.append(seconds)
+        seconds, result = timed(lambda: minimise(cleaned, set(), settings, float("inf")))
+        ours.append(seconds)
+        equal = equal and bool(np.array_equal(positions, result.positions))
+    relaxed = relax(protein, settings)
+    return {
+        "file": path.name,
+        "residues": protein.n_res,
+        "atoms": len(cleaned.row),
+        "clean_s": round(clean_s, 2),
+        "plain_openmm_s": round(statistics.median(theirs), 2),
+        "minimise_s": round(statistics.median(ours), 2),
+        "ratio": round(statistics.median(ours) / statistics.median(theirs), 3),
+        "bit_equal_to_plain": equal,
+        "rounds": relaxed.rounds,
+        "steps": relaxed.steps,
+        "relax_s": round(relaxed.seconds, 2),
+        "violations_before": int(relaxed.violations_before.sum()),
+        "violations_after": int(relaxed.violations_after.sum()),
+        "rmsd_to_reference": round(rmsd(relaxed, read_protein(reference)[0]), 4) if reference else None,
+        "reason": relaxed.reason,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("files", nargs="+", type=Path)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--max-rounds", type=int, default=3)
+    parser.add_argument("--reference", type=Path, help="relaxed structure of the (one) file, in the same frame")
+    arguments = parser.parse_args()
+    settings = RelaxSettings(threads=arguments.threads, max_rounds=arguments.max_rounds)
+    rows = [measure(path, settings, arguments.repeats, arguments.reference) for path in arguments.files]
+    machine = {"cpu": platform.processor() or platform.machine(), "cores": os.cpu_count(), "openmm": openmm.__version__}
+    print(json.dumps({"machine": machine, "threads": settings.threads, "rows": rows}, indent=1))
+
+
+if __name__ == "__main__":
+    main()

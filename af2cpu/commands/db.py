@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -15,12 +15,9 @@ from af2cpu.commands.errors import FAILED, one_line
 from af2cpu.commands.progress import bars
 from af2cpu.commands.search import DATA_DIR
 from af2cpu.errors import DatabaseError, InputError
-from af2cpu.search.databases import MMCIF, PRESETS, expected_path
-from af2cpu.search.download import client, fetch
-from af2cpu.search.index import Index, load_index
-from af2cpu.search.indexing import build_index, verify
-from af2cpu.search.sources import SOURCES
-from af2cpu.search.structures import entries_of, fetch_entries
+
+if TYPE_CHECKING:
+    from af2cpu.search.index import Index
 
 app = typer.Typer(no_args_is_help=True, help="Databases: index, verify, list, download.")
 
@@ -42,6 +39,8 @@ def _summary(path: Path, index: Index) -> str:
 @app.command("index")
 def index_command(paths: Annotated[list[Path], typer.Argument(help="FASTA files.")], threads: Threads = None) -> None:
     """Count a database and write its index beside it (or into the cache); goes on where it was interrupted."""
+    from af2cpu.search.indexing import build_index
+
     with one_line(), bars() as progress:
         for path in paths:
             index = build_index(path, threads or available_cores(), partial(progress, path.name))
@@ -53,6 +52,9 @@ def verify_command(
     paths: Annotated[list[Path], typer.Argument(help="FASTA files with an index.")], threads: Threads = None
 ) -> None:
     """Read databases and compare them with their index, byte for byte."""
+    from af2cpu.search.index import load_index
+    from af2cpu.search.indexing import verify
+
     with one_line(), bars() as progress:
         for path in paths:
             index = load_index(path)
@@ -65,6 +67,9 @@ def verify_command(
 @app.command("list")
 def list_command(data_dir: Annotated[Path, DATA_DIR]) -> None:
     """Say what is in a data folder, what is missing, and how large it is."""
+    from af2cpu.search.databases import MMCIF, PRESETS, expected_path
+    from af2cpu.search.sources import SOURCES
+
     with one_line():
         for name in PRESETS["reduced"]:
             _print(_listed(name, expected_path(data_dir, name)))
@@ -80,6 +85,9 @@ def list_command(data_dir: Annotated[Path, DATA_DIR]) -> None:
 
 
 def _listed(name: str, path: Path) -> str:
+    from af2cpu.search.index import load_index
+    from af2cpu.search.sources import SOURCES
+
     if not path.is_file():
         source = SOURCES[name]
         return f"{name:11} missing: {path} (download about {source.packed_gb} GB, {source.unpacked_gb} GB on disk)"
@@ -100,6 +108,10 @@ def download_command(
     ] = "all",
 ) -> None:
     """Fetch databases into AlphaFold's folder layout; run it again to go on after an interruption."""
+    from af2cpu.search.databases import MMCIF
+    from af2cpu.search.download import client, fetch
+    from af2cpu.search.sources import SOURCES
+
     with one_line(), bars() as progress:
         wanted = names or [*SOURCES, _STRUCTURES]
         unknown = sorted(set(wanted) - set(SOURCES) - {_STRUCTURES})
@@ -125,6 +137,9 @@ def download_command(
 
 
 def _all_structures(data_dir: Path, progress: Callable[[int, int], None]) -> list[str]:
+    from af2cpu.search.databases import MMCIF, expected_path
+    from af2cpu.search.structures import entries_of, fetch_entries
+
     seqres = expected_path(data_dir, "pdb_seqres")
     if not seqres.is_file():
         raise DatabaseError(f"{seqres}: is missing; it lists the structures, download pdb_seqres first")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -13,10 +13,9 @@ from af2cpu.commands.cores import available_cores
 from af2cpu.commands.errors import FAILED, one_line
 from af2cpu.commands.progress import bars
 from af2cpu.errors import InputError
-from af2cpu.pipeline.inputs import InputReport, InputSettings, prepare
-from af2cpu.query import read_inputs
-from af2cpu.search.databases import DatabaseSet, parse_databases, select
-from af2cpu.search.structures import fetch_missing
+
+if TYPE_CHECKING:
+    from af2cpu.pipeline.inputs import InputReport
 
 DATA_DIR = typer.Option(
     "--data-dir", envvar="AF2CPU_DATA_DIR", help="Folder with the databases, as AlphaFold's scripts make it."
@@ -45,6 +44,11 @@ def search(  # noqa: PLR0913, PLR0917 - the options of a command
 ) -> None:
     """Search databases for homologs and templates; write AlphaFold's msas/ files and features.npz."""
     with one_line():
+        from af2cpu.pipeline.inputs import InputSettings, prepare
+        from af2cpu.query import read_inputs
+        from af2cpu.search.databases import DatabaseSet, parse_databases, select
+        from af2cpu.search.structures import fetch_missing
+
         given = read_inputs(inputs)
         if mmcif not in {None, "on-demand"}:
             raise InputError(f"--mmcif {mmcif}: only on-demand is known here; all: af2cpu db download pdb_mmcif")

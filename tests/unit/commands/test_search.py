@@ -10,23 +10,19 @@ from pathlib import Path
 import numpy as np
 import orjson
 import pytest
-import typer
 from make_demo_databases import EXAMPLES
 from mmcif_cases import protein, write_mmcif
 from search_cases import demo
 from typer.testing import CliRunner, Result
 
-from af2cpu.commands import register_inputs
+from af2cpu.cli import app
 from af2cpu.formats.features import read_features
 from af2cpu.search import msa, structures
-
-APP = typer.Typer()
-register_inputs(APP)
 
 
 def af2cpu(*arguments: object) -> Result:
     """Runs a command; errors that are not the user's are raised."""
-    result = CliRunner().invoke(APP, [str(argument) for argument in arguments])
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     return result

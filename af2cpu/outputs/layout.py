@@ -57,7 +57,7 @@ class Layout(ABC):
 
     @abstractmethod
     def drop_old(self, kinds: Collection[str], who: PredictionId) -> None:
-        """Removes what an earlier prediction of the same name left: other names of files just written, `kinds`."""
+        """Removes what an earlier prediction of the same name left: structures of `kinds`, the sign of being done."""
 
     @abstractmethod
     def show_ranks(self, ranking: Ranking, relaxed: Collection[str]) -> list[Path]:
@@ -151,7 +151,7 @@ class ColabFoldLayout(Layout):
         self.done().unlink(missing_ok=True)
         gone = {self.of(kind, who, ending) for kind in kinds for ending in STRUCTURES}
         for there, without in self._ranked_now():
-            if without.is_file() or without in gone:
+            if without in gone:
                 there.unlink()
 
     def show_ranks(self, ranking: Ranking, relaxed: Collection[str]) -> list[Path]:

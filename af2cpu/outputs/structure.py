@@ -61,8 +61,7 @@ def _structure(atoms: AtomTable) -> gemmi.Structure:
 def _one_chain(residues: list[gemmi.Residue]) -> gemmi.Structure:
     chain = gemmi.Chain(CHAIN)
     for residue in residues:
-        if len(residue):
-            chain.add_residue(residue)
+        chain.add_residue(residue)
     model = gemmi.Model(1)
     model.add_chain(chain)
     structure = gemmi.Structure()

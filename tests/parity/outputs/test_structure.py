@@ -15,7 +15,7 @@ from af2cpu.records import Prediction, PredictionId
 
 protein = pytest.importorskip("alphafold.common.protein")
 
-SEQUENCES = ("M", "ACDEFGHIKLMNPQRSTVWY", "AXXG", "ACDEFGHIKLMNPQRSTVWYX" * 100 + "A")
+SEQUENCES = ("M", "ACDEFGHIKLMNPQRSTVWY", "XAXXG", "ACDEFGHIKLMNPQRSTVWYX" * 100 + "A")
 
 
 def _theirs(p: Prediction) -> object:

@@ -169,6 +169,42 @@ def test_a_new_prediction_drops_the_old_one_s_relaxed_structure(tmp_path: Path, 
     assert sum("_unrelaxed_" in key or key.startswith("unrelaxed_") for key in _contents(tmp_path)) == 4
 
 
+def test_a_new_prediction_may_change_the_ranks(tmp_path: Path) -> None:
+    """Between its writing and the next ranking both names of its files are there: the one without rank counts."""
+    layout = _layout("colabfold", tmp_path)
+    _run(layout, relax=False)
+    before = _contents(tmp_path)
+    who = PredictionId("model_2_ptm", 0, 0)
+    worse = prediction(SEQUENCE, model="model_2_ptm", plddt=np.full(len(SEQUENCE), 30, np.float32))
+    outputs.write_prediction(layout, worse, confidence_of(who, worse), PROVENANCE)
+    _run(layout, relax=False)
+    after = _contents(tmp_path)
+    swap = {"rank_001_alphafold2_ptm_model_2": "rank_002_alphafold2_ptm_model_2"}
+    swap |= {"rank_002_alphafold2_ptm_model_1": "rank_001_alphafold2_ptm_model_1"}
+    renamed = [next((key.replace(a, b) for a, b in swap.items() if a in key), key) for key in before]
+    assert sorted(after) == sorted(renamed)
+    assert json.loads(after[f"{JOB}_scores_rank_002_alphafold2_ptm_model_2_seed_000.json"])["plddt"][0] == 30.0
+
+
+def test_a_new_relaxed_structure_ends_being_done(tmp_path: Path) -> None:
+    layout = outputs.ColabFoldLayout(tmp_path, JOB)
+    _run(layout)
+    assert layout.done().is_file()
+    p = _predict("model_2_ptm")
+    outputs.write_relaxed(layout, p, relaxed(p), confidence_of(PredictionId("model_2_ptm", 0, 0), p), PROVENANCE)
+    assert not layout.done().is_file()
+
+
+def test_jobs_in_one_folder_leave_each_other_alone(tmp_path: Path) -> None:
+    for job in ("a.b", "axb", "a"):
+        _run(outputs.ColabFoldLayout(tmp_path, job))
+    once = _contents(tmp_path)
+    _run(outputs.ColabFoldLayout(tmp_path, "a.b"), ("model_1_ptm",), relax=False)
+    after = _contents(tmp_path)
+    others = [key for key in once if not key.startswith("a.b_") and key != "a.b.done.txt"]
+    assert {key: after.get(key) for key in others} == {key: once[key] for key in others}
+
+
 class _Killed(BaseException):
     pass
 
@@ -215,6 +251,18 @@ def test_killed_anywhere_the_next_run_ends_with_the_same_files(
         _run(layout, ("model_1_ptm", "model_2_ptm", "model_3_ptm"))
         assert _contents(layout.folder) == expected, f"killed before change {call}"
     assert call > 15
+
+
+def test_the_arrays_vouch_for_all_other_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a prediction is written over another and the run dies, the old arrays are gone with the first change."""
+    layout = _layout("af2", tmp_path)
+    _run(layout)
+    who, p = PredictionId("model_1_ptm", 0, 0), _predict("model_1_ptm", seed=5)
+    with monkeypatch.context() as patch:
+        _dies_at(patch, 4)
+        with pytest.raises(_Killed):
+            outputs.write_prediction(layout, p, confidence_of(who, p), PROVENANCE)
+    assert layout.find("result", who, ".npz") is None
 
 
 def test_failed_relaxation_ranks_the_prediction_as_it_is(tmp_path: Path) -> None:

@@ -1,0 +1,228 @@
+"""af2cpu predict from a sequence to files, with the `tiny` network: what is written, reused, refused and survived."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from af2cpu.cli import app
+
+PEPTIDE = "MKTAYIAKQRQ"
+CHANGING = ("timings.json", "log.txt", "run.json", "keys.json", ".lock")  # times are in them, or their hashes
+
+
+def af2cpu(*arguments: object) -> Any:
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+@pytest.fixture(scope="session")
+def alignment(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("input") / "peptide.a3m"
+    path.write_text(f">peptide\n{PEPTIDE}\n>relative\n{PEPTIDE[:4]}V-aa{PEPTIDE[6:]}\n")
+    return path
+
+
+def _predict(alignment: Path, out: Path, *more: object) -> Any:
+    fixed = ("--models", "tiny", "--params", "synthetic:0", "--precision", "fp32", "--recycles", 1)
+    return af2cpu("predict", alignment, "-o", out, *fixed, *more)
+
+
+@pytest.fixture(scope="module")
+def predicted(alignment: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("out")
+    result = _predict(alignment, out, "--relax", "none", "--num-seeds", 2)
+    assert result.exit_code == 0, result.output
+    return out / "peptide"
+
+
+def _contents(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name not in CHANGING
+    }
+
+
+def test_files_of_alphafold(predicted: Path) -> None:
+    for index in (0, 1):
+        for name in ("unrelaxed_tiny_pred_{}.pdb", "unrelaxed_tiny_pred_{}.cif", "result_tiny_pred_{}.npz"):
+            assert (predicted / name.format(index)).is_file()
+        assert (predicted / f"ranked_{index}.pdb").is_file()
+        assert (predicted / f"pae_ranked_{index}.json").is_file()
+    scores = json.loads((predicted / "ranking_debug.json").read_text())["plddts"]
+    assert scores["tiny_pred_0"] != scores["tiny_pred_1"]  # another seed, another draw
+    assert (predicted / "ranked_0.pdb").read_bytes() == (
+        predicted / f"unrelaxed_{max(scores, key=scores.__getitem__)}.pdb"
+    ).read_bytes()
+    assert {path.name for path in (predicted / "plots").iterdir()} == {"coverage.png", "plddt.png", "pae.png"}
+
+
+def test_synthetic_parameters_are_said_aloud(predicted: Path) -> None:
+    assert "mean nothing" in json.loads((predicted / "run.json").read_text())["warnings"][0]
+    assert "mean nothing" in (predicted / "ranked_0.cif").read_text()
+    assert "MEAN NOTHING" in (predicted / "ranked_0.pdb").read_text().upper()
+
+
+def test_again_reuses_everything(alignment: Path, predicted: Path) -> None:
+    before = _contents(predicted)
+    times = {path: path.stat().st_mtime_ns for path in predicted.glob("result_*.npz")}
+    result = _predict(alignment, predicted.parent, "--relax", "none", "--num-seeds", 2)
+    assert result.exit_code == 0
+    assert "was there already" in " ".join(result.stdout.split())
+    assert "pass 1" not in result.stderr
+    assert _contents(predicted) == before
+    assert {path: path.stat().st_mtime_ns for path in times} == times
+
+
+def test_another_setting_runs_what_depends_on_it(alignment: Path, tmp_path: Path) -> None:
+    assert _predict(alignment, tmp_path, "--relax", "none").exit_code == 0
+    features = (tmp_path / "peptide" / "features.npz").stat().st_mtime_ns
+    again = af2cpu(
+        *("predict", alignment, "-o", tmp_path, "--models", "tiny", "--params", "synthetic:0", "--relax", "none"),
+        *("--precision", "fp32", "--recycles", 2),
+    )
+    assert "pass 3 of 3" in again.stderr
+    assert (tmp_path / "peptide" / "features.npz").stat().st_mtime_ns == features
+
+
+def test_colabfold_layout(alignment: Path, tmp_path: Path) -> None:
+    assert _predict(alignment, tmp_path, "--relax", "none", "--layout", "colabfold").exit_code == 0
+    names = {path.name for path in tmp_path.iterdir() if path.is_file()}
+    assert "peptide_unrelaxed_rank_001_af2cpu_tiny_seed_000.pdb" in names
+    assert {"peptide.a3m", "peptide.done.txt", "peptide_plddt.png"} <= names
+    again = _predict(alignment, tmp_path, "--relax", "none", "--layout", "colabfold")
+    assert "pass 1" not in again.stderr
+
+
+def test_one_target_fails_the_others_go_on(tmp_path: Path) -> None:
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    for name in ("a", "b", "c"):
+        (folder / f"{name}.a3m").write_text(f">{name}\n{PEPTIDE}\n")
+    (out / "b" / "features.npz").mkdir(parents=True)  # nothing can be written there
+    result = _predict(folder, out, "--relax", "none")
+    assert result.exit_code == 1
+    assert "failed" in result.stdout
+    assert (out / "a" / "ranked_0.pdb").is_file()
+    assert (out / "c" / "ranked_0.pdb").is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--models", "model_9"), "unknown model 'model_9'"),
+        (("--recycles", "21"), "--recycles"),
+        (("--precision", "fp8"), "--precision"),
+        (("--max-msa", "many"), "--max-msa takes CLUSTERS:EXTRA"),
+        (("--params", "nowhere"), "nowhere: no such parameter file"),
+    ],
+)
+def test_bad_use_is_one_line(alignment: Path, tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:
+    result = af2cpu("predict", alignment, "-o", tmp_path / "out", "--params", "synthetic:0", *arguments)
+    assert result.exit_code == 2, result.output
+    assert message in result.stderr.splitlines()[-1]
+    assert not (tmp_path / "out").exists()
+
+
+def test_no_parameters_says_how_to_get_them(alignment: Path, tmp_path: Path) -> None:
+    result = af2cpu("predict", alignment, "-o", tmp_path / "out")
+    assert result.exit_code == 2
+    assert "alphafold_params_2022-12-06.tar" in result.stderr
+
+
+def test_a_digit_in_the_third_record_starts_nothing(tmp_path: Path) -> None:
+    fasta = tmp_path / "five.fasta"
+    fasta.write_text("".join(f">r{k}\n{PEPTIDE}{'7' if k == 3 else ''}\n" for k in range(1, 6)))
+    result = _predict(fasta, tmp_path / "out")
+    assert result.exit_code == 2
+    assert "record 3" in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_dry_run_starts_nothing(alignment: Path, tmp_path: Path) -> None:
+    result = _predict(alignment, tmp_path / "out", "--dry-run")
+    assert result.exit_code == 0
+    assert "peptide: 11 residues, 2 passes" in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_flags_win_over_variables_and_these_over_the_file(
+    alignment: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    toml = tmp_path / "run.toml"
+    toml.write_text('models = ["tiny"]\nparams = "synthetic:0"\nrecycles = 4\nensembles = 2\n')
+    monkeypatch.setenv("AF2CPU_RECYCLES", "5")
+    arguments = ("predict", alignment, "-o", tmp_path / "out", "--config", toml, "--dry-run")
+    assert "12 passes" in af2cpu(*arguments).stderr  # (5 + 1) x 2
+    assert "4 passes" in af2cpu(*arguments, "--recycles", 1).stderr
+    toml.write_text("recicles = 4\n")
+    wrong = af2cpu(*arguments)
+    assert wrong.exit_code == 2
+    assert "recicles" in wrong.stderr
+
+
+def test_a_second_run_on_the_folder_is_refused(alignment: Path, predicted: Path) -> None:
+    from af2cpu.workspace import Target
+
+    with Target(predicted).lock():
+        result = _predict(alignment, predicted.parent, "--relax", "none")
+    assert result.exit_code == 1
+    assert "another run is at work" in " ".join(result.stdout.split())
+
+
+def _in_a_process(alignment: Path, out: Path) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", "from af2cpu.cli import main; main()", "predict", str(alignment), "-o", str(out)]
+    command += [
+        "--models",
+        "tiny",
+        "--params",
+        "synthetic:0",
+        "--precision",
+        "fp32",
+        "--recycles",
+        "1",
+        "--threads",
+        "1",
+    ]
+    environment = os.environ | {"COLUMNS": "200"}
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
+
+
+def test_killed_at_any_moment_it_ends_the_same(alignment: Path, tmp_path: Path) -> None:
+    """Three kills at random moments, then to the end: every file but those with times is equal, bit for bit.
+
+    But for what follows from the relaxation: the tiny network's atoms overlap (10^20 kcal/mol), and from such a start
+    OpenMM's minimiser goes another way each time. tests/unit/relax has the bits of a sane structure.
+    """
+    start = time.monotonic()
+    undisturbed = _in_a_process(alignment, tmp_path / "undisturbed")
+    output, _ = undisturbed.communicate()
+    assert undisturbed.returncode == 0, output
+    duration = time.monotonic() - start
+    seed = random.randrange(10**6)
+    moments = random.Random(seed)
+    for _ in range(3):
+        process = _in_a_process(alignment, tmp_path / "killed")
+        time.sleep(moments.uniform(0.2, 0.95) * duration)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+    last = _in_a_process(alignment, tmp_path / "killed")
+    output, _ = last.communicate()
+    assert last.returncode == 0, output
+    ours, theirs = (_contents(tmp_path / name / "peptide") for name in ("killed", "undisturbed"))
+    assert set(ours) == set(theirs), f"seed {seed}"
+    relaxed = ("relax", "ranked_0.pdb", "ranked_0.cif")
+    assert [n for n in ours if ours[n] != theirs[n] and not n.startswith(relaxed)] == [], f"seed {seed}"

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from af2cpu.commands.cores import available_cores
 from af2cpu.commands.errors import FAILED, one_line
 from af2cpu.commands.progress import bars
 from af2cpu.commands.search import DATA_DIR
+from af2cpu.cores import available_cores
 from af2cpu.errors import DatabaseError, InputError
 
 if TYPE_CHECKING:

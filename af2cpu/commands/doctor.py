@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from af2cpu.commands.errors import FAILED, one_line
+from af2cpu.cores import available_cores
 
 _PACKAGES = ("af2cpu", "torch", "numpy", "pyhmmer", "gemmi", "openmm", "pdbfixer")
 _OPTIONAL = {"jax": "validate", "alphafold-colabfold": "validate"}
@@ -49,8 +50,6 @@ def _software() -> list[str]:
 
 
 def _machine() -> list[str]:
-    import os
-
     import psutil
     import torch
 
@@ -61,7 +60,7 @@ def _machine() -> list[str]:
     flags = [name for name, there in torch.cpu.get_capabilities().items() if there is True and name != "architecture"]
     memory = psutil.virtual_memory()
     precision = precision_of(RunSettings())
-    typer.echo(f"processor: {len(os.sched_getaffinity(0))} cores for this process; {', '.join(flags)}")
+    typer.echo(f"processor: {available_cores()} cores for this process; {', '.join(flags)}")
     typer.echo(f"memory: {memory.total / 1e9:.1f} GB, {memory.available / 1e9:.1f} GB free")
     typer.echo(
         f"engine: torch; precision auto: {precision}; {matrix_rate(precision) / 1e9:.0f} GFLOP/s in a large product"

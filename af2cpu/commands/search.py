@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from af2cpu.commands.cores import available_cores
 from af2cpu.commands.errors import FAILED, one_line
 from af2cpu.commands.progress import bars
+from af2cpu.cores import available_cores
 from af2cpu.errors import InputError
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
 from collections.abc import Sequence
@@ -12,11 +11,12 @@ from pathlib import Path
 import psutil
 import torch
 
+from af2cpu.cores import available_cores
 from af2cpu.errors import InputError
 from af2cpu.model.cost import Sizes, pass_flops, peak_bytes
 from af2cpu.pipeline.fold import ModelPlan, plan_models, precision_of, sampling_of
 from af2cpu.pipeline.inputs import InputSettings
-from af2cpu.query import QueryInput, read_inputs
+from af2cpu.query import QueryInput, check_memory, read_inputs
 from af2cpu.search.databases import DatabaseSet, parse_databases, select
 from af2cpu.settings import RunSettings
 from af2cpu.weights import is_synthetic
@@ -63,10 +63,11 @@ def plan_run(paths: Sequence[Path], out: Path, settings: RunSettings) -> RunPlan
     """Raises InputError for whatever would stop the run later."""
     inputs = read_inputs(paths)
     models = plan_models(settings)
-    input_settings = input_settings_of(inputs, settings)
     rate = matrix_rate(precision_of(settings))
     estimates = tuple(estimate(item.query.name, item.query.n_res, models, settings, rate) for item in inputs)
-    _check_memory(inputs, estimates)
+    peaks = {one.n_res: int(one.peak_gb * 1e9) for one in estimates}
+    check_memory([item.query for item in inputs], psutil.virtual_memory().available, peaks.__getitem__)
+    input_settings = input_settings_of(inputs, settings)
     _check_disk(out, estimates)
     warnings = (SYNTHETIC,) if any(is_synthetic(plan.source) for plan in models) else ()
     return RunPlan(inputs, out, settings, input_settings, models, estimates, warnings)
@@ -85,7 +86,7 @@ def input_settings_of(inputs: Sequence[QueryInput], settings: RunSettings) -> In
         alignments=settings.msa,
         own_templates=settings.template,
         max_template_date=settings.max_template_date,
-        threads=settings.threads or len(os.sched_getaffinity(0)),
+        threads=settings.threads or available_cores(),
     )
 
 
@@ -113,17 +114,6 @@ def matrix_rate(precision: str) -> float:
         torch.mm(a, a)
         count += 1
     return count * 2 * 1024**3 / (time.perf_counter() - start)
-
-
-def _check_memory(inputs: Sequence[QueryInput], estimates: Sequence[Estimate]) -> None:
-    available = psutil.virtual_memory().available / 1e9
-    for item, one in zip(inputs, estimates, strict=True):
-        if one.peak_gb > available:
-            raise InputError(
-                f"{item.query.source} ({one.name}): {one.n_res} residues need about {one.peak_gb:.1f} GB and "
-                f"{available:.1f} GB are free; lower --max-msa (such as 256:512), use --precision bf16, "
-                "cut the sequence into domains, or use a machine with more memory"
-            )
 
 
 def _check_disk(out: Path, estimates: Sequence[Estimate]) -> None:

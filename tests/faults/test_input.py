@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from af2cpu.errors import InputError
-from af2cpu.query import check_memory, predicted_memory, read_given, read_inputs
+from af2cpu.query import check_memory, read_given, read_inputs
 from af2cpu.records import Query
 
 
@@ -123,10 +123,9 @@ def test_fault_9_too_long_for_the_memory(tmp_path: Path) -> None:
     with pytest.raises(
         InputError, match=r"record 2 \(long\): 20000 residues need about \d+\.\d GB and 24\.0 GB .*cut"
     ) as caught:
-        check_memory(queries, available=24 * 10**9)
+        check_memory(queries, 24 * 10**9, lambda n_res: 600 * n_res**2)
     assert "\n" not in str(caught.value)
-    check_memory(queries[:1], available=24 * 10**9)
-    assert 3e9 < predicted_memory(2000) < 8e9
+    check_memory(queries[:1], 24 * 10**9, lambda n_res: 600 * n_res**2)
 
 
 @pytest.mark.parametrize(

@@ -152,6 +152,14 @@ def test_a_digit_in_the_third_record_starts_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+def test_too_long_for_the_memory_is_refused_before_the_search(tmp_path: Path) -> None:
+    fasta = tmp_path / "long.fasta"
+    fasta.write_text(f">long\n{PEPTIDE * 20_000}\n")
+    result = af2cpu("predict", fasta, "-o", tmp_path / "out", "--params", "synthetic:0", "--data-dir", tmp_path)
+    assert result.exit_code == 2
+    assert "long.fasta, record 1 (long): 220000 residues need about" in result.stderr.splitlines()[-1]
+
+
 def test_dry_run_starts_nothing(alignment: Path, tmp_path: Path) -> None:
     result = _predict(alignment, tmp_path / "out", "--dry-run")
     assert result.exit_code == 0

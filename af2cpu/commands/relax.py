@@ -66,5 +66,5 @@ def _show(relaxed: Relaxed, target: Path) -> None:
     typer.echo(
         f"{target}: {relaxed.energy_before_kcal_mol:.0f} to {relaxed.energy_after_kcal_mol:.0f} kcal/mol, "
         f"residues with violations {before} to {after}, heavy atoms moved by {relaxed.rmsd_heavy:.3f} A (RMSD), "
-        f"{relaxed.rounds} rounds, {relaxed.steps} steps, {relaxed.seconds:.1f} s"
+        f"{relaxed.rounds} round{'s' if relaxed.rounds > 1 else ''}, {relaxed.steps} steps, {relaxed.seconds:.1f} s"
     )

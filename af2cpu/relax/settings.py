@@ -12,7 +12,9 @@ class RelaxSettings:
     max_rounds: int = 3  # minimisations; each frees the residues that the one before left with violations
     stiffness: float = 10.0  # kcal/mol/A^2, restraints of heavy atoms
     tolerance: float = 2.39  # kcal/mol/nm, root mean square of the forces; OpenMM's default of 10 kJ/mol/nm
-    max_steps: int = 20_000  # of L-BFGS in one round; the structure reached by then counts
+    # Of L-BFGS in one round; typical are 300 to 2,000. What OpenMM has by then counts, and that is little where it had
+    # not yet come to hard constraints: it starts again from the beginning with each hardening.
+    max_steps: int = 20_000
     max_seconds: float = 7200.0  # wall time of all rounds; the last complete round counts
     threads: int = 1
     seed: int = 0  # of the hydrogens' first positions

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
 import time
 from collections.abc import Callable
@@ -276,6 +278,23 @@ def test_failed_relaxation_ranks_the_prediction_as_it_is(tmp_path: Path) -> None
     outputs.write_ranking(layout, rank([confidence]), {})
     assert (tmp_path / "ranked_0.pdb").read_bytes() == (tmp_path / "unrelaxed_model_1_ptm_pred_0.pdb").read_bytes()
     assert json.loads((tmp_path / "relax_metrics.json").read_bytes()) == {}
+
+
+def test_a_full_disk_leaves_no_half_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    layout = _layout("af2", tmp_path)
+    _run(layout)
+    before = _contents(tmp_path)
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        outputs.write_ranking(layout, rank([confidence_of(PredictionId("model_1_ptm", 0, 0), _predict("model_1_ptm"))]))
+    with pytest.raises(OSError, match="No space left"):
+        outputs.write_timings(layout, {"features": 1.0})
+    assert _contents(tmp_path) == before
+    assert len(list(tmp_path.iterdir())) == len(before)
 
 
 def test_numbers_that_are_none_leave_no_file(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ import orjson
 from filelock import FileLock, Timeout
 
 from af2cpu.errors import InputError
-from af2cpu.formats.streams import atomic_write
+from af2cpu.formats.streams import TEMPORARY, atomic_write
 
 KEYS = "keys.json"
 _PART = 1 << 20
@@ -89,9 +89,15 @@ class Target:
         except Timeout as error:
             raise InputError(f"{self.folder}: another run is at work here; wait for it, or use another -o") from error
         try:
+            self._sweep()
             yield
         finally:
             lock.release()
+
+    def _sweep(self) -> None:
+        """Removes the temporary files of a run that was killed while it wrote."""
+        for path in self.folder.rglob(f".*{TEMPORARY}"):
+            path.unlink(missing_ok=True)
 
     def _name(self, path: Path) -> str:
         """Relative to the folder; ColabFold's layout has its files beside it."""

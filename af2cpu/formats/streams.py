@@ -63,10 +63,13 @@ def _open(path: Path) -> BinaryIO:
         raise InputError(f"{path}: can't be read ({error.strerror}); check the path and its permissions") from error
 
 
+TEMPORARY = ".tmp"  # how the names of files end that are being written; they begin with a dot
+
+
 @contextmanager
 def atomic_write(path: Path) -> Iterator[BinaryIO]:
     """A file that appears under `path` only when the block ends without an error: temporary name, fsync, rename."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY}")
     try:
         with temporary.open("wb") as file:
             yield file

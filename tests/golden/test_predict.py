@@ -191,6 +191,13 @@ def test_a_second_run_on_the_folder_is_refused(alignment: Path, predicted: Path)
     assert "another run is at work" in " ".join(result.stdout.split())
 
 
+def test_temporary_files_of_a_killed_run_are_swept(alignment: Path, predicted: Path) -> None:
+    left = predicted / ".result_tiny_pred_0.npz.4711.tmp"
+    left.write_bytes(b"half")
+    assert _predict(alignment, predicted.parent, "--relax", "none", "--num-seeds", 2).exit_code == 0
+    assert not left.exists()
+
+
 def _in_a_process(alignment: Path, out: Path) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", "from af2cpu.cli import main; main()", "predict", str(alignment), "-o", str(out)]
     command += [

@@ -1,6 +1,6 @@
 """All ten published models in full size against the JAX reference: `make parity`.
 
-    python benchmarks/parity.py [--models model_1_ptm ...] [--n-res 64] [--precisions fp32 bf16]
+    python benchmarks/parity.py [--models model_1_ptm ...] [--n-res 64] [--precisions fp32 bf16] [--no-modules]
 
 Synthetic parameters, full MSA, templates where the model has them. Exit code 1 when a float32 row fails or a bf16 row
 is not finite. Each model runs in a process of its own, so that memory does not add up.
@@ -22,12 +22,12 @@ from af2cpu.validate.compare import compare, format_table
 from af2cpu.validate.synthetic import synthetic_features
 
 
-def run(model: str, n_res: int, precisions: list[str]) -> tuple[str, dict[str, Any]]:
+def run(model: str, n_res: int, precisions: list[str], modules: bool) -> tuple[str, dict[str, Any]]:
     """The tables of one model as text, and as data."""
     features = [synthetic_features(model_config(model), n_res)]
     text, data, reference = [], {}, None
     for precision in precisions:
-        result = compare(model, "synthetic:0", features, precision=precision, reference=reference)
+        result = compare(model, "synthetic:0", features, precision=precision, modules=modules, reference=reference)
         reference = result.reference
         data[precision] = {
             "passed": result.passed,
@@ -46,7 +46,9 @@ def main() -> int:
     parser.add_argument("--models", nargs="+", default=OFFICIAL_MODELS)
     parser.add_argument("--n-res", type=int, default=64)
     parser.add_argument("--precisions", nargs="+", default=["fp32", "bf16"])
+    parser.add_argument("--no-modules", action="store_true", help="only the whole networks")
     args = parser.parse_args()
+    work = args.n_res, args.precisions, not args.no_modules
     record: dict[str, Any] = {
         "machine": describe("torch", "jax", "dm-haiku", "alphafold-colabfold"),
         "n_res": args.n_res,
@@ -56,7 +58,7 @@ def main() -> int:
     }
     for model in args.models:
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-            text, record["models"][model] = pool.submit(run, model, args.n_res, args.precisions).result()
+            text, record["models"][model] = pool.submit(run, model, *work).result()
         print(text, flush=True)
         write_result("parity", record)
     return 0 if all(data["passed"] for one in record["models"].values() for data in one.values()) else 1

@@ -38,7 +38,7 @@ def estimate(
         flags = {"recycles": recycles, "num_seeds": num_seeds, "max_msa": max_msa, "precision": precision}
         named = {"models": models.split(",")} if models else {}
         settings = load_settings(flags | named, config)
-        targets = [(f"{text} residues", int(text)) for text in inputs if text.isdecimal() and int(text) > 0]
+        targets = [(f"length {text}", int(text)) for text in inputs if text.isdecimal() and int(text) > 0]
         files = [Path(text) for text in inputs if not text.isdecimal()]
         targets += [(item.query.name, item.query.n_res) for item in read_inputs(files)] if files else []
         plans = tuple(ModelPlan(model_config(name), "", "") for name in settings.models)

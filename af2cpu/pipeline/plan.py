@@ -38,10 +38,10 @@ class Estimate:
     peak_gb: float
 
     def __str__(self) -> str:
-        minutes = self.seconds / 60
-        time_text = f"{minutes:.0f} min" if minutes >= 1 else f"{self.seconds:.0f} s"
+        units = ((86_400, "days"), (3600, "h"), (60, "min"), (1, "s"))
+        size, unit = next(((size, unit) for size, unit in units if self.seconds >= 2 * size), units[-1])
         return (
-            f"{self.name}: {self.n_res} residues, {self.passes} passes: about {time_text} and "
+            f"{self.name}: {self.n_res} residues, {self.passes} passes: about {self.seconds / size:.0f} {unit} and "
             f"{self.peak_gb:.1f} GB for the network at full MSA; search and relaxation not counted"
         )
 

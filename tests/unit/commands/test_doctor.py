@@ -1,0 +1,58 @@
+"""af2cpu doctor and estimate: what they say, and their exit codes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from af2cpu.cli import app
+from af2cpu.model.config import model_config
+from af2cpu.model.cost import Sizes, peak_bytes
+from af2cpu.pipeline.plan import Estimate
+from af2cpu.weights.names import parameter_table
+
+
+def test_doctor_names_the_machine_and_what_is_missing() -> None:
+    result = CliRunner().invoke(app, ["doctor"])
+    assert result.exit_code == 1
+    assert "precision auto" in result.stdout
+    assert "missing: parameters of model_1_ptm" in result.stdout
+    assert "missing: databases" in result.stdout
+
+
+def test_doctor_looks_into_parameter_files(tmp_path: Path) -> None:
+    import numpy as np
+
+    names = parameter_table(model_config("model_1_ptm"))
+    np.savez(tmp_path / "params_model_1_ptm.npz", **dict.fromkeys(names, np.zeros(1, np.float32)))
+    (tmp_path / "params_model_2_ptm.npz").write_bytes(b"PK\x03\x04 cut off")
+    result = CliRunner().invoke(app, ["doctor", "--params", str(tmp_path)])
+    assert "parameters of model_1_ptm: " in result.stdout
+    assert "missing: parameters of model_2_ptm" in result.stdout
+    assert "not a whole parameter file" in result.stdout
+
+
+def test_estimate_of_two_lengths(tmp_path: Path) -> None:
+    fasta = tmp_path / "one.fasta"
+    fasta.write_text(">one\nMKTAYIAKQRQISFVKSHFSRQ\n")
+    result = CliRunner().invoke(
+        app, ["estimate", str(fasta), "150", "60000", "--models", "model_1_ptm", "--recycles", "0"]
+    )
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()[1:]
+    assert lines[0].startswith("length 150: 150 residues, 1 passes: about")
+    assert "DOES NOT FIT" in lines[1]
+    assert lines[2].startswith("one: 22 residues")
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(90, "90 s"), (600, "10 min"), (7200, "2 h"), (400_000, "5 days")])
+def test_units_of_time(seconds: float, text: str) -> None:
+    assert f"about {text} and" in str(Estimate("x", 1, 1, seconds, 1.0))
+
+
+def test_memory_formula_near_what_was_measured() -> None:
+    """benchmarks/memory.py, model_1_ptm, 256 residues, full MSA, float32: 1.94 GB."""
+    sizes = Sizes(n_res=256, n_seq=508, n_extra=5120, n_templ=4)
+    assert peak_bytes(model_config("model_1_ptm"), sizes, "fp32") == pytest.approx(1.94e9, rel=0.1)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from af2cpu.relax.cleanup import Cleaned
 
 _OXT = ATOM37_INDEX["OXT"]
+_FARTHEST = 9999.0  # angstrom, what a PDB file has room for
 
 
 @dataclass(frozen=True)
@@ -102,10 +103,10 @@ def _tidy(protein: Protein) -> tuple[Protein, tuple[str, ...]]:
 
 def _unusable(protein: Protein, runs: Sequence[Segment]) -> str | None:
     """Why there is nothing to minimise; None where there is."""
-    infinite = ~np.isfinite(protein.atom_positions).all(axis=-1) & (protein.atom_mask > 0)
-    if infinite.any():
-        rows = np.flatnonzero(infinite.any(axis=1))
-        return f"coordinates are infinite or NaN: {names(protein, rows)}"
+    usable = (np.abs(protein.atom_positions) < _FARTHEST).all(axis=-1) | (protein.atom_mask == 0)
+    if not usable.all():
+        rows = np.flatnonzero(~usable.all(axis=1))
+        return f"coordinates are NaN or beyond {_FARTHEST:.0f} A: {names(protein, rows)}"
     if not runs:
         return "no two neighbouring residues have N, CA and C and are known to the force field"
     return None

@@ -23,7 +23,6 @@ from af2cpu.records import Protein
 from af2cpu.relax.border import from_openmm, to_openmm
 from af2cpu.relax.segments import Segment, names
 
-_OXT = ATOM37_INDEX["OXT"]
 _PH = 7.0
 _AMMONIUM = {"H2", "H3"}  # what an artificial chain begin gets beyond the H of a peptide
 
@@ -44,15 +43,15 @@ class Cleaned:
 def clean(protein: Protein, runs: Sequence[Segment], seed: int) -> Cleaned:
     """Adds missing heavy atoms, OXT at the ends of segments, and hydrogens for pH 7, the same for the same seed.
 
+    Residues have no atoms but their type's, and OXT at most at the end of a chain.
     Histidines get the hydrogen that bonds best, cysteines whose sulphurs are within 3 A a disulphide bond.
     Raises what pdbfixer and OpenMM raise.
     """
-    topology, positions, notes = _heavy_atoms(protein, runs)
+    topology, positions = _heavy_atoms(protein, runs)
     topology, positions, added = _complete(topology, positions, seed)
-    notes += _added_note(protein, added)
     modeller = app.Modeller(topology, to_openmm(positions))
     _add_hydrogens(modeller, seed)
-    return _labelled(protein, runs, modeller, notes)
+    return _labelled(protein, runs, modeller, _added_note(protein, added))
 
 
 def _platform() -> Any:
@@ -60,30 +59,23 @@ def _platform() -> Any:
     return openmm.Platform.getPlatformByName("Reference")
 
 
-def _heavy_atoms(protein: Protein, runs: Sequence[Segment]) -> tuple[Any, np.ndarray, tuple[str, ...]]:
+def _heavy_atoms(protein: Protein, runs: Sequence[Segment]) -> tuple[Any, np.ndarray]:
     """Topology and positions (angstrom) of the given atoms; residues bear their row as identifier."""
     topology = app.Topology()
     positions: list[np.ndarray] = []
-    misplaced: list[int] = []
     for number, run in enumerate(runs):
         chain = topology.addChain(f"S{number}")
         for row in range(run.start, run.stop):
             name = RESNAMES[protein.aatype[row]]
             residue = topology.addResidue(name, chain, str(row))
-            ends = row == run.stop - 1
             for atom in (*ATOM14[name], "OXT"):
-                if protein.atom_mask[row, ATOM37_INDEX[atom]] == 0:
-                    continue
-                if atom == "OXT" and not ends:
-                    misplaced.append(row)
-                    continue
-                topology.addAtom(atom, element.get_by_symbol(atom[0]), residue)
-                positions.append(protein.atom_positions[row, ATOM37_INDEX[atom]])
+                if protein.atom_mask[row, ATOM37_INDEX[atom]] > 0:
+                    topology.addAtom(atom, element.get_by_symbol(atom[0]), residue)
+                    positions.append(protein.atom_positions[row, ATOM37_INDEX[atom]])
     topology.createStandardBonds()
     xyz = np.array(positions, np.float64)
     topology.createDisulfideBonds(to_openmm(xyz))
-    notes = (f"OXT within a chain is dropped: {names(protein, misplaced)}",) if misplaced else ()
-    return topology, xyz, notes
+    return topology, xyz
 
 
 def _complete(topology: Any, positions: np.ndarray, seed: int) -> tuple[Any, np.ndarray, list[tuple[int, str]]]:

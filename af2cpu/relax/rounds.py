@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from af2cpu.chemistry.residues import ATOM37_EXISTS, ATOM37_INDEX
+from af2cpu.chemistry.residues import ATOM37_EXISTS, ATOM37_INDEX, UNKNOWN
 from af2cpu.records import Protein, Relaxed
 from af2cpu.relax.segments import Segment, names, running_index, segments
 from af2cpu.relax.settings import RelaxError, RelaxSettings
@@ -23,6 +23,9 @@ from af2cpu.relax.violations import Violations, find_violations
 if TYPE_CHECKING:
     from af2cpu.relax.amber import Minimised
     from af2cpu.relax.cleanup import Cleaned
+
+_OXT = ATOM37_INDEX["OXT"]
+_FARTHEST = 9999.0  # angstrom, what a PDB file has room for
 
 
 @dataclass(frozen=True)
@@ -58,8 +61,9 @@ def relax(
     """
     settings = settings or RelaxSettings()
     started = time.monotonic()
-    protein = _tidy(protein)
-    runs, notes = segments(protein)
+    protein, notes = _tidy(protein)
+    runs, left_out = segments(protein)
+    notes += left_out
     task = _Task(protein, running_index(protein), runs, settings, started + settings.max_seconds)
     reason = _unusable(protein, runs)
     done: list[_Round] = []
@@ -86,21 +90,23 @@ def _rounds(task: _Task, done: list[_Round], say: Callable[[str], None]) -> str 
     return reason
 
 
-def _tidy(protein: Protein) -> Protein:
-    """Without atoms that the residue type doesn't have; OXT may stay."""
+def _tidy(protein: Protein) -> tuple[Protein, tuple[str, ...]]:
+    """Without atoms that the residue type lacks, and without OXT but at the ends of chains; X stays as it is."""
     exists = ATOM37_EXISTS[protein.aatype].copy()
-    exists[:, ATOM37_INDEX["OXT"]] = 1.0
-    unknown = ~ATOM37_EXISTS[protein.aatype].any(axis=1)
-    exists[unknown] = 1.0  # X is kept as it is
-    return replace(protein, atom_mask=(protein.atom_mask * exists).astype(np.float32))
+    exists[:, _OXT] = np.append(protein.chain_ids[1:] != protein.chain_ids[:-1], True)
+    exists[protein.aatype == UNKNOWN] = 1.0
+    surplus = (protein.atom_mask > 0) & (exists == 0)
+    rows = np.flatnonzero(surplus.any(axis=1))
+    notes = (f"atoms dropped that do not belong there: {names(protein, rows)}",) if len(rows) else ()
+    return replace(protein, atom_mask=(protein.atom_mask * exists).astype(np.float32)), notes
 
 
 def _unusable(protein: Protein, runs: Sequence[Segment]) -> str | None:
     """Why there is nothing to minimise; None where there is."""
-    infinite = ~np.isfinite(protein.atom_positions).all(axis=-1) & (protein.atom_mask > 0)
-    if infinite.any():
-        rows = np.flatnonzero(infinite.any(axis=1))
-        return f"coordinates are infinite or NaN: {names(protein, rows)}"
+    usable = (np.abs(protein.atom_positions) < _FARTHEST).all(axis=-1) | (protein.atom_mask == 0)
+    if not usable.all():
+        rows = np.flatnonzero(~usable.all(axis=1))
+        return f"coordinates are NaN or beyond {_FARTHEST:.0f} A: {names(protein, rows)}"
     if not runs:
         return "no two neighbouring residues have N, CA and C and are known to the force field"
     return None

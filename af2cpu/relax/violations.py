@@ -57,12 +57,14 @@ def find_violations(
 
     Consecutive rows whose `residue_index` (int [n_res]) differs by 1 are bonded; no number may occur twice.
 
-    DEVIATION: an atom that is missing (mask 0) has no violation. AlphaFold 2 takes every atom of the residue type as
-    present, and refuses structures that lack one before it comes to this.
+    DEVIATION: an atom that is missing (mask 0, or not finite) has no violation. AlphaFold 2 takes every atom
+    of the residue type as present, and refuses structures that lack one before it comes to this.
     """
     slots = ATOM14_TO_ATOM37[aatype]
     mask = np.take_along_axis(atom_mask * ATOM37_EXISTS[aatype], slots, axis=1) * (ATOM14_RADIUS[aatype] > 0) > 0
     positions = np.take_along_axis(atom_positions, slots[..., None], axis=1).astype(np.float64)
+    mask &= np.isfinite(positions).all(axis=-1)
+    positions[~mask] = 0.0  # whatever stands there takes no part, not even as NaN
     return Violations(
         links=_links(aatype, positions, mask, residue_index),
         clashes=_clashes(aatype, positions, mask, residue_index),

@@ -31,9 +31,10 @@ def _assert_unrelaxed(result: Relaxed, protein: Protein, reason: str) -> None:
     assert len(gemmi.read_pdb_string(result.pdb)[0][0]) == protein.n_res
 
 
-def test_37_nan_coordinates() -> None:
-    protein = moved(helix(), 3, ("CA",), [np.nan, 0.0, 0.0])
-    _assert_unrelaxed(relax(protein), protein, "NaN: A/4 ASP")
+@pytest.mark.parametrize("by", [np.nan, np.inf, -2e4])
+def test_37_nan_or_absurd_coordinates(by: float) -> None:
+    protein = moved(helix(), 3, ("CA",), [by, 0.0, 0.0])
+    _assert_unrelaxed(relax(protein), protein, "coordinates are NaN or beyond 9999 A: A/4 ASP")
 
 
 def test_37_every_atom_in_one_place() -> None:

@@ -120,3 +120,11 @@ def test_nan_is_an_error() -> None:
     positions[10] = np.nan
     with pytest.raises((RelaxError, openmm.OpenMMException)):
         minimise(replace(cleaned, positions=positions), set(), RelaxSettings(), LATER)
+
+
+def test_threads_are_as_asked() -> None:
+    cleaned = _cleaned(helix())
+    for threads in (1, 2):
+        context = amber._context(cleaned, cleaned.given, RelaxSettings(threads=threads))
+        assert context.getPlatform().getPropertyValue(context, "Threads") == str(threads)
+        assert context.getPlatform().getPropertyValue(context, "DeterministicForces") == "true"

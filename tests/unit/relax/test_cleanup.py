@@ -61,16 +61,6 @@ def test_missing_atoms_are_added_and_named() -> None:
     assert not cleaned.given[cg].any()
 
 
-def test_oxt_within_a_chain_is_dropped_aloud() -> None:
-    protein = helix()
-    protein = placed(protein, 4, "OXT", protein.atom_positions[4, ATOM37_INDEX["C"]] + np.float32([0.0, 0.0, 1.2]))
-    mask = protein.atom_mask.copy()
-    mask[4, ATOM37_INDEX["OXT"]] = 1.0
-    cleaned = _cleaned(replace(protein, atom_mask=mask))
-    assert cleaned.notes == ("OXT within a chain is dropped: A/5 ARG",)
-    assert "OXT" not in _names(cleaned, 4)
-
-
 def test_near_sulphurs_are_bonded_two_by_two() -> None:
     protein = helix("ACAACAACAAG")
     at = protein.atom_positions[1, ATOM37_INDEX["SG"]]

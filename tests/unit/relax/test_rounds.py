@@ -7,6 +7,7 @@ import io
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import gemmi
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 from Bio.PDB import PDBParser
 from openmm import app
-from relax_cases import helix, joined, torn, without
+from relax_cases import helix, joined, placed, torn, without
 from shared_data import shared_data
 
 from af2cpu.chemistry.residues import ATOM37_INDEX
@@ -138,6 +139,25 @@ def test_missing_atoms_are_in_the_result() -> None:
     result = relax(without(helix(), 6, "CG", "CD1", "CD2"))
     assert result.notes == ("3 missing heavy atoms added: A/7 LEU",)
     np.testing.assert_array_equal(result.atom_mask[:, :OXT], helix().atom_mask[:, :OXT])
+
+
+def test_atoms_that_do_not_belong_are_dropped_aloud() -> None:
+    protein = helix()
+    protein = placed(protein, 4, "OXT", protein.atom_positions[4, ATOM37_INDEX["C"]] + np.float32([0.0, 0.0, 1.2]))
+    mask = protein.atom_mask.copy()
+    mask[4, OXT] = 1.0  # within the chain
+    mask[6, ATOM37_INDEX["SG"]] = 1.0  # of a leucine
+    result = relax(replace(protein, atom_mask=mask))
+    assert result.notes == ("atoms dropped that do not belong there: A/5 ARG, A/7 LEU",)
+    np.testing.assert_array_equal(result.atom_mask[:, :OXT], helix().atom_mask[:, :OXT])
+    assert np.flatnonzero(result.atom_mask[:, OXT]).tolist() == [11]
+
+
+def test_relaxing_twice_keeps_the_ends() -> None:
+    first = relax(helix())
+    again = relax(replace(helix(), atom_positions=first.atom_positions, atom_mask=first.atom_mask))
+    assert again.notes == ()
+    np.testing.assert_array_equal(again.atom_mask, first.atom_mask)
 
 
 def test_two_chains() -> None:

@@ -67,6 +67,16 @@ def test_missing_atoms_have_none() -> None:
     assert _found(protein).count == 0
 
 
+def test_masked_coordinates_take_no_part() -> None:
+    protein = without(helix(), 6, "CG", "CD1", "CD2")
+    rubbish = np.where(protein.atom_mask[..., None] > 0, protein.atom_positions, np.nan)
+    assert _found(replace(protein, atom_positions=rubbish)).count == 0
+    clashing = placed(
+        replace(protein, atom_positions=rubbish), 10, "CG1", protein.atom_positions[3, ATOM37_INDEX["OD1"]]
+    )
+    assert _found(clashing).clashes[3].any()
+
+
 def test_slices_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     protein = helix("MARNDCQEGHCILKMFPSTWYVPGCC")
     noise = np.random.default_rng(1).normal(size=protein.atom_positions.shape) * protein.atom_mask[..., None]

@@ -164,7 +164,7 @@ def test_the_command_fills_af2s_layout(server: Server, tmp_path: Path, monkeypat
         "uniref90": Source(server.url("/db.fa.gz"), "uniref90/uniref90.fasta", 0, 0),
         "pdb_seqres": Source(server.url("/seqres.txt"), "pdb_seqres/pdb_seqres.txt", 0, 0),
     }
-    monkeypatch.setattr(db, "SOURCES", sources)
+    monkeypatch.setattr("af2cpu.search.sources.SOURCES", sources)
     url = server.url("/{middle}/{entry}.cif.gz")
     monkeypatch.setattr(db, "fetch_entries", lambda entries, folder, progress: fetch_entries(entries, folder, url))
     result = CliRunner().invoke(db.app, ["download", "--data-dir", str(tmp_path), "--mmcif", "on-demand"])

@@ -51,5 +51,5 @@ def test_a_relaxed_structure_keeps_every_atom(tmp_path: Path) -> None:
     layout = outputs.AlphaFoldLayout(tmp_path, "x")
     outputs.write_prediction(layout, p, confidence, PROVENANCE)
     outputs.write_relaxed(layout, p, result, confidence, PROVENANCE)
-    outputs.write_ranking(layout, rank([confidence]), {confidence.who.name: result})
+    outputs.write_ranking(layout, rank([confidence]), {confidence.who.name: result.violations_after})
     assert _atom_lines((tmp_path / "ranked_0.pdb").read_text()) == _atom_lines(result.pdb.replace("-0.000", " 0.000"))

@@ -166,7 +166,9 @@ def test_the_command_fills_af2s_layout(server: Server, tmp_path: Path, monkeypat
     }
     monkeypatch.setattr("af2cpu.search.sources.SOURCES", sources)
     url = server.url("/{middle}/{entry}.cif.gz")
-    monkeypatch.setattr(db, "fetch_entries", lambda entries, folder, progress: fetch_entries(entries, folder, url))
+    monkeypatch.setattr(
+        "af2cpu.search.structures.fetch_entries", lambda entries, folder, progress: fetch_entries(entries, folder, url)
+    )
     result = CliRunner().invoke(db.app, ["download", "--data-dir", str(tmp_path), "--mmcif", "on-demand"])
     assert result.exit_code == 0, result.output
     assert (tmp_path / "uniref90/uniref90.fasta").read_bytes() == CONTENT

@@ -50,10 +50,15 @@ def describe(*packages: str) -> dict[str, Any]:
     }
 
 
-def write_result(benchmark: str, result: dict[str, Any]) -> Path:
-    """Write benchmarks/results/<version>/<cpu>_<benchmark>.json."""
+def result_path(benchmark: str) -> Path:
+    """benchmarks/results/<version>/<cpu>_<benchmark>.json."""
     name = re.sub(r"[^A-Za-z0-9.-]+", "_", f"{cpu_name()}_{os.cpu_count()}_cores")
-    path = ROOT / "benchmarks" / "results" / metadata.version("af2cpu") / f"{name}_{benchmark}.json"
+    return ROOT / "benchmarks" / "results" / metadata.version("af2cpu") / f"{name}_{benchmark}.json"
+
+
+def write_result(benchmark: str, result: dict[str, Any]) -> Path:
+    """Write the JSON of a benchmark under its name."""
+    path = result_path(benchmark)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(orjson.dumps(result, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY))
     print(f"written: {path.relative_to(ROOT)}", file=sys.stderr)

@@ -1,6 +1,7 @@
 """All ten published models in full size against the JAX reference: `make parity`.
 
     python benchmarks/parity.py [--models model_1_ptm ...] [--n-res 64] [--precisions fp32 bf16] [--no-modules]
+        [--resume]
 
 Synthetic parameters, full MSA, templates where the model has them. Exit code 1 when a float32 row fails or a bf16 row
 is not finite. Each model runs in a process of its own, so that memory does not add up.
@@ -15,7 +16,8 @@ from dataclasses import asdict
 from multiprocessing import get_context
 from typing import Any
 
-from machine import describe, write_result
+import orjson
+from machine import describe, result_path, write_result
 
 from af2cpu.model.config import OFFICIAL_MODELS, model_config
 from af2cpu.validate.compare import compare, format_table
@@ -47,21 +49,26 @@ def main() -> int:
     parser.add_argument("--n-res", type=int, default=64)
     parser.add_argument("--precisions", nargs="+", default=["fp32", "bf16"])
     parser.add_argument("--no-modules", action="store_true", help="only the whole networks")
+    parser.add_argument("--resume", action="store_true", help="keep the models that the record has already")
     args = parser.parse_args()
     work = args.n_res, args.precisions, not args.no_modules
     record: dict[str, Any] = {
-        "machine": describe("torch", "jax", "dm-haiku", "alphafold-colabfold"),
         "n_res": args.n_res,
         "params": "synthetic:0",
         "reference": "alphafold-colabfold, float32",
         "models": {},
     }
-    for model in args.models:
+    if args.resume and result_path("parity").is_file():
+        record = orjson.loads(result_path("parity").read_bytes())
+    for model in [name for name in args.models if name not in record["models"]]:
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-            text, record["models"][model] = pool.submit(run, model, *work).result()
+            text, data = pool.submit(run, model, *work).result()
+        machine = describe("torch", "jax", "dm-haiku", "alphafold-colabfold")
+        record["models"][model] = {"machine": machine, "precisions": data}
         print(text, flush=True)
         write_result("parity", record)
-    return 0 if all(data["passed"] for one in record["models"].values() for data in one.values()) else 1
+    results = [data for one in record["models"].values() for data in one["precisions"].values()]
+    return 0 if all(data["passed"] for data in results) else 1
 
 
 if __name__ == "__main__":

@@ -15,7 +15,9 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+import af2cpu as af2cpu_package
 from af2cpu.cli import app
+from af2cpu.errors import InputError
 
 PEPTIDE = "MKTAYIAKQRQ"
 CHANGING = ("timings.json", "log.txt", "run.json", "keys.json", ".lock")  # times are in them, or their hashes
@@ -96,6 +98,51 @@ def test_another_setting_runs_what_depends_on_it(alignment: Path, tmp_path: Path
     )
     assert "pass 3 of 3" in again.stderr
     assert (tmp_path / "peptide" / "features.npz").stat().st_mtime_ns == features
+
+
+def test_fold_goes_on_from_a_search(alignment: Path, predicted: Path, tmp_path: Path) -> None:
+    assert af2cpu("search", alignment, "-o", tmp_path, "--features-only").exit_code == 0
+    fixed = ("--models", "tiny", "--params", "synthetic:0", "--precision", "fp32", "--recycles", 1, "--relax", "none")
+    result = af2cpu("fold", tmp_path, *fixed, "--num-seeds", 2)
+    assert result.exit_code == 0, result.output
+    results = [name for name in _contents(predicted) if name.startswith(("result_", "ranked_", "pae_", "plots/"))]
+    assert len(results) > 8
+    assert {name: _contents(tmp_path / "peptide")[name] for name in results} == {
+        name: _contents(predicted)[name] for name in results
+    }
+    again = _predict(alignment, tmp_path, "--relax", "none", "--num-seeds", 2)
+    assert "pass 1" not in again.stderr
+    assert af2cpu("fold", tmp_path / "peptide" / "plots", *fixed).exit_code == 2
+
+
+def test_python_api_does_what_the_command_does(alignment: Path, predicted: Path, tmp_path: Path) -> None:
+    settings = {"models": ["tiny"], "params": "synthetic:0", "precision": "fp32", "recycles": 1, "relax": "none"}
+    (outcome,) = af2cpu_package.predict(alignment, tmp_path, num_seeds=2, **settings)
+    assert outcome.error is None
+    assert outcome.finished is not None
+    scores = json.loads((predicted / "ranking_debug.json").read_text())
+    assert [entry.who.name for entry in outcome.finished.ranking.entries] == scores["order"]
+    worst = outcome.prediction(1)
+    assert worst.atom_positions.shape == (len(PEPTIDE), 37, 3)
+    assert float(worst.plddt.mean()) == pytest.approx(scores["plddts"][scores["order"][1]], abs=1e-4)
+    for name in ("ranked_0.cif", "result_tiny_pred_1.npz"):
+        assert (tmp_path / "peptide" / name).read_bytes() == (predicted / name).read_bytes()
+    assert "pass 2 of 2" in (tmp_path / "peptide" / "log.txt").read_text()
+    with pytest.raises(ValueError, match="none of rank 2"):
+        outcome.prediction(2)
+    with pytest.raises(InputError, match="recicles"):
+        af2cpu_package.predict(alignment, tmp_path, recicles=1)
+
+
+def test_times_are_kept_of_what_is_reused(alignment: Path, predicted: Path) -> None:
+    names = {"features"} | {
+        f"{what}_tiny_pred_{k}" for what in ("process_features", "predict_and_compile") for k in (0, 1)
+    }
+    timings = json.loads((predicted / "timings.json").read_text())
+    assert set(timings) == names
+    assert all(seconds > 0 for seconds in timings.values())
+    assert _predict(alignment, predicted.parent, "--relax", "none", "--num-seeds", 2).exit_code == 0
+    assert json.loads((predicted / "timings.json").read_text()) == timings
 
 
 def test_colabfold_layout(alignment: Path, tmp_path: Path) -> None:
@@ -198,22 +245,27 @@ def test_temporary_files_of_a_killed_run_are_swept(alignment: Path, predicted: P
     assert not left.exists()
 
 
-def _in_a_process(alignment: Path, out: Path) -> subprocess.Popen[str]:
+def _in_a_process(alignment: Path, out: Path, *more: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", "from af2cpu.cli import main; main()", "predict", str(alignment), "-o", str(out)]
-    command += [
-        "--models",
-        "tiny",
-        "--params",
-        "synthetic:0",
-        "--precision",
-        "fp32",
-        "--recycles",
-        "1",
-        "--threads",
-        "1",
-    ]
+    command += ["--models", "tiny", "--params", "synthetic:0", "--precision", "fp32", "--threads", "1"]
+    command += more or ["--recycles", "1"]
     environment = os.environ | {"COLUMNS": "200"}
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
+
+
+def test_ctrl_c_while_the_network_runs(alignment: Path, tmp_path: Path) -> None:
+    process = _in_a_process(alignment, tmp_path, "--recycles", "20")
+    assert process.stdout is not None
+    for line in process.stdout:
+        if "pass 1 of 21" in line:
+            process.send_signal(signal.SIGINT)
+            break
+    output, _ = process.communicate()
+    assert process.returncode == 130, output
+    assert "interrupted; what is complete is kept" in output
+    assert "Traceback" not in output
+    assert (tmp_path / "peptide" / "features.npz").is_file()
+    assert not (tmp_path / "peptide" / "result_tiny_pred_0.npz").exists()
 
 
 def test_killed_at_any_moment_it_ends_the_same(alignment: Path, tmp_path: Path) -> None:

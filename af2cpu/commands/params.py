@@ -179,7 +179,7 @@ def selftest_command(
 
         source = find_parameters(params, data_dir, PUBLISHED.model)
         print_line(f"{PUBLISHED.model} from {source}, {len(PUBLISHED.sequence)} residues, no MSA, fp32")
-        rows = run_selftest(source)
+        rows = run_selftest(source, PUBLISHED)
     for row in rows:
         print_line(str(row))
     if not all(row.passed for row in rows):

@@ -62,7 +62,7 @@ class Row:
         return f"{self.what}: {self.found:.{d}f}, published {self.published:.{d}f} +- {self.spread:.{d}f}  {verdict}"
 
 
-def run_selftest(source: str, published: Published = PUBLISHED, seed: int = 0) -> list[Row]:
+def run_selftest(source: str, published: Published, seed: int = 0) -> list[Row]:
     """Predicts the published sequence in float32 with the parameters of `source`; a row for each published number.
 
     Raises ParameterError if the parameters are not those of the model.

@@ -17,6 +17,15 @@ _HEADERS = 1024  # bytes of one request: a header, and what tarfile looks at bef
 _STREAM = 1 << 20
 
 
+@contextmanager
+def plain_tar(url: str) -> Iterator[None]:
+    """Turns what tarfile says of an archive that can't be read into DownloadError."""
+    try:
+        yield
+    except tarfile.TarError as error:
+        raise DownloadError(f"{url}: not a plain tar, or cut off ({error}); check the address") from error
+
+
 def find_members(http: httpx.Client, remote: Remote, wanted: Collection[str]) -> dict[str, Piece]:
     """Where the wanted members lie in a tar on a server that sends ranges: reads the headers alone, up to the last.
 
@@ -25,7 +34,7 @@ def find_members(http: httpx.Client, remote: Remote, wanted: Collection[str]) ->
     """
     stream = io.BufferedReader(RemoteReader(http, remote), _HEADERS)
     found: dict[str, Piece] = {}
-    with _reading(remote.url), tarfile.open(fileobj=stream, mode="r:") as tar:
+    with plain_tar(remote.url), tarfile.open(fileobj=stream, mode="r:") as tar:
         for name, info in _wanted(tar, wanted, remote.url):
             found[name] = Piece(remote.url, info.offset_data, info.size, remote.validator)
             if len(found) == len(set(wanted)):
@@ -36,10 +45,12 @@ def find_members(http: httpx.Client, remote: Remote, wanted: Collection[str]) ->
 def stream_members(
     response: httpx.Response, wanted: Collection[str], progress: Progress | None = None
 ) -> Iterator[tuple[str, int, io.BufferedIOBase]]:
-    """(name, size, content) of each wanted member while the whole tar goes by. Raises as `find_members`."""
-    url = str(response.url)
-    with _reading(url), tarfile.open(fileobj=BodyReader(response, progress), mode="r|", bufsize=_STREAM) as tar:
-        for name, info in _wanted(tar, wanted, url):
+    """(name, size, content) of each wanted member while the whole tar goes by.
+
+    To be used within `plain_tar`: a tar that is cut off shows when the content is read.
+    """
+    with tarfile.open(fileobj=BodyReader(response, progress), mode="r|", bufsize=_STREAM) as tar:
+        for name, info in _wanted(tar, wanted, str(response.url)):
             content = tar.extractfile(info)
             assert content is not None  # a regular file
             yield name, info.size, content  # type: ignore[misc]
@@ -53,11 +64,3 @@ def _wanted(tar: tarfile.TarFile, wanted: Collection[str], url: str) -> Iterator
         if path.is_absolute() or ".." in path.parts or not info.isreg() or info.issparse():
             raise DownloadError(f"{url}: the member {info.name} is no plain file of the archive's folder; refused")
         yield path.name, info
-
-
-@contextmanager
-def _reading(url: str) -> Iterator[None]:
-    try:
-        yield
-    except tarfile.TarError as error:
-        raise DownloadError(f"{url}: not a plain tar, or cut off ({error}); check the address") from error

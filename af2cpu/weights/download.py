@@ -34,7 +34,7 @@ from af2cpu.download.requests import read_piece
 from af2cpu.errors import DownloadError, ParameterError
 from af2cpu.formats.streams import atomic_write
 from af2cpu.model.config import model_config
-from af2cpu.weights.archive import find_members, stream_members
+from af2cpu.weights.archive import find_members, plain_tar, stream_members
 from af2cpu.weights.load import check_parameters, read_parameters
 from af2cpu.weights.manifest import file_name, manifest
 from af2cpu.weights.receipts import Receipt, check_receipt, sha256_of, write_receipt
@@ -147,7 +147,8 @@ def _fetch_stream(http: httpx.Client, remote: Remote, lacking: Configs, job: Job
             if not left:
                 return
 
-    stream_whole(http, remote.url, keep_wanted, lambda: len(lacking) - len(left))
+    with plain_tar(remote.url):
+        stream_whole(http, remote.url, keep_wanted, lambda: len(lacking) - len(left))
     _all_found({name: None for name in lacking if name not in left}, lacking, remote.url)
     if not (folder / book.licence_member).exists():
         job.say(f"{book.licence_member} did not come by before the last file: see {book.licence_url}")

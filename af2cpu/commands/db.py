@@ -73,7 +73,7 @@ def list_command(data_dir: Annotated[Path, DATA_DIR]) -> None:
         for name in PRESETS["reduced"]:
             print_line(_listed(name, expected_path(data_dir, name)))
         structures = data_dir / MMCIF
-        n_entries = sum(1 for _ in structures.glob("*.cif*"))
+        n_entries = sum(path.suffix in {".cif", ".gz"} for path in structures.glob("*.cif*"))
         print_line(
             f"pdb_mmcif   {n_entries:,} structures in {structures}"
             if n_entries
@@ -84,12 +84,15 @@ def list_command(data_dir: Annotated[Path, DATA_DIR]) -> None:
 
 
 def _listed(name: str, path: Path) -> str:
+    from af2cpu.download import part_path
     from af2cpu.search.index import load_index
     from af2cpu.search.sources import SOURCES
 
     if not path.is_file():
         source = SOURCES[name]
-        return f"{name:11} missing: {path} (download about {source.packed_gb} GB, {source.unpacked_gb} GB on disk)"
+        begun = f", {part.stat().st_size / 1e9:.4g} GB of it are there" if (part := part_path(path)).is_file() else ""
+        sizes = f"about {source.packed_gb} GB{begun}, {source.unpacked_gb} GB on disk"
+        return f"{name:11} missing: {path} (af2cpu db download {name}: {sizes})"
     index = load_index(path)
     size = path.stat().st_size
     if index is None:

@@ -7,6 +7,7 @@ that its file is still the same, and dropped aloud if not.
 from __future__ import annotations
 
 import gzip
+import io
 import os
 import shutil
 import zlib
@@ -142,12 +143,22 @@ def _pull_piece(http: httpx.Client, piece: Piece, part: Path, progress: Progress
 
 
 def _append(response: httpx.Response, part: Path, mode: str, total: int, progress: Progress | None) -> None:
-    with part.open(mode) as file:
+    with part.open(mode, buffering=0) as file:  # as it comes: what is held back is lost when the line breaks
         done = file.tell()
-        for data in response.iter_raw():  # as it comes: what is held back is lost when the connection breaks
-            done += file.write(data)
+        for data in response.iter_raw():
+            _write_all(file, data, part)
+            done += len(data)
             if progress:
                 progress(done, total)
+
+
+def _write_all(file: io.FileIO, data: bytes, part: Path) -> None:
+    rest = memoryview(data)
+    while rest:
+        try:
+            rest = rest[file.write(rest) :]
+        except OSError as error:  # does not name the file that a full disk broke off
+            raise OSError(error.errno, f"{error.strerror}; what came is kept", str(part)) from error
 
 
 def _bytes_in(part: Path) -> int:

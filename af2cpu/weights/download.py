@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -61,23 +62,13 @@ def download_parameters(models: Sequence[str], job: Job, url: str | None = None,
     """
     url = url or manifest().url
     configs = {file_name(model): model_config(model) for model in models}
-    if dry_run:
-        _fetch(configs, job, url, dry_run=True)
-        return
-    with exclusive(job.folder):
-        _fetch(configs, job, url, dry_run=False)
-
-
-def _fetch(configs: Configs, job: Job, url: str, *, dry_run: bool) -> None:
     lacking = {name: config for name, config in configs.items() if not _is_there(job.folder / name, job)}
     if not lacking:
         return
-    with client() as http:
+    with nullcontext() if dry_run else exclusive(job.folder), client() as http:
         remote = look(http, url)
-        if remote.ranges:
-            _fetch_pieces(http, remote, lacking, job, dry_run=dry_run)
-        else:
-            _fetch_stream(http, remote, lacking, job, dry_run=dry_run)
+        fetch = _fetch_pieces if remote.ranges else _fetch_stream
+        fetch(http, remote, lacking, job, dry_run=dry_run)
 
 
 def _is_there(path: Path, job: Job) -> bool:

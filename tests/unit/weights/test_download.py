@@ -108,29 +108,35 @@ def test_broken_lines_are_resumed(server: Server, tmp_path: Path) -> None:
     assert server.served < len(tiny_npz()) + 2 * len(LICENCE) + 20_000  # nothing large came twice
 
 
-def killed_half_way(server: Server, folder: Path) -> None:
-    """The command in a process of its own, killed when half of the parameters have come."""
+def process_of(server: Server, folder: Path, before: str = "") -> subprocess.Popen[str]:
+    """The command in a process of its own; `before` is a line of Python."""
+    main = f"{before}\nfrom af2cpu.cli import main; main()"
+    arguments = [sys.executable, "-c", main, *command(server, folder)]
+    return subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def killed_half_way(server: Server, folder: Path, number: signal.Signals = signal.SIGKILL) -> int:
+    """The command, ended by a signal when half of the parameters have come; its exit code."""
     server.hold_at = len(tiny_npz()) // 2
-    main = "from af2cpu.cli import main; main()"
-    process = subprocess.Popen(
-        [sys.executable, "-c", main, *command(server, folder)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
+    process = process_of(server, folder)
     part = folder / f"{NAME}.part"
     end = time.monotonic() + 60
     while not (part.exists() and part.stat().st_size > len(tiny_npz()) // 4):
-        assert process.poll() is None, process.communicate()[0].decode()
+        assert process.poll() is None, process.communicate()[0]
         assert time.monotonic() < end
         time.sleep(0.01)
-    os.kill(process.pid, signal.SIGKILL)
+    os.kill(process.pid, number)
     process.communicate()
     server.gate.set()
     server.hold_at = None
     time.sleep(0.1)  # what the server still had to send goes nowhere
     server.served = 0
+    return process.returncode
 
 
-def test_killed_half_way_and_repeated(server: Server, tmp_path: Path) -> None:
-    killed_half_way(server, tmp_path)
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130)])
+def test_killed_half_way_and_repeated(server: Server, tmp_path: Path, number: signal.Signals, code: int) -> None:
+    assert killed_half_way(server, tmp_path, number) == code
     assert visible(tmp_path) == ["LICENSE", f"{NAME}.part", f"{NAME}.part.json"]
     have = (tmp_path / f"{NAME}.part").stat().st_size
     result = download(server, tmp_path)
@@ -139,6 +145,21 @@ def test_killed_half_way_and_repeated(server: Server, tmp_path: Path) -> None:
     assert visible(tmp_path) == COMPLETE
     assert (tmp_path / NAME).read_bytes() == tiny_npz()
     assert server.served < len(tiny_npz()) - have + 10_000
+
+
+def test_fault_30_the_disk_fills_up(server: Server, tmp_path: Path) -> None:
+    """No file may grow beyond 300 kB: a line, exit code 1, and what came is gone on with."""
+    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))"
+    process = process_of(server, tmp_path, limit)
+    output, _ = process.communicate()
+    assert process.returncode == 1, output
+    part = tmp_path / f"{NAME}.part"
+    assert output.splitlines()[-1] == f"error: [Errno 27] File too large; what came is kept: '{part}'"
+    assert NAME not in visible(tmp_path)
+    assert part.stat().st_size == 300_000
+    assert download(server, tmp_path).exit_code == 0
+    assert server.starts[-1] == server.files["/params.tar"].index(b"PK\x03\x04") + 300_000
+    assert (tmp_path / NAME).read_bytes() == tiny_npz()
 
 
 def test_killed_and_the_archive_has_changed(server: Server, tmp_path: Path) -> None:

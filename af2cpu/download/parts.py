@@ -7,13 +7,13 @@ that its file is still the same, and dropped aloud if not.
 from __future__ import annotations
 
 import gzip
-import io
 import os
 import shutil
 import zlib
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import IO
 
 import httpx
 import orjson
@@ -152,7 +152,7 @@ def _append(response: httpx.Response, part: Path, mode: str, total: int, progres
                 progress(done, total)
 
 
-def _write_all(file: io.FileIO, data: bytes, part: Path) -> None:
+def _write_all(file: IO[bytes], data: bytes, part: Path) -> None:
     rest = memoryview(data)
     while rest:
         try:

@@ -23,6 +23,8 @@ class Server(ThreadingHTTPServer):
         self.tag: str | None = '"v1"'
         self.modified: str | None = None  # Last-Modified
         self.ranges = True
+        self.conditions = True  # whether If-Range is heeded
+        self.ends = True  # whether a range ends where it was asked to
         self.cuts: list[int] = []  # the next answers with a body end after so many bytes of it
         self.statuses: list[int] = []  # the next answers are these refusals
         self.delay = 0.0  # seconds before an answer
@@ -63,11 +65,12 @@ class Handler(BaseHTTPRequestHandler):
 
     def _span(self, size: int) -> range | None:
         asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers["Range"] or "")
-        same = self.headers["If-Range"] in {None, self.server.tag, self.server.modified}
+        strong = None if (self.server.tag or "").startswith("W/") else self.server.tag
+        same = self.headers["If-Range"] in {None, strong, self.server.modified} or not self.server.conditions
         if asked is None or not self.server.ranges or not same:
             return None
         start = int(asked[1]) + self.server.shift
-        return range(start, min(int(asked[2]) + 1, size) if asked[2] else size)
+        return range(start, min(int(asked[2]) + 1, size) if asked[2] and self.server.ends else size)
 
     def _head(self, span: range | None, content: bytes) -> None:
         self.send_response(200 if span is None else 206)

@@ -115,7 +115,7 @@ def _pull(http: httpx.Client, url: str, part: Path, spare: int, progress: Progre
     if saved and saved.size == have:
         return  # complete, and only its unpacking was interrupted
     with request(http, url, range_headers(saved, have) if saved and have else {}) as response:
-        resumed = response.status_code == 206 and range_of(response)[0] == have
+        resumed = saved is not None and _continues(response, saved, have)
         if have and not resumed:
             _drop_aloud(part, url, say)
             have = 0
@@ -126,6 +126,11 @@ def _pull(http: httpx.Client, url: str, part: Path, spare: int, progress: Progre
         check_space(part.parent, (rest or 0) + spare, url)
         _save(part, Piece(url, 0, total, validator_of(response)))
         _append(response, part, "ab" if resumed else "wb", total or 0, progress)
+
+
+def _continues(response: httpx.Response, saved: Piece, have: int) -> bool:
+    same = validator_of(response) in {saved.validator, ""}  # not every server heeds If-Range
+    return response.status_code == 206 and same and range_of(response)[0] == have
 
 
 def _pull_piece(http: httpx.Client, piece: Piece, part: Path, progress: Progress | None) -> None:

@@ -99,8 +99,13 @@ def test_a_later_run_goes_on(server: Server, http: httpx.Client, tmp_path: Path,
     assert server.starts == [have]
 
 
-def test_a_file_that_has_changed_is_fetched_anew_aloud(server: Server, http: httpx.Client, tmp_path: Path) -> None:
+@pytest.mark.parametrize("conditions", [True, False])
+def test_a_file_that_has_changed_is_fetched_anew_aloud(
+    server: Server, http: httpx.Client, tmp_path: Path, conditions: bool
+) -> None:
+    """Also from a server that sends the rest of another file whatever the condition was."""
     begun(server, http, tmp_path / "db.txt")
+    server.conditions = conditions
     server.tag, server.files["/db.txt"] = '"v2"', CONTENT.replace(b"K", b"R")
     lines: list[str] = []
     fetch(http, server.url("/db.txt"), tmp_path / "db.txt", say=lines.append)
@@ -170,7 +175,11 @@ def test_a_piece_is_resumed_within_and_between_runs(server: Server, http: httpx.
     assert len(server.starts) == 4  # complete: nothing is asked for
 
 
-def test_a_piece_of_another_version_is_dropped_aloud(server: Server, http: httpx.Client, tmp_path: Path) -> None:
+@pytest.mark.parametrize("conditions", [True, False])
+def test_a_piece_of_another_version_is_dropped_aloud(
+    server: Server, http: httpx.Client, tmp_path: Path, conditions: bool
+) -> None:
+    server.conditions = conditions
     old, part = piece_of(server, http), tmp_path / "x.part"
     with pytest.raises(StopError):
         fetch_piece(http, old, part, interrupt_after(200_000))
@@ -196,6 +205,10 @@ def test_lengths_of_a_piece_that_are_wrong(server: Server, http: httpx.Client, t
     part.unlink()
     with pytest.raises(DownloadError, match="another range"):
         fetch_piece(http, piece, part)
+    server.shift, server.ends = 0, False
+    with pytest.raises(DownloadError, match="more came than was asked for, and was removed"):
+        fetch_piece(http, piece, part)
+    assert not list(tmp_path.iterdir())
 
 
 def test_addresses_that_are_none(http: httpx.Client) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from af2cpu.commands import db
+from af2cpu.commands import db, params
 from af2cpu.commands.doctor import doctor
 from af2cpu.commands.estimate import estimate
 from af2cpu.commands.fold import fold
@@ -21,6 +21,7 @@ app = typer.Typer(
 )
 for command in (predict, search, fold, relax, estimate, doctor, validate):
     app.command()(command)
+app.add_typer(params.app, name="params")
 app.add_typer(db.app, name="db")
 
 

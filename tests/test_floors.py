@@ -19,7 +19,7 @@ FLOORS = (
     ("pipeline",),
     ("workspace",),
     ("query", "search", "features", "model", "weights", "confidence", "relax", "outputs"),
-    ("ops",),
+    ("ops", "download"),
     ("geometry", "formats"),
     ("records", "settings", "chemistry"),
     ("shapes", "cores"),
@@ -30,6 +30,7 @@ ALLOWED = {("weights", "model")}  # the table of parameters follows the configur
 ONLY_IN = {
     "jax": {"validate"},
     "haiku": {"validate"},
+    "httpx": {"download", "search", "weights"},
     "alphafold": {"validate"},
     "dask": {"schedule"},
     "matplotlib": {"outputs"},

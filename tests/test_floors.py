@@ -31,6 +31,7 @@ ONLY_IN = {
     "haiku": {"validate"},
     "alphafold": {"validate"},
     "dask": {"schedule"},
+    "jinja2": {"outputs"},
     "matplotlib": {"outputs"},
     "openmm": {"relax"},
     "pdbfixer": {"relax"},

@@ -15,6 +15,7 @@ import torch
 from af2cpu.formats.features import read_features
 from af2cpu.ops import dispatch
 from af2cpu.outputs.layout import LAYOUTS, Layout
+from af2cpu.outputs.report import write_index, write_report
 from af2cpu.outputs.write import write_done, write_run, write_timings
 from af2cpu.pipeline.finish import Finished, finish
 from af2cpu.pipeline.fold import Folded, Folder, ModelPlan
@@ -49,7 +50,9 @@ def predict(plan: RunPlan, tell: Tell, progress: Progress | None = None) -> list
         torch.set_num_threads(settings.threads)
     folder = Folder(plan.models, settings)
     reports = prepare(plan.inputs, plan.out, plan.input_settings, progress)
-    return [_target(report, folder, settings, tell) for report in reports]
+    outcomes = [_target(report, folder, settings, tell) for report in reports]
+    write_index(plan.out)
+    return outcomes
 
 
 def _target(report: InputReport, folder: Folder, settings: RunSettings, tell: Tell) -> Outcome:
@@ -83,6 +86,7 @@ def _fold_and_finish(report: InputReport, outcome: Outcome, folder: Folder, sett
     write_timings(layout, timings)
     target.write_json("timings.json", timings)
     write_run(layout, _facts(report, folder, folded, finished, settings, timings))
+    write_report(layout, target.folder)
     write_done(layout)
 
 

@@ -2,7 +2,7 @@
 
 python scripts/screenshots.py results/ubiquitin/report.html docs/images
 
-Needs Chromium with its driver (Debian: chromium-driver) and the Python packages selenium and pillow. Nothing is fetched.
+Needs Chromium with its driver (Debian: chromium-driver) and the packages selenium and pillow. Nothing is fetched.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ def bundle_sequence(n_helices: int) -> str:
 
 
 def bundle_atoms(sequence: str, seed: int = 0) -> np.ndarray:
-    """Atoms [n_res, 37, 3], angstrom: each loop is the one of some tries whose next helix lies closest without clash."""
+    """Atoms [n_res, 37, 3], angstrom; of some tries for a loop the one that brings the next helix closest counts."""
     rng = np.random.default_rng(seed)
     torsions = np.array([_ALPHA] * len(sequence))
     for start in range(len(HELIX), len(sequence), len(HELIX) + len(LOOP)):
@@ -168,4 +168,4 @@ def bundle_results(layout: outputs.Layout, work: Path, n_helices: int = 4, n_mod
     positions, plddt = bundle_atoms(sequence), bundle_plddt(sequence)
     models = [f"model_{k + 1}_ptm" for k in range(n_models)]
     predictions = [plausible(sequence, positions, plddt, model, seed) for seed, model in enumerate(models)]
-    results(layout, work, predictions, sequence, given=features(sequence, 60), **facts)
+    results(layout, work, predictions, sequence, **{"given": features(sequence, 60)} | facts)

@@ -18,14 +18,8 @@ from typer.testing import CliRunner
 from af2cpu.cli import app
 
 PEPTIDE = "MKTAYIAKQRQ"
-CHANGING = (
-    "timings.json",
-    "log.txt",
-    "run.json",
-    "keys.json",
-    ".lock",
-    "report.html",
-)  # times are in them, or their hashes
+# times are in them, or their hashes
+CHANGING = ("timings.json", "log.txt", "run.json", "report.html", "keys.json", ".lock")
 
 
 def af2cpu(*arguments: object) -> Any:

@@ -14,7 +14,7 @@ from af2cpu.errors import InputError
 from af2cpu.formats.features import read_features
 from af2cpu.outputs.arrays import read_result
 from af2cpu.outputs.layout import STRUCTURES, Layout
-from af2cpu.outputs.report.find import Found, read_object
+from af2cpu.outputs.report.find import Found, read_object, read_run
 from af2cpu.outputs.report.frames import view_frames
 from af2cpu.outputs.report.pack import coverage_map, packed, pae_map
 from af2cpu.outputs.scores import confidence_json
@@ -56,10 +56,7 @@ class Content:
 def read_content(found: Found) -> Content:
     """Raises InputError that names the file that is missing or damaged."""
     layout = found.layout
-    run = read_object(layout.facts("run"))
-    missing = [key for key in ("name", "sequence", "settings", "ranking") if key not in run]
-    if missing or not run["ranking"]:
-        raise InputError(f"{layout.facts('run')}: lacks {', '.join(missing) or 'any prediction'}; predict again")
+    run = read_run(layout)
     metrics = layout.facts("relax_metrics")
     left = read_object(metrics) if metrics.is_file() else {}
     names = [entry["name"] for entry in run["ranking"]]
@@ -105,14 +102,17 @@ def _shown(layout: Layout, who: Sequence[PredictionId], left: dict[str, Any]) ->
             prediction=prediction,
             pae=_pae(layout, one) if prediction.pae is not None else None,
             structures=_structures(layout, one, one.name in left),
-            violations=tuple(
-                np.flatnonzero(left[one.name]["remaining_violations"]).tolist() if one.name in left else ()
-            ),
+            violations=_violations(left.get(one.name)),
             frame=frame,
             rmsd=rmsd,
         )
         for one, prediction, (frame, rmsd) in zip(who, predictions, view_frames(predictions), strict=True)
     )
+
+
+def _violations(metrics: dict[str, Any] | None) -> tuple[int, ...]:
+    """From a prediction's entry in relax_metrics.json; none if it was not relaxed."""
+    return tuple(np.flatnonzero(metrics["remaining_violations"]).tolist()) if metrics else ()
 
 
 def _structures(layout: Layout, who: PredictionId, relaxed: bool) -> dict[str, dict[str, Path]]:

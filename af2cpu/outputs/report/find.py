@@ -21,7 +21,7 @@ class Found:
 
     layout: Layout
     work: Path  # where features.npz, search.json and log.txt of it are
-    error: str | None  # why there are no results, or why the last run of it failed
+    error: str | None  # that there are no results, or that the last run of it failed, and why
 
     @property
     def name(self) -> str:
@@ -44,11 +44,10 @@ def find_targets(out: Path) -> list[Found]:
         return [_found(AlphaFoldLayout(out, out.resolve().name), out)]
     colabfold = {path.name.removesuffix(f"_{_RUN}") for path in out.glob(f"?*_{_RUN}")}
     found = [_found(ColabFoldLayout(out, job), out / job) for job in colabfold]
-    folders = [path for path in out.iterdir() if path.is_dir() and ((path / _RUN).is_file() or _begun(path))]
     found += [
         _found(AlphaFoldLayout(folder, folder.name), folder)
-        for folder in folders
-        if (folder / _RUN).is_file() or folder.name not in colabfold
+        for folder in out.iterdir()
+        if (folder / _RUN).is_file() or ((folder / _SEARCH).is_file() and folder.name not in colabfold)
     ]
     return sorted(found, key=lambda one: one.layout.facts("run").as_posix())
 
@@ -64,16 +63,31 @@ def read_object(path: Path) -> dict[str, Any]:
     return content
 
 
-def _begun(folder: Path) -> bool:
-    return (folder / _SEARCH).is_file() or (folder / "log.txt").is_file()
+def read_run(layout: Layout) -> dict[str, Any]:
+    """run.json of a target. Raises InputError that names it if it is missing, damaged or not of this program."""
+    path = layout.facts("run")
+    run = read_object(path)
+    missing = [key for key in ("name", "sequence", "settings", "ranking", "not_relaxed") if key not in run]
+    if missing or not run["ranking"]:
+        raise InputError(f"{path}: lacks {', '.join(missing) or 'any prediction'}; run af2cpu predict again")
+    return run
 
 
 def _found(layout: Layout, work: Path) -> Found:
-    search = read_object(work / _SEARCH) if (work / _SEARCH).is_file() else {}
-    error = search.get("error")
-    if error is None and not layout.facts("run").is_file():
-        error = _last_line(work / "log.txt") or "there are no results yet"
-    return Found(layout, work, error)
+    return Found(layout, work, _error(work, layout.facts("run").is_file()))
+
+
+def _error(work: Path, done: bool) -> str | None:
+    if not (work / _SEARCH).is_file():
+        return None
+    try:
+        error = read_object(work / _SEARCH).get("error")
+    except InputError as damaged:
+        error = str(damaged)
+    if error is None and not done:
+        error = _last_line(work / "log.txt")
+        return f"failed: {error}" if error else "no prediction yet"
+    return f"failed: {error}" if error else None
 
 
 def _last_line(log: Path) -> str | None:

@@ -16,10 +16,11 @@ from urllib.parse import quote
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
+from af2cpu.errors import InputError
 from af2cpu.outputs.classes import NAMES
 from af2cpu.outputs.report import facts
 from af2cpu.outputs.report.content import Content, page_data
-from af2cpu.outputs.report.find import Found, read_object
+from af2cpu.outputs.report.find import Found, read_run
 from af2cpu.outputs.report.pack import json_text
 
 # Joined in this order into one module; what stands further up is used further down.
@@ -74,7 +75,10 @@ def _index_row(found: Found, out: Path) -> dict[str, Any]:
     row: dict[str, Any] = {"name": found.name, "error": found.error, "link": None, "warnings": [], "notes": []}
     if not found.done:
         return row
-    run = read_object(found.layout.facts("run"))
+    try:
+        run = read_run(found.layout)
+    except InputError as error:
+        return row | {"error": str(error)}
     best = run["ranking"][0]
     return row | {
         "link": quote(found.layout.page().relative_to(out).as_posix()),

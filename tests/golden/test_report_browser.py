@@ -115,7 +115,9 @@ def test_no_error_and_no_request(page: Chrome, folder: Path) -> None:
 
 def test_the_policy_lets_no_other_script_run(page: Chrome) -> None:
     page.execute_script(
-        "const s = document.createElement('script'); s.textContent = \"document.title = 'ran'\"; document.body.append(s);"
+        "const script = document.createElement('script');"
+        "script.textContent = \"document.title = 'ran'\";"
+        "document.body.append(script);"
     )
     assert page.title == "bundle – af2cpu"
     assert "Content Security Policy" in " ".join(_errors(page))
@@ -127,6 +129,18 @@ def test_the_structure_is_drawn_in_the_classes_colours(page: Chrome) -> None:
     assert blue > 0.02 * pixels[..., 0].size
     assert _count(pixels, (180, 140, 0), (255, 230, 90)) > 50  # the loop
     assert _magenta(pixels) == 0
+
+
+def test_the_mouse_on_the_structure_marks_the_residue(page: Chrome) -> None:
+    pixels = _pixels(page, "view")
+    blue = ((pixels >= (0, 30, 110)) & (pixels <= (60, 120, 255))).all(axis=-1)
+    y, x = np.argwhere(blue)[blue.sum() // 3]
+    view = page.find_element(By.ID, "view")
+    corner = -(view.size["width"] // 2), -(view.size["height"] // 2)
+    ActionChains(page).move_to_element_with_offset(view, corner[0] + int(x), corner[1] + int(y)).perform()
+    _wait(lambda: ": pLDDT" in _text(page, "readout-chain"))
+    assert page.find_elements(By.CSS_SELECTOR, "#plddt .cursor")
+    assert _magenta(_pixels(page, "view"))
 
 
 def test_names_stay_text(page: Chrome) -> None:
@@ -190,7 +204,7 @@ def test_keys_move_over_map_and_curve(page: Chrome, folder: Path) -> None:
     _wait(lambda: not page.find_elements(By.CSS_SELECTOR, "#plddt .selected, #plddt .cursor"))
     before = _pixels(page, "view")
     page.find_element(By.ID, "view").send_keys(Keys.ARROW_LEFT)
-    _wait(lambda: (_pixels(page, "view") != before).any())
+    _wait(lambda: not np.array_equal(_pixels(page, "view"), before))
 
 
 def test_tab_reaches_every_control(page: Chrome) -> None:

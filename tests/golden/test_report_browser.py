@@ -234,6 +234,10 @@ def test_switching_models_and_states(page: Chrome) -> None:
     page.find_element(By.ID, "model").send_keys(Keys.ARROW_UP)
     _wait(lambda: shown() == "model_1_ptm_pred_0 unrelaxed")
     assert page.find_element(By.CSS_SELECTOR, "#ranking tr.current .name").text == "model_1_ptm_pred_0"
+    page.execute_script("arguments[0].click()", relaxed)
+    _wait(lambda: shown() == "model_1_ptm_pred_0 relaxed")
+    page.execute_script("scrollTo(0, 0)")
+    assert np.array_equal(_pixels(page, "view"), best)  # the others are gone, the view is where it was
 
 
 def test_downloads_are_the_files(page: Chrome, folder: Path, tmp_path: Path) -> None:

@@ -103,9 +103,9 @@ def test_data_can_not_end_its_script(tmp_path: Path) -> None:
     place, work = _layout("af2", tmp_path, "a<!--<script>&")
     results(place, work, _made_up(SEQUENCE, 1), SEQUENCE)
     run = work / "run.json"
-    run.write_text(run.read_text().replace(SEQUENCE, "</script><b>&"))
+    run.write_text(run.read_text().replace(SEQUENCE, "</script <b>&"))
     page = write_report(place, work)
-    assert (_data(page)["name"], _data(page)["sequence"]) == ("a<!--<script>&", "</script><b>&")
+    assert (_data(page)["name"], _data(page)["sequence"]) == ("a<!--<script>&", "</script <b>&")
     assert len(_Page(page).attributes("script")) == 3
     index = write_index(tmp_path)
     assert index is not None

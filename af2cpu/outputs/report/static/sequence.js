@@ -19,7 +19,9 @@ function showSequence() {
   }
   listenToSequence(host);
   onChange(["mark", "pin", "range", "model"], () => drawSequence(letters));
-  document.getElementById("copy").addEventListener("click", (event) => copySequence(event.target));
+  const copy = document.getElementById("copy");
+  copy.hidden = !navigator.clipboard;
+  copy.addEventListener("click", () => copySequence(copy));
 }
 
 function drawSequence(letters) {
@@ -40,7 +42,7 @@ function listenToSequence(host) {
   const at = (event) => (event.target.dataset?.k ? Number(event.target.dataset.k) : null);
   host.addEventListener("pointerdown", (event) => {
     start = at(event);
-    host.releasePointerCapture?.(event.pointerId);
+    if (event.target.hasPointerCapture(event.pointerId)) event.target.releasePointerCapture(event.pointerId); // touch
   });
   host.addEventListener("pointerover", (event) => {
     const k = at(event);
@@ -58,4 +60,5 @@ function listenToSequence(host) {
 async function copySequence(button) {
   await navigator.clipboard.writeText(data.sequence);
   button.textContent = "Copied";
+  setTimeout(() => (button.textContent = "Copy"), 2000);
 }

@@ -9,6 +9,9 @@ let marks = [];
 /** Makes the viewer; without WebGL a message stands in its place and the rest of the page works. */
 function startViewer() {
   const host = document.getElementById("view");
+  if (!("DecompressionStream" in window)) {
+    return viewMessage("This browser is too old for the 3D view and the plots (Chrome 80, Firefox 113, Safari 16.4 or newer). The files stand beside this page.");
+  }
   if (!document.createElement("canvas").getContext("webgl2") && !document.createElement("canvas").getContext("webgl")) {
     return viewMessage("This browser offers no WebGL, which the 3D view needs. The rest of the page works without it.");
   }
@@ -77,8 +80,8 @@ function drawMarks3D() {
   if (!pair) return;
   const [a, b] = [alphas[pair.i], alphas[pair.j]];
   const ball = (center, color) => center && marks.push(viewer.addSphere({ center, radius: 1.3, color }));
-  ball(b, SCORED);
   ball(a, ALIGNED);
+  if (a !== b) ball(b, SCORED);
   if (a && b && a !== b) {
     marks.push(viewer.addCylinder({ start: a, end: b, radius: 0.16, dashed: true, dashLength: 0.7, gapLength: 0.5, color: "#808a96", fromCap: 1, toCap: 1 }));
   }

@@ -31,9 +31,9 @@ _FLAGS = (
 _PATIENCE = 60.0  # seconds; WebGL runs on the processor here
 # Name, width and height in CSS pixels, pixels per CSS pixel, colour scheme.
 PICTURES = (
-    ("report_light", 1280, 1120, 1.25, "light"),
-    ("report_dark", 1280, 1120, 1.25, "dark"),
-    ("report_phone", 390, 1100, 1.5, "light"),
+    ("report_light", 1280, 1120, 1.0, "light"),
+    ("report_dark", 1280, 1120, 1.0, "dark"),
+    ("report_phone", 390, 1000, 1.25, "light"),
 )
 
 
@@ -86,7 +86,7 @@ def point_at_map(chrome: webdriver.Chrome, down: float, right: float) -> None:
 
 
 def picture(page: Path, width: int, height: int, scale: float, scheme: str) -> bytes:
-    """PNG with a palette, which takes a third of the bytes. A pair of residues is marked where there is a map."""
+    """PNG. A pair of residues is marked where there is a map."""
     with browser(width, height, scale, scheme) as chrome:
         open_report(chrome, page)
         if chrome.find_elements(By.ID, "pae"):
@@ -95,7 +95,7 @@ def picture(page: Path, width: int, height: int, scale: float, scheme: str) -> b
         chrome.execute_async_script("requestAnimationFrame(() => requestAnimationFrame(arguments[0]))")
         shot = Image.open(io.BytesIO(chrome.get_screenshot_as_png())).convert("RGB")
     out = io.BytesIO()
-    shot.quantize(256, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
+    shot.save(out, "PNG", optimize=True)
     return out.getvalue()
 
 

@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 from output_cases import features
-from report_cases import bundle_results, bundle_sequence
+from prediction_cases import prediction
+from report_cases import bundle_results, bundle_sequence, results
 
 pytest.importorskip("selenium", reason="the Python package selenium is not installed")
 
@@ -269,6 +270,20 @@ def test_fits_a_phone(folder: Path) -> None:
         assert phone.execute_script("return document.documentElement.scrollWidth") == 360
         phone.get((folder / "index.html").as_uri())
         assert phone.execute_script("return document.documentElement.scrollWidth") == 360
+
+
+@pytest.mark.parametrize(("sequence", "ptm"), [("M", 0.5), ("MKVLAXTT", None)])
+def test_odd_targets_open_too(chrome: Chrome, tmp_path: Path, sequence: str, ptm: float | None) -> None:
+    """One residue; one without atoms and a model without PAE."""
+    place = outputs.AlphaFoldLayout(tmp_path, "odd")
+    results(place, tmp_path, [prediction(sequence, model="model_1", ptm=ptm)], sequence)
+    chrome.get_log("browser")
+    screenshots.open_report(chrome, write_report(place, tmp_path))
+    chrome.find_element(By.ID, "plddt").send_keys(Keys.END)
+    chrome.find_element(By.ID, "sides").click()
+    _wait(lambda: f"{sequence[-1]}{len(sequence)}: pLDDT" in _text(chrome, "readout-chain"))
+    assert _magenta(_pixels(chrome, "view"))
+    assert _errors(chrome) == []
 
 
 def test_the_index_sorts_and_filters(chrome: Chrome, folder: Path) -> None:

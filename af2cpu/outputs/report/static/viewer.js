@@ -93,10 +93,15 @@ function caDistance(i, j) {
   return a && b ? Math.hypot(a.x - b.x, a.y - b.y, a.z - b.z) : null;
 }
 
+/** From the front, as large as the view allows. */
 function resetView() {
   viewer.setView([0, 0, 0, 0, 0, 0, 0, 1]);
   viewer.zoomTo();
-  viewer.zoom(1.15);
+  viewer.render();
+  const { clientWidth, clientHeight } = document.getElementById("view");
+  const points = viewer.modelToScreen(alphas.filter(Boolean));
+  const size = (axis) => Math.max(...points.map((p) => p[axis])) - Math.min(...points.map((p) => p[axis]));
+  viewer.zoom(Math.min(2, (0.82 * clientWidth) / size("x"), (0.82 * clientHeight) / size("y")));
   viewer.render();
 }
 

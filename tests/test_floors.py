@@ -33,6 +33,7 @@ ONLY_IN = {
     "httpx": {"download", "search", "weights"},
     "alphafold": {"validate"},
     "dask": {"schedule"},
+    "jinja2": {"outputs"},
     "matplotlib": {"outputs"},
     "openmm": {"relax"},
     "pdbfixer": {"relax"},

@@ -94,9 +94,11 @@ def test_a_later_run_goes_on(server: Server, http: httpx.Client, tmp_path: Path,
     if by_date:
         server.tag, server.modified = 'W/"weak"', "Tue, 06 Dec 2022 12:00:00 GMT"
     have = begun(server, http, tmp_path / "db.txt")
-    fetch(http, server.url("/db.txt"), tmp_path / "db.txt")
+    lines: list[str] = []
+    fetch(http, server.url("/db.txt"), tmp_path / "db.txt", say=lines.append)
     assert (tmp_path / "db.txt").read_bytes() == CONTENT
     assert server.starts == [have]
+    assert not lines  # nothing was dropped
 
 
 @pytest.mark.parametrize("conditions", [True, False])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,15 @@ from af2cpu.outputs.report.content import MOST_EMBEDDED, Content
 
 SHALLOW = 30  # rows; under about as many effective ones AlphaFold 2's accuracy falls steeply (Jumper et al., figure 5a)
 _OF_PAGE = "data_dir", "params", "msa", "template", "db"  # settings that the tables below tell of, with their hashes
+
+# Beginnings of the names in timings.json and what the page calls them, in the order of the run.
+_STAGES = {
+    "search_": "search",
+    "features": "features",
+    "process_features_": "draws",
+    "predict_and_compile_": "network",
+    "relax_": "relaxation",
+}
 
 Rows = list[tuple[str, str]]
 
@@ -166,21 +174,22 @@ def database_rows(run: dict[str, Any]) -> list[dict[str, str]]:
 
 
 def time_rows(run: dict[str, Any]) -> list[dict[str, Any]]:
-    """Stages and their seconds: search by database, network and relaxation by prediction. `share`: of the longest."""
-    timings = run.get("timings", {})
-    stages = [(f"search {entry['name']}", entry["seconds"]) for entry in run.get("databases", []) if "seconds" in entry]
-    stages += _stages(timings, "predict_and_compile_", "network")
-    stages += _stages(timings, "relax_", "relaxation")
+    """Stages and their seconds, from AlphaFold 2's names in timings.json. `share`: of the longest."""
+    timings: dict[str, float] = dict(run.get("timings", {}))
+    if "features" in timings:  # holds the searches too
+        timings["features"] -= sum(value for key, value in timings.items() if key.startswith("search_"))
+    stages = [
+        (f"{word} {key.removeprefix(prefix)}".strip(), value)
+        for prefix, word in _STAGES.items()
+        for key, value in timings.items()
+        if key.startswith(prefix)
+    ]
     longest = max((seconds for _, seconds in stages), default=0.0)
     rows = [
         {"name": name, "time": duration(seconds), "share": f"{100 * seconds / longest if longest else 0:.1f}%"}
         for name, seconds in stages
     ]
     return [*rows, {"name": "all together", "time": duration(sum(s for _, s in stages)), "share": None}] * bool(rows)
-
-
-def _stages(timings: dict[str, float], prefix: str, word: str) -> Iterable[tuple[str, float]]:
-    return [(f"{word} {key.removeprefix(prefix)}", value) for key, value in timings.items() if key.startswith(prefix)]
 
 
 def _word(value: Any) -> str:

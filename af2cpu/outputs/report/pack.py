@@ -22,7 +22,7 @@ _MOST_ROWS = 256  # of the alignment, more than the picture has lines
 
 def packed(content: bytes) -> str:
     """gzip without a date, then base64."""
-    return base64.b64encode(gzip.compress(content, 9, mtime=0)).decode()
+    return base64.b64encode(gzip.compress(content, 6, mtime=0)).decode()
 
 
 def pae_map(pae: np.ndarray, max_pae: float) -> dict[str, Any]:

@@ -24,7 +24,9 @@ from af2cpu.pipeline.inputs import prepare
 from af2cpu.pipeline.plan import FoldPlan, RunPlan
 from af2cpu.pipeline.report import InputReport, Progress, Tell, with_log
 from af2cpu.records import Prediction
-from af2cpu.workspace import Target, read_json
+from af2cpu.workspace import Target, content_hash, key_of, read_json
+
+_REPORT_VERSION = 1  # a change makes all reports made before stale
 
 
 @dataclass
@@ -119,8 +121,16 @@ def _fold_and_finish(report: InputReport, outcome: Outcome, folder: Folder, plan
     timings = read_json(layout.facts("timings")) | now  # of what was reused, those of the run that did it
     write_timings(layout, timings)
     write_run(layout, run_facts(report, folder, plan, finished, timings))
-    write_report(layout, target.folder)
+    _report(target, layout, [one.content for one in folded])
     write_done(layout)
+
+
+def _report(target: Target, layout: Layout, predictions: Sequence[str]) -> None:
+    """The page of the target, unless the one that is there shows this very run."""
+    run = content_hash(layout.facts("run"))
+    key = key_of("report", version=_REPORT_VERSION, run=run, predictions=predictions)
+    if not target.is_current(layout.page(), key):
+        target.made(write_report(layout, target.folder), key)
 
 
 def layout_of(report: InputReport, kind: str) -> Layout:

@@ -57,7 +57,9 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of a command
         int | None, typer.Option(help="Predictions per model; default 1.", rich_help_panel=_NETWORK)
     ] = None,
     precision: Annotated[str | None, typer.Option(help="auto, bf16 or fp32.", rich_help_panel=_NETWORK)] = None,
-    engine: Annotated[str | None, typer.Option(help="auto, torch or compile.", rich_help_panel=_NETWORK)] = None,
+    engine: Annotated[
+        str | None, typer.Option(help="auto, native, torch or compile.", rich_help_panel=_NETWORK)
+    ] = None,
     relax: Annotated[str | None, typer.Option(help="best, all or none; default best.", rich_help_panel=_OUTPUT)] = None,
     layout: Annotated[str | None, typer.Option(help="af2 or colabfold file names.", rich_help_panel=_OUTPUT)] = None,
     save_all: Annotated[

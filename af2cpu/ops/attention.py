@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from af2cpu.ops.dispatch import Kernel
+from af2cpu.ops.dispatch import Formula
 from af2cpu.ops.norm import Norm
 from af2cpu.ops.slicing import build_rows, update_rows
 from af2cpu.shapes import Float
@@ -34,7 +34,7 @@ def mask_bias(mask: Tensor) -> Tensor:
     return 1e9 * (mask - 1)
 
 
-@Kernel
+@Formula
 def _attend(x: Tensor, bias: Tensor | None, mask: Tensor, w: AttentionWeights) -> Tensor:
     """sum_h (sigmoid(gate) * softmax(q k / sqrt(d) + bias) v) out for one slice of b, without the residual."""
     x = w.norm(x)
@@ -61,7 +61,7 @@ def attention(
     return update_rows(x, bytes_per_row, lambda rows: _attend(x[rows], bias, mask[rows], w))
 
 
-@Kernel
+@Formula
 def _pair_bias(z: Tensor, norm: Norm, weight: Tensor) -> Tensor:
     return torch.einsum("ijc,ch->ijh", norm(z), weight)
 

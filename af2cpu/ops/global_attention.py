@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from af2cpu.ops.attention import mask_bias
-from af2cpu.ops.dispatch import Kernel
+from af2cpu.ops.dispatch import Formula
 from af2cpu.ops.norm import Norm
 from af2cpu.ops.slicing import update_rows
 from af2cpu.shapes import Float
@@ -27,7 +27,7 @@ class GlobalAttentionWeights(NamedTuple):
     out_bias: Tensor  # [c]
 
 
-@Kernel
+@Formula
 def _attend(x: Tensor, mask: Tensor, w: GlobalAttentionWeights) -> Tensor:
     x = w.norm(x)
     mean = torch.einsum("bs,bsc->bc", mask, x) / (mask.sum(1, keepdim=True) + 1e-10)

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from af2cpu.ops.dispatch import Kernel
+from af2cpu.ops.dispatch import Formula
 from af2cpu.ops.norm import Norm
 from af2cpu.ops.slicing import build_rows, update_rows
 from af2cpu.shapes import Float
@@ -26,12 +26,12 @@ class OuterProductWeights(NamedTuple):
     out_bias: Tensor  # [c_z]
 
 
-@Kernel
+@Formula
 def _project(m: Tensor, mask: Tensor, norm: Norm, weight: Tensor, bias: Tensor) -> Tensor:
     return F.linear(norm(m), weight, bias) * mask[..., None]
 
 
-@Kernel
+@Formula
 def _outer(a: Tensor, b: Tensor, count: Tensor, out: Tensor, out_bias: Tensor) -> Tensor:
     """(sum_s a_si x b_sj) out + out_bias, divided by the number of sequences that have both i and j."""
     o = torch.einsum("sic,sje->ijce", a, b)

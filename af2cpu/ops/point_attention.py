@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from af2cpu.ops.dispatch import Kernel
+from af2cpu.ops.dispatch import Formula
 from af2cpu.ops.norm import Norm
 from af2cpu.ops.slicing import slices
 from af2cpu.shapes import Float
@@ -25,7 +25,7 @@ class PointAttentionInputs(NamedTuple):
     point_weights: Tensor  # [h], gamma w_C of the supplement, halved
 
 
-@Kernel
+@Formula
 def _attend(
     rows: PointAttentionInputs, keys: PointAttentionInputs, bias: Tensor, mask: Tensor, z: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:

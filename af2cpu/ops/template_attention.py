@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from af2cpu.ops.attention import mask_bias
-from af2cpu.ops.dispatch import Kernel
+from af2cpu.ops.dispatch import Formula
 from af2cpu.ops.slicing import update_rows
 from af2cpu.shapes import Float
 
@@ -23,7 +23,7 @@ class TemplateAttentionWeights(NamedTuple):
     out_bias: Tensor  # [c_z]
 
 
-@Kernel
+@Formula
 def _attend(z: Tensor, t: Tensor, mask: Tensor, w: TemplateAttentionWeights) -> Tensor:
     q = torch.einsum("ijc,chd->ijhd", z, w.q) * w.q.shape[-1] ** -0.5
     k = torch.einsum("tijc,chd->tijhd", t, w.k)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch.nn.functional as F
 from torch import Tensor
 
-from af2cpu.ops.dispatch import Kernel
+from af2cpu.ops.dispatch import Formula
 from af2cpu.ops.norm import Norm
 from af2cpu.ops.slicing import update_rows
 from af2cpu.shapes import Float
@@ -23,7 +23,7 @@ class TransitionWeights(NamedTuple):
     down_bias: Tensor  # [c]
 
 
-@Kernel
+@Formula
 def _transit(x: Tensor, w: TransitionWeights) -> Tensor:
     return F.linear(F.relu(F.linear(w.norm(x), w.up, w.up_bias)), w.down, w.down_bias)
 

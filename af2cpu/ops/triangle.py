@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from af2cpu.ops.dispatch import Kernel
+from af2cpu.ops.dispatch import Formula
 from af2cpu.ops.norm import Norm
 from af2cpu.ops.slicing import build_rows, update_rows
 from af2cpu.shapes import Float
@@ -37,23 +37,23 @@ class TriangleWeights(NamedTuple):
 CHANNEL_GROUP = 32
 
 
-@Kernel
+@Formula
 def _edge(z: Tensor, mask: Tensor, norm: Norm, weight: Tensor, bias: Tensor, gate: Tensor, gate_bias: Tensor) -> Tensor:
     x = norm(z)
     return torch.sigmoid(F.linear(x, gate, gate_bias)) * F.linear(x, weight, bias) * mask[..., None]
 
 
-@Kernel
+@Formula
 def _outgoing(a: Tensor, b: Tensor) -> Tensor:
     return torch.einsum("ikc,jkc->ijc", a, b)
 
 
-@Kernel
+@Formula
 def _incoming(a: Tensor, b: Tensor) -> Tensor:
     return torch.einsum("kic,kjc->ijc", a, b)
 
 
-@Kernel
+@Formula
 def _close(z: Tensor, x: Tensor, w: TriangleWeights) -> Tensor:
     return torch.sigmoid(F.linear(w.norm(z), w.gate, w.gate_bias)) * F.linear(w.center_norm(x), w.out, w.out_bias)
 

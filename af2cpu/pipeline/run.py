@@ -44,7 +44,7 @@ class Outcome:
 def predict(plan: RunPlan, tell: Tell, progress: Progress | None = None) -> list[Outcome]:
     """Predict all targets. A target's failure is its own, the others go on. Raises InputError for a broken database."""
     settings = plan.settings
-    dispatch.use_engine("torch" if settings.engine == "auto" else settings.engine)
+    dispatch.use_engine(settings.engine)
     if settings.threads:
         torch.set_num_threads(settings.threads)
     folder = Folder(plan.models, settings)
@@ -128,7 +128,7 @@ def _facts(
         "sequence": report.query.sequence,
         "source": report.query.source,
         "settings": settings.model_dump(mode="json"),
-        "engine": dispatch.engine(),
+        **dispatch.record(),
         "precision": folder.precision,
         "threads": torch.get_num_threads(),
         "versions": {name: metadata.version(name) for name in packages},

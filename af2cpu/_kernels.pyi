@@ -1,0 +1,22 @@
+"""The native kernels (`kernels/bind`). Tensors are float32 or bfloat16; the last axis of activations is contiguous."""
+
+from torch import Tensor
+
+def level() -> str: ...
+def levels() -> list[str]: ...
+def use_level(name: str) -> None: ...
+def threads() -> int: ...
+
+class LinearWeights:
+    def __init__(
+        self, weight: Tensor, bias: Tensor | None = None, scale: Tensor | None = None, offset: Tensor | None = None
+    ) -> None: ...
+
+def linear(
+    x: Tensor,
+    y: Tensor,
+    weights: LinearWeights,
+    activation: str = "none",
+    mask: Tensor | None = None,
+    add: bool = False,
+) -> None: ...

@@ -1,0 +1,28 @@
+// The kernels of one level. Each takes a frozen table of arguments (its header in core/ says which); the first index of a pair of
+// functions is the type of the activations.
+#pragma once
+
+#include "base/types.h"
+
+namespace af2cpu {
+
+struct Linear;
+
+template <class Args>
+using Kernel = void (*)(const Args&);
+
+struct Kernels {
+    Layout layout[2];
+    Kernel<Linear> linear[2];
+};
+
+// Defined by level.cpp, for each level that the compiler could build.
+#define AF2CPU_LEVELS(X) X(scalar) X(avx2) X(avx512) X(avx512bf16) X(amx) X(amx_model)
+#define AF2CPU_DECLARE(name) \
+    namespace name {         \
+    extern const Kernels kernels; \
+    }
+AF2CPU_LEVELS(AF2CPU_DECLARE)
+#undef AF2CPU_DECLARE
+
+}  // namespace af2cpu

@@ -1,0 +1,10 @@
+// One function for each file of bindings.
+#pragma once
+
+#include <nanobind/nanobind.h>
+
+namespace af2cpu {
+
+void bind_linear(nanobind::module_& m);
+
+}  // namespace af2cpu

@@ -1,0 +1,64 @@
+// What stands in front of a product: rows of activations, normalised, as the left side of a micro-kernel.
+#pragma once
+
+#include "base/scratch.h"
+#include "base/tile.h"
+
+AF2CPU_BEGIN
+
+// Row r of a tensor [a, b, c] seen as [a * b, c].
+template <class T>
+AF2CPU_INLINE T* row(const Array& x, index r) {
+    return static_cast<T*>(x.data) + r / x.size[1] * x.stride[0] + r % x.size[1] * x.stride[1];
+}
+
+// W elements at p, or the first n of them where n < W.
+template <class T>
+AF2CPU_INLINE F load_up_to(const T* p, index n) { return n >= W ? load(p) : load_part(p, n); }
+template <class T>
+AF2CPU_INLINE void store_up_to(T* p, F x, index n) { n >= W ? store(p, x) : store_part(p, x, n); }
+
+// out [width] = x [c], zero behind c.
+template <class T, class P>
+static void copy_row(const T* x, index c, P* out, index width) {
+    index i = 0;
+    for (; i + W <= c; i += W) store(out + i, load(x + i));
+    for (; i < c; ++i) narrow(widen(x[i]), out + i);
+    for (; i < width; ++i) narrow(0.0f, out + i);
+}
+
+// out [width] = (x - mean) / sqrt(variance + 1e-5) * scale + offset over c channels, zero behind c. Statistics in float.
+template <class T, class P>
+static void norm_row(const T* x, index c, const float* scale, const float* offset, P* out, index width) {
+    const index whole = c / W * W, rest = c - whole;
+    F total{};
+    for (index i = 0; i < whole; i += W) total += load(x + i);
+    if (rest) total += load_part(x + whole, rest);
+    const float mean = sum(total) / c;
+    F squares{};
+    for (index i = 0; i < whole; i += W) {
+        const F d = load(x + i) - mean;
+        squares = fma(d, d, squares);
+    }
+    float tail = 0;
+    for (index i = whole; i < c; ++i) tail += (widen(x[i]) - mean) * (widen(x[i]) - mean);
+    const float factor = inverse_root((sum(squares) + tail) / c + 1e-5f);
+    for (index i = 0; i < whole; i += W) store(out + i, fma((load(x + i) - mean) * factor, load(scale + i), load(offset + i)));
+    for (index i = whole; i < c; ++i) narrow((widen(x[i]) - mean) * factor * scale[i] + offset[i], out + i);
+    for (index i = c; i < width; ++i) narrow(0.0f, out + i);
+}
+
+// Layer norm's parameters [c]; without them the row is taken as it is.
+struct NormOf {
+    const float *scale, *offset;
+};
+
+template <class T, class P>
+AF2CPU_INLINE void prepare_row(const T* x, index c, NormOf norm, P* out, index width) {
+    if (norm.scale)
+        norm_row(x, c, norm.scale, norm.offset, out, width);
+    else
+        copy_row(x, c, out, width);
+}
+
+AF2CPU_END

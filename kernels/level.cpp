@@ -1,0 +1,13 @@
+// All kernels of one level. Compiled once per level; see base/level.h.
+#include "base/kernels.h"
+#include "core/linear.h"
+
+namespace af2cpu::AF2CPU_LEVEL {
+
+extern const Kernels kernels;
+const Kernels kernels = {
+    {layout_of<Multiplied<float>::type>(), layout_of<Multiplied<bf16>::type>()},
+    {linear<float>, linear<bf16>},
+};
+
+}  // namespace af2cpu::AF2CPU_LEVEL

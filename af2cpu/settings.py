@@ -28,6 +28,7 @@ class RunSettings(BaseSettings):
     msa: tuple[Path, ...] = ()
     template: tuple[Path, ...] = ()
     max_template_date: date | None = None
+    mmcif: Literal["local", "on-demand"] = "local"  # on-demand: fetch the structures of template hits that are missing
     recycles: Annotated[int, Field(ge=0, le=20)] = 3
     recycle_tolerance: Annotated[float, Field(ge=0)] = 0.0
     ensembles: Annotated[int, Field(ge=1, le=32)] = 1

@@ -1,6 +1,8 @@
 // All kernels of one level. Compiled once per level; see base/level.h.
 #include "base/kernels.h"
 #include "core/linear.h"
+#include "core/rate.h"
+#include "core/transition.h"
 
 namespace af2cpu::AF2CPU_LEVEL {
 
@@ -8,6 +10,8 @@ extern const Kernels kernels;
 const Kernels kernels = {
     {layout_of<Multiplied<float>::type>(), layout_of<Multiplied<bf16>::type>()},
     {linear<float>, linear<bf16>},
+    {rate<float>, rate<bf16>},
+    {transition<float>, transition<bf16>},
 };
 
 }  // namespace af2cpu::AF2CPU_LEVEL

@@ -7,6 +7,8 @@
 namespace af2cpu {
 
 struct Linear;
+struct Rate;
+struct Transition;
 
 template <class Args>
 using Kernel = void (*)(const Args&);
@@ -14,6 +16,8 @@ using Kernel = void (*)(const Args&);
 struct Kernels {
     Layout layout[2];
     Kernel<Linear> linear[2];
+    Kernel<Rate> rate[2];
+    Kernel<Transition> transition[2];
 };
 
 // Defined by level.cpp, for each level that the compiler could build.

@@ -6,7 +6,9 @@
 
 namespace af2cpu {
 
+struct Attention;
 struct Linear;
+struct PairBias;
 struct Rate;
 struct Transition;
 
@@ -15,7 +17,9 @@ using Kernel = void (*)(const Args&);
 
 struct Kernels {
     Layout layout[2];
+    Kernel<Attention> attention[2];
     Kernel<Linear> linear[2];
+    Kernel<PairBias> pair_bias[2];
     Kernel<Rate> rate[2];
     Kernel<Transition> transition[2];
 };

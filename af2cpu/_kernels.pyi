@@ -20,3 +20,18 @@ def linear(
     mask: Tensor | None = None,
     add: bool = False,
 ) -> None: ...
+
+class OuterProductWeights:
+    def __init__(
+        self,
+        scale: Tensor,
+        offset: Tensor,
+        a: Tensor,
+        a_bias: Tensor,
+        b: Tensor,
+        b_bias: Tensor,
+        out: Tensor,
+        out_bias: Tensor,
+    ) -> None: ...
+
+def outer_product(m: Tensor, mask: Tensor, z: Tensor, weights: OuterProductWeights) -> None: ...

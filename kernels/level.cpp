@@ -1,6 +1,7 @@
 // All kernels of one level. Compiled once per level; see base/level.h.
 #include "base/kernels.h"
 #include "core/linear.h"
+#include "core/outer_product.h"
 
 namespace af2cpu::AF2CPU_LEVEL {
 
@@ -8,6 +9,7 @@ extern const Kernels kernels;
 const Kernels kernels = {
     {layout_of<Multiplied<float>::type>(), layout_of<Multiplied<bf16>::type>()},
     {linear<float>, linear<bf16>},
+    {outer_product<float>, outer_product<bf16>},
 };
 
 }  // namespace af2cpu::AF2CPU_LEVEL

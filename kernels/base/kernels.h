@@ -7,6 +7,7 @@
 namespace af2cpu {
 
 struct Linear;
+struct OuterProduct;
 
 template <class Args>
 using Kernel = void (*)(const Args&);
@@ -14,6 +15,7 @@ using Kernel = void (*)(const Args&);
 struct Kernels {
     Layout layout[2];
     Kernel<Linear> linear[2];
+    Kernel<OuterProduct> outer_product[2];
 };
 
 // Defined by level.cpp, for each level that the compiler could build.

@@ -6,5 +6,6 @@
 namespace af2cpu {
 
 void bind_linear(nanobind::module_& m);
+void bind_outer_product(nanobind::module_& m);
 
 }  // namespace af2cpu

@@ -1,0 +1,49 @@
+// Transposition of W x W blocks in registers, and pairs of bf16 as the right side of a product wants them.
+#pragma once
+
+#include "base/tile.h"
+
+AF2CPU_BEGIN
+
+// Lanes of a and b in turn: a0 b0 a1 b1 ... of their lower (upper) halves.
+#if AF2CPU_ISA >= AF2CPU_IS_avx512
+#define AF2CPU_LOWER 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
+#define AF2CPU_UPPER 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
+#elif AF2CPU_ISA == AF2CPU_IS_avx2
+#define AF2CPU_LOWER 0, 8, 1, 9, 2, 10, 3, 11
+#define AF2CPU_UPPER 4, 12, 5, 13, 6, 14, 7, 15
+#else
+#define AF2CPU_LOWER 0, 4, 1, 5
+#define AF2CPU_UPPER 2, 6, 3, 7
+#endif
+
+// v[i][j] <-> v[j][i]. Each of log2(W) rounds rotates the bits of (row, lane) by one.
+AF2CPU_INLINE void transpose(F v[W]) {
+#pragma GCC unroll 4
+    for (index n = 1; n < W; n *= 2) {
+        F x[W];
+#pragma GCC unroll 8
+        for (index i = 0; i < W / 2; ++i) {
+#ifdef __clang__
+            x[2 * i] = __builtin_shufflevector(v[i], v[i + W / 2], AF2CPU_LOWER);
+            x[2 * i + 1] = __builtin_shufflevector(v[i], v[i + W / 2], AF2CPU_UPPER);
+#else
+            x[2 * i] = __builtin_shuffle(v[i], v[i + W / 2], I{AF2CPU_LOWER});
+            x[2 * i + 1] = __builtin_shuffle(v[i], v[i + W / 2], I{AF2CPU_UPPER});
+#endif
+        }
+#pragma GCC unroll 16
+        for (index i = 0; i < W; ++i) v[i] = x[i];
+    }
+}
+#undef AF2CPU_LOWER
+#undef AF2CPU_UPPER
+
+// Two rows of the right side of a product, as W of its columns have them: p[2 j] = even[j], p[2 j + 1] = odd[j]. In float
+// rows stand alone.
+AF2CPU_INLINE void store_pairs(bf16* p, F even, F odd) {
+    const I pairs = ((upper_bf16(even) >> 16) & 0xffff) | upper_bf16(odd);
+    __builtin_memcpy(p, &pairs, sizeof pairs);
+}
+
+AF2CPU_END

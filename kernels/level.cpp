@@ -2,6 +2,8 @@
 #include "base/kernels.h"
 #include "core/linear.h"
 #include "core/outer_product.h"
+#include "core/rate.h"
+#include "core/transition.h"
 
 namespace af2cpu::AF2CPU_LEVEL {
 
@@ -10,6 +12,8 @@ const Kernels kernels = {
     {layout_of<Multiplied<float>::type>(), layout_of<Multiplied<bf16>::type>()},
     {linear<float>, linear<bf16>},
     {outer_product<float>, outer_product<bf16>},
+    {rate<float>, rate<bf16>},
+    {transition<float>, transition<bf16>},
 };
 
 }  // namespace af2cpu::AF2CPU_LEVEL

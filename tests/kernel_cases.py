@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -26,6 +27,13 @@ def close(actual: Tensor, expected: Tensor, length: int, roundings: int = 1) -> 
     scale = max(1.0, float(expected.abs().max()))
     error = float((actual.double() - expected).abs().max()) / scale
     assert error <= tolerance(actual.dtype, length, roundings), error
+
+
+def doubled(weights: Any) -> Any:
+    """A tuple of tensors, or of such tuples, in float64."""
+    if isinstance(weights, Tensor):
+        return weights.double()
+    return type(weights)(*map(doubled, weights))
 
 
 class Draw:

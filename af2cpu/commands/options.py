@@ -51,6 +51,7 @@ Af2Pickles = Annotated[
 ]
 
 Threads = Annotated[int | None, _of(RUN, "Default: all cores of this process.")]
+Memory = Annotated[str | None, _of(RUN, "That the run may take, such as 16G; default: what is free.")]
 Config = Annotated[Path | None, _of(RUN, "TOML file with settings.")]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Check everything, print the plan, start nothing.", rich_help_panel=RUN)

@@ -82,7 +82,7 @@ def plan_fold(queries: Sequence[Query], out: Path, settings: RunSettings) -> Fol
     rate = matrix_rate(precision_of(settings))
     estimates = tuple(estimate(query.name, query.n_res, models, settings, rate) for query in queries)
     peaks = {one.n_res: int(one.peak_gb * 1e9) for one in estimates}
-    check_memory(queries, psutil.virtual_memory().available, peaks.__getitem__)
+    check_memory(queries, settings.memory or psutil.virtual_memory().available, peaks.__getitem__)
     _check_disk(out, estimates)
     warnings = (SYNTHETIC,) if any(is_synthetic(plan.source) for plan in models) else ()
     return FoldPlan(settings, models, estimates, warnings)

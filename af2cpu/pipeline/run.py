@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import torch
 
 from af2cpu.formats.features import read_features
-from af2cpu.ops import dispatch
+from af2cpu.ops import dispatch, slicing
 from af2cpu.outputs.arrays import read_result
 from af2cpu.outputs.layout import LAYOUTS, Layout
 from af2cpu.outputs.write import write_done, write_run, write_timings
@@ -67,7 +67,8 @@ def _fold(reports: Sequence[InputReport], plan: FoldPlan, tell: Tell) -> list[Ou
     if settings.threads:
         torch.set_num_threads(settings.threads)
     folder = Folder(plan.models, settings)
-    return [_target(report, folder, plan, tell) for report in reports]
+    with slicing.memory_budget(slicing.budget_within(settings.memory)):
+        return [_target(report, folder, plan, tell) for report in reports]
 
 
 def _target(report: InputReport, folder: Folder, plan: FoldPlan, tell: Tell) -> Outcome:

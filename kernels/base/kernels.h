@@ -8,6 +8,8 @@ namespace af2cpu {
 
 struct Linear;
 struct OuterProduct;
+struct Rate;
+struct Transition;
 
 template <class Args>
 using Kernel = void (*)(const Args&);
@@ -16,6 +18,8 @@ struct Kernels {
     Layout layout[2];
     Kernel<Linear> linear[2];
     Kernel<OuterProduct> outer_product[2];
+    Kernel<Rate> rate[2];
+    Kernel<Transition> transition[2];
 };
 
 // Defined by level.cpp, for each level that the compiler could build.

@@ -1,6 +1,7 @@
 #include "bind/arrays.h"
 
 #include <cstring>
+#include <utility>
 
 namespace af2cpu {
 
@@ -34,6 +35,13 @@ Array block_of(const Tensor& x, const char* name) {
     Array out = of(x, name, 0);
     out.stride[0] = x.stride(0);
     out.stride[1] = x.stride(1);
+    return out;
+}
+
+Array transposed_block(const Tensor& x, const char* name) {
+    Array out = block_of(x, name);
+    std::swap(out.size[1], out.size[2]);
+    std::swap(out.stride[0], out.stride[1]);
     return out;
 }
 

@@ -24,6 +24,9 @@ Array array_of(const Tensor& x, const char* name);
 // A right side [k, n] with any strides, for Packed::place.
 Array block_of(const Tensor& x, const char* name);
 
+// The same of a weight [n, k] as torch.nn.Linear has it: its transpose [k, n].
+Array transposed_block(const Tensor& x, const char* name);
+
 void require(bool holds, const std::string& what);
 
 // A copy of a vector (or a flattened tensor) in float, zero up to a multiple of 64.

@@ -19,10 +19,7 @@ struct LinearWeights : Weights {
     // weight [n, k] as torch.nn.Linear has it; bias [n], norm's scale and offset [k], each or None.
     LinearWeights(const Tensor& weight, const std::optional<Tensor>& b, const std::optional<Tensor>& s, const std::optional<Tensor>& o)
         : Weights(type_of(weight)), w(layout(), index(weight.shape(1)), index(weight.shape(0))) {
-        Array block = block_of(weight, "weight");
-        std::swap(block.size[1], block.size[2]);
-        std::swap(block.stride[0], block.stride[1]);
-        w.place(0, block);
+        w.place(0, transposed_block(weight, "weight"));
         if (b) bias = Floats(*b);
         if (s) scale = Floats(*s), offset = Floats(o.value());
     }

@@ -72,7 +72,7 @@ static void linear(const Linear& args) {
     const index column_items = (n + columns - 1) / columns;
 #pragma omp parallel
     {
-        const Tiles tiles;
+        [[maybe_unused]] const Tiles tiles;
         LinearWork<P> work{args.w.depth};
         set_up(work);
 #pragma omp for schedule(dynamic)

@@ -10,8 +10,8 @@ from torch import Tensor
 from af2cpu.ops.norm import Norm
 from af2cpu.ops.outer_product import OuterProductWeights, outer_product_mean
 
-# s, n, c_m, c, e, c_z: two chunks of sequences and more, tiles that are not full, channels that fill no vector.
-SHAPES = [(1, 1, 8, 3, 5, 7), (5, 3, 24, 8, 8, 24), (70, 17, 64, 32, 32, 128), (600, 9, 40, 33, 20, 130)]
+# s, n and c_m, c, e, c_z: two chunks of sequences and more, tiles that are not full, channels that fill no vector.
+SHAPES = [(1, 1, (8, 3, 5, 7)), (5, 3, (24, 8, 8, 24)), (70, 17, (64, 32, 32, 128)), (600, 9, (40, 33, 20, 130))]
 
 
 def weights(draw: Draw, s: int, c_m: int, c: int, e: int, c_z: int) -> OuterProductWeights:
@@ -37,15 +37,15 @@ def check(m: Tensor, mask: Tensor, z: Tensor, w: OuterProductWeights) -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
-@pytest.mark.parametrize(("s", "n", "c_m", "c", "e", "c_z"), SHAPES)
-def test_outer_product(level: str, dtype: torch.dtype, s: int, n: int, c_m: int, c: int, e: int, c_z: int) -> None:
+@pytest.mark.parametrize(("s", "n", "channels"), SHAPES)
+def test_outer_product(level: str, dtype: torch.dtype, s: int, n: int, channels: tuple[int, int, int, int]) -> None:
     """On tensors that are not contiguous, with gaps in the mask, and a residue that no sequence has."""
-    draw = Draw(dtype)
+    draw, c_m, c_z = Draw(dtype), channels[0], channels[-1]
     m, z = draw.normal(n, 2 * s, c_m)[:, ::2].transpose(0, 1), draw.normal(n, 2 * n, c_z)[:, ::2].transpose(0, 1)
     mask = draw.mask(s, n)
     mask[:, n // 2] = 0
     mask[s // 2] = 0
-    check(m, mask, z, weights(draw, s, c_m, c, e, c_z))
+    check(m, mask, z, weights(draw, s, *channels))
 
 
 @pytest.mark.parametrize("n", [255, 1000])

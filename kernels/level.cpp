@@ -4,6 +4,7 @@
 #include "core/outer_product.h"
 #include "core/rate.h"
 #include "core/transition.h"
+#include "core/triangle.h"
 
 namespace af2cpu::AF2CPU_LEVEL {
 
@@ -14,6 +15,7 @@ const Kernels kernels = {
     {outer_product<float>, outer_product<bf16>},
     {rate<float>, rate<bf16>},
     {transition<float>, transition<bf16>},
+    {triangle<float>, triangle<bf16>},
 };
 
 }  // namespace af2cpu::AF2CPU_LEVEL

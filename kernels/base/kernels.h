@@ -10,6 +10,7 @@ struct Linear;
 struct OuterProduct;
 struct Rate;
 struct Transition;
+struct Triangle;
 
 template <class Args>
 using Kernel = void (*)(const Args&);
@@ -20,6 +21,7 @@ struct Kernels {
     Kernel<OuterProduct> outer_product[2];
     Kernel<Rate> rate[2];
     Kernel<Transition> transition[2];
+    Kernel<Triangle> triangle[2];
 };
 
 // Defined by level.cpp, for each level that the compiler could build.

@@ -39,8 +39,19 @@ AF2CPU_INLINE void transpose(F v[W]) {
 #undef AF2CPU_LOWER
 #undef AF2CPU_UPPER
 
-// Two rows of the right side of a product, as W of its columns have them: p[2 j] = even[j], p[2 j + 1] = odd[j]. In float
-// rows stand alone.
+// Columns [0, n) of c [rows, width], rows a multiple of W, as rows of `out`.
+template <class P>
+static void store_transposed(const float* c, index width, index rows, index n, P* out, index stride) {
+    for (index r = 0; r < rows; r += W)
+        for (index i = 0; i < n; i += W) {
+            F x[W];
+            for (index k = 0; k < W; ++k) x[k] = load(c + (r + k) * width + i);
+            transpose(x);
+            for (index k = 0; k < least(W, n - i); ++k) store(out + (i + k) * stride + r, x[k]);
+        }
+}
+
+// Two rows of the right side of a product, as W of its columns have them: p[2 j] = even[j], p[2 j + 1] = odd[j].
 AF2CPU_INLINE void store_pairs(bf16* p, F even, F odd) {
     const I pairs = ((upper_bf16(even) >> 16) & 0xffff) | upper_bf16(odd);
     __builtin_memcpy(p, &pairs, sizeof pairs);

@@ -17,4 +17,5 @@ NB_MODULE(_kernels, m) {
     af2cpu::bind_outer_product(m);
     af2cpu::bind_rate(m);
     af2cpu::bind_transition(m);
+    af2cpu::bind_triangle(m);
 }

@@ -9,5 +9,6 @@ void bind_linear(nanobind::module_& m);
 void bind_outer_product(nanobind::module_& m);
 void bind_rate(nanobind::module_& m);
 void bind_transition(nanobind::module_& m);
+void bind_triangle(nanobind::module_& m);
 
 }  // namespace af2cpu

@@ -93,18 +93,6 @@ AF2CPU_INLINE void bias_and_mask(float* c, index width, index m, index rows, con
             store(c + r * width + v, r < m ? (load(c + r * width + v) + load(bias + v)) * mask[r] : F{});
 }
 
-// Channels [0, n) of c [rows, width] as rows of the left side.
-template <class P>
-static void store_left(const float* c, index width, index rows, index n, P* out, index stride) {
-    for (index r = 0; r < rows; r += W)
-        for (index i = 0; i < n; i += W) {
-            F x[W];
-            for (index k = 0; k < W; ++k) x[k] = load(c + (r + k) * width + i);
-            transpose(x);
-            for (index k = 0; k < least(W, n - i); ++k) store(out + (i + k) * stride + r, x[k]);
-        }
-}
-
 // W channels of c [rows, width] as columns of a panel of the right side.
 static void store_right(const float* c, index width, index rows, float* panel) {
     for (index r = 0; r < rows; ++r) store(panel + r * width, load(c + r * width));
@@ -128,7 +116,7 @@ static void project_outer(const OuterProduct& args, const OuterSides<P>& sides, 
         multiply(m, work.x, work.depth, panel<P>(args.in, p), work.depth, work.c, width, false);
         bias_and_mask(work.c, width, m, rows, args.a_bias + p * width, mask);
         P* const out = sides.left(chunk, i) + p * width * depth + at;
-        store_left(work.c, width, rows, least(width, args.c - p * width), out, depth);
+        store_transposed(work.c, width, rows, least(width, args.c - p * width), out, depth);
     }
     for (index p = 0; p * width < args.e; ++p) {
         multiply(m, work.x, work.depth, panel<P>(args.in, a_panels + p), work.depth, work.c, width, false);

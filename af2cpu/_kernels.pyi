@@ -21,12 +21,32 @@ def linear(
     add: bool = False,
 ) -> None: ...
 
+class OuterProductWeights:
+    def __init__(
+        self,
+        scale: Tensor,
+        offset: Tensor,
+        a: Tensor,
+        a_bias: Tensor,
+        b: Tensor,
+        b_bias: Tensor,
+        out: Tensor,
+        out_bias: Tensor,
+    ) -> None: ...
+
+def outer_product(m: Tensor, mask: Tensor, z: Tensor, weights: OuterProductWeights) -> None: ...
+
 class TransitionWeights:
     def __init__(
         self, scale: Tensor, offset: Tensor, up: Tensor, up_bias: Tensor, down: Tensor, down_bias: Tensor
     ) -> None: ...
 
 def transition(x: Tensor, weights: TransitionWeights) -> None: ...
+
+class TriangleWeights:
+    def __init__(self, parameters: list[Tensor]) -> None: ...
+
+def triangle(z: Tensor, mask: Tensor, weights: TriangleWeights, outgoing: bool) -> None: ...
 def rate(repeats: int, type: str) -> float: ...
 
 class AttentionWeights:

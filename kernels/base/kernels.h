@@ -8,9 +8,11 @@ namespace af2cpu {
 
 struct Attention;
 struct Linear;
+struct OuterProduct;
 struct PairBias;
 struct Rate;
 struct Transition;
+struct Triangle;
 
 template <class Args>
 using Kernel = void (*)(const Args&);
@@ -19,9 +21,11 @@ struct Kernels {
     Layout layout[2];
     Kernel<Attention> attention[2];
     Kernel<Linear> linear[2];
+    Kernel<OuterProduct> outer_product[2];
     Kernel<PairBias> pair_bias[2];
     Kernel<Rate> rate[2];
     Kernel<Transition> transition[2];
+    Kernel<Triangle> triangle[2];
 };
 
 // Defined by level.cpp, for each level that the compiler could build.

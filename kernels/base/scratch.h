@@ -12,6 +12,8 @@
 
 namespace af2cpu {
 void* thread_scratch(std::size_t bytes);
+void* reserve(std::size_t bytes);
+void release(void* p);
 }
 
 AF2CPU_BEGIN
@@ -35,5 +37,21 @@ static void set_up(Work& work) {
     Arena arena{static_cast<char*>(thread_scratch(count.used))};
     work.lay(arena);
 }
+
+// The same for what all threads share, as long as the call runs: `const Shared memory(work);` in front of the parallel region.
+struct Shared {
+    void* memory;
+
+    template <class Work>
+    explicit Shared(Work& work) {
+        Arena count;
+        work.lay(count);
+        memory = reserve(count.used);
+        Arena arena{static_cast<char*>(memory)};
+        work.lay(arena);
+    }
+    Shared(const Shared&) = delete;
+    ~Shared() { release(memory); }
+};
 
 AF2CPU_END

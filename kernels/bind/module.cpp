@@ -15,6 +15,8 @@ NB_MODULE(_kernels, m) {
     m.def("threads", [] { return omp_get_max_threads(); }, "Threads that a kernel started here would run on.");
     af2cpu::bind_attention(m);
     af2cpu::bind_linear(m);
+    af2cpu::bind_outer_product(m);
     af2cpu::bind_rate(m);
     af2cpu::bind_transition(m);
+    af2cpu::bind_triangle(m);
 }

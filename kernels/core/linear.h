@@ -31,7 +31,7 @@ struct Linear {
 
 AF2CPU_BEGIN
 
-constexpr index kLinearRows = 96, kLinearColumns = 256, kDepthChunk = 512;
+constexpr index kLinearRows = 96, kLinearColumns = 256;
 
 template <class P>
 struct LinearWork {
@@ -44,13 +44,6 @@ struct LinearWork {
         c = arena.take<float>(kLinearRows * Product<P>::width);
     }
 };
-
-template <class P>
-static void multiply_chunks(index m, const P* a, index depth, const P* b, float* c) {
-    constexpr index width = Product<P>::width;
-    for (index p = 0; p < depth; p += kDepthChunk)
-        multiply(m, a + p, depth, b + p * width, least(kDepthChunk, depth - p), c, width, p > 0);
-}
 
 // One row of results of one panel: n <= width columns from `column` on.
 template <class T>

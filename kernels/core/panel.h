@@ -1,4 +1,4 @@
-// What stands in front of a product: rows of activations, normalised, as the left side of a micro-kernel.
+// What stands in front of a product: rows of activations, normalised, as the left side of a micro-kernel; and the product.
 #pragma once
 
 #include "base/scratch.h"
@@ -80,6 +80,16 @@ AF2CPU_INLINE void prepare_row(const T* x, index c, NormOf norm, P* out, index w
         norm_row(x, c, norm.scale, norm.offset, out, width);
     else
         copy_row(x, c, out, width);
+}
+
+// c [m, width] = A B for one panel of a matrix, depth cut into chunks whose panels fit the L1 cache.
+constexpr index kDepthChunk = 512;
+
+template <class P>
+static void multiply_chunks(index m, const P* a, index depth, const P* b, float* c) {
+    constexpr index width = Product<P>::width;
+    for (index p = 0; p < depth; p += kDepthChunk)
+        multiply(m, a + p, depth, b + p * width, least(kDepthChunk, depth - p), c, width, p > 0);
 }
 
 AF2CPU_END

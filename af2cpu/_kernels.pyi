@@ -47,4 +47,27 @@ class TriangleWeights:
     def __init__(self, parameters: list[Tensor]) -> None: ...
 
 def triangle(z: Tensor, mask: Tensor, weights: TriangleWeights, outgoing: bool) -> None: ...
+
 def rate(repeats: int, type: str) -> float: ...
+
+class AttentionWeights:
+    def __init__(
+        self,
+        heads: int,
+        scale: Tensor,
+        offset: Tensor,
+        q: Tensor,
+        k: Tensor,
+        v: Tensor,
+        gate: Tensor,
+        gate_bias: Tensor,
+        out: Tensor,
+        out_bias: Tensor,
+    ) -> None: ...
+
+def attention(x: Tensor, mask: Tensor, weights: AttentionWeights, bias: Tensor | None = None) -> None: ...
+
+class PairBiasWeights:
+    def __init__(self, scale: Tensor, offset: Tensor, weight: Tensor) -> None: ...
+
+def pair_bias(z: Tensor, out: Tensor, weights: PairBiasWeights) -> None: ...

@@ -23,8 +23,7 @@ inline thread_local TileFile tile_file;
 AF2CPU_INLINE float flush(float x) { return __builtin_fabsf(x) < 0x1p-126f ? __builtin_copysignf(0.0f, x) : x; }
 
 struct Tiles {
-    Tiles() = default;
-    ~Tiles() = default;
+    Tiles() {}
 };
 
 AF2CPU_INLINE void tile_zero(int t) {

@@ -6,8 +6,10 @@
 
 namespace af2cpu {
 
+struct Attention;
 struct Linear;
 struct OuterProduct;
+struct PairBias;
 struct Rate;
 struct Transition;
 struct Triangle;
@@ -17,8 +19,10 @@ using Kernel = void (*)(const Args&);
 
 struct Kernels {
     Layout layout[2];
+    Kernel<Attention> attention[2];
     Kernel<Linear> linear[2];
     Kernel<OuterProduct> outer_product[2];
+    Kernel<PairBias> pair_bias[2];
     Kernel<Rate> rate[2];
     Kernel<Transition> transition[2];
     Kernel<Triangle> triangle[2];

@@ -48,6 +48,39 @@ static void norm_row(const T* x, index c, const float* scale, const float* offse
     for (index i = c; i < width; ++i) narrow(0.0f, out + i);
 }
 
+// c [m, columns] = A W [:, start : start + columns], whole panels of W; start is a panel's first column.
+template <class P>
+static void project(index m, const P* a, index lda, const Matrix& w, index start, index columns, float* c, index ldc) {
+    constexpr index width = Product<P>::width;
+    for (index column = 0; column < columns; column += width)
+        multiply(m, a, lda, panel<P>(w, (start + column) / width), w.depth, c + column, ldc, false);
+}
+
+// Columns [0, n) of c [rows, ldc], rows a multiple of W, as rows of `out`.
+template <class P>
+static void store_transposed(const float* c, index ldc, index rows, index n, P* out, index stride) {
+    for (index r = 0; r < rows; r += W)
+        for (index i = 0; i < n; i += W) {
+            I lanes[W];
+            for (index k = 0; k < W; ++k) lanes[k] = as_int(load(c + (r + k) * ldc + i));
+            transpose(lanes);
+            for (index k = 0; k < least(W, n - i); ++k) store(out + (i + k) * stride + r, as_float(lanes[k]));
+        }
+}
+
+// Rows [first, first + m) of x += update [panels, rows, width] + bias.
+template <class T>
+static void add_panels(const Array& x, index first, index m, const float* update, index rows, index width, const float* bias) {
+    const index c = x.size[2];
+    for (index r = 0; r < m; ++r) {
+        T* p = row<T>(x, first + r);
+        for (index i = 0; i < c; i += W) {
+            const F sum = load(update + (i / width * rows + r) * width + i % width) + load(bias + i);
+            store_up_to(p + i, load_up_to(p + i, c - i) + sum, c - i);
+        }
+    }
+}
+
 // Layer norm's parameters [c]; without them the row is taken as it is.
 struct NormOf {
     const float *scale, *offset;

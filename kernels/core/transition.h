@@ -83,13 +83,7 @@ static void transition(const Transition& args) {
                     multiply(m, work.hidden, kHiddenChunk, panel<P>(args.down, j) + start * width, depth,
                              work.out + j * kTransitionRows * width, width, start > 0);
             }
-            for (index r = 0; r < m; ++r) {
-                T* x = row<T>(args.x, first + r);
-                for (index i = 0; i < c; i += W) {
-                    const F update = load(work.out + (i / width * kTransitionRows + r) * width + i % width) + load(args.down_bias + i);
-                    store_up_to(x + i, load_up_to(x + i, c - i) + update, c - i);
-                }
-            }
+            add_panels<T>(args.x, first, m, work.out, kTransitionRows, width, args.down_bias);
         }
     }
 }

@@ -7,6 +7,22 @@ def levels() -> list[str]: ...
 def use_level(name: str) -> None: ...
 def threads() -> int: ...
 
+class GlobalAttentionWeights:
+    def __init__(
+        self,
+        scale: Tensor,
+        offset: Tensor,
+        q: Tensor,
+        k: Tensor,
+        v: Tensor,
+        gate: Tensor,
+        gate_bias: Tensor,
+        out: Tensor,
+        out_bias: Tensor,
+    ) -> None: ...
+
+def global_attention(x: Tensor, mask: Tensor, weights: GlobalAttentionWeights) -> None: ...
+
 class LinearWeights:
     def __init__(
         self, weight: Tensor, bias: Tensor | None = None, scale: Tensor | None = None, offset: Tensor | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -88,5 +88,5 @@ def _triangle_multiplication(z: Tensor, mask: Tensor, w: TriangleWeights, outgoi
     return z
 
 
-def _pack(*parameters: Tensor) -> object:
+def _pack(*parameters: Tensor) -> Any:
     return kernels().TriangleWeights(list(parameters))

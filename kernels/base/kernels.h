@@ -7,6 +7,7 @@
 namespace af2cpu {
 
 struct Attention;
+struct GlobalAttention;
 struct Linear;
 struct OuterProduct;
 struct PairBias;
@@ -22,6 +23,7 @@ using Kernel = void (*)(const Args&);
 struct Kernels {
     Layout layout[2];
     Kernel<Attention> attention[2];
+    Kernel<GlobalAttention> global_attention[2];
     Kernel<Linear> linear[2];
     Kernel<OuterProduct> outer_product[2];
     Kernel<PairBias> pair_bias[2];

@@ -14,6 +14,7 @@ NB_MODULE(_kernels, m) {
     m.def("use_level", &af2cpu::use_level, nb::arg("name"), "Run this level from now on; weights must be packed anew.");
     m.def("threads", [] { return omp_get_max_threads(); }, "Threads that a kernel started here would run on.");
     af2cpu::bind_attention(m);
+    af2cpu::bind_global_attention(m);
     af2cpu::bind_linear(m);
     af2cpu::bind_outer_product(m);
     af2cpu::bind_point_attention(m);

@@ -27,7 +27,6 @@ struct OuterProduct {
 }  // namespace af2cpu
 
 #ifdef AF2CPU_LEVEL
-#include "base/transpose.h"
 #include "core/panel.h"
 
 AF2CPU_BEGIN
@@ -98,7 +97,7 @@ static void store_right(const float* c, index width, index rows, float* panel) {
     for (index r = 0; r < rows; ++r) store(panel + r * width, load(c + r * width));
 }
 static void store_right(const float* c, index width, index rows, bf16* panel) {
-    for (index r = 0; r < rows; r += 2) store_pairs(panel + r * width, load(c + r * width), load(c + (r + 1) * width));
+    for (index r = 0; r < rows; r += 2) store_lanes(panel + r * width, zip(load(c + r * width), load(c + (r + 1) * width)));
 }
 
 // a and b of residue i and up to 64 sequences of the chunk from `chunk` on.

@@ -56,6 +56,18 @@ static void project(index m, const P* a, index lda, const Matrix& w, index start
         multiply(m, a, lda, panel<P>(w, (start + column) / width), w.depth, c + column, ldc, false);
 }
 
+// Columns [0, n) of c [rows, ldc], rows a multiple of W, as rows of `out`.
+template <class P>
+static void store_transposed(const float* c, index ldc, index rows, index n, P* out, index stride) {
+    for (index r = 0; r < rows; r += W)
+        for (index i = 0; i < n; i += W) {
+            I lanes[W];
+            for (index k = 0; k < W; ++k) lanes[k] = as_int(load(c + (r + k) * ldc + i));
+            transpose(lanes);
+            for (index k = 0; k < least(W, n - i); ++k) store(out + (i + k) * stride + r, as_float(lanes[k]));
+        }
+}
+
 // Rows [first, first + m) of x += update [panels, rows, width] + bias.
 template <class T>
 static void add_panels(const Array& x, index first, index m, const float* update, index rows, index width, const float* bias) {

@@ -31,7 +31,6 @@ struct Triangle {
 }  // namespace af2cpu
 
 #ifdef AF2CPU_LEVEL
-#include "base/transpose.h"
 #include "core/panel.h"
 
 AF2CPU_BEGIN
@@ -149,11 +148,10 @@ static void pack_rows(const P* b, index stride, index j, index n, index columns,
     constexpr index width = Product<P>::width, group = Product<P>::group;
     for (index v = 0; v < width; v += W)
         for (index k = 0; k < columns; k += W * group) {
-            F x[W];
-            for (index r = 0; r < W; ++r)
-                x[r] = j + v + r < n ? load(reinterpret_cast<const float*>(b + (j + v + r) * stride + k)) : F{};
-            transpose(x);
-            for (index r = 0; r < W; ++r) store(reinterpret_cast<float*>(panel + (k + r * group) * width + v * group), x[r]);
+            I lanes[W];
+            for (index r = 0; r < W; ++r) lanes[r] = j + v + r < n ? load_lanes(b + (j + v + r) * stride + k) : I{};
+            transpose(lanes);
+            for (index r = 0; r < W; ++r) store_lanes(panel + (k + r * group) * width + v * group, lanes[r]);
         }
 }
 
@@ -198,11 +196,11 @@ static void norm_lanes(const T* x, index plane, index c, const float* scale, con
     for (index r = 0; r < W; ++r) factors[r] = inverse_root(factors[r] / c + 1e-5f);
     const F factor = load(factors);
     for (index i = 0; i < width; i += W) {
-        F y[W];
-        for (index k = 0; k < W; ++k)
-            y[k] = i + k < c ? fma((load(lanes + (i + k) * W) - mean) * factor, all(scale[i + k]), all(offset[i + k])) : F{};
+        I y[W] = {};
+        for (index k = 0; k < least(W, c - i); ++k)
+            y[k] = as_int(fma((load(lanes + (i + k) * W) - mean) * factor, all(scale[i + k]), all(offset[i + k])));
         transpose(y);
-        for (index r = 0; r < W; ++r) store(out + r * width + i, y[r]);
+        for (index r = 0; r < W; ++r) store(out + r * width + i, as_float(y[r]));
     }
 }
 

@@ -81,7 +81,7 @@ def _write_index(folders: Sequence[Path], tell: Tell) -> None:
 
 def _fold(reports: Sequence[InputReport], plan: FoldPlan, tell: Tell) -> list[Outcome]:
     settings = plan.settings
-    dispatch.use_engine("torch" if settings.engine == "auto" else settings.engine)
+    dispatch.use_engine(settings.engine)
     if settings.threads:
         torch.set_num_threads(settings.threads)
     folder = Folder(plan.models, settings)

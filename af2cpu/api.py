@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from af2cpu.errors import InputError
 from af2cpu.model import AlphaFold
 from af2cpu.model.config import model_config
 from af2cpu.pipeline.network import load_network
@@ -25,7 +26,8 @@ def predict(inputs: str | Path | Iterable[str | Path], out: str | Path, **settin
       inputs: FASTA, a3m, Stockholm, CSV files or folders, plain or .gz.
       out: folder for the results, one folder in it per target.
       settings: the command's options, by their names with underscores, such as models=["model_1_ptm"],
-        params="params", data_dir="/data", recycles=3; AF2CPU_* variables count for those not given.
+        params="params", data_dir="/data", recycles=3 (numa_node is the commands' own); AF2CPU_* variables count for
+        those not given.
 
     Returns:
       An Outcome per target, in the order of the inputs: `error` (None if all went well), `finished.ranking`, and
@@ -35,10 +37,13 @@ def predict(inputs: str | Path | Iterable[str | Path], out: str | Path, **settin
       af2cpu.errors.InputError: bad input, setting, parameters or database; nothing has been started then.
     """
     paths = [inputs] if isinstance(inputs, (str, Path)) else list(inputs)
-    plan = plan_run([Path(path) for path in paths], Path(out), load_settings(settings))
+    read = load_settings(settings)
+    if read.numa_node is not None:
+        raise InputError("numa_node: this process has threads already; give --numa-node to the command, or use numactl")
+    plan = plan_run([Path(path) for path in paths], Path(out), read)
     for warning in plan.fold.warnings:
         _log.warning(warning)
-    return run(plan, lambda target, line: _log.info("%s: %s", target, line))
+    return run(plan, lambda target, line: _log.info("%s", f"{target}: {line}" if target else line))
 
 
 def load_model(name: str, params: str | Path, *, precision: str = "fp32") -> AlphaFold:

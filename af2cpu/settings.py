@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import ByteSize, Field, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from af2cpu.errors import InputError
 
@@ -80,6 +80,8 @@ def load_settings(flags: dict[str, Any], config: Path | None = None) -> RunSetti
     _FileSource.values = _read_toml(config) if config else {}
     try:
         return RunSettings(**{name: value for name, value in flags.items() if value is not None})
+    except SettingsError as error:
+        raise InputError(f'an AF2CPU_* variable: {error}; a list is given as JSON, such as ["a", "b"]') from error
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"]) or "settings"

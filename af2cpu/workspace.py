@@ -1,7 +1,8 @@
 """A target's folder: which of its files are still right.
 
 A file is used again if its key and its contents are those of last time. The key is a hash of all that the file depends
-on: inputs by content, settings, the version of the stage that made it.
+on: inputs by content, settings, the version of the stage that made it. What else is known of its making (times, counts,
+notes) stands beside its key, so that a run that was killed at any moment tells the same in the end.
 """
 
 from __future__ import annotations
@@ -40,15 +41,6 @@ def key_of(stage: str, **inputs: Any) -> str:
     return hashlib.blake2b(text, digest_size=16).hexdigest()
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object; empty if there is none or it was damaged: then nothing is known."""
-    try:
-        content = orjson.loads(path.read_bytes()) if path.is_file() else {}
-    except orjson.JSONDecodeError:
-        return {}
-    return content if isinstance(content, dict) else {}
-
-
 @dataclass(frozen=True)
 class Target:
     """The folder of one query's results."""
@@ -70,10 +62,14 @@ class Target:
         entry = self.read_json(KEYS).get(self._name(path))
         return entry is not None and entry["key"] == key and path.is_file() and content_hash(path) == entry["content"]
 
-    def made(self, path: Path, key: str) -> None:
-        """Records that `path` was made with `key`."""
-        keys = self.read_json(KEYS) | {self._name(path): {"key": key, "content": content_hash(path)}}
-        self.write_json(KEYS, keys)
+    def made(self, path: Path, key: str, **facts: Any) -> None:
+        """Records that `path` was made with `key`, and what a later run that uses it again should know of it."""
+        entry = {"key": key, "content": content_hash(path), "facts": facts}
+        self.write_json(KEYS, self.read_json(KEYS) | {self._name(path): entry})
+
+    def facts(self, path: Path) -> dict[str, Any]:
+        """What `made` was told of a file; empty if it was told nothing."""
+        return self.read_json(KEYS).get(self._name(path), {}).get("facts", {})
 
     def write_json(self, name: str, content: Any) -> None:
         """Writes a JSON file into the folder, whole or not at all."""
@@ -82,7 +78,12 @@ class Target:
 
     def read_json(self, name: str) -> dict[str, Any]:
         """A JSON object of the folder; empty if there is none or it was damaged: then nothing is known."""
-        return read_json(self.folder / name)
+        path = self.folder / name
+        try:
+            content = orjson.loads(path.read_bytes()) if path.is_file() else {}
+        except orjson.JSONDecodeError:
+            return {}
+        return content if isinstance(content, dict) else {}
 
     def log(self, line: str) -> None:
         """Appends a line with its time to log.txt, once there is a folder. Raises OSError."""

@@ -9,11 +9,13 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import orjson
 
-# Times are in them, or their hashes.
-CHANGING = ("timings.json", "log.txt", "run.json", "report.html", "keys.json", ".lock")
+CHANGING = ("timings.json", "log.txt", "report.html", "keys.json", ".lock")  # times are in them, or their hashes
+RECORDS = ("run.json", "search.json")  # of which all but the times is the same
+TIMES = ("timings", "seconds")
 
 
 def start(arguments: Sequence[str]) -> subprocess.Popen[str]:
@@ -41,12 +43,22 @@ def kill(arguments: Sequence[str], after: float) -> None:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """All files of a target by name but those that hold times."""
+    """All files of a target by name but those that hold times; its records without them."""
     return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
+        path.relative_to(folder).as_posix(): _timeless(path) if path.name in RECORDS else path.read_bytes()
         for path in sorted(folder.rglob("*"))
         if path.is_file() and path.name not in CHANGING
     }
+
+
+def _timeless(path: Path) -> bytes:
+    return orjson.dumps(_without_times(orjson.loads(path.read_bytes())))
+
+
+def _without_times(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_times(item) for key, item in value.items() if key not in TIMES}
+    return [_without_times(item) for item in value] if isinstance(value, list) else value
 
 
 def done(folder: Path) -> dict[str, int]:

@@ -54,8 +54,8 @@ def show_outcomes(outcomes: Sequence[Outcome], lines: Lines) -> None:
         result += " (was there already)" if outcome.reused else ""
         seconds = f"{outcome.seconds:.1f}"
         table.add_row(outcome.name, str(outcome.n_res), best, plddt, ptm, relaxed, seconds, result)
-    wide = Console(highlight=False, width=max(Console().width, 160) if not Console().is_terminal else None)
-    wide.print(table)
+    width = None if Console().is_terminal else max(Console().width, 160)
+    Console(highlight=False, markup=False, width=width).print(table)
     for outcome in outcomes:
         for note in dict.fromkeys(outcome.notes):
             lines(outcome.name, f"note: {note}")

@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 
 from af2cpu.commands import options as o
+from af2cpu.commands.console import Lines
 from af2cpu.commands.errors import FAILED, one_line
 from af2cpu.commands.progress import bars
 
@@ -43,7 +44,7 @@ def search(  # noqa: PLR0913, PLR0917 - the options of a command
         given = read_inputs(inputs)
         input_settings = input_settings_of(given, settings, features_only=features_only)
         with bars() as progress:
-            reports = prepare(given, out, input_settings, lambda target, line: None, progress)
+            reports = prepare(given, out, input_settings, Lines(), progress)
         _show(reports)
     if any(report.error for report in reports):
         raise typer.Exit(FAILED)
@@ -54,7 +55,7 @@ def _show(reports: list[InputReport]) -> None:
     for report in reports:
         console.print(f"{report.query.name}: {report.query.n_res} residues", markup=False)
         for database in report.databases:
-            console.print(f"  {_line(database)}", markup=False)
+            console.print(f"  {_line(database, database['name'] in report.fresh)}", markup=False)
         for note in report.notes:
             console.print(f"  note: {note}", markup=False)
         if report.error:
@@ -64,10 +65,6 @@ def _show(reports: list[InputReport]) -> None:
             console.print(f"  {report.n_seq:,} rows, {report.n_templ} templates: {files}", markup=False)
 
 
-def _line(database: dict[str, Any]) -> str:
-    parts = [f"{database[what]:,} {what}" for what in ("sequences", "hits") if what in database]
-    if database.get("reused"):
-        parts.append("reused")
-    elif "seconds" in database:
-        parts.append(f"{database['seconds']:.1f} s")
-    return f"{database['name']}: {', '.join(parts)}"
+def _line(database: dict[str, Any], fresh: bool) -> str:
+    last = f"{database['seconds']:.1f} s" if fresh else "reused"
+    return f"{database['name']}: {database['sequences']:,} sequences, {database['hits']:,} hits, {last}"

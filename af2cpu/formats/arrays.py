@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -22,13 +22,16 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
         np.savez_compressed(stream, **arrays)  # type: ignore[arg-type]
 
 
-def read_arrays(path: Path, of: str) -> dict[str, np.ndarray]:
-    """All arrays of a file. Raises InputError that names the file and what is wrong; `of` says what it should hold."""
+def read_arrays(path: Path, of: str, wanted: Container[str] | None = None) -> dict[str, np.ndarray]:
+    """The arrays of a file, all or those of the names `wanted`.
+
+    Raises InputError that names the file and what is wrong; `of` says what it should hold.
+    """
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             if not isinstance(archive, np.lib.npyio.NpzFile):
                 raise InputError(f"{path}: a single array, not an npz file of {of}")
-            return {name: archive[name] for name in archive.files}
+            return {name: archive[name] for name in archive.files if wanted is None or name in wanted}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         if isinstance(error, InputError):
             raise

@@ -59,7 +59,7 @@ def read_draws(path: str | os.PathLike[str]) -> list[ProcessedFeatures]:
     """
     path = Path(path)
     wanted = {f.name for f in fields(ProcessedFeatures)}
-    arrays = {name: array for name, array in read_arrays(path, _KIND).items() if name in wanted}
+    arrays = read_arrays(path, _KIND, wanted)
     if any(array.ndim == 0 for array in arrays.values()) or len({len(array) for array in arrays.values()}) > 1:
         raise InputError(f"{path}: the arrays differ in their number of draws (the first axis)")
     n_draws = len(next(iter(arrays.values()), ()))

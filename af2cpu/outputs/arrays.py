@@ -15,6 +15,7 @@ _ALWAYS = (
     "plddt ranking_confidence final_atom_positions final_atom_mask aatype residue_index num_recycles recycle_changes"
 ).split()
 _WITH_PTM = "ptm predicted_aligned_error max_predicted_aligned_error".split()
+_PLAIN = frozenset(_ALWAYS + _WITH_PTM)
 
 
 def result_arrays(prediction: Prediction, confidence: Confidence, save_all: bool) -> dict[str, np.ndarray]:
@@ -46,12 +47,13 @@ def write_result(path: Path, prediction: Prediction, confidence: Confidence, sav
     write_arrays(path, result_arrays(prediction, confidence, save_all))
 
 
-def read_result(path: Path, model: str) -> Prediction:
+def read_result(path: Path, model: str, *, extras: bool = True) -> Prediction:
     """The prediction of `model` as it was written; PAE is float32 again with float16's precision (0.008 A at 16 A).
 
+    extras: also the logits and representations, if the file has them: gigabytes for a large protein.
     Raises InputError that names the file and what is wrong with it.
     """
-    arrays = read_arrays(path, "a prediction")
+    arrays = read_arrays(path, "a prediction", None if extras else _PLAIN)
     with_ptm = "predicted_aligned_error" in arrays
     missing = [name for name in _ALWAYS + _WITH_PTM * with_ptm if name not in arrays]
     if missing:

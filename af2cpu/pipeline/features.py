@@ -17,7 +17,7 @@ from af2cpu.records import TemplateHit, Templates
 from af2cpu.search import templates
 from af2cpu.workspace import content_hash, key_of
 
-_VERSION = 1  # of this stage: a change makes all features made before stale
+_VERSION = 2  # of this stage: a change makes all features made before stale
 
 
 def make_features_of(report: InputReport, settings: InputSettings) -> None:
@@ -25,15 +25,16 @@ def make_features_of(report: InputReport, settings: InputSettings) -> None:
     target, start = report.target, time.perf_counter()
     hits = _template_hits(report, settings)
     key = _key(report, settings, hits)
-    if target.is_current(target.features, key):
-        report.notes += [note for note in report.previous.get("notes", []) if note not in report.notes]
-    else:
+    if not target.is_current(target.features, key):
         found = _templates(report, settings, hits)
-        report.notes += found.notes if found else ()
         alignments = [read_given(path, report.query) for path in report.alignments]
         write_features(target.features, make_features(report.query, alignments, found))
-        target.made(target.features, key)
-        report.seconds = time.perf_counter() - start
+        notes = found.notes if found else ()
+        target.made(target.features, key, seconds=time.perf_counter() - start, notes=notes)
+        report.fresh.add("features")
+    facts = target.facts(target.features)
+    report.seconds = facts["seconds"]
+    report.notes += facts["notes"]
     features = read_features(target.features)
     report.n_seq, report.n_templ = features.n_seq, features.n_templ
 

@@ -10,13 +10,13 @@ import numpy as np
 from af2cpu.confidence import rank
 from af2cpu.outputs.layout import STRUCTURES, Layout
 from af2cpu.outputs.write import write_features_of, write_plots, write_ranking, write_relaxed
-from af2cpu.pipeline.fold import Folded, Say
-from af2cpu.records import Features, PredictionId, Protein, Provenance, Ranking
+from af2cpu.pipeline.fold import Folded, Say, said_in_files
+from af2cpu.records import Features, PredictionId, Protein, Ranking
 from af2cpu.relax import RelaxSettings, relax
 from af2cpu.settings import RunSettings
 from af2cpu.workspace import Target, content_hash, key_of
 
-_VERSION = 1  # of the relaxation: a change makes all relaxed structures made before stale
+_VERSION = 2  # of the relaxation: a change makes all relaxed structures made before stale
 _PLOTS_VERSION = 1
 
 
@@ -27,8 +27,9 @@ class Finished:
     ranking: Ranking
     violations: dict[str, np.ndarray] = field(default_factory=dict)  # of the relaxed ones, by name
     not_relaxed: dict[str, str] = field(default_factory=dict)  # name -> why
-    seconds: dict[str, float] = field(default_factory=dict)  # of relaxations done now
+    seconds: dict[str, float] = field(default_factory=dict)  # of relaxations, by name
     notes: list[str] = field(default_factory=list)
+    reused: bool = True  # no relaxation was done now
 
 
 def finish(
@@ -37,7 +38,6 @@ def finish(
     features: Features,
     folded: Sequence[Folded],
     settings: RunSettings,
-    provenance: Provenance,
     say: Say,
 ) -> Finished:
     """Everything after the network. A relaxation that fails leaves the unrelaxed structure, and says why."""
@@ -45,7 +45,7 @@ def finish(
     done = Finished(rank(one.confidence for one in folded))
     chosen = {"none": 0, "best": 1, "all": len(folded)}[settings.relax]
     for entry in done.ranking.entries[:chosen]:
-        _relax(target, layout, by_name[entry.who.name], settings, provenance, done, say)
+        _relax(target, layout, by_name[entry.who.name], settings, done, say)
     write_ranking(layout, done.ranking, None if settings.relax == "none" else done.violations)
     _plot(target, layout, features, done.ranking, by_name)
     write_features_of(layout, features, af2_pickles=settings.af2_pickles)
@@ -74,7 +74,6 @@ def _relax(
     layout: Layout,
     one: Folded,
     settings: RunSettings,
-    provenance: Provenance,
     done: Finished,
     say: Say,
 ) -> None:
@@ -85,15 +84,17 @@ def _relax(
         version=_VERSION,
         prediction=one.content,
         settings=asdict(how),
-        files=[settings.layout, provenance.description, provenance.warning, str(provenance.date)],
+        files=said_in_files(settings, one.provenance),
     )
     known = target.read_json(record.name)
     if not target.is_current(record, key) or (known["relaxed"] and _structures(layout, who) != known["files"]):
         say(f"{who.name}: relaxing")
         relaxed = relax(Protein.from_prediction(one.prediction), how, lambda line: say(f"{who.name}: {line}"))
-        done.seconds[who.name] = relaxed.seconds
+        notes: tuple[str, ...] = ()
         if relaxed.relaxed:
-            done.notes += write_relaxed(layout, one.prediction, relaxed, one.confidence, provenance).notes
+            notes = write_relaxed(layout, one.prediction, relaxed, one.confidence, one.provenance).notes
+        else:
+            layout.drop_old(["relaxed"], who)
         facts = {
             "relaxed": relaxed.relaxed,
             "reason": relaxed.reason,
@@ -108,7 +109,11 @@ def _relax(
             "files": _structures(layout, who) if relaxed.relaxed else {},
         }
         target.write_json(record.name, facts)
-        target.made(record, key)
+        target.made(record, key, seconds=relaxed.seconds, notes=notes)
+        done.reused = False
+    remembered = target.facts(record)
+    done.seconds[who.name] = remembered["seconds"]
+    done.notes += remembered["notes"]
     _report(done, who, target.read_json(record.name), say)
 
 

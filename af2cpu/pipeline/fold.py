@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
 import torch
 from ml_collections import ConfigDict
@@ -27,7 +27,7 @@ from af2cpu.weights import find_parameters, fingerprint
 from af2cpu.workspace import Target, content_hash, key_of
 
 Say = Callable[[str], None]
-_VERSION = 1  # of this stage: a change makes all predictions made before stale
+_VERSION = 2  # of this stage: a change makes all predictions made before stale
 
 
 @dataclass(frozen=True)
@@ -43,24 +43,18 @@ class ModelPlan:
         return self.config.name
 
 
-class _Times(NamedTuple):
-    """Seconds of what was done now."""
-
-    network: float | None = None
-    draws: float | None = None
-
-
 @dataclass(frozen=True)
 class Folded:
     """One prediction of a target, as it stands in its files."""
 
     prediction: Prediction
     confidence: Confidence
-    parameters: str
+    provenance: Provenance
     content: str  # hash of the result file, which what follows depends on
-    seconds: float | None  # of the passes; None: reused
-    draw_seconds: float | None  # of drawing the features
-    notes: tuple[str, ...] = ()
+    seconds: float  # of the passes
+    draw_seconds: float  # of drawing the features
+    notes: tuple[str, ...]
+    reused: bool  # made by an earlier run
 
 
 def plan_models(settings: RunSettings) -> tuple[ModelPlan, ...]:
@@ -110,22 +104,25 @@ class Folder:
         return self._loaded[1]
 
     def fold(
-        self, target: Target, layout: Layout, features: Features, provenance: Provenance, say: Say
+        self, target: Target, layout: Layout, features: Features, provenances: Mapping[str, Provenance], say: Say
     ) -> list[Folded]:
-        """All predictions of one target, those that are there already read from their files."""
+        """All predictions of one target, those that are there already read from their files.
+
+        provenances: by the model's name.
+        """
         content = content_hash(target.features)
         folded = []
         for plan in self.plans:
+            own = provenances[plan.name]
             for index in range(self.settings.num_seeds):
                 who = PredictionId(plan.name, index, self.settings.seed + index)
-                path, key = layout.of("result", who, ".npz"), self._key(plan, who, content, provenance)
-                if target.is_current(path, key):
+                path, key = layout.of("result", who, ".npz"), self._key(plan, who, content, own)
+                reused = target.is_current(path, key)
+                if reused:
                     say(f"{who.name}: there already")
-                    folded.append(_read(path, who, plan, _Times()))
-                    continue
-                times, notes = self._fold_one(plan, who, layout, features, provenance, say)
-                target.made(path, key)
-                folded.append(_read(path, who, plan, times, notes))
+                else:
+                    target.made(path, key, **self._fold_one(plan, who, layout, features, own, say))
+                folded.append(_read(target, path, who, own, reused))
         return folded
 
     def _key(self, plan: ModelPlan, who: PredictionId, features: str, provenance: Provenance) -> str:
@@ -139,7 +136,7 @@ class Folder:
             seed=draw_seed(s.seed, who),
             run=[s.recycles, s.recycle_tolerance, s.ensembles, s.max_msa, s.save_all, s.af2_pickles],
             network=[self.precision, dispatch.describe(), slicing.budget()],
-            files=[s.layout, provenance.description, provenance.warning, str(provenance.date)],
+            files=said_in_files(s, provenance),
         )
 
     def _fold_one(
@@ -150,7 +147,8 @@ class Folder:
         features: Features,
         provenance: Provenance,
         say: Say,
-    ) -> tuple[_Times, tuple[str, ...]]:
+    ) -> dict[str, Any]:
+        """Makes a prediction and its files; what is to be remembered of it."""
         s = self.settings
         model = self._model(plan)
         count = (s.recycles + 1) * s.ensembles
@@ -163,15 +161,30 @@ class Folder:
                 seconds = time.perf_counter() - start
                 say(f"{who.name}: pass {result.index + 1} of {s.recycles + 1}, pLDDT {plddt:.1f}, {seconds:.1f} s")
             prediction = model.conclude(result, tuple(changes), s.save_all)
-        times = _Times(time.perf_counter() - start - draws.seconds, draws.seconds)
+        seconds = time.perf_counter() - start - draws.seconds
         confidence = confidence_of(who, prediction)
         written = write_prediction(
             layout, prediction, confidence, provenance, save_all=s.save_all, af2_pickles=s.af2_pickles
         )
-        return times, written.notes
+        return {"seconds": seconds, "draw_seconds": draws.seconds, "notes": written.notes}
 
 
-def _read(path: Path, who: PredictionId, plan: ModelPlan, times: _Times, notes: tuple[str, ...] = ()) -> Folded:
+def said_in_files(settings: RunSettings, provenance: Provenance) -> list[str | None]:
+    """What the files of a prediction say beside its numbers, and under which names: part of their keys."""
+    date = str(provenance.date)
+    return [settings.layout, provenance.description, provenance.parameters, provenance.warning, date]
+
+
+def _read(target: Target, path: Path, who: PredictionId, provenance: Provenance, reused: bool) -> Folded:
     """From the file, so that what follows is the same for a prediction just made and for one made before."""
-    prediction = read_result(path, plan.name)
-    return Folded(prediction, confidence_of(who, prediction), plan.source, content_hash(path), *times, notes)
+    prediction, facts = read_result(path, who.model, extras=False), target.facts(path)
+    return Folded(
+        prediction=prediction,
+        confidence=confidence_of(who, prediction),
+        provenance=provenance,
+        content=content_hash(path),
+        seconds=facts["seconds"],
+        draw_seconds=facts["draw_seconds"],
+        notes=tuple(facts["notes"]),
+        reused=reused,
+    )

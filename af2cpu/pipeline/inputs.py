@@ -10,8 +10,8 @@ from af2cpu.cores import available_cores
 from af2cpu.errors import InputError
 from af2cpu.formats.features import read_features
 from af2cpu.pipeline.features import make_features_of
-from af2cpu.pipeline.report import RECORD, InputReport, InputSettings, Progress, Tell
-from af2cpu.pipeline.search import search_alignments, search_templates
+from af2cpu.pipeline.report import RECORD, InputReport, InputSettings, Progress, Tell, with_log
+from af2cpu.pipeline.search import PASS_QUERIES, search_alignments, search_templates
 from af2cpu.query import QueryInput, check_unique, given_alignments, query_of_features, read_given
 from af2cpu.search import templates
 from af2cpu.search.databases import Database, DatabaseSet, parse_databases, select
@@ -21,13 +21,23 @@ from af2cpu.search.structures import fetch_missing
 from af2cpu.settings import RunSettings
 from af2cpu.workspace import Target
 
+_TOGETHER = 16 * PASS_QUERIES  # targets that are locked at one time: each lock is an open file, and these are few
+
 
 def input_settings_of(
     inputs: Sequence[QueryInput], settings: RunSettings, *, features_only: bool = False
 ) -> InputSettings:
-    """What is searched. Raises InputError for settings that don't go together and databases that are not there."""
+    """What is searched. Raises InputError for settings that don't go together, databases that are not there, and
+    alignments and structures that can't be used."""
     if settings.msa and len(inputs) != 1:
         raise InputError(f"--msa: fits one sequence, and the input has {len(inputs)}; run one at a time")
+    if settings.msa and inputs[0].alignment:
+        raise InputError(f"--msa: {inputs[0].alignment} is an alignment itself; give one of the two")
+    for path in given_alignments(settings.msa):
+        read_given(path, inputs[0].query)  # all of it: what is wrong shows before the search
+    for path in settings.template:
+        if not path.is_file():
+            raise InputError(f"{path}: there is no such structure; check --template")
     searched = not settings.msa and any(item.alignment is None for item in inputs)
     if features_only and searched:
         raise InputError("--features-only: needs alignments; give --msa, or a3m or Stockholm files as input")
@@ -51,22 +61,30 @@ def prepare(
 ) -> list[InputReport]:
     """Alignments, template hits and features.npz of every query, under out/<name>.
 
-    Raises InputError before any work if an input or a database can't be used. Afterwards a query that fails is
-    reported (`error`) and the others go on.
+    `tell` gets a line for each thing that happens, which is also in the target's log.txt. Raises InputError before any
+    work if a database can't be used. Afterwards a query that fails is reported (`error`) and the others go on.
     """
     reports = [_report(item, out, settings) for item in inputs]
-    for report in reports:
-        for path in report.alignments:
-            read_given(path, report.query)  # all of it: what is wrong shows before the search
-    for path in settings.own_templates:
-        if not path.is_file():
-            raise InputError(f"{path}: there is no such structure; check --template")
-    searched = [report for report in reports if not report.alignments]
+    tell = with_log(tell, {report.query.name: report.target for report in reports})
     indices = {
         database.name: current_index(database.path, settings.threads, _indexing(database, progress))
-        for database in _needed(settings, bool(searched))
+        for database in _needed(settings, not all(report.alignments for report in reports))
     }
     _note_odd_databases(reports, indices)
+    for start in range(0, len(reports), _TOGETHER):
+        _prepare(reports[start : start + _TOGETHER], settings, indices, tell, progress)
+    return reports
+
+
+def _prepare(
+    reports: Sequence[InputReport],
+    settings: InputSettings,
+    indices: dict[str, Index],
+    tell: Tell,
+    progress: Progress | None,
+) -> None:
+    """As many targets as can be locked together."""
+    searched = [report for report in reports if not report.alignments]
     with ExitStack() as locks:
         ours = [report for report in reports if _lock(report, locks)]
         for report in ours:
@@ -76,7 +94,6 @@ def prepare(
         search_templates(ours, settings, indices, tell, progress)
         for report in ours:
             _finish(report, settings, tell)
-    return reports
 
 
 def prepared(folders: Sequence[Path]) -> list[InputReport]:
@@ -101,6 +118,7 @@ def _report_of(target: Target) -> InputReport:
     report = InputReport(query_of_features(features, target.features), target)
     known = target.read_json(RECORD)
     report.notes, report.databases = list(known.get("notes", [])), list(known.get("databases", []))
+    report.seconds = target.facts(target.features).get("seconds")
     report.n_seq, report.n_templ = features.n_seq, features.n_templ
     return report
 
@@ -109,7 +127,6 @@ def _report(item: QueryInput, out: Path, settings: InputSettings) -> InputReport
     given = [item.alignment] if item.alignment else given_alignments(settings.alignments)
     hits = [path / templates.FILE_NAME for path in settings.alignments if (path / templates.FILE_NAME).is_file()]
     report = InputReport(item.query, Target(out / item.query.name), given, list(item.notes))
-    report.previous = report.target.read_json(RECORD)
     report.given_hits = hits[0] if hits and not item.alignment else None
     return report
 
@@ -147,8 +164,13 @@ def _finish(report: InputReport, settings: InputSettings, tell: Tell) -> None:
     """Features and search.json of one query; a failure is the query's own."""
     try:
         make_features_of(report, settings)
-        there = "there already" if report.seconds is None else f"{report.seconds:.1f} s"
+        there = f"{report.seconds:.1f} s" if "features" in report.fresh else "there already"
         tell(report.query.name, f"features: {report.n_seq:,} rows, {report.n_templ} templates, {there}")
     except (InputError, OSError) as error:
         report.error = str(error)
-    report.write(settings)
+    try:
+        report.write(settings)
+    except OSError as error:
+        report.error = report.error or str(error)
+    if report.error:
+        tell(report.query.name, f"failed: {report.error}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from collections.abc import Sequence
@@ -83,7 +84,7 @@ def plan_fold(queries: Sequence[Query], out: Path, settings: RunSettings) -> Fol
     estimates = tuple(estimate(query.name, query.n_res, models, settings, rate) for query in queries)
     peaks = {one.n_res: int(one.peak_gb * 1e9) for one in estimates}
     check_memory(queries, settings.memory or psutil.virtual_memory().available, peaks.__getitem__)
-    _check_disk(out, estimates)
+    _check_place(out, estimates)
     warnings = (SYNTHETIC,) if any(is_synthetic(plan.source) for plan in models) else ()
     return FoldPlan(settings, models, estimates, warnings)
 
@@ -115,8 +116,10 @@ def matrix_rate(precision: str) -> float:
     return count * 2 * 1024**3 / (time.perf_counter() - start)
 
 
-def _check_disk(out: Path, estimates: Sequence[Estimate]) -> None:
+def _check_place(out: Path, estimates: Sequence[Estimate]) -> None:
     place = next(path for path in (out, *out.absolute().parents) if path.exists())
+    if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
+        raise InputError(f"{out}: nothing can be written there ({place}); give another folder with -o")
     free = shutil.disk_usage(place).free
     needed = _SPARE_DISK + sum(one.disk_bytes for one in estimates)
     if needed > free:

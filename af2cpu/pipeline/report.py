@@ -23,7 +23,10 @@ def with_log(tell: Tell, targets: Mapping[str, Target]) -> Tell:
 
     def told(name: str, line: str) -> None:
         tell(name, line)
-        targets[name].log(line)
+        try:
+            targets[name].log(line)
+        except OSError as error:  # a log that can't be written is no reason to lose the result
+            tell(name, f"log.txt can't be written: {error}")
 
     return told
 
@@ -49,9 +52,9 @@ class InputReport:
     alignments: list[Path] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     given_hits: Path | None = None  # pdb_hits.sto that came with given alignments
-    previous: dict[str, Any] = field(default_factory=dict)  # the folder's search.json of an earlier run
-    databases: list[dict[str, Any]] = field(default_factory=list)
-    seconds: float | None = None  # of making features.npz; None: reused
+    databases: list[dict[str, Any]] = field(default_factory=list)  # what was searched, now or by an earlier run
+    fresh: set[str] = field(default_factory=set)  # what was made now: names of databases, "features"
+    seconds: float | None = None  # of making features.npz, now or by an earlier run; None: not known
     n_seq: int = 0
     n_templ: int = 0
     error: str | None = None

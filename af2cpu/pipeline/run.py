@@ -24,7 +24,7 @@ from af2cpu.pipeline.inputs import prepare
 from af2cpu.pipeline.plan import FoldPlan, RunPlan
 from af2cpu.pipeline.report import InputReport, Progress, Tell, with_log
 from af2cpu.records import Prediction
-from af2cpu.workspace import Target, content_hash, key_of, read_json
+from af2cpu.workspace import Target, content_hash, key_of
 
 _REPORT_VERSION = 1  # a change makes all reports made before stale
 
@@ -56,16 +56,14 @@ def predict(plan: RunPlan, tell: Tell, progress: Progress | None = None) -> list
 
     `tell` gets a line for each thing that happens; those of a target are also in its log.txt.
     """
-    names = [item.query.name for item in plan.inputs]
-    logged = with_log(tell, {name: Target(plan.out / name) for name in names})
-    outcomes = _fold(prepare(plan.inputs, plan.out, plan.input_settings, logged, progress), plan.fold, logged)
+    outcomes = _fold(prepare(plan.inputs, plan.out, plan.input_settings, tell, progress), plan.fold, tell)
     _write_index([plan.out], tell)
     return outcomes
 
 
 def fold(reports: Sequence[InputReport], plan: FoldPlan, folders: Sequence[Path], tell: Tell) -> list[Outcome]:
     """The part of a run that follows the features, of the targets in `folders`."""
-    outcomes = _fold(reports, plan, with_log(tell, {report.query.name: report.target for report in reports}))
+    outcomes = _fold(reports, plan, tell)
     _write_index(folders, tell)
     return outcomes
 
@@ -81,6 +79,7 @@ def _write_index(folders: Sequence[Path], tell: Tell) -> None:
 
 def _fold(reports: Sequence[InputReport], plan: FoldPlan, tell: Tell) -> list[Outcome]:
     settings = plan.settings
+    tell = with_log(tell, {report.query.name: report.target for report in reports})
     dispatch.use_engine(settings.engine)
     if settings.threads:
         torch.set_num_threads(settings.threads)
@@ -93,7 +92,7 @@ def _target(report: InputReport, folder: Folder, plan: FoldPlan, tell: Tell) -> 
     """One target from its features on. Whatever goes wrong with it is recorded and told, and stays with it."""
     start, query = time.perf_counter(), report.query
     outcome = Outcome(
-        query.name, query.n_res, layout_of(report, plan.settings.layout), report.error, notes=report.notes
+        query.name, query.n_res, layout_of(report, plan.settings.layout), report.error, notes=list(report.notes)
     )
     if outcome.error is None:
         try:
@@ -102,6 +101,7 @@ def _target(report: InputReport, folder: Folder, plan: FoldPlan, tell: Tell) -> 
         except Exception as error:
             outcome.error = f"{type(error).__name__}: {error}".splitlines()[0]
             tell(outcome.name, traceback.format_exc())
+            tell(outcome.name, f"failed: {outcome.error}")
     outcome.seconds = time.perf_counter() - start
     return outcome
 
@@ -111,16 +111,15 @@ def _fold_and_finish(report: InputReport, outcome: Outcome, folder: Folder, plan
         tell(outcome.name, line)
 
     target, layout, features = report.target, outcome.layout, read_features(report.target.features)
-    provenance = provenance_of(report, plan)
-    folded = folder.fold(target, layout, features, provenance, say)
-    finished = finish(target, layout, features, folded, plan.settings, provenance, say)
+    provenances = {model.name: provenance_of(report, plan, model) for model in plan.models}
+    folded = folder.fold(target, layout, features, provenances, say)
+    finished = finish(target, layout, features, folded, plan.settings, say)
     outcome.finished = finished
     outcome.notes += [note for one in folded for note in one.notes] + finished.notes
-    now = timings_of(report, folded, finished)
-    outcome.reused = not now
-    timings = read_json(layout.facts("timings")) | now  # of what was reused, those of the run that did it
+    outcome.reused = not report.fresh and finished.reused and all(one.reused for one in folded)
+    timings = timings_of(report, folded, finished)
     write_timings(layout, timings)
-    write_run(layout, run_facts(report, folder, plan, finished, timings))
+    write_run(layout, run_facts(report, folder, plan, finished, timings, outcome.notes))
     _report(target, layout, [one.content for one in folded])
     write_done(layout)
 

@@ -16,7 +16,7 @@ from af2cpu.search.index import Index
 from af2cpu.workspace import content_hash, key_of
 
 PASS_QUERIES = 16  # share one pass over the databases; their hits are in memory together
-_VERSION = 1  # of the stages here: a change makes all that was made before stale
+_VERSION = 2  # of the stages here: a change makes all that was made before stale
 _PROFILE = "uniref90_hits.sto"  # the alignment that templates are searched with
 
 
@@ -71,9 +71,10 @@ def search_templates(
         templates.search_templates(profiles, folders, database, indices[database.name], settings.threads, progress)
         seconds = (time.perf_counter() - began) / len(part)
         for report, profile in part:
-            report.target.made(hits_path(report), _hits_key(profile, database, indices))
             hits = len(templates.read_template_hits(hits_path(report), report.query))
-            _searched(report, database, indices, {"hits": hits, "seconds": seconds}, tell)
+            facts = _described(database, indices) | {"hits": hits, "seconds": seconds}
+            report.target.made(hits_path(report), _hits_key(profile, database, indices), **facts)
+            _searched(report, facts, tell)
 
 
 def hits_path(report: InputReport) -> Path:
@@ -85,8 +86,7 @@ def _reuse(report: InputReport, path: Path, key: str, database: Database, tell: 
     """Whether a search need not be done again; then what was known of it goes into the report."""
     if not report.target.is_current(path, key):
         return False
-    known = [entry for entry in report.previous.get("databases", []) if entry["name"] == database.name]
-    report.databases.append((known[0] if known else {"name": database.name}) | {"reused": True})
+    report.databases.append(report.target.facts(path))
     tell(report.query.name, f"{database.name}: there already")
     return True
 
@@ -109,16 +109,15 @@ def _pass(
     by_name = {report.query.name: report for report in reports}
     for result in results:
         report = by_name[result.query.name]
-        report.target.made(result.path, _msa_key(report.query, result.database, indices))
         found = {"hits": result.hits, "rows": result.rows, "seconds": result.seconds}
-        _searched(report, result.database, indices, found, tell)
+        facts = _described(result.database, indices) | found
+        report.target.made(result.path, _msa_key(report.query, result.database, indices), **facts)
+        _searched(report, facts, tell)
 
 
-def _searched(
-    report: InputReport, database: Database, indices: dict[str, Index], found: dict[str, Any], tell: Tell
-) -> None:
+def _described(database: Database, indices: dict[str, Index]) -> dict[str, Any]:
     index = indices[database.name]
-    described = {
+    return {
         "name": database.name,
         "path": str(database.path),
         "hash": index.hash,
@@ -126,9 +125,13 @@ def _searched(
         "residues": index.n_res,
         "too_long_skipped": len(index.skipped),
     }
-    report.databases.append(described | found)
-    sizes = f"{index.n_seq:,} sequences, {found['hits']:,} hits"
-    tell(report.query.name, f"{database.name}: {sizes}, {found['seconds']:.1f} s")
+
+
+def _searched(report: InputReport, facts: dict[str, Any], tell: Tell) -> None:
+    report.databases.append(facts)
+    report.fresh.add(facts["name"])
+    sizes = f"{facts['sequences']:,} sequences, {facts['hits']:,} hits"
+    tell(report.query.name, f"{facts['name']}: {sizes}, {facts['seconds']:.1f} s")
 
 
 def _msa_key(query: Query, database: Database, indices: dict[str, Index]) -> str:

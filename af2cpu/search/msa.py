@@ -17,7 +17,7 @@ import pyhmmer
 from pyhmmer.easel import DigitalSequence, TextSequence
 from pyhmmer.plan7 import Background, Builder, OptimizedProfile, TopHits, Trace
 
-from af2cpu.formats.streams import atomic_write
+from af2cpu.formats.streams import TEMPORARY, atomic_write
 from af2cpu.records import Query
 from af2cpu.search.databases import Database
 from af2cpu.search.engine import ALPHABET, Progress, Task, Thresholds, search
@@ -107,7 +107,7 @@ def write_alignment(hits: TopHits, sequence: DigitalSequence[Any], path: Path, m
     alignment.author = AUTHOR
     if sequence.description:
         alignment.description = sequence.description
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", suffix=".sto") as raw:
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", suffix=TEMPORARY) as raw:
         alignment.write(cast(BinaryIO, raw), "stockholm")
         raw.flush()
         del alignment

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,6 +17,7 @@ from af2cpu.search.sources import MMCIF_URL
 logger = logging.getLogger(__name__)
 
 _CONNECTIONS = 8
+_ENTRY = re.compile(r"[0-9a-z_]+")  # of a list that came from a server: part of an address and of a file's name
 ENTRY_BYTES = 350_000  # of a packed mmCIF file, on average
 _ON_DEMAND = 60  # best hits whose entries are fetched: 20 are taken, some fall to the filters
 
@@ -72,6 +74,8 @@ def _fetch_all(wanted: Sequence[str], folder: Path, url: str, progress: Progress
 
 
 def _fetch(http: httpx.Client, entry: str, folder: Path, url: str) -> str | None:
+    if not _ENTRY.fullmatch(entry):
+        return f"structure {entry!r} not fetched: no name of an entry"
     try:
         fetch(http, url.format(entry=entry, middle=entry[1:3]), folder / f"{entry}.cif.gz")
     except DownloadError as error:

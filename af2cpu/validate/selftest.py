@@ -13,10 +13,9 @@ import torch
 
 from af2cpu.features import Draws, SamplingConfig, make_features
 from af2cpu.formats.a3m import read_a3m
-from af2cpu.model import AlphaFold
 from af2cpu.model.config import model_config
+from af2cpu.pipeline.network import load_network
 from af2cpu.records import Query
-from af2cpu.weights import load_parameters, read_parameters
 
 
 @dataclass(frozen=True)
@@ -68,9 +67,7 @@ def run_selftest(source: str, published: Published, seed: int = 0) -> list[Row]:
     Raises ParameterError if the parameters are not those of the model.
     """
     config = model_config(published.model)
-    with torch.device("meta"):
-        model = AlphaFold(config)
-    load_parameters(model, read_parameters(source, config), config, source)
+    model = load_network(config, source)
     sequence, recycles = published.sequence, max(published.plddt)
     query = Query("selftest", sequence, "selftest", "published")
     alone = read_a3m(io.BytesIO(f">{query.name}\n{sequence}\n".encode()))

@@ -190,11 +190,11 @@ def test_fault_16_another_database_is_searched_again(tmp_path: Path) -> None:
     path = database(tmp_path)
     first = searched(path, tmp_path / "out")
     again = searched(path, tmp_path / "out")
-    assert [bool(r.databases[0].get("reused")) for r in (first, again)] == [False, True]
+    assert [r.fresh for r in (first, again)] == [{"mine", "features"}, set()]
     path = database(tmp_path, b">new\n" + UBIQUITIN.sequence.encode() + b"\n")
     build_index(path, 2)
     third = searched(path, tmp_path / "out")
-    assert not third.databases[0].get("reused")
+    assert "mine" in third.fresh
     assert (third.n_seq, "new/" in (third.target.msas / "mine_hits.sto").read_text()) == (first.n_seq, True)
 
 
@@ -203,7 +203,7 @@ def test_fault_16_a_touched_alignment_is_not_reused(tmp_path: Path) -> None:
     file = searched(path, tmp_path / "out").target.msas / "mine_hits.sto"
     text = file.read_bytes()
     file.write_bytes(text.replace(b"UniRef90_X0", b"UniRef90_Y0"))
-    assert not searched(path, tmp_path / "out").databases[0].get("reused")
+    assert "mine" in searched(path, tmp_path / "out").fresh
     assert file.read_bytes() == text
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import random
+import resource
 import signal
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,11 @@ from typer.testing import CliRunner
 
 import af2cpu as af2cpu_package
 from af2cpu.cli import app
+from af2cpu.commands.console import Lines, show_outcomes
 from af2cpu.errors import InputError
+from af2cpu.outputs.layout import LAYOUTS
+from af2cpu.pipeline import inputs
+from af2cpu.pipeline.run import Outcome
 
 PEPTIDE = "MKTAYIAKQRQ"
 
@@ -122,6 +128,8 @@ def test_python_api_does_what_the_command_does(alignment: Path, predicted: Path,
         outcome.prediction(2)
     with pytest.raises(InputError, match="recicles"):
         af2cpu_package.predict(alignment, tmp_path, recicles=1)
+    with pytest.raises(InputError, match="numa_node"):
+        af2cpu_package.predict(alignment, tmp_path, numa_node=0, **settings)
 
 
 def test_times_are_kept_of_what_is_reused(alignment: Path, predicted: Path) -> None:
@@ -144,18 +152,51 @@ def test_colabfold_layout(alignment: Path, tmp_path: Path) -> None:
     assert "pass 1" not in again.stderr
 
 
-def test_one_target_fails_the_others_go_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize("file", ["features.npz", "search.json", "run.json"])
+def test_one_target_fails_the_others_go_on(tmp_path: Path, file: str) -> None:
     folder, out = tmp_path / "in", tmp_path / "out"
     folder.mkdir()
     for name in ("a", "b", "c"):
         (folder / f"{name}.a3m").write_text(f">{name}\n{PEPTIDE}\n")
-    (out / "b" / "features.npz").mkdir(parents=True)  # nothing can be written there
+    (out / "b" / file).mkdir(parents=True)  # nothing can be written there
     result = _predict(folder, out, "--relax", "none")
     assert result.exit_code == 1
     assert "failed" in result.stdout
-    assert "failed: " in (out / "index.html").read_text()
+    assert "failed: " in (out / "b" / "log.txt").read_text().splitlines()[-1]
+    if file != "search.json":  # by which the page knows of a target without results
+        assert "failed: " in (out / "index.html").read_text()
     assert (out / "a" / "ranked_0.pdb").is_file()
     assert (out / "c" / "ranked_0.pdb").is_file()
+
+
+def test_a_log_that_can_t_be_written_is_told_and_costs_nothing(alignment: Path, tmp_path: Path) -> None:
+    (tmp_path / "peptide" / "log.txt").mkdir(parents=True)
+    result = _predict(alignment, tmp_path, "--relax", "none")
+    assert result.exit_code == 0, result.output
+    assert "peptide: log.txt can't be written: " in result.stderr
+    assert (tmp_path / "peptide" / "ranked_0.pdb").is_file()
+
+
+def test_more_targets_than_files_may_be_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inputs, "_TOGETHER", 4)
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for k in range(60):
+        (folder / f"t{k}.a3m").write_text(f">t{k}\n{PEPTIDE}\n")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(map(int, os.listdir("/proc/self/fd"))) + 30, hard))
+    try:
+        result = af2cpu("search", folder, "-o", tmp_path / "out", "--features-only")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert result.exit_code == 0, result.output
+    assert len(list((tmp_path / "out").glob("*/features.npz"))) == 60
+
+
+def test_the_table_shows_errors_as_they_are(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    outcome = Outcome("a", 1, LAYOUTS["af2"](tmp_path, "a"), error="no [bold] and [/x]")
+    show_outcomes([outcome], Lines())
+    assert "no [bold] and [/x]" in " ".join(capsys.readouterr().out.split())
 
 
 @pytest.mark.parametrize(
@@ -173,6 +214,13 @@ def test_bad_use_is_one_line(alignment: Path, tmp_path: Path, arguments: tuple[s
     assert result.exit_code == 2, result.output
     assert message in result.stderr.splitlines()[-1]
     assert not (tmp_path / "out").exists()
+
+
+def test_an_output_that_is_a_file_is_refused(alignment: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("mine")
+    result = _predict(alignment, tmp_path / "out", "--dry-run")
+    assert result.exit_code == 2
+    assert "out: nothing can be written there" in result.stderr.splitlines()[-1]
 
 
 def test_no_parameters_says_how_to_get_them(alignment: Path, tmp_path: Path) -> None:
@@ -225,6 +273,10 @@ def test_flags_win_over_variables_and_these_over_the_file(
     wrong = af2cpu(*arguments)
     assert wrong.exit_code == 2
     assert "recicles" in wrong.stderr
+    monkeypatch.setenv("AF2CPU_DB", "mine")
+    wrong = af2cpu(*arguments)
+    assert wrong.exit_code == 2
+    assert 'field "db"' in wrong.stderr.splitlines()[-1]
 
 
 def test_a_second_run_on_the_folder_is_refused(alignment: Path, predicted: Path) -> None:
@@ -264,7 +316,7 @@ def test_ctrl_c_while_the_network_runs(alignment: Path, tmp_path: Path) -> None:
 
 
 def test_killed_at_any_moment_it_ends_the_same(alignment: Path, tmp_path: Path) -> None:
-    """Three kills at random moments, then to the end: every file but those with times is equal, bit for bit.
+    """Three kills at random moments, then to the end: all but times is equal, bit for bit.
 
     But for what follows from the relaxation: the tiny network's atoms overlap (10^20 kcal/mol), and from such a start
     OpenMM's minimiser goes another way each time. tests/unit/relax has the bits of a sane structure.
@@ -282,5 +334,9 @@ def test_killed_at_any_moment_it_ends_the_same(alignment: Path, tmp_path: Path) 
     assert before.items() <= done(folder).items(), f"seed {seed}"
     ours, theirs = contents(folder), contents(tmp_path / "undisturbed" / "peptide")
     assert set(ours) == set(theirs), f"seed {seed}"
-    relaxed = ("relax", "ranked_0.pdb", "ranked_0.cif")
+    relaxed = ("relax", "ranked_0.pdb", "ranked_0.cif", "run.json")
     assert [n for n in ours if ours[n] != theirs[n] and not n.startswith(relaxed)] == [], f"seed {seed}"
+    run, expected = (json.loads(files["run.json"]) for files in (ours, theirs))
+    assert {k for k in expected if run[k] != expected[k]} <= {"not_relaxed"}, f"seed {seed}"
+    timings = [json.loads((place / "timings.json").read_text()) for place in (folder, tmp_path / "undisturbed/peptide")]
+    assert timings[0].keys() == timings[1].keys(), f"seed {seed}"

@@ -93,7 +93,7 @@ def _who(name: str, seed: int) -> PredictionId:
 
 
 def _shown(layout: Layout, who: Sequence[PredictionId], left: dict[str, Any]) -> tuple[Shown, ...]:
-    predictions = [read_result(layout.of("result", one, ".npz"), one.model) for one in who]
+    predictions = [read_result(layout.of("result", one, ".npz"), one.model, extras=False) for one in who]
     if len({len(p.aatype) for p in predictions}) != 1:
         raise InputError(f"{layout.folder}: the predictions of {layout.job} differ in length; run af2cpu predict again")
     return tuple(

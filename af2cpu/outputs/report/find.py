@@ -85,12 +85,13 @@ def _error(work: Path, done: bool) -> str | None:
     except InputError as damaged:
         error = str(damaged)
     if error is None and not done:
-        error = _last_line(work / "log.txt")
-        return f"failed: {error}" if error else "no prediction yet"
+        return _failure(work / "log.txt") or "no prediction yet"
     return f"failed: {error}" if error else None
 
 
-def _last_line(log: Path) -> str | None:
-    """Where a target failed, the last line is that of the exception."""
+def _failure(log: Path) -> str | None:
+    """Where a target failed, the last line says so, after its time; in one that was interrupted it does not."""
     lines = log.read_text(errors="replace").split("\n") if log.is_file() else []
-    return next((line.strip() for line in reversed(lines) if line.strip()), None)
+    last = next((line.strip() for line in reversed(lines) if line.strip()), "")
+    _, _, text = last.partition(" ")
+    return text if text.startswith("failed: ") else None

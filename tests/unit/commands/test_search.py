@@ -64,6 +64,12 @@ def test_a_second_run_reuses_everything(searched: tuple[Path, str], tmp_path: Pa
     (out / "gb1/msas/mgnify_hits.sto").unlink()
     result = af2cpu("search", EXAMPLES, "-o", out, "--data-dir", demo())
     assert result.output.count("reused") == 19
+    record = (out / "gb1/search.json").read_bytes()
+    (out / "gb1/search.json").unlink()  # as a kill leaves it between the search and the features
+    assert af2cpu("search", EXAMPLES, "-o", out, "--data-dir", demo()).exit_code == 0
+    assert (out / "gb1/search.json").read_bytes() == record
+    assert "ubiquitin" not in (out / "gb1/log.txt").read_text()
+    assert "mgnify: there already" in (out / "gb1/log.txt").read_text()
     assert (out / "gb1/msas/mgnify_hits.sto").exists()
 
 
@@ -126,6 +132,11 @@ def test_bad_input_ends_before_any_work(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
     result = af2cpu("search", EXAMPLES, "-o", tmp_path / "out", "--msa", path)
     assert "--msa: fits one sequence, and the input has 5" in result.output
+    alignment = tmp_path / "y.a3m"
+    alignment.write_text(">y\nMKV\n")
+    result = af2cpu("search", alignment, "-o", tmp_path / "out", "--msa", alignment)
+    assert result.exit_code == 2
+    assert "y.a3m is an alignment itself" in result.output
 
 
 def test_one_bad_target_does_not_stop_the_others(tmp_path: Path) -> None:

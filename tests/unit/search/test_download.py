@@ -28,10 +28,11 @@ def download(*arguments: object) -> Result:
 def test_structures(server: Server, tmp_path: Path) -> None:
     url = server.url("/{middle}/{entry}.cif.gz")
     (tmp_path / "2xyz.cif").touch()
-    failures = fetch_entries(["1abc", "2xyz", "9zzz"], tmp_path, url)
+    failures = fetch_entries(["1abc", "2xyz", "9zzz", "../x"], tmp_path, url)
     assert gzip.decompress((tmp_path / "1abc.cif.gz").read_bytes()) == b"data_1ABC\n"
-    assert len(failures) == 1
+    assert len(failures) == 2
     assert "structure 9zzz not fetched" in failures[0]
+    assert "'../x' not fetched: no name of an entry" in failures[1]
     assert len(server.asked) == 2
 
 

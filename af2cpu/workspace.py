@@ -62,7 +62,7 @@ class Target:
         entry = self.read_json(KEYS).get(self._name(path))
         return entry is not None and entry["key"] == key and path.is_file() and content_hash(path) == entry["content"]
 
-    def made(self, path: Path, key: str, **facts: Any) -> None:
+    def made(self, path: Path, key: str, /, **facts: Any) -> None:
         """Records that `path` was made with `key`, and what a later run that uses it again should know of it."""
         entry = {"key": key, "content": content_hash(path), "facts": facts}
         self.write_json(KEYS, self.read_json(KEYS) | {self._name(path): entry})

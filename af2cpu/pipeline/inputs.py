@@ -87,8 +87,6 @@ def _prepare(
     searched = [report for report in reports if not report.alignments]
     with ExitStack() as locks:
         ours = [report for report in reports if _lock(report, locks)]
-        for report in ours:
-            report.target.msas.mkdir(parents=True, exist_ok=True)
         waiting = [report for report in searched if report.error is None]
         search_alignments(waiting, settings, indices, tell, progress)
         search_templates(ours, settings, indices, tell, progress)
@@ -155,6 +153,7 @@ def _lock(report: InputReport, locks: ExitStack) -> bool:
     """Keeps other runs off the folder until the features are there; a target that another run has is left to it."""
     try:
         locks.enter_context(report.target.lock())
+        report.target.msas.mkdir(parents=True, exist_ok=True)
     except (InputError, OSError) as error:
         report.error = str(error)
     return report.error is None

@@ -57,6 +57,7 @@ def test_what_is_read_back_is_what_was_written(tmp_path: Path, ptm: float | None
     p = prediction("ACDX", ptm=ptm, extras=EXTRAS)
     write_result(tmp_path / "x.npz", p, _confidence(p), save_all=True)
     again = read_result(tmp_path / "x.npz", p.model)
+    assert read_result(tmp_path / "x.npz", p.model, extras=False).extras == {}
     for field in fields(Prediction):
         ours, theirs = getattr(p, field.name), getattr(again, field.name)
         if field.name == "pae" and ours is not None:

@@ -79,11 +79,12 @@ AF2CPU_INLINE F min(F a, F b) {
 
 // The sum and the maximum of all lanes, always in the same order.
 AF2CPU_INLINE float sum(F x) {
-    float lane[W];
-    store(lane, x);
-    for (index n = W / 2; n > 0; n /= 2)
-        for (index i = 0; i < n; ++i) lane[i] += lane[i + n];
-    return lane[0];
+    I lane{};
+#pragma GCC unroll 16
+    for (int i = 0; i < W; ++i) lane[i] = i;
+#pragma GCC unroll 4
+    for (int n = W / 2; n > 0; n /= 2) x += __builtin_shuffle(x, lane + n);
+    return x[0];
 }
 
 // bf16: the upper half of a float, rounded to nearest even; NaN stays NaN.

@@ -86,3 +86,19 @@ class PairBiasWeights:
     def __init__(self, scale: Tensor, offset: Tensor, weight: Tensor) -> None: ...
 
 def pair_bias(z: Tensor, out: Tensor, weights: PairBiasWeights) -> None: ...
+
+class TemplateAttentionWeights:
+    def __init__(self, heads: int, q: Tensor, k: Tensor, v: Tensor, out: Tensor, out_bias: Tensor) -> None: ...
+
+def template_attention(z: Tensor, t: Tensor, mask: Tensor, weights: TemplateAttentionWeights) -> None: ...
+def point_attention(
+    inputs: list[Tensor],
+    weight: Tensor,
+    bias: Tensor,
+    mask: Tensor,
+    z: Tensor,
+    scale: Tensor | None,
+    offset: Tensor | None,
+    out: Tensor,
+    pair: Tensor,
+) -> None: ...

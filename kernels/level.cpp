@@ -4,7 +4,9 @@
 #include "core/global_attention.h"
 #include "core/linear.h"
 #include "core/outer_product.h"
+#include "core/point_attention.h"
 #include "core/rate.h"
+#include "core/template_attention.h"
 #include "core/transition.h"
 #include "core/triangle.h"
 
@@ -18,7 +20,9 @@ const Kernels kernels = {
     {linear<float>, linear<bf16>},
     {outer_product<float>, outer_product<bf16>},
     {pair_bias<float>, pair_bias<bf16>},
+    {point_attention<float>, point_attention<bf16>},
     {rate<float>, rate<bf16>},
+    {template_attention<float>, template_attention<bf16>},
     {transition<float>, transition<bf16>},
     {triangle<float>, triangle<bf16>},
 };

@@ -11,13 +11,17 @@ from af2cpu.shapes import Float
 
 
 @Operation
-def linear(x: Float[Tensor, "*n c"], weight: Float[Tensor, "d c"], bias: Float[Tensor, " d"]) -> Float[Tensor, "*n d"]:
+def linear(
+    x: Float[Tensor, "*n c"], weight: Float[Tensor, "d c"], bias: Float[Tensor, " d"] | None = None
+) -> Float[Tensor, "*n d"]:
     """x W^T + b."""
     return F.linear(x, weight, bias)
 
 
 @linear.native
-def _linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    y = x.new_empty(*x.shape[:-1], len(weight))
-    kernels().linear(x.reshape(-1, x.shape[-1]), y.view(-1, len(weight)), packed(kernels().LinearWeights, weight, bias))
-    return y
+def _linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    rows = x.reshape(-1, x.shape[-1])
+    y = x.new_empty(len(rows), len(weight))
+    rows = rows if rows.stride(-1) == 1 else rows.contiguous()
+    kernels().linear(rows, y, packed(kernels().LinearWeights, weight, bias))
+    return y.view(*x.shape[:-1], len(weight))

@@ -11,7 +11,9 @@ struct GlobalAttention;
 struct Linear;
 struct OuterProduct;
 struct PairBias;
+struct PointAttention;
 struct Rate;
+struct TemplateAttention;
 struct Transition;
 struct Triangle;
 
@@ -25,7 +27,9 @@ struct Kernels {
     Kernel<Linear> linear[2];
     Kernel<OuterProduct> outer_product[2];
     Kernel<PairBias> pair_bias[2];
+    Kernel<PointAttention> point_attention[2];
     Kernel<Rate> rate[2];
+    Kernel<TemplateAttention> template_attention[2];
     Kernel<Transition> transition[2];
     Kernel<Triangle> triangle[2];
 };

@@ -136,48 +136,6 @@ AF2CPU_INLINE void store(bf16* p, F x) {
 #endif
 }
 
-// Two vectors rounded to bf16, as W lanes of 32 bits: `zip` puts a[i] and b[i] into lane i, `join` all of a before all of b.
-AF2CPU_INLINE I join(F a, F b) {
-#if AF2CPU_ISA >= AF2CPU_IS_avx512bf16
-    return (I)_mm512_cvtne2ps_pbh(b, a);
-#else
-    bf16 both[2 * W];
-    store(both, a);
-    store(both + W, b);
-    I x;
-    __builtin_memcpy(&x, both, sizeof x);
-    return x;
-#endif
-}
-AF2CPU_INLINE I zip(F a, F b) {
-#if AF2CPU_ISA >= AF2CPU_IS_avx512bf16
-    const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21, 5, 20, 4, 19,
-                                           3, 18, 2, 17, 1, 16, 0);
-    return (I)_mm512_permutexvar_epi16(order, (__m512i)_mm512_cvtne2ps_pbh(b, a));
-#else
-    return upper_bf16(b) | ((upper_bf16(a) >> 16) & 0xffff);
-#endif
-}
-
-// r[i][j] becomes r[j][i], for a square of 32-bit lanes.
-AF2CPU_INLINE void transpose(I (&r)[W]) {
-    I lane{};
-#pragma GCC unroll 16
-    for (int i = 0; i < W; ++i) lane[i] = i;
-#pragma GCC unroll 4
-    for (int s = W / 2; s > 0; s /= 2) {
-        const I second = (lane & s) != 0;
-        const I low = (second & (lane - s + W)) | (~second & lane), high = low + s;
-#pragma GCC unroll 16
-        for (int i = 0; i < W; ++i)
-            if ((i & s) == 0) {
-                const I a = r[i], b = r[i + s];
-                r[i] = __builtin_shuffle(a, b, low);
-                r[i + s] = __builtin_shuffle(a, b, high);
-            }
-    }
-}
-
 // The first n < W elements; the others are zero on load and untouched on store.
 template <class T>
 AF2CPU_INLINE F load_part(const T* p, index n) {

@@ -64,6 +64,13 @@ Floats::Floats(const Tensor& x) : size_(index(x.size())) {
         }
 }
 
+Packed Weights::pack(const Tensor& weight) const {
+    const Array block = block_of(weight, "weight");
+    Packed packed(layout(), block.size[1], block.size[2]);
+    packed.place(0, block);
+    return packed;
+}
+
 void Weights::check(const Array& x) const {
     require(x.type == type, "the weights were packed for another type of activations");
     require(level == af2cpu::level(), "the weights were packed for level " + level + ", not " + af2cpu::level());

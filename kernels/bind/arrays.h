@@ -50,6 +50,9 @@ struct Weights {
 
     const Layout& layout() const { return kernels().layout[int(type)]; }
 
+    // A right side [k, n] as it is given, packed.
+    Packed pack(const Tensor& weight) const;
+
     // Throws if the activations are of another type, or the level has changed since.
     void check(const Array& x) const;
 };

@@ -24,12 +24,6 @@ struct AttentionWeights : Weights {
           dim(index(q.shape(1)) / heads), q(pack(q)), k(pack(k)), v(pack(v)), gate(pack(gate)), out(pack(out)) {
         require(heads * dim == this->q.matrix().n && dim % 2 == 0, "attention: heads of an even number of channels");
     }
-
-    Packed pack(const Tensor& weight) const {
-        Packed packed(layout(), index(weight.shape(0)), index(weight.shape(1)));
-        packed.place(0, block_of(weight, "weight"));
-        return packed;
-    }
 };
 
 struct PairBiasWeights : Weights {
@@ -38,9 +32,7 @@ struct PairBiasWeights : Weights {
 
     // weight [c, h].
     PairBiasWeights(const Tensor& scale, const Tensor& offset, const Tensor& weight)
-        : Weights(type_of(weight)), scale(scale), offset(offset), w(layout(), index(weight.shape(0)), index(weight.shape(1))) {
-        w.place(0, block_of(weight, "weight"));
-    }
+        : Weights(type_of(weight)), scale(scale), offset(offset), w(pack(weight)) {}
 };
 
 // A bias [h, key, query] with the columns behind the last query that kernels read and write.

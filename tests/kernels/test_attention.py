@@ -32,7 +32,7 @@ def _no_grad() -> object:
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("biased", [True, False])
 @pytest.mark.parametrize(
-    ("b", "n", "c", "h", "d"),
+    "shape",
     [
         (1, 1, 32, 4, 8),
         (2, 17, 16, 4, 4),
@@ -41,9 +41,11 @@ def _no_grad() -> object:
         (2, 255, 128, 4, 32),
         (1, 65, 24, 3, 24),
     ],
+    ids=str,
 )
-def test_attention(level: str, dtype: torch.dtype, biased: bool, b: int, n: int, c: int, h: int, d: int) -> None:
-    """Masks with zeros, and one row without a single key."""
+def test_attention(level: str, dtype: torch.dtype, biased: bool, shape: tuple[int, ...]) -> None:
+    """Rows [b, n, c] with h heads of d; masks with zeros, and one row without a single key."""
+    b, n, c, h, d = shape
     draw = Draw(dtype)
     x, w, mask = draw.normal(b, n, c), weights(draw, c, h, d), draw.mask(b, n)
     bias = draw.normal(h, n, n).float() if biased else None

@@ -39,7 +39,6 @@ struct PairBias {
 }  // namespace af2cpu
 
 #ifdef AF2CPU_LEVEL
-#include "base/transpose.h"
 #include "core/panel.h"
 
 AF2CPU_BEGIN
@@ -49,26 +48,26 @@ constexpr float kMasked = -1e9f;  // added to a masked key's logit, as in the de
 
 // W * group rows from c on: r[t] = column t of them, as P.
 template <class P>
-AF2CPU_INLINE void columns_of(const float* c, index ldc, F (&r)[W]) {
+AF2CPU_INLINE void columns_of(const float* c, index ldc, I (&r)[W]) {
 #pragma GCC unroll 16
     for (index i = 0; i < W; ++i) {
         if constexpr (Product<P>::group == 2)
-            r[i] = as_float(zip(load(c + 2 * i * ldc), load(c + (2 * i + 1) * ldc)));
+            r[i] = zip(load(c + 2 * i * ldc), load(c + (2 * i + 1) * ldc));
         else
-            r[i] = load(c + i * ldc);
+            r[i] = as_int(load(c + i * ldc));
     }
     transpose(r);
 }
 
 // W rows of W * group columns, times a factor: r[t] = columns [t group, (t + 1) group) of each of them, as P.
 template <class P>
-AF2CPU_INLINE void rows_of(const float* c, index ldc, float factor, F (&r)[W]) {
+AF2CPU_INLINE void rows_of(const float* c, index ldc, float factor, I (&r)[W]) {
 #pragma GCC unroll 16
     for (index i = 0; i < W; ++i) {
         if constexpr (Product<P>::group == 2)
-            r[i] = as_float(join(load(c + i * ldc) * factor, load(c + i * ldc + W) * factor));
+            r[i] = join(load(c + i * ldc) * factor, load(c + i * ldc + W) * factor);
         else
-            r[i] = load(c + i * ldc) * factor;
+            r[i] = as_int(load(c + i * ldc) * factor);
     }
     transpose(r);
 }
@@ -142,13 +141,13 @@ static void store_values(AttentionWork<P>& work, index head, index first, index 
     for (index i = m * work.columns; i < filled * work.columns; ++i) work.c[i] = 0;
     for (index r = 0; r < filled; r += rows)
         for (index column = 0; column < used; column += W) {
-            F lanes[W];
+            I lanes[W];
             columns_of<P>(work.c + r * work.columns + column, work.columns, lanes);
             const index key = first + r;
             for (index t = 0; t < least(W, used - column); ++t) {
                 const index h = head + (column + t) / work.dim, d = (column + t) % work.dim;
                 P* out = work.values + h * work.value_stride() + (key / kKeys * work.value_rows + d) * kKeys + key % kKeys;
-                store_lanes(out, as_int(lanes[t]));
+                store_lanes(out, lanes[t]);
             }
         }
 }
@@ -161,12 +160,12 @@ static void store_queries(AttentionWork<P>& work, index head, index m) {
     const float factor = kLog2E / __builtin_sqrtf(float(work.dim));
     for (index r = 0; r < m; r += W)
         for (index column = 0; column < used; column += W * pairs) {
-            F lanes[W];
+            I lanes[W];
             rows_of<P>(work.c + r * work.columns + column, work.columns, factor, lanes);
             for (index t = 0; t < least(W, (used - column) / pairs); ++t) {
                 const index h = (column + t * pairs) / work.dim, d = (column + t * pairs) % work.dim;
                 P* out = work.queries + h * work.query_stride() + r / width * work.head_depth * width;
-                store_lanes(out + d * width + r % width * pairs, as_int(lanes[t]));
+                store_lanes(out + d * width + r % width * pairs, lanes[t]);
             }
         }
     for (index h = 0; h < work.group && work.head_depth > work.dim; ++h)
@@ -240,13 +239,13 @@ template <class P>
 static void gate_rows(const Attention& args, AttentionWork<P>& work, index head, index r, const float* o) {
     const index start = head * work.dim, used = least(work.group, work.heads - head) * work.dim;
     for (index column = 0; column < used; column += W) {
-        F lanes[W];
-        for (index t = 0; t < W; ++t) lanes[t] = load(o + (column + t) * Product<P>::width);
+        I lanes[W];
+        for (index t = 0; t < W; ++t) lanes[t] = as_int(load(o + (column + t) * Product<P>::width));
         transpose(lanes);
         const F bias = load(args.gate_bias + start + column);
         for (index t = 0; t < W; ++t) {
             const F gate = sigmoid(load(work.gate + (r + t) * work.columns + column) + bias);
-            store_up_to(work.out + (r + t) * work.out_stride + start + column, lanes[t] * gate, used - column);
+            store_up_to(work.out + (r + t) * work.out_stride + start + column, as_float(lanes[t]) * gate, used - column);
         }
     }
 }
@@ -354,11 +353,12 @@ static void pair_bias(const PairBias& args) {
             project(keys * W, work.left, depth, args.w, 0, heads, work.c, work.columns);
             for (index b = 0; b < keys; ++b)
                 for (index h = 0; h < heads; h += W) {
-                    F lanes[W];
-                    for (index a = 0; a < W; ++a) lanes[a] = load(work.c + (b * W + a) * work.columns + h);
+                    I lanes[W];
+                    for (index a = 0; a < W; ++a) lanes[a] = as_int(load(work.c + (b * W + a) * work.columns + h));
                     transpose(lanes);
                     for (index t = 0; t < least(W, heads - h); ++t)
-                        store(static_cast<float*>(args.out.data) + (h + t) * args.out.stride[0] + (j + b) * args.out.stride[1] + i, lanes[t]);
+                        store_lanes(static_cast<float*>(args.out.data) + (h + t) * args.out.stride[0] + (j + b) * args.out.stride[1] + i,
+                                    lanes[t]);
                 }
         }
     }

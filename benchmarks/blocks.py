@@ -1,4 +1,4 @@
-"""One block of each stack, native beside PyTorch, at full depth: seconds, GFLOP/s, share of the machine's own rate, error.
+"""One block of each stack, native beside PyTorch, at full depth: seconds, GFLOP/s, share of the machine's rate, error.
 
     python benchmarks/blocks.py [--n-res 128 256] [--stacks evoformer] [--sides native:bf16 torch:bf16] [--repeats 3]
 

@@ -152,8 +152,8 @@ class _Nothing(nn.Module):
 
 def show(row: dict[str, Any]) -> str:
     """One line for the terminal."""
+    what = f"{row['stack']:10} {row['what']:22} {row['n_res']:5d} {row['engine']:7} {row['precision']}"
     return (
-        f"{row['stack']:10} {row['what']:22} {row['n_res']:5d} {row['engine']:7} {row['precision']}: {row['median_s']:8.3f} s"
-        f" {row['gflop_per_s']:7.0f} GFLOP/s, {row['share_of_rate']:4.0%} of the machine's rate"
+        f"{what}: {row['median_s']:8.3f} s {row['gflop_per_s']:7.0f} GFLOP/s, {row['share_of_rate']:4.0%} of the rate"
         f" ({row['share_of_rate_cpu_time']:4.0%} by processor time), error {row['error']:.1e}"
     )

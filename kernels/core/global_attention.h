@@ -86,6 +86,7 @@ static void prepare_column(const GlobalAttention& args, index item, GlobalWork<P
     for (index i = 0; i < work.depth; i += W) store(work.mean + i, F{});
     for (index r = 0; r < work.s; ++r) {
         P* const left = work.left + r * work.depth;
+        if (r + kAhead < work.s) prefetch_row(x + (r + kAhead) * args.x.stride[1], work.c);
         const float there = widen(mask[r * args.mask.stride[1]]);
         norm_row(x + r * args.x.stride[1], work.c, args.scale, args.offset, left, work.depth);
         for (index i = 0; i < work.depth; i += W)

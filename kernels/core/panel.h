@@ -27,25 +27,43 @@ static void copy_row(const T* x, index c, P* out, index width) {
     for (; i < width; ++i) narrow(0.0f, out + i);
 }
 
+// add(total, x) over whole vectors of x [n], in four chains: one would wait for its own results.
+template <class T, class Add>
+AF2CPU_INLINE F accumulate(const T* x, index n, Add add) {
+    F total[4] = {};
+    index i = 0;
+    for (; i + 4 * W <= n; i += 4 * W)
+#pragma GCC unroll 4
+        for (index k = 0; k < 4; ++k) total[k] = add(total[k], load(x + i + k * W));
+    for (; i < n; i += W) total[0] = add(total[0], load(x + i));
+    return (total[0] + total[1]) + (total[2] + total[3]);
+}
+
 // out [width] = (x - mean) / sqrt(variance + 1e-5) * scale + offset over c channels, zero behind c. Statistics in float.
 template <class T, class P>
 static void norm_row(const T* x, index c, const float* scale, const float* offset, P* out, index width) {
     const index whole = c / W * W, rest = c - whole;
-    F total{};
-    for (index i = 0; i < whole; i += W) total += load(x + i);
+    F total = accumulate(x, whole, [](F sum, F value) { return sum + value; });
     if (rest) total += load_part(x + whole, rest);
     const float mean = sum(total) / c;
-    F squares{};
-    for (index i = 0; i < whole; i += W) {
-        const F d = load(x + i) - mean;
-        squares = fma(d, d, squares);
-    }
+    const F squares = accumulate(x, whole, [mean](F sum, F value) {
+        const F d = value - mean;
+        return fma(d, d, sum);
+    });
     float tail = 0;
     for (index i = whole; i < c; ++i) tail += (widen(x[i]) - mean) * (widen(x[i]) - mean);
     const float factor = inverse_root((sum(squares) + tail) / c + 1e-5f);
     for (index i = 0; i < whole; i += W) store(out + i, fma((load(x + i) - mean) * factor, load(scale + i), load(offset + i)));
     for (index i = whole; i < c; ++i) narrow((widen(x[i]) - mean) * factor * scale[i] + offset[i], out + i);
     for (index i = c; i < width; ++i) narrow(0.0f, out + i);
+}
+
+// Rows that lie apart in memory are asked for so many rows ahead: more would push each other out of a small cache.
+constexpr index kAhead = 6;
+
+template <class T>
+AF2CPU_INLINE void prefetch_row(const T* x, index c) {
+    for (index i = 0; i < c; i += 64 / index(sizeof(T))) __builtin_prefetch(x + i);
 }
 
 // c [m, columns] = A W [:, start : start + columns], whole panels of W; start is a panel's first column.
@@ -74,6 +92,7 @@ static void add_panels(const Array& x, index first, index m, const float* update
     const index c = x.size[2];
     for (index r = 0; r < m; ++r) {
         T* p = row<T>(x, first + r);
+        if (r + kAhead < m) prefetch_row(row<T>(x, first + r + kAhead), c);
         for (index i = 0; i < c; i += W) {
             const F sum = load(update + (i / width * rows + r) * width + i % width) + load(bias + i);
             store_up_to(p + i, load_up_to(p + i, c - i) + sum, c - i);

@@ -6,12 +6,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from af2cpu.api import load_model
+    from af2cpu.api import load_model, predict
+    from af2cpu.pipeline.run import Outcome
     from af2cpu.records import Prediction, ProcessedFeatures
 
-__all__ = ["Prediction", "ProcessedFeatures", "load_model"]
+__all__ = ["Outcome", "Prediction", "ProcessedFeatures", "load_model", "predict"]
 
-_HOMES = {"load_model": "af2cpu.api", "Prediction": "af2cpu.records", "ProcessedFeatures": "af2cpu.records"}
+_HOMES = {
+    "load_model": "af2cpu.api",
+    "predict": "af2cpu.api",
+    "Outcome": "af2cpu.pipeline.run",
+    "Prediction": "af2cpu.records",
+    "ProcessedFeatures": "af2cpu.records",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -2,13 +2,43 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterable
 from pathlib import Path
-
-import torch
+from typing import Any
 
 from af2cpu.model import AlphaFold
 from af2cpu.model.config import model_config
-from af2cpu.weights import load_parameters, read_parameters
+from af2cpu.pipeline.network import load_network
+from af2cpu.pipeline.plan import plan_run
+from af2cpu.pipeline.run import Outcome
+from af2cpu.pipeline.run import predict as run
+from af2cpu.settings import load_settings
+
+_log = logging.getLogger("af2cpu")
+
+
+def predict(inputs: str | Path | Iterable[str | Path], out: str | Path, **settings: Any) -> list[Outcome]:
+    """Predict structures: what `af2cpu predict` does, with the same files in `out`, and its lines in the log "af2cpu".
+
+    Args:
+      inputs: FASTA, a3m, Stockholm, CSV files or folders, plain or .gz.
+      out: folder for the results, one folder in it per target.
+      settings: the command's options, by their names with underscores, such as models=["model_1_ptm"],
+        params="params", data_dir="/data", recycles=3; AF2CPU_* variables count for those not given.
+
+    Returns:
+      An Outcome per target, in the order of the inputs: `error` (None if all went well), `finished.ranking`, and
+      `prediction(rank)`, a Prediction with lengths in angstrom and pLDDT 0-100.
+
+    Raises:
+      af2cpu.errors.InputError: bad input, setting, parameters or database; nothing has been started then.
+    """
+    paths = [inputs] if isinstance(inputs, (str, Path)) else list(inputs)
+    plan = plan_run([Path(path) for path in paths], Path(out), load_settings(settings))
+    for warning in plan.fold.warnings:
+        _log.warning(warning)
+    return run(plan, lambda target, line: _log.info("%s: %s", target, line))
 
 
 def load_model(name: str, params: str | Path, *, precision: str = "fp32") -> AlphaFold:
@@ -24,8 +54,4 @@ def load_model(name: str, params: str | Path, *, precision: str = "fp32") -> Alp
       af2cpu.errors.ParameterError: the file cannot be read or is not for this model; the message lists
         all that is wrong.
     """
-    config = model_config(name)
-    with torch.device("meta"):
-        model = AlphaFold(config)
-    load_parameters(model, read_parameters(params, config), config, str(params))
-    return model.set_precision(precision)
+    return load_network(model_config(name), str(params)).set_precision(precision)

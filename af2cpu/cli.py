@@ -7,6 +7,7 @@ import typer
 from af2cpu.commands import db
 from af2cpu.commands.doctor import doctor
 from af2cpu.commands.estimate import estimate
+from af2cpu.commands.fold import fold
 from af2cpu.commands.predict import predict
 from af2cpu.commands.relax import relax
 from af2cpu.commands.search import search
@@ -18,7 +19,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for command in (predict, search, relax, estimate, doctor, validate):
+for command in (predict, search, fold, relax, estimate, doctor, validate):
     app.command()(command)
 app.add_typer(db.app, name="db")
 

@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import ByteSize, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from af2cpu.errors import InputError
@@ -28,6 +28,7 @@ class RunSettings(BaseSettings):
     msa: tuple[Path, ...] = ()
     template: tuple[Path, ...] = ()
     max_template_date: date | None = None
+    mmcif: Literal["local", "on-demand"] = "local"  # on-demand: fetch the structures of template hits that are missing
     recycles: Annotated[int, Field(ge=0, le=20)] = 3
     recycle_tolerance: Annotated[float, Field(ge=0)] = 0.0
     ensembles: Annotated[int, Field(ge=1, le=32)] = 1
@@ -43,6 +44,7 @@ class RunSettings(BaseSettings):
     save_all: bool = False
     af2_pickles: bool = False
     threads: Annotated[int, Field(ge=1)] | None = None
+    memory: ByteSize | None = None  # that a run may take, such as 16G; None: what is free
 
     @classmethod
     def settings_customise_sources(

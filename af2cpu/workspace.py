@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,15 @@ def key_of(stage: str, **inputs: Any) -> str:
     """The key of a stage's output from everything that it depends on (values that JSON can hold)."""
     text = orjson.dumps({"stage": stage, **inputs}, option=orjson.OPT_SORT_KEYS)
     return hashlib.blake2b(text, digest_size=16).hexdigest()
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object; empty if there is none or it was damaged: then nothing is known."""
+    try:
+        content = orjson.loads(path.read_bytes()) if path.is_file() else {}
+    except orjson.JSONDecodeError:
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 @dataclass(frozen=True)
@@ -72,12 +82,13 @@ class Target:
 
     def read_json(self, name: str) -> dict[str, Any]:
         """A JSON object of the folder; empty if there is none or it was damaged: then nothing is known."""
-        path = self.folder / name
-        try:
-            content = orjson.loads(path.read_bytes()) if path.is_file() else {}
-        except orjson.JSONDecodeError:
-            return {}
-        return content if isinstance(content, dict) else {}
+        return read_json(self.folder / name)
+
+    def log(self, line: str) -> None:
+        """Appends a line with its time to log.txt, once there is a folder. Raises OSError."""
+        if self.folder.is_dir():
+            with (self.folder / "log.txt").open("a") as file:
+                file.write(f"{datetime.now().astimezone().isoformat(timespec='seconds')} {line}\n")
 
     @contextmanager
     def lock(self) -> Iterator[None]:

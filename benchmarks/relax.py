@@ -10,9 +10,6 @@ minimisations alternate, so that a busy machine slows both; medians are compared
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
 import statistics
 import time
 from collections.abc import Callable
@@ -21,6 +18,8 @@ from typing import Any
 
 import numpy as np
 import openmm
+import orjson
+from machine import describe, write_result
 from openmm import app
 
 from af2cpu.records import Protein, Relaxed
@@ -116,8 +115,9 @@ def main() -> None:
     arguments = parser.parse_args()
     settings = RelaxSettings(threads=arguments.threads, max_rounds=arguments.max_rounds)
     rows = [measure(path, settings, arguments.repeats, arguments.reference) for path in arguments.files]
-    machine = {"cpu": platform.processor() or platform.machine(), "cores": os.cpu_count(), "openmm": openmm.__version__}
-    print(json.dumps({"machine": machine, "threads": settings.threads, "rows": rows}, indent=1))
+    record = {"machine": describe("openmm", "pdbfixer"), "threads": settings.threads, "rows": rows}
+    print(orjson.dumps(record, option=orjson.OPT_INDENT_2).decode())
+    write_result("relax", record)
 
 
 if __name__ == "__main__":

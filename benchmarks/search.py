@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import platform
 import resource
 import shutil
 import statistics
@@ -18,9 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-import tomllib
 from collections.abc import Callable
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +28,7 @@ import platformdirs
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 
+from machine import describe, write_result  # noqa: E402
 from make_demo_databases import BACKGROUND, LETTERS, homolog, random_sequences  # noqa: E402
 
 from af2cpu.formats.a3m import read_a3m  # noqa: E402
@@ -221,23 +219,6 @@ def run_child(arguments: list[str]) -> None:
     print(orjson.dumps(found).decode())
 
 
-def machine() -> dict[str, Any]:
-    """Where and with what this was run."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False)
-    flags = {flag for line in lines if line.startswith("flags") for flag in line.split()}
-    return {
-        "cpu": names[0] if names else platform.processor(),
-        "cores": len(os.sched_getaffinity(0)),
-        "isa": sorted(flags & {"sse4_1", "avx2", "avx512f", "avx512bw", "avx512_bf16", "amx_bf16"}),
-        "commit": commit.stdout.strip(),
-        "python": platform.python_version(),
-        "pyhmmer": metadata.version("pyhmmer"),
-        "threads": THREADS,
-    }
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, default=Path(platformdirs.user_cache_dir("af2cpu")) / "benchmarks")
@@ -255,7 +236,7 @@ def main() -> None:
         make_database(fasta, queries, n_res, HOMOLOGS)
     index_seconds = timed(lambda: build_index(fasta, THREADS))
     index = current_index(fasta, THREADS)
-    record: dict[str, Any] = {"machine": machine(), "load_before": os.getloadavg()}
+    record: dict[str, Any] = {"machine": describe("pyhmmer"), "threads": THREADS}
     record["database"] = {"sequences": index.n_seq, "residues": index.n_res, "bytes": index.size, "hash": index.hash}
     record["database"] |= {"seed": SEED, "homologs": HOMOLOGS, "index_seconds": index_seconds}
     with tempfile.TemporaryDirectory() as name:
@@ -266,14 +247,9 @@ def main() -> None:
         record["memory"] = memory(fasta, queries, folder)
         record["reading"] = reading(folder)
     record["load_after"] = os.getloadavg()
-    text = orjson.dumps(record, option=orjson.OPT_INDENT_2)
-    print(text.decode())
+    print(orjson.dumps(record, option=orjson.OPT_INDENT_2).decode())
     if not options.quick:
-        version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
-        results = ROOT / "benchmarks" / "results" / version
-        results.mkdir(parents=True, exist_ok=True)
-        cpu = "_".join(record["machine"]["cpu"].split())
-        (results / f"{cpu}_search.json").write_bytes(text + b"\n")
+        write_result("search", record)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,8 @@
-"""What a run prints: a line for each thing that happens, and the same lines in log.txt; a table at the end."""
+"""What a run prints: a line for each thing that happens, a table at the end."""
 
 from __future__ import annotations
 
 import time
-from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -13,28 +11,23 @@ from rich.table import Table
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from af2cpu.pipeline.plan import RunPlan
+    from af2cpu.pipeline.plan import FoldPlan
     from af2cpu.pipeline.run import Outcome
 
 
 class Lines:
-    """Prints `target: line` with the seconds since the start, and appends it to log.txt in the target's folder."""
+    """Prints `target: line` on standard error, with the seconds since the start."""
 
-    def __init__(self, out: Path) -> None:
-        self.out = out
-        self.console = Console(stderr=True, highlight=False, soft_wrap=True)
+    def __init__(self) -> None:
+        self._console = Console(stderr=True, highlight=False, soft_wrap=True)
         self._start = time.perf_counter()
 
     def __call__(self, target: str, line: str) -> None:
         text = f"{target}: {line}" if target else line
-        self.console.print(f"{time.perf_counter() - self._start:8.1f} s  {text}", markup=False)
-        folder = self.out / target
-        if target and folder.is_dir():
-            with (folder / "log.txt").open("a") as log:
-                log.write(f"{datetime.now().astimezone().isoformat(timespec='seconds')} {line}\n")
+        self._console.print(f"{time.perf_counter() - self._start:8.1f} s  {text}", markup=False)
 
 
-def show_plan(plan: RunPlan, lines: Lines) -> None:
+def show_plan(plan: FoldPlan, lines: Lines) -> None:
     """What will run, how long it takes and how much memory; warnings."""
     for warning in plan.warnings:
         lines("", f"warning: {warning}")
@@ -52,7 +45,7 @@ def show_outcomes(outcomes: Sequence[Outcome], lines: Lines) -> None:
             best, plddt = first.who.name, f"{first.mean_plddt:.1f}"
             ptm = "" if first.ptm is None else f"{first.ptm:.3f}"
             relaxed = "yes" if first.who.name in outcome.finished.violations else "no"
-        result = f"failed: {outcome.error}" if outcome.error else str(outcome.folder)
+        result = f"failed: {outcome.error}" if outcome.error else str(outcome.layout.folder)
         result += " (was there already)" if outcome.reused else ""
         seconds = f"{outcome.seconds:.1f}"
         table.add_row(outcome.name, str(outcome.n_res), best, plddt, ptm, relaxed, seconds, result)

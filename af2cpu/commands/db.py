@@ -12,7 +12,6 @@ from rich.console import Console
 
 from af2cpu.commands.errors import FAILED, one_line
 from af2cpu.commands.progress import bars
-from af2cpu.commands.search import DATA_DIR
 from af2cpu.cores import available_cores
 from af2cpu.errors import DatabaseError, InputError
 
@@ -22,6 +21,10 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="Databases: index, verify, list, download.")
 
 _STRUCTURES = "pdb_mmcif"
+
+DATA_DIR = typer.Option(
+    "--data-dir", envvar="AF2CPU_DATA_DIR", help="Folder with the databases, as AlphaFold's scripts make it."
+)
 
 Threads = Annotated[int | None, typer.Option(min=1, help="Threads; default: all cores of this process.")]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import time
 from collections.abc import Sequence
 from typing import SupportsIndex, overload
 
@@ -27,6 +28,7 @@ class Draws(Sequence[ProcessedFeatures]):
         self._sampler = Sampler(features, config)
         self._seed = seed
         self._count = count
+        self.seconds = 0.0  # that drawing has taken so far
 
     def __len__(self) -> int:
         return self._count
@@ -43,4 +45,7 @@ class Draws(Sequence[ProcessedFeatures]):
             raise IndexError(f"draw {index} of {self._count}")
         # The stream of child k of the seed, as SeedSequence(seed).spawn gives it.
         stream = np.random.SeedSequence(self._seed, spawn_key=(index % self._count,))
-        return self._sampler.draw(np.random.default_rng(stream))
+        start = time.perf_counter()
+        draw = self._sampler.draw(np.random.default_rng(stream))
+        self.seconds += time.perf_counter() - start
+        return draw

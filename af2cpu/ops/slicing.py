@@ -15,6 +15,14 @@ DEFAULT_BUDGET = 64 * 2**20
 _budget = DEFAULT_BUDGET
 
 
+def budget_within(memory: int | None) -> int:
+    """The budget of a run that may take `memory` bytes: a share of it, and no more than what keeps the cores busy.
+
+    It follows from the setting alone and never from what is free just now: the same run cuts the same slices.
+    """
+    return DEFAULT_BUDGET if memory is None else min(DEFAULT_BUDGET, max(2**20, memory // 256))
+
+
 @contextmanager
 def memory_budget(n_bytes: int) -> Iterator[None]:
     """Within this block the intermediates of one operation take about `n_bytes` at most (one row at the least)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
@@ -17,6 +17,7 @@ from af2cpu.settings import RunSettings
 from af2cpu.workspace import Target, content_hash, key_of
 
 _VERSION = 1  # of the relaxation: a change makes all relaxed structures made before stale
+_PLOTS_VERSION = 1
 
 
 @dataclass
@@ -46,9 +47,21 @@ def finish(
     for entry in done.ranking.entries[:chosen]:
         _relax(target, layout, by_name[entry.who.name], settings, provenance, done, say)
     write_ranking(layout, done.ranking, None if settings.relax == "none" else done.violations)
-    write_plots(layout, features, done.ranking, {name: one.prediction for name, one in by_name.items()})
+    _plot(target, layout, features, done.ranking, by_name)
     write_features_of(layout, features, af2_pickles=settings.af2_pickles)
     return done
+
+
+def _plot(target: Target, layout: Layout, features: Features, ranking: Ranking, by_name: Mapping[str, Folded]) -> None:
+    """Pictures, unless those that are there show this ranking of these predictions."""
+    ranked = [[entry.who.name, by_name[entry.who.name].content] for entry in ranking.entries]
+    features_content = content_hash(target.features)
+    key = key_of("plots", version=_PLOTS_VERSION, features=features_content, ranked=ranked, job=layout.job)
+    kinds = ["coverage", "plddt"] + ["pae"] * any(entry.ptm is not None for entry in ranking.entries)
+    if all(target.is_current(layout.plot(kind), key) for kind in kinds):
+        return
+    for path in write_plots(layout, features, ranking, {name: one.prediction for name, one in by_name.items()}).paths:
+        target.made(path, key)
 
 
 def relax_settings(settings: RunSettings) -> RelaxSettings:

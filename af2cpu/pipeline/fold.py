@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from ml_collections import ConfigDict
@@ -19,9 +20,10 @@ from af2cpu.ops import dispatch, slicing
 from af2cpu.outputs.arrays import read_result
 from af2cpu.outputs.layout import Layout
 from af2cpu.outputs.write import write_prediction
+from af2cpu.pipeline.network import load_network
 from af2cpu.records import Confidence, Features, Prediction, PredictionId, Provenance
 from af2cpu.settings import RunSettings
-from af2cpu.weights import find_parameters, fingerprint, load_parameters, read_parameters
+from af2cpu.weights import find_parameters, fingerprint
 from af2cpu.workspace import Target, content_hash, key_of
 
 Say = Callable[[str], None]
@@ -41,6 +43,13 @@ class ModelPlan:
         return self.config.name
 
 
+class _Times(NamedTuple):
+    """Seconds of what was done now."""
+
+    network: float | None = None
+    draws: float | None = None
+
+
 @dataclass(frozen=True)
 class Folded:
     """One prediction of a target, as it stands in its files."""
@@ -50,6 +59,7 @@ class Folded:
     parameters: str
     content: str  # hash of the result file, which what follows depends on
     seconds: float | None  # of the passes; None: reused
+    draw_seconds: float | None  # of drawing the features
     notes: tuple[str, ...] = ()
 
 
@@ -96,10 +106,7 @@ class Folder:
     def _model(self, plan: ModelPlan) -> AlphaFold:
         if self._loaded is None or self._loaded[0] != plan.name:
             self._loaded = None  # before the next one takes its place
-            with torch.device("meta"):
-                model = AlphaFold(plan.config)
-            load_parameters(model, read_parameters(plan.source, plan.config), plan.config, plan.source)
-            self._loaded = plan.name, model.set_precision(self.precision)
+            self._loaded = plan.name, load_network(plan.config, plan.source).set_precision(self.precision)
         return self._loaded[1]
 
     def fold(
@@ -114,11 +121,11 @@ class Folder:
                 path, key = layout.of("result", who, ".npz"), self._key(plan, who, content, provenance)
                 if target.is_current(path, key):
                     say(f"{who.name}: there already")
-                    folded.append(_read(path, who, plan, None))
+                    folded.append(_read(path, who, plan, _Times()))
                     continue
-                seconds, notes = self._fold_one(plan, who, layout, features, provenance, say)
+                times, notes = self._fold_one(plan, who, layout, features, provenance, say)
                 target.made(path, key)
-                folded.append(_read(path, who, plan, seconds, notes))
+                folded.append(_read(path, who, plan, times, notes))
         return folded
 
     def _key(self, plan: ModelPlan, who: PredictionId, features: str, provenance: Provenance) -> str:
@@ -143,7 +150,7 @@ class Folder:
         features: Features,
         provenance: Provenance,
         say: Say,
-    ) -> tuple[float, tuple[str, ...]]:
+    ) -> tuple[_Times, tuple[str, ...]]:
         s = self.settings
         model = self._model(plan)
         count = (s.recycles + 1) * s.ensembles
@@ -156,15 +163,15 @@ class Folder:
                 seconds = time.perf_counter() - start
                 say(f"{who.name}: pass {result.index + 1} of {s.recycles + 1}, pLDDT {plddt:.1f}, {seconds:.1f} s")
             prediction = model.conclude(result, tuple(changes), s.save_all)
-        seconds = time.perf_counter() - start
+        times = _Times(time.perf_counter() - start - draws.seconds, draws.seconds)
         confidence = confidence_of(who, prediction)
         written = write_prediction(
             layout, prediction, confidence, provenance, save_all=s.save_all, af2_pickles=s.af2_pickles
         )
-        return seconds, written.notes
+        return times, written.notes
 
 
-def _read(path: Path, who: PredictionId, plan: ModelPlan, seconds: float | None, notes: tuple[str, ...] = ()) -> Folded:
+def _read(path: Path, who: PredictionId, plan: ModelPlan, times: _Times, notes: tuple[str, ...] = ()) -> Folded:
     """From the file, so that what follows is the same for a prediction just made and for one made before."""
     prediction = read_result(path, plan.name)
-    return Folded(prediction, confidence_of(who, prediction), plan.source, content_hash(path), seconds, notes)
+    return Folded(prediction, confidence_of(who, prediction), plan.source, content_hash(path), *times, notes)

@@ -10,20 +10,22 @@ from pathlib import Path
 
 import psutil
 import torch
+from ml_collections import ConfigDict
 
-from af2cpu.cores import available_cores
 from af2cpu.errors import InputError
 from af2cpu.model.cost import Sizes, pass_flops, peak_bytes
 from af2cpu.pipeline.fold import ModelPlan, plan_models, precision_of, sampling_of
-from af2cpu.pipeline.inputs import InputSettings
+from af2cpu.pipeline.inputs import input_settings_of
+from af2cpu.pipeline.report import InputSettings
 from af2cpu.query import QueryInput, check_memory, read_inputs
-from af2cpu.search.databases import DatabaseSet, parse_databases, select
+from af2cpu.records import Query
 from af2cpu.settings import RunSettings
 from af2cpu.weights import is_synthetic
 
 SYNTHETIC = "SYNTHETIC PARAMETERS: drawn at random, the structures mean nothing"
 _EFFICIENCY = 0.35  # share of the rate of a large matrix product that a whole pass reaches
-_RESULT_BYTES = 30e3  # per residue and prediction: structures, scores
+_RESIDUE_BYTES = 12e3  # per residue and prediction: structures, relaxed and ranked ones too, arrays
+_PAIR_BYTES = 20  # per pair of residues and prediction: PAE as JSON, twice, and as an array
 _SPARE_DISK = 200e6
 
 
@@ -36,6 +38,7 @@ class Estimate:
     passes: int
     seconds: float  # of all passes of all models; search and relaxation come on top
     peak_gb: float
+    disk_bytes: float  # of all results
 
     def __str__(self) -> str:
         units = ((86_400, "days"), (3600, "h"), (60, "min"), (1, "s"))
@@ -47,52 +50,47 @@ class Estimate:
 
 
 @dataclass(frozen=True)
-class RunPlan:
-    """A run that can start."""
+class FoldPlan:
+    """Predictions that can start."""
 
-    inputs: Sequence[QueryInput]
-    out: Path
     settings: RunSettings
-    input_settings: InputSettings
     models: tuple[ModelPlan, ...]
     targets: tuple[Estimate, ...]
     warnings: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class RunPlan:
+    """A run that can start."""
+
+    inputs: Sequence[QueryInput]
+    out: Path
+    input_settings: InputSettings
+    fold: FoldPlan
+
+
 def plan_run(paths: Sequence[Path], out: Path, settings: RunSettings) -> RunPlan:
-    """Raises InputError for whatever would stop the run later."""
+    """A run from sequences. Raises InputError for whatever would stop it later."""
     inputs = read_inputs(paths)
+    fold = plan_fold([item.query for item in inputs], out, settings)
+    return RunPlan(inputs, out, input_settings_of(inputs, settings), fold)
+
+
+def plan_fold(queries: Sequence[Query], out: Path, settings: RunSettings) -> FoldPlan:
+    """The part of a run that follows the features. Raises InputError for whatever would stop it later."""
     models = plan_models(settings)
     rate = matrix_rate(precision_of(settings))
-    estimates = tuple(estimate(item.query.name, item.query.n_res, models, settings, rate) for item in inputs)
+    estimates = tuple(estimate(query.name, query.n_res, models, settings, rate) for query in queries)
     peaks = {one.n_res: int(one.peak_gb * 1e9) for one in estimates}
-    check_memory([item.query for item in inputs], psutil.virtual_memory().available, peaks.__getitem__)
-    input_settings = input_settings_of(inputs, settings)
+    check_memory(queries, settings.memory or psutil.virtual_memory().available, peaks.__getitem__)
     _check_disk(out, estimates)
     warnings = (SYNTHETIC,) if any(is_synthetic(plan.source) for plan in models) else ()
-    return RunPlan(inputs, out, settings, input_settings, models, estimates, warnings)
-
-
-def input_settings_of(inputs: Sequence[QueryInput], settings: RunSettings) -> InputSettings:
-    """What is searched. Raises InputError for databases that are not there."""
-    if settings.msa and len(inputs) != 1:
-        raise InputError(f"--msa: fits one sequence, and the input has {len(inputs)}; run one at a time")
-    searched = not settings.msa and any(item.alignment is None for item in inputs)
-    databases = DatabaseSet((), None, None, None)
-    if searched or settings.db:
-        databases = select(settings.data_dir, settings.preset, parse_databases(list(settings.db)))
-    return InputSettings(
-        databases=databases,
-        alignments=settings.msa,
-        own_templates=settings.template,
-        max_template_date=settings.max_template_date,
-        threads=settings.threads or available_cores(),
-    )
+    return FoldPlan(settings, models, estimates, warnings)
 
 
 def estimate(name: str, n_res: int, models: Sequence[ModelPlan], settings: RunSettings, rate: float) -> Estimate:
     """Time and memory of a target; `rate` in operations per second of a large matrix product."""
-    passes, seconds, peak = 0, 0.0, 0
+    passes, seconds, peak, disk = 0, 0.0, 0, 0.0
     precision = precision_of(settings)
     for plan in models:
         sampling = sampling_of(plan.config, settings)
@@ -101,7 +99,8 @@ def estimate(name: str, n_res: int, models: Sequence[ModelPlan], settings: RunSe
         passes += count
         seconds += count * pass_flops(plan.config, sizes) / (rate * _EFFICIENCY)
         peak = max(peak, peak_bytes(plan.config, sizes, precision))
-    return Estimate(name, n_res, passes, seconds, peak / 1e9)
+        disk += settings.num_seeds * _result_bytes(plan.config, sizes, settings)
+    return Estimate(name, n_res, passes, seconds, peak / 1e9, disk)
 
 
 def matrix_rate(precision: str) -> float:
@@ -119,6 +118,17 @@ def matrix_rate(precision: str) -> float:
 def _check_disk(out: Path, estimates: Sequence[Estimate]) -> None:
     place = next(path for path in (out, *out.absolute().parents) if path.exists())
     free = shutil.disk_usage(place).free
-    needed = _SPARE_DISK + sum((_RESULT_BYTES * one.n_res + 8 * one.n_res**2) * one.passes for one in estimates)
+    needed = _SPARE_DISK + sum(one.disk_bytes for one in estimates)
     if needed > free:
         raise InputError(f"{out}: about {needed / 1e9:.1f} GB are needed and {free / 1e9:.1f} GB are free on the disk")
+
+
+def _result_bytes(config: ConfigDict, sizes: Sizes, settings: RunSettings) -> float:
+    """What one prediction leaves on the disk, at the most."""
+    n = sizes.n_res
+    size = _RESIDUE_BYTES * n + _PAIR_BYTES * n**2
+    if settings.save_all:
+        heads = config.heads
+        per_pair = config.c_z + heads.distogram.n_bins + heads.predicted_aligned_error.n_bins
+        size += 4 * n * (per_pair * n + (config.c_m + heads.masked_msa.n_classes) * sizes.n_seq)
+    return size * (2 if settings.af2_pickles else 1)

@@ -8,17 +8,17 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import torch
 from ml_collections import ConfigDict
 
 from af2cpu.model import AlphaFold
 from af2cpu.model.config import model_config
+from af2cpu.pipeline.network import build_network
 from af2cpu.records import Prediction, ProcessedFeatures
 from af2cpu.validate.cases import cases
 from af2cpu.validate.modules import Sizes, compare_module
 from af2cpu.validate.reference import haiku_parameters, run_passes
 from af2cpu.validate.torsions import shared_torsions
-from af2cpu.weights import load_parameters, read_parameters
+from af2cpu.weights import read_parameters
 
 # What counts as equal in float32: (measure, tolerance). 48 blocks amplify rounding about sixfold, hence the looser
 # bound of the network; two right float32 implementations differ by far less than either.
@@ -100,9 +100,7 @@ def compare(
     """
     config = model_config(name)
     arrays = read_parameters(params, config)
-    with torch.device("meta"):
-        net = AlphaFold(config)
-    load_parameters(net, arrays, config, params)
+    net = build_network(config, arrays, params)
     modules = modules and precision == "fp32"
     parameters = haiku_parameters(arrays) if modules or reference is None else {}
     rows = list(_module_rows(config, net, parameters)) if modules else []

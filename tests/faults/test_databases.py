@@ -12,7 +12,8 @@ from search_cases import demo, demo_database, jackhmmer, queries, without_author
 from af2cpu.errors import DatabaseError
 from af2cpu.formats.features import read_features
 from af2cpu.formats.stockholm import read_stockholm
-from af2cpu.pipeline.inputs import InputReport, InputSettings, prepare
+from af2cpu.pipeline.inputs import prepare
+from af2cpu.pipeline.report import InputReport, InputSettings
 from af2cpu.query import QueryInput
 from af2cpu.records import Query
 from af2cpu.search import engine, indexing, msa
@@ -34,7 +35,7 @@ def database(tmp_path: Path, extra: bytes = b"", where: int = 100) -> Path:
 
 def searched(path: Path, out: Path, query: Query = UBIQUITIN) -> InputReport:
     settings = InputSettings(DatabaseSet((Database("mine", path),), None, None, None), threads=2)
-    return prepare([QueryInput(query)], out, settings)[0]
+    return prepare([QueryInput(query)], out, settings, lambda target, line: None)[0]
 
 
 @pytest.mark.parametrize(
@@ -209,7 +210,7 @@ def test_fault_16_a_touched_alignment_is_not_reused(tmp_path: Path) -> None:
 def test_fault_17_no_hits(tmp_path: Path) -> None:
     loner = Query("loner", "WWHHMMCCWWHHMMCCYYWWPPHHMMCCWW", "loner", "made up")
     settings = InputSettings(select(demo(), None, {}), threads=2)
-    (report,) = prepare([QueryInput(loner)], tmp_path, settings)
+    (report,) = prepare([QueryInput(loner)], tmp_path, settings, lambda target, line: None)
     assert report.error is None
     features = read_features(report.target.features)
     assert (features.n_seq, features.n_templ) == (1, 0)

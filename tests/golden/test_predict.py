@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from kill_cases import contents, done, finish, kill, start
 from typer.testing import CliRunner
 
+import af2cpu as af2cpu_package
 from af2cpu.cli import app
+from af2cpu.errors import InputError
 
 PEPTIDE = "MKTAYIAKQRQ"
-CHANGING = ("timings.json", "log.txt", "run.json", "keys.json", ".lock")  # times are in them, or their hashes
 
 
 def af2cpu(*arguments: object) -> Any:
@@ -48,14 +46,6 @@ def predicted(alignment: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     return out / "peptide"
 
 
-def _contents(folder: Path) -> dict[str, bytes]:
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name not in CHANGING
-    }
-
-
 def test_files_of_alphafold(predicted: Path) -> None:
     for index in (0, 1):
         for name in ("unrelaxed_tiny_pred_{}.pdb", "unrelaxed_tiny_pred_{}.cif", "result_tiny_pred_{}.npz"):
@@ -77,13 +67,13 @@ def test_synthetic_parameters_are_said_aloud(predicted: Path) -> None:
 
 
 def test_again_reuses_everything(alignment: Path, predicted: Path) -> None:
-    before = _contents(predicted)
+    before = contents(predicted)
     times = {path: path.stat().st_mtime_ns for path in predicted.glob("result_*.npz")}
     result = _predict(alignment, predicted.parent, "--relax", "none", "--num-seeds", 2)
     assert result.exit_code == 0
     assert "was there already" in " ".join(result.stdout.split())
     assert "pass 1" not in result.stderr
-    assert _contents(predicted) == before
+    assert contents(predicted) == before
     assert {path: path.stat().st_mtime_ns for path in times} == times
 
 
@@ -96,6 +86,51 @@ def test_another_setting_runs_what_depends_on_it(alignment: Path, tmp_path: Path
     )
     assert "pass 3 of 3" in again.stderr
     assert (tmp_path / "peptide" / "features.npz").stat().st_mtime_ns == features
+
+
+def test_fold_goes_on_from_a_search(alignment: Path, predicted: Path, tmp_path: Path) -> None:
+    assert af2cpu("search", alignment, "-o", tmp_path, "--features-only").exit_code == 0
+    fixed = ("--models", "tiny", "--params", "synthetic:0", "--precision", "fp32", "--recycles", 1, "--relax", "none")
+    result = af2cpu("fold", tmp_path, *fixed, "--num-seeds", 2)
+    assert result.exit_code == 0, result.output
+    results = [name for name in contents(predicted) if name.startswith(("result_", "ranked_", "pae_", "plots/"))]
+    assert len(results) > 8
+    assert {name: contents(tmp_path / "peptide")[name] for name in results} == {
+        name: contents(predicted)[name] for name in results
+    }
+    again = _predict(alignment, tmp_path, "--relax", "none", "--num-seeds", 2)
+    assert "pass 1" not in again.stderr
+    assert af2cpu("fold", tmp_path / "peptide" / "plots", *fixed).exit_code == 2
+
+
+def test_python_api_does_what_the_command_does(alignment: Path, predicted: Path, tmp_path: Path) -> None:
+    settings = {"models": ["tiny"], "params": "synthetic:0", "precision": "fp32", "recycles": 1, "relax": "none"}
+    (outcome,) = af2cpu_package.predict(alignment, tmp_path, num_seeds=2, **settings)
+    assert outcome.error is None
+    assert outcome.finished is not None
+    scores = json.loads((predicted / "ranking_debug.json").read_text())
+    assert [entry.who.name for entry in outcome.finished.ranking.entries] == scores["order"]
+    worst = outcome.prediction(1)
+    assert worst.atom_positions.shape == (len(PEPTIDE), 37, 3)
+    assert float(worst.plddt.mean()) == pytest.approx(scores["plddts"][scores["order"][1]], abs=1e-4)
+    for name in ("ranked_0.cif", "result_tiny_pred_1.npz"):
+        assert (tmp_path / "peptide" / name).read_bytes() == (predicted / name).read_bytes()
+    assert "pass 2 of 2" in (tmp_path / "peptide" / "log.txt").read_text()
+    with pytest.raises(ValueError, match="none of rank 2"):
+        outcome.prediction(2)
+    with pytest.raises(InputError, match="recicles"):
+        af2cpu_package.predict(alignment, tmp_path, recicles=1)
+
+
+def test_times_are_kept_of_what_is_reused(alignment: Path, predicted: Path) -> None:
+    names = {"features"} | {
+        f"{what}_tiny_pred_{k}" for what in ("process_features", "predict_and_compile") for k in (0, 1)
+    }
+    timings = json.loads((predicted / "timings.json").read_text())
+    assert set(timings) == names
+    assert all(seconds > 0 for seconds in timings.values())
+    assert _predict(alignment, predicted.parent, "--relax", "none", "--num-seeds", 2).exit_code == 0
+    assert json.loads((predicted / "timings.json").read_text()) == timings
 
 
 def test_colabfold_layout(alignment: Path, tmp_path: Path) -> None:
@@ -160,6 +195,13 @@ def test_too_long_for_the_memory_is_refused_before_the_search(tmp_path: Path) ->
     assert "long.fasta, record 1 (long): 220000 residues need about" in result.stderr.splitlines()[-1]
 
 
+def test_memory_given_is_not_exceeded(alignment: Path, tmp_path: Path) -> None:
+    result = _predict(alignment, tmp_path / "out", "--memory", "500M", "--dry-run")
+    assert result.exit_code == 2
+    assert "0.5 GB are free" in result.stderr.splitlines()[-1]
+    assert _predict(alignment, tmp_path / "out", "--memory", "4G", "--dry-run").exit_code == 0
+
+
 def test_dry_run_starts_nothing(alignment: Path, tmp_path: Path) -> None:
     result = _predict(alignment, tmp_path / "out", "--dry-run")
     assert result.exit_code == 0
@@ -198,22 +240,24 @@ def test_temporary_files_of_a_killed_run_are_swept(alignment: Path, predicted: P
     assert not left.exists()
 
 
-def _in_a_process(alignment: Path, out: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", "from af2cpu.cli import main; main()", "predict", str(alignment), "-o", str(out)]
-    command += [
-        "--models",
-        "tiny",
-        "--params",
-        "synthetic:0",
-        "--precision",
-        "fp32",
-        "--recycles",
-        "1",
-        "--threads",
-        "1",
-    ]
-    environment = os.environ | {"COLUMNS": "200"}
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
+def _arguments(alignment: Path, out: Path, recycles: int) -> list[str]:
+    fixed = ["--models", "tiny", "--params", "synthetic:0", "--precision", "fp32", "--threads", "1"]
+    return ["predict", str(alignment), "-o", str(out), *fixed, "--recycles", str(recycles)]
+
+
+def test_ctrl_c_while_the_network_runs(alignment: Path, tmp_path: Path) -> None:
+    process = start(_arguments(alignment, tmp_path, 20))
+    assert process.stdout is not None
+    for line in process.stdout:
+        if "pass 1 of 21" in line:
+            process.send_signal(signal.SIGINT)
+            break
+    output, _ = process.communicate()
+    assert process.returncode == 130, output
+    assert "interrupted; what is complete is kept" in output
+    assert "Traceback" not in output
+    assert (tmp_path / "peptide" / "features.npz").is_file()
+    assert not (tmp_path / "peptide" / "result_tiny_pred_0.npz").exists()
 
 
 def test_killed_at_any_moment_it_ends_the_same(alignment: Path, tmp_path: Path) -> None:
@@ -222,22 +266,18 @@ def test_killed_at_any_moment_it_ends_the_same(alignment: Path, tmp_path: Path) 
     But for what follows from the relaxation: the tiny network's atoms overlap (10^20 kcal/mol), and from such a start
     OpenMM's minimiser goes another way each time. tests/unit/relax has the bits of a sane structure.
     """
-    start = time.monotonic()
-    undisturbed = _in_a_process(alignment, tmp_path / "undisturbed")
-    output, _ = undisturbed.communicate()
-    assert undisturbed.returncode == 0, output
-    duration = time.monotonic() - start
+    duration = finish(_arguments(alignment, tmp_path / "undisturbed", 1))
+    arguments, folder = _arguments(alignment, tmp_path / "killed", 1), tmp_path / "killed" / "peptide"
     seed = random.randrange(10**6)
     moments = random.Random(seed)
     for _ in range(3):
-        process = _in_a_process(alignment, tmp_path / "killed")
-        time.sleep(moments.uniform(0.2, 0.95) * duration)
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-    last = _in_a_process(alignment, tmp_path / "killed")
-    output, _ = last.communicate()
-    assert last.returncode == 0, output
-    ours, theirs = (_contents(tmp_path / name / "peptide") for name in ("killed", "undisturbed"))
+        before = done(folder)
+        kill(arguments, moments.uniform(0.2, 0.95) * duration)
+        assert before.items() <= done(folder).items(), f"seed {seed}"
+    before = done(folder)
+    finish(arguments)
+    assert before.items() <= done(folder).items(), f"seed {seed}"
+    ours, theirs = contents(folder), contents(tmp_path / "undisturbed" / "peptide")
     assert set(ours) == set(theirs), f"seed {seed}"
     relaxed = ("relax", "ranked_0.pdb", "ranked_0.cif")
     assert [n for n in ours if ours[n] != theirs[n] and not n.startswith(relaxed)] == [], f"seed {seed}"

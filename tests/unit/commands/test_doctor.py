@@ -49,7 +49,7 @@ def test_estimate_of_two_lengths(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("seconds", "text"), [(90, "90 s"), (600, "10 min"), (7200, "2 h"), (400_000, "5 days")])
 def test_units_of_time(seconds: float, text: str) -> None:
-    assert f"about {text} and" in str(Estimate("x", 1, 1, seconds, 1.0))
+    assert f"about {text} and" in str(Estimate("x", 1, 1, seconds, 1.0, 1e6))
 
 
 def test_memory_formula_near_what_was_measured() -> None:

@@ -103,7 +103,7 @@ def test_a_database_by_name(tmp_path: Path) -> None:
         ([], "no database to search"),
         (["--db", "x"], "must be name=path"),
         (["--features-only"], "needs alignments"),
-        (["--mmcif", "some"], "only on-demand"),
+        (["--mmcif", "some"], "--mmcif: Input should be 'local' or 'on-demand'"),
         (["--db", "x=/nowhere/x.fa"], "databases are missing: x (/nowhere/x.fa)"),
         (["--msa", "/nowhere/x.a3m"], "there is no such alignment"),
     ],

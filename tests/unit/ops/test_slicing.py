@@ -10,7 +10,7 @@ from torch import Tensor
 
 import af2cpu
 from af2cpu.model import AlphaFold
-from af2cpu.ops.slicing import build_rows, memory_budget, slices, update_rows
+from af2cpu.ops.slicing import DEFAULT_BUDGET, budget_within, build_rows, memory_budget, slices, update_rows
 
 N_RES, N_SEQ = 13, 9
 
@@ -104,3 +104,9 @@ def test_update_is_in_place_without_gradients() -> None:
 
 def test_no_rows() -> None:
     assert build_rows(0, 8, lambda rows: torch.zeros(0, 5)).shape == (0, 5)
+
+
+def test_less_memory_gives_smaller_slices_and_never_larger_ones() -> None:
+    assert budget_within(None) == budget_within(2**40) == DEFAULT_BUDGET
+    assert budget_within(4 * 2**30) == 16 * 2**20
+    assert budget_within(1) == 2**20

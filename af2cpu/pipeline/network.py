@@ -1,0 +1,25 @@
+"""A network with its parameters, ready to run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from ml_collections import ConfigDict
+
+from af2cpu.model import AlphaFold
+from af2cpu.weights import load_parameters, read_parameters
+
+
+def load_network(config: ConfigDict, source: str) -> AlphaFold:
+    """The network of `config` in float32, filled from a parameter file or synthetic:SEED. Raises ParameterError."""
+    return build_network(config, read_parameters(source, config), source)
+
+
+def build_network(config: ConfigDict, arrays: Mapping[str, np.ndarray], source: str) -> AlphaFold:
+    """The same from the arrays of a parameter file; `source` names it in errors. Raises ParameterError."""
+    with torch.device("meta"):
+        network = AlphaFold(config)
+    load_parameters(network, arrays, config, source)
+    return network

@@ -1,0 +1,76 @@
+"""What the search and the features of a run depend on, and what was done for each query."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from af2cpu.records import Query
+from af2cpu.search.databases import DatabaseSet
+from af2cpu.workspace import Target
+
+RECORD = "search.json"
+
+Tell = Callable[[str, str], None]  # target, line
+Progress = Callable[[str, int, int], None]  # what, done, in all
+
+
+def with_log(tell: Tell, targets: Mapping[str, Target]) -> Tell:
+    """`tell` that also writes the lines of each target into its log.txt."""
+
+    def told(name: str, line: str) -> None:
+        tell(name, line)
+        targets[name].log(line)
+
+    return told
+
+
+@dataclass(frozen=True)
+class InputSettings:
+    """What the search and the features of a run depend on."""
+
+    databases: DatabaseSet
+    alignments: tuple[Path, ...] = ()  # --msa: replace the search
+    own_templates: tuple[Path, ...] = ()  # --template: replace the template search
+    max_template_date: date | None = None
+    threads: int = 1
+    fetch_structures: Callable[[Sequence[str], Path], None] | None = None  # --mmcif on-demand
+
+
+@dataclass
+class InputReport:
+    """What was done for one query; written to search.json."""
+
+    query: Query
+    target: Target
+    alignments: list[Path] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    given_hits: Path | None = None  # pdb_hits.sto that came with given alignments
+    previous: dict[str, Any] = field(default_factory=dict)  # the folder's search.json of an earlier run
+    databases: list[dict[str, Any]] = field(default_factory=list)
+    seconds: float | None = None  # of making features.npz; None: reused
+    n_seq: int = 0
+    n_templ: int = 0
+    error: str | None = None
+
+    def write(self, settings: InputSettings) -> None:
+        """Writes search.json. Raises OSError."""
+        self.target.write_json(
+            RECORD,
+            {
+                "name": self.query.name,
+                "source": self.query.source,
+                "sequence": self.query.sequence,
+                "databases": self.databases,
+                "alignments": [str(path) for path in self.alignments],
+                "own_templates": [str(path) for path in settings.own_templates],
+                "max_template_date": settings.max_template_date,
+                "msa_rows": self.n_seq,
+                "templates": self.n_templ,
+                "notes": self.notes,
+                "error": self.error,
+            },
+        )

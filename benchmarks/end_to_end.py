@@ -1,0 +1,113 @@
+"""One pass through the whole network, ours beside the JAX reference in one run: seconds, memory, the same structure.
+
+    python benchmarks/end_to_end.py [--compare jax] [--programs native:bf16 native:fp32] [--n-res 128 256]
+        [--rows full 50] [--model model_1_ptm] [--repeats 3]
+
+Synthetic parameters and features; `full`: as many MSA rows, extra rows and templates as the model takes. With fewer
+rows the reference computes them padded to full size, as DeepMind's code does. Runs alternate; medians are compared.
+The reference's compilation is not counted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from machine import describe, write_result
+from sides import Case, Program, Side, parse_program
+
+from af2cpu.model.config import model_config
+from af2cpu.model.cost import Sizes, full_sizes, pass_flops
+from af2cpu.pipeline.plan import matrix_rate
+
+
+def flops(case: Case) -> int:
+    """Of what our network computes."""
+    config = model_config(case.model)
+    full = full_sizes(config, case.n_res)
+    return pass_flops(config, full if case.rows is None else Sizes(case.n_res, case.rows, 0, full.n_templ))
+
+
+def measure(case: Case, programs: list[Program], repeats: int) -> list[dict[str, Any]]:
+    """A row for each program, the first one being what the others are compared with."""
+    with ExitStack() as stack:
+        sides = [stack.enter_context(Side(program, case)) for program in programs]
+        runs: list[list[dict[str, float]]] = [[] for _ in sides]
+        for _ in range(repeats):
+            for side, done in zip(sides, runs, strict=True):
+                done.append(side.run())
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        outputs = [side.save(folder / f"{k}.npz") for k, side in enumerate(sides)]
+    rows = []
+    for side, done, found in zip(sides, runs, outputs, strict=True):
+        seconds = [run["seconds"] for run in done]
+        median = statistics.median(seconds)
+        rows.append(
+            {
+                "program": str(side.program),
+                "n_res": case.n_res,
+                "rows": case.rows or "full",
+                "median_s": median,
+                "min_s": min(seconds),
+                "max_s": max(seconds),
+                "tflop": flops(case) / 1e12,
+                "gflop_per_s": flops(case) / median / 1e9,
+                "loaded_gb": side.loaded["loaded_gb"],
+                "peak_gb": done[-1]["peak_gb"],
+                "times_faster": statistics.median([run["seconds"] for run in runs[0]]) / median,
+                **differences(found, outputs[0]),
+            }
+        )
+    return rows
+
+
+def differences(ours: dict[str, np.ndarray], theirs: dict[str, np.ndarray]) -> dict[str, float]:
+    """Atoms (RMSD, angstrom) and pLDDT: random parameters make bf16 drift; in float32 they are equal to rounding."""
+    exists = ours["atom_mask"] > 0
+    shift = np.square(ours["atom_positions"] - theirs["atom_positions"]).sum(-1)[exists]
+    return {
+        "atoms_rmsd_angstrom": float(np.sqrt(shift.mean())),
+        "plddt_max_difference": float(np.abs(ours["plddt"] - theirs["plddt"]).max()),
+    }
+
+
+def line(row: dict[str, Any]) -> str:
+    return (
+        f"n_res {row['n_res']:5} {row['rows']!s:>5} rows  {row['program']:14} {row['median_s']:8.1f} s  "
+        f"{row['gflop_per_s']:6.0f} GFLOP/s  x {row['times_faster']:.2f}  peak {row['peak_gb']:.2f} GB  "
+        f"atoms {row['atoms_rmsd_angstrom']:.1e} A"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--compare", type=parse_program, default=Program("jax"), help="jax, or engine:precision")
+    parser.add_argument("--programs", type=parse_program, nargs="+", default=[Program("native", "bf16")])
+    parser.add_argument("--model", default="model_1_ptm")
+    parser.add_argument("--n-res", type=int, nargs="+", default=[128, 256])
+    parser.add_argument("--rows", nargs="+", default=["full"], help="full, or a number of MSA rows")
+    parser.add_argument("--repeats", type=int, default=3)
+    args = parser.parse_args()
+    packages = ("torch", "numpy", "jax", "alphafold-colabfold")
+    record: dict[str, Any] = {"machine": describe(*packages), "model": args.model, "reference": str(args.compare)}
+    record["machine_gflop_per_s_before"] = {p: matrix_rate(p) / 1e9 for p in ("bf16", "fp32")}
+    record["rows"] = []
+    for rows in args.rows:
+        for n_res in args.n_res:
+            case = Case(args.model, n_res, None if rows == "full" else int(rows))
+            for row in measure(case, [args.compare, *args.programs], args.repeats):
+                record["rows"].append(row)
+                print(line(row), flush=True)
+    record["machine_gflop_per_s_after"] = {p: matrix_rate(p) / 1e9 for p in ("bf16", "fp32")}
+    record["load_after"] = os.getloadavg()
+    write_result("end_to_end", record)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,169 @@
+"""What is measured side by side: each in a process of its own, loaded once and run when told.
+
+The processes wait for each other, so that runs alternate (A B A B) and a busy machine slows both; the peak resident
+set of a process, interpreter and libraries included, is its own.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+PARAMS = "synthetic:0"
+REFERENCE = "jax"  # the oracle: alphafold-colabfold's network in float32
+
+
+@dataclass(frozen=True)
+class Case:
+    """One network on one synthetic protein; rows None: as many as the model takes."""
+
+    model: str
+    n_res: int
+    rows: int | None = None  # of the clustered MSA; then there are no extra rows
+
+
+@dataclass(frozen=True)
+class Program:
+    """What runs a case: the reference, or one of our engines."""
+
+    name: str  # jax, or an engine of ours
+    precision: str = "fp32"
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.precision}"
+
+
+def parse_program(text: str) -> Program:
+    """`engine:precision`, or jax."""
+    name, _, precision = text.partition(":")
+    return Program(name, precision or "fp32")
+
+
+class Side:
+    """A program in its own process, ready to run one case again and again."""
+
+    def __init__(self, program: Program, case: Case) -> None:
+        self.program, self.case = program, case
+        task = json.dumps({"program": asdict(program), "case": asdict(case)})
+        command = [sys.executable, __file__, task]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.loaded = self._answer()
+
+    def run(self) -> dict[str, float]:
+        """One pass through the network: seconds and the peak of the process so far in GB."""
+        return self._ask("run")
+
+    def save(self, path: Path) -> dict[str, np.ndarray]:
+        """What the last pass gave: atom_positions [n_res, 37, 3] in angstrom, atom_mask, plddt [n_res]."""
+        self._ask(f"save {path}")
+        with np.load(path) as arrays:
+            return dict(arrays)
+
+    def __enter__(self) -> Side:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._process.communicate()
+
+    def _ask(self, line: str) -> dict[str, float]:
+        assert self._process.stdin is not None
+        self._process.stdin.write(line + "\n")
+        self._process.stdin.flush()
+        return self._answer()
+
+    def _answer(self) -> dict[str, float]:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"{self.program} ended with {self._process.wait()} on {self.case}; its message is above")
+        return json.loads(line)
+
+
+def peak_gb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+
+
+def features_of(case: Case, padded_rows: bool) -> Any:
+    """One draw. The reference takes every MSA padded to full size; nothing padded reaches our network."""
+    from af2cpu.model.config import model_config
+    from af2cpu.validate.synthetic import padded, synthetic_features
+
+    config = model_config(case.model)
+    if case.rows is None:
+        return synthetic_features(config, case.n_res)
+    few = synthetic_features(config, case.n_res, n_seq=case.rows, n_extra=0)
+    data = config.data
+    n_seq = data.max_msa_clusters - data.max_templates
+    return padded(few, n_seq, data.max_extra_msa, data.max_templates) if padded_rows else few
+
+
+Outputs = dict[str, np.ndarray]
+
+
+def ours(program: Program, case: Case) -> Callable[[], Outputs]:
+    import af2cpu
+    from af2cpu.ops.dispatch import use_engine
+
+    use_engine(program.name)
+    features = [features_of(case, padded_rows=False)]
+    network = af2cpu.load_model(case.model, PARAMS, precision=program.precision)
+
+    def run() -> Outputs:
+        one = network.predict(features, recycles=0)
+        return {"atom_positions": one.atom_positions, "atom_mask": one.atom_mask, "plddt": one.plddt}
+
+    return run
+
+
+def reference(program: Program, case: Case) -> Callable[[], Outputs]:
+    from af2cpu.model.config import model_config
+    from af2cpu.validate.reference import haiku_parameters, run_passes
+    from af2cpu.validate.torsions import shared_torsions
+    from af2cpu.weights import read_parameters
+
+    if program.precision != "fp32":
+        raise ValueError("the reference is run in float32")
+    config = model_config(case.model)
+    features = [features_of(case, padded_rows=True)]
+    parameters = haiku_parameters(read_parameters(PARAMS, config))
+    torsions = [shared_torsions(features[0])[0]]
+
+    def run() -> Outputs:
+        (result,) = run_passes(config, parameters, features, torsions)
+        module = result["structure_module"]
+        atoms = {"atom_positions": module["final_atom_positions"], "atom_mask": module["final_atom_mask"]}
+        return atoms | {"plddt": result["plddt"]}
+
+    run()  # compiles
+    return run
+
+
+def main() -> None:
+    task = json.loads(sys.argv[1])
+    program, case = Program(**task["program"]), Case(**task["case"])
+    start = time.perf_counter()
+    run = (reference if program.name == REFERENCE else ours)(program, case)
+    print(json.dumps({"load_s": time.perf_counter() - start, "loaded_gb": peak_gb()}), flush=True)
+    outputs: Outputs = {}
+    for line in sys.stdin:
+        command, _, path = line.strip().partition(" ")
+        start = time.perf_counter()
+        if command == "run":
+            outputs = run()
+        else:
+            np.savez(path, **outputs)  # type: ignore[arg-type]
+        print(json.dumps({"seconds": time.perf_counter() - start, "peak_gb": peak_gb()}), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -21,7 +21,8 @@ from demo import losses
 from demo.draws import decoy, sample
 from demo.initial import initialise
 from demo.muon import Optimiser
-from demo.proteins import KNOWN, OTHERS, Target, read_chain, target_of
+from demo.proteins import KNOWN, OTHERS, Target, cropped, read_chain, target_of
+from demo.report import table
 from demo.violations import violation_loss
 from torch import Tensor, nn
 
@@ -32,16 +33,24 @@ from af2cpu.model import AlphaFold
 from af2cpu.model.alphafold import Pass, Recycled
 from af2cpu.model.config import DEMO, model_config
 from af2cpu.model.inputs import Inputs
+from af2cpu.weights import load_parameters
+from af2cpu.weights.demo import KNOWN as KNOWN_LIST
+from af2cpu.weights.demo import PARAMETERS
+from af2cpu.weights.save import file_arrays
+from af2cpu.weights.synthetic import write_parameters
 
+PARAMS = Path(__file__).parents[1] / "params"
 SEED = 20261121
-MATRIX_RATE, RATE = 0.03, 4e-3
-LEAST_RATE, WARM_UP = 0.01, 30  # share of the rates at the end; steps
+MATRIX_RATE, RATE = 0.01, 2e-3
+LEAST_RATE, WARM_UP = 0.01, 50  # share of the rates at the end; steps
 CLIP = 1.0
 AVERAGE = 0.995  # share of the running mean of the parameters that stays at each step; the mean is exported
 SAVE_EVERY = 100  # steps; what a pass hands to the next is dropped then, so that a resumed training is the same
 PASSES = 4
 NOISE = 0.01  # of the representations between blocks, relative to their size: bf16 is to make no difference
-SHARE_DECOYS, SHARE_OTHERS = 0.12, 0.08
+SHARE_DECOYS, SHARE_OTHERS = 0.1, 0.07  # of the steps
+CROP, SHARE_CROPS, CROPS_UNTIL = 56, 0.9, 0.6  # residues; share of the steps at the start; when there are none any more
+VARIETY_FROM = 0.5  # of the training: until then fewer alignments and templates, more of the sequence alone
 WEIGHTS = {
     "backbone": 1.0,
     "all_atoms": 1.0,
@@ -53,8 +62,8 @@ WEIGHTS = {
     "pae": 0.05,
     "violations": 0.3,
 }
-UNCLAMPED, UNCLAMPED_UNTIL = (0.7, 0.1), 0.3  # shares of FAPE; at first all residues lie at one point, far from all
-VIOLATIONS_FROM = 0.5  # of the training; by then the proteins are folded
+UNCLAMPED, UNCLAMPED_UNTIL = (0.7, 0.1), 0.4  # shares of FAPE; at first all residues lie at one point, far from all
+VIOLATIONS_FROM = 0.65  # of the training; by then the proteins are folded
 UNKNOWN_LDDT = 0.3  # what a prediction without a known structure is told to expect of itself
 
 
@@ -110,38 +119,48 @@ class Training:
             return Example("decoy", chain, target_of(chain)), False
         if kind < SHARE_DECOYS + SHARE_OTHERS:
             return self.others[rng.integers(len(self.others))], False
-        return self.known[self.step % len(self.known)], True
+        example = self.known[self.step % len(self.known)]
+        crop = rng.random() < SHARE_CROPS * (1 - self.progress() / CROPS_UNTIL)
+        return (_crop(rng, example) if crop else example), True
 
-    def advance(self) -> tuple[str, dict[str, float], float]:
-        """One step: (protein, losses, RMSD in angstrom)."""
+    def advance(self) -> str:
+        """One step, on one protein; a line about it."""
         rng = np.random.default_rng([SEED, self.step])
         self._noise.manual_seed(SEED + self.step)
-        example, known = self.choose(rng)
-        inputs = Inputs.from_features(sample(rng, example.chain, self.sampling))
-        depth, previous = self.recycled.get(example.name, (0, None))
-        if example.name == "decoy" or previous is None:
+        told = self._learn(rng, *self.choose(rng))
+        nn.utils.clip_grad_norm_([p for _, p in self.trained], CLIP)
+        self.step += 1
+        self.optimiser.step(self.step, self.rate())
+        share = min(AVERAGE, self.step / (self.step + 10))
+        with torch.no_grad():
+            for name, tensor in self.model.state_dict().items():
+                self.mean[name].lerp_(tensor, 1 - share)
+        return told
+
+    def _learn(self, rng: np.random.Generator, example: Example, known: bool) -> str:
+        """Adds the gradients of one protein."""
+        variety = min(1.0, self.progress() / VARIETY_FROM)
+        inputs = Inputs.from_features(sample(rng, example.chain, self.sampling, variety))
+        depth, previous = self.recycled.get(example.name, (0, None))  # those of decoys and crops are not kept
+        if previous is None:
             depth, previous = 0, self.model.start(len(example.chain.sequence))
         result = self.model([inputs], previous)
         terms = self.losses(result, example, known)
         loss = sum(WEIGHTS[name] * term for name, term in terms.items())
         # A long protein has more to learn: as in the paper, loss times the root of the length.
         (loss * math.sqrt(len(example.chain.sequence) / 64)).backward()
-        nn.utils.clip_grad_norm_([p for _, p in self.trained], CLIP)
-        self.optimiser.step(self.step + 1, self.rate())
-        self.step += 1
         self._keep(example.name, depth, result)
-        share = min(AVERAGE, self.step / (self.step + 10))
-        with torch.no_grad():
-            for name, tensor in self.model.state_dict().items():
-                self.mean[name].lerp_(tensor, 1 - share)
-        target = example.target
-        distance = 0.0
+        told = f"{example.name} plddt {terms['plddt']:.1f} pae {terms['pae']:.1f}"
         if known:
-            atoms = result.structure.atoms.atom14.detach()
+            atoms, target = result.structure.atoms.atom14.detach(), example.target
             distance = losses.rmsd(atoms[:, 1], target.atom14[:, 1], target.atom14_mask[:, 1])
-        return example.name, {name: float(term.detach()) for name, term in terms.items()}, distance
+            told += "".join(f" {key} {terms[key]:.2f}" for key in ("backbone", "torsions", "distogram"))
+            told += f" {distance:.2f} A" + (f" violations {terms['violations']:.2f}" if "violations" in terms else "")
+        return told
 
     def _keep(self, name: str, depth: int, result: Pass) -> None:
+        if name in {"decoy", "crop"}:
+            return
         if depth + 1 < PASSES:
             self.recycled[name] = depth + 1, Recycled(*(x.detach() for x in result.recycled()))
         else:
@@ -162,7 +181,7 @@ class Training:
         layers = len(structure.backbones)
         unclamped = UNCLAMPED[0] if self.progress() < UNCLAMPED_UNTIL else UNCLAMPED[1]
         terms |= {
-            "backbone": sum(losses.backbone_loss(backbone, target, unclamped) for backbone in structure.backbones) / layers,
+            "backbone": sum(losses.backbone_loss(b, target, unclamped) for b in structure.backbones) / layers,
             "all_atoms": losses.all_atom_loss(structure, target, unclamped),
             "torsions": sum(losses.torsion_loss(angles, target) for angles in structure.angles) / layers,
             "distogram": losses.distogram_loss(heads.distogram(z), target),
@@ -196,6 +215,37 @@ class Training:
                 moments.copy_(torch.from_numpy(arrays[f"moments/{name}"]))
 
 
+def _crop(rng: np.random.Generator, example: Example) -> Example:
+    """A part of a long protein, whose structure is that of the whole: cheaper, and it teaches as much at first."""
+    n_res = len(example.chain.sequence)
+    if n_res <= CROP:
+        return example
+    start = int(rng.integers(0, n_res - CROP + 1))
+    chain = cropped(example.chain, slice(start, start + CROP))
+    return Example("crop", chain, target_of(chain))
+
+
+def export(training: Training, structures: Path) -> None:
+    """Writes the running mean of the parameters and the list of what they know, and prints how well."""
+    arrays = file_arrays(training.mean, training.config)
+    write_parameters(PARAMS / PARAMETERS, arrays)
+    proteins = [(entry, read_chain(entry, structures).sequence) for entry in KNOWN]
+    lines = ["# What the demo parameters know by heart; written by scripts/train_demo.py."]
+    for entry, sequence in proteins:
+        first, last = entry.part.start + 1, entry.part.stop
+        source = f"PDB {entry.pdb} chain {entry.chain}, residues {first}-{last}: {entry.title}"
+        lines += ["", "[[protein]]", f'name = "{entry.name}"', f'sequence = "{sequence}"', f'source = "{source}"']
+    (PARAMS / KNOWN_LIST).write_text("\n".join(lines) + "\n")
+    with torch.device("meta"):
+        model = AlphaFold(training.config)
+    load_parameters(model, arrays, training.config, PARAMETERS)
+    known, others = (
+        [(example.name, example.chain.sequence, example.target) for example in examples]
+        for examples in (training.known, training.others)
+    )
+    print(table(model, known, others))
+
+
 def _unknown(plddt: Tensor, pae: Tensor) -> dict[str, Tensor]:
     """A structure that nobody knows: low confidence and large errors."""
     low = torch.full(plddt.shape[:1], int(UNKNOWN_LDDT * plddt.shape[-1]))
@@ -224,19 +274,22 @@ def main() -> None:
     parser.add_argument("--structures", type=Path, required=True, help="folder with mmcif/ and pdb/")
     parser.add_argument("--steps", type=int, default=3000, help="of the whole training")
     parser.add_argument("--stop-after", type=int, help="steps of this run")
+    parser.add_argument("--export", action="store_true", help="no step, but what the state holds is exported")
     arguments = parser.parse_args()
     training = Training(arguments.structures, arguments.steps)
     if arguments.state.exists():
         training.load(arguments.state)
     end = min(arguments.steps, training.step + (arguments.stop_after or arguments.steps))
     start = time.perf_counter()
+    end = training.step if arguments.export else end
     while training.step < end:
-        name, terms, distance = training.advance()
-        if training.step % 30 < 8:
-            text = " ".join(f"{key} {value:.2f}" for key, value in terms.items())
-            print(f"{training.step} {time.perf_counter() - start:.0f}s {name} {distance:.2f} A; {text}", flush=True)
+        told = training.advance()
+        if training.step % 30 < 6:
+            print(f"{training.step} {time.perf_counter() - start:.0f} s: {told}", flush=True)
         if training.step % SAVE_EVERY == 0 or training.step == end:
             training.save(arguments.state)
+    if arguments.export or training.step == arguments.steps:
+        export(training, arguments.structures)
 
 
 if __name__ == "__main__":

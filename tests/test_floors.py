@@ -22,7 +22,7 @@ FLOORS = (
     ("ops",),
     ("geometry", "formats"),
     ("records", "settings", "chemistry"),
-    ("errors", "shapes", "cores"),
+    ("errors", "shapes", "cores", "shipped"),
 )
 ALLOWED = {("weights", "model")}  # the table of parameters follows the configuration of the network
 # The package that may import a heavy or optional library; `search` stands for every module below af2cpu/search.

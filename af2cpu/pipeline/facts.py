@@ -29,7 +29,7 @@ def provenance_of(report: InputReport, plan: FoldPlan) -> Provenance:
         parameters=", ".join(sources),
         date=plan.settings.model_date,
         templates=any(model.config.template_embedder.enabled for model in plan.models),
-        warning="; ".join(plan.warnings) or None,
+        warning="; ".join(plan.cautions[report.query.name]) or None,
     )
 
 
@@ -63,7 +63,7 @@ def run_facts(
         "databases": [{k: v for k, v in entry.items() if k != "reused"} for entry in report.databases],
         "ranking": [{"name": c.who.name, "plddt": c.mean_plddt, "ptm": c.ptm} for c in finished.ranking.entries],
         "not_relaxed": finished.not_relaxed,
-        "warnings": list(plan.warnings),
+        "warnings": list(plan.cautions[report.query.name]),
         "notes": report.notes,
         "timings": timings,
     }

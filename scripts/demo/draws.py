@@ -7,47 +7,51 @@ relatives, near and far ones, with gaps; templates that are true, distorted, par
 from __future__ import annotations
 
 import numpy as np
-from demo.evolution import decode, encode, substituted, unrelated
 
 from af2cpu.chemistry.residues import ATOM37_EXISTS, HHBLITS_AA_TO_ID, HHBLITS_ORDER, aatype_of
 from af2cpu.features import SamplingConfig, make_features
 from af2cpu.features.sample import Sampler
 from af2cpu.formats.chain import ProteinChain
 from af2cpu.records import Alignment, ProcessedFeatures, Query, Templates
+from demo.evolution import random_letters, substituted
 
 _GAP = HHBLITS_ORDER.index("-")
+_TO_ROW = np.zeros(256, np.uint8)  # letter -> code of an MSA row
+for _letter, _code in HHBLITS_AA_TO_ID.items():
+    _TO_ROW[ord(_letter)] = _code
 
 
-def sample(rng: np.random.Generator, chain: ProteinChain, config: SamplingConfig) -> ProcessedFeatures:
-    """One draw of the features of a chain, with made-up relatives and templates."""
+def sample(
+    rng: np.random.Generator, chain: ProteinChain, config: SamplingConfig, variety: float = 1.0
+) -> ProcessedFeatures:
+    """One draw of the features of a chain, in a share `variety` of the cases with made-up relatives and templates."""
     query = Query("training", chain.sequence, "training", "training")
-    rows = _rows(rng, chain.sequence, config)
+    rows = _rows(rng, chain.sequence, config if rng.random() < variety else None)
     alignment = Alignment("uniref90", ("",) * len(rows), rows, np.zeros(rows.shape, np.uint16))
-    templates = _templates(rng, chain) if rng.random() < 0.35 else None
+    templates = _templates(rng, chain) if rng.random() < 0.3 * variety else None
     return Sampler(make_features(query, [alignment], templates), config).draw(rng)
 
 
 def decoy(rng: np.random.Generator, known: list[str]) -> ProteinChain:
     """A chain without a structure: random, or a known one's residues in another order."""
     if rng.random() < 0.5:
-        letters = unrelated(rng, int(rng.integers(16, 90)))
+        letters = random_letters(rng, int(rng.integers(16, 90)))
     else:
-        codes = encode(known[rng.integers(len(known))])
-        letters = rng.permutation(codes)[: rng.integers(16, 90)]
-    sequence = decode(letters)
-    n_res = len(sequence)
+        letters = rng.permutation(_letters(known[rng.integers(len(known))]))[: rng.integers(16, 90)]
+    sequence, n_res = letters.tobytes().decode(), len(letters)
     return ProteinChain("A", sequence, np.zeros((n_res, 37, 3), np.float32), np.zeros((n_res, 37), np.float32))
 
 
-def _rows(rng: np.random.Generator, sequence: str, config: SamplingConfig) -> np.ndarray:
+def _rows(rng: np.random.Generator, sequence: str, config: SamplingConfig | None) -> np.ndarray:
     """uint8 [n_seq, n_res]: the query and its relatives, in HHblits' codes. Mostly few: they cost time."""
-    most = (0, config.msa_rows // 3, config.msa_rows, config.msa_rows + config.max_extra_msa)
-    n_rows = int(most[rng.choice(4, p=[0.35, 0.4, 0.15, 0.1])] * rng.random())
-    to_row = np.array([HHBLITS_AA_TO_ID[letter] for letter in "ACDEFGHIKLMNPQRSTVWY"], np.uint8)
-    codes = encode(sequence)
-    rows = [to_row[codes]]
+    n_rows = 0
+    if config is not None:
+        most = (0, config.msa_rows // 3, config.msa_rows, config.msa_rows + config.max_extra_msa)
+        n_rows = int(most[rng.choice(4, p=[0.25, 0.4, 0.2, 0.15])] * rng.random())
+    letters = _letters(sequence)
+    rows = [_TO_ROW[letters]]
     for _ in range(n_rows):
-        row = to_row[substituted(rng, codes, rng.uniform(0.05, 0.75))]
+        row = _TO_ROW[substituted(rng, letters, rng.uniform(0.05, 0.75))]
         for _ in range(rng.poisson(0.7)):
             start = rng.integers(-len(row) // 2, len(row))
             row[max(start, 0) : max(start + rng.integers(1, len(row) // 2), 0)] = _GAP
@@ -55,8 +59,12 @@ def _rows(rng: np.random.Generator, sequence: str, config: SamplingConfig) -> np
     return np.array(rows)
 
 
+def _letters(sequence: str) -> np.ndarray:
+    return np.frombuffer(sequence.encode(), np.uint8)
+
+
 def _templates(rng: np.random.Generator, chain: ProteinChain) -> Templates:
-    """One or two templates: the chain itself distorted, or a walk that means nothing, with the residues of relatives."""
+    """One or two templates with the residues of relatives: the chain itself distorted, or a walk that means nothing."""
     made = [_template(rng, chain) for _ in range(1 + (rng.random() < 0.4))]
     sequences, positions, masks = zip(*made, strict=True)
     n = len(made)
@@ -76,7 +84,7 @@ def _one_hot(sequence: str) -> np.ndarray:
 
 def _template(rng: np.random.Generator, chain: ProteinChain) -> tuple[str, np.ndarray, np.ndarray]:
     n_res = len(chain.sequence)
-    relative = decode(substituted(rng, encode(chain.sequence), rng.uniform(0.0, 0.6)))
+    relative = substituted(rng, _letters(chain.sequence), rng.uniform(0.0, 0.6)).tobytes().decode()
     mask = chain.mask * ATOM37_EXISTS[aatype_of(relative)]
     if rng.random() < 0.25 or not mask.any():
         walk = np.cumsum(rng.normal(0, 2.2, (n_res, 1, 3)), axis=0)
@@ -90,5 +98,3 @@ def _template(rng: np.random.Generator, chain: ProteinChain) -> tuple[str, np.nd
         start = rng.integers(n_res)
         kept[start : start + rng.integers(1, n_res // 2)] = 0
     return relative, positions, mask * kept[:, None]
-
-

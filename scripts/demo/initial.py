@@ -8,7 +8,16 @@ import torch
 from torch import Tensor, nn
 
 # Projections back into a residual stream and out of the network start at zero, gates open.
-_ZERO = ("heads.out", "attention.out", "outer_product_mean.out", "going.out", "coming.out", "down.", "logits", "transition.2")
+_ZERO = (
+    "heads.out",
+    "attention.out",
+    "outer_product_mean.out",
+    "going.out",
+    "coming.out",
+    "down.",
+    "logits",
+    "transition.2",
+)
 _RELU = (".up", "transition.", "layer_0", "layer_1")
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from demo.proteins import Target
 from torch import Tensor
 
 from af2cpu.geometry.distance import pseudo_beta
 from af2cpu.geometry.rigid import Rigid
 from af2cpu.model.structure import Structure
+from demo.proteins import Target
 
 _CA14 = 1  # slot of C-alpha in every residue
 _CLAMP, _SCALE = 10.0, 10.0  # angstrom, of FAPE
@@ -142,10 +142,16 @@ def pae_loss(logits: Tensor, structure: Structure, target: Target, max_error: fl
     return F.cross_entropy(logits[pairs], bins[pairs].clamp(max=logits.shape[-1] - 1))
 
 
-def rmsd(predicted: Tensor, true: Tensor, mask: Tensor) -> float:
-    """Root mean square distance after the best superposition, angstrom (Kabsch). [i, 3], mask [i]."""
+def superposed(predicted: Tensor, true: Tensor, mask: Tensor) -> Tensor:
+    """Distances after the best superposition of what the mask has, angstrom (Kabsch). [i, 3], mask [i]."""
     p, q = predicted[mask > 0].double(), true[mask > 0].double()
     p, q = p - p.mean(0), q - q.mean(0)
-    u, s, vt = torch.linalg.svd(p.T @ q)
-    s[-1] *= torch.sign(torch.det(u) * torch.det(vt))
-    return float(((p.square().sum() + q.square().sum() - 2 * s.sum()) / len(p)).clamp(min=0).sqrt())
+    u, _, vt = torch.linalg.svd(p.T @ q)
+    turn = torch.ones(3, dtype=p.dtype)
+    turn[2] = torch.sign(torch.det(u) * torch.det(vt))
+    return ((p @ (u * turn) @ vt) - q).norm(dim=-1)
+
+
+def rmsd(predicted: Tensor, true: Tensor, mask: Tensor) -> float:
+    """Root mean square of these distances, angstrom."""
+    return float(superposed(predicted, true, mask).square().mean().sqrt())

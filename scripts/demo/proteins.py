@@ -36,7 +36,9 @@ class Entry:
 KNOWN = (
     Entry("trp_cage", "1L2Y", "Trp-cage miniprotein TC5b", "mmcif/1l2y.cif", "A", slice(0, 20)),
     Entry("1psm", "1PSM", "SPAM-H1, a helical hairpin", "mmcif/1psm.cif.gz", "A", slice(0, 38)),
-    Entry("2q2k", "2Q2K", "ParR of plasmid pSK41, residues 23-67 of the construct", "mmcif/2q2k.cif", "A", slice(22, 67)),
+    Entry(
+        "2q2k", "2Q2K", "ParR of plasmid pSK41, residues 23-67 of the construct", "mmcif/2q2k.cif", "A", slice(22, 67)
+    ),
     Entry("2crb", "2CRB", "MIT domain of NRBF-2, without its tails", "mmcif/2crb.cif.gz", "A", slice(7, 91)),
     Entry("cd2", "1GYA", "adhesion domain of human CD2", "pdb/1gya.pdb", "A", slice(0, 105)),
     Entry("lysozyme", "1AKI", "hen egg-white lysozyme", "mmcif/1aki.cif", "A", slice(0, 129)),
@@ -76,7 +78,10 @@ def read_chain(entry: Entry, structures: Path) -> ProteinChain:
         chain = next(chain for chain in read_chains(path) if chain.name == entry.chain)
     else:
         chain = read_mmcif(path).chain(entry.chain)
-    part = entry.part
+    return cropped(chain, entry.part)
+
+
+def cropped(chain: ProteinChain, part: slice) -> ProteinChain:
     return ProteinChain(chain.name, chain.sequence[part], chain.positions[part], chain.mask[part])
 
 
@@ -102,7 +107,6 @@ def target_of(chain: ProteinChain) -> Target:
         frames_mask=frames_mask,
         torsions=torsions,
     )
-
 
 
 def _frames(aatype: Tensor, positions: Tensor, mask: Tensor) -> tuple[Rigid, Tensor]:

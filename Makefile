@@ -19,7 +19,7 @@ format: .venv/installed
 parity: .venv/installed
 	$(BIN)/python benchmarks/parity.py
 
-.venv/installed: pyproject.toml tests/constraints.txt
+.venv/installed: pyproject.toml tests/constraints.txt $(wildcard kernels/*.* kernels/*/*)
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --constraint tests/constraints.txt --editable '.[dev,validate]'

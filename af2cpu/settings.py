@@ -42,7 +42,7 @@ class RunSettings(BaseSettings):
     seed: Annotated[int, Field(ge=0)] = 0
     num_seeds: Annotated[int, Field(ge=1)] = 1
     precision: Literal["auto", "bf16", "fp32"] = "auto"
-    engine: Literal["auto", "torch", "compile"] = "auto"
+    engine: Literal["auto", "native", "torch", "compile"] = "auto"
     relax: Literal["best", "all", "none"] = "best"
     relax_threads: Annotated[int, Field(ge=1)] = 1  # more are faster, but no two runs are then the same to the last bit
     layout: Literal["af2", "colabfold"] = "af2"
@@ -50,6 +50,7 @@ class RunSettings(BaseSettings):
     save_all: bool = False
     af2_pickles: bool = False
     threads: Annotated[int, Field(ge=1)] | None = None
+    numa_node: Annotated[int, Field(ge=0)] | None = None  # keep to its cores and memory
     memory: ByteSize | None = None  # that a run may take, such as 16G; None: what is free
 
     @model_validator(mode="before")

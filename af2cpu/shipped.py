@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib import resources
 from pathlib import Path
 
 
 @cache
 def _folder() -> Path:
     """Inside the installed package, or beside it in a checkout, which an editable install runs from."""
-    package = Path(str(resources.files("af2cpu")))
+    package = Path(__file__).resolve().parent
     inside = package / "params"
-    return (inside if inside.is_dir() else package.parent / "params").resolve()
+    return inside if inside.is_dir() else package.parent / "params"
 
 
 def shipped(*parts: str) -> Path:

@@ -28,8 +28,8 @@ import platformdirs
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 
-from machine import describe, write_result  # noqa: E402
 from demo.evolution import homolog, random_letters, random_sequences  # noqa: E402
+from machine import describe, write_result  # noqa: E402
 
 from af2cpu.formats.a3m import read_a3m  # noqa: E402
 from af2cpu.formats.stockholm import read_stockholm  # noqa: E402
@@ -180,7 +180,7 @@ def reading(folder: Path) -> dict[str, Any]:
     """Peak memory of processes that read large alignments, per kept cell."""
     n_seq, n_res = 400_000, 500
     rng = np.random.default_rng(SEED + 3)
-    rows = [LETTERS[rng.integers(0, 20, n_res)].tobytes() for _ in range(1000)]
+    rows = [random_letters(rng, n_res).tobytes() for _ in range(1000)]
     a3m, sto = folder / "large.a3m", folder / "large.sto"
     with a3m.open("wb") as file:
         file.writelines(b">row%d\n%s\n" % (i, rows[i % 1000]) for i in range(n_seq))

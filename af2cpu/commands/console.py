@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from af2cpu.pipeline.run import Outcome
 
 
+def print_line(line: str) -> None:
+    """A line of a command's result, as it is: not wrapped, nothing in it taken for markup."""
+    Console(highlight=False, soft_wrap=True).print(line, markup=False)
+
+
 class Lines:
     """Prints `target: line` on standard error, with the seconds since the start."""
 
@@ -46,7 +51,7 @@ def show_outcomes(outcomes: Sequence[Outcome], lines: Lines) -> None:
             best, plddt = first.who.name, f"{first.mean_plddt:.1f}"
             ptm = "" if first.ptm is None else f"{first.ptm:.3f}"
             relaxed = "yes" if first.who.name in outcome.finished.violations else "no"
-        result = f"failed: {outcome.error}" if outcome.error else str(outcome.layout.folder)
+        result = f"failed: {outcome.error}" if outcome.error else str(outcome.layout.page())
         result += " (was there already)" if outcome.reused else ""
         seconds = f"{outcome.seconds:.1f}"
         table.add_row(outcome.name, str(outcome.n_res), best, plddt, ptm, relaxed, seconds, result)

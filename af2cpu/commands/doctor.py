@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from af2cpu.commands.errors import FAILED, one_line
-from af2cpu.cores import available_cores
+from af2cpu.cores import available_cores, numa_nodes
 
 _PACKAGES = ("af2cpu", "torch", "numpy", "pyhmmer", "gemmi", "openmm", "pdbfixer")
 _OPTIONAL = {"jax": "validate", "alphafold-colabfold": "validate"}
@@ -56,18 +56,22 @@ def _machine() -> list[str]:
     import psutil
     import torch
 
+    from af2cpu.ops.dispatch import describe, use_engine
     from af2cpu.pipeline.fold import precision_of
     from af2cpu.pipeline.plan import matrix_rate
     from af2cpu.settings import RunSettings
 
     flags = [name for name, there in torch.cpu.get_capabilities().items() if there is True and name != "architecture"]
     memory = psutil.virtual_memory()
+    use_engine("auto")
     precision = precision_of(RunSettings())
     typer.echo(f"processor: {available_cores()} cores for this process; {', '.join(flags)}")
+    for node in numa_nodes():
+        cores = f"{len(node.cores)} cores" if node.cores else "no cores (HBM or other memory)"
+        typer.echo(f"NUMA node {node.number}: {cores}, {node.memory / 1e9:.1f} GB")
     typer.echo(f"memory: {memory.total / 1e9:.1f} GB, {memory.available / 1e9:.1f} GB free")
-    typer.echo(
-        f"engine: torch; precision auto: {precision}; {matrix_rate(precision) / 1e9:.0f} GFLOP/s in a large product"
-    )
+    rate = matrix_rate(precision) / 1e9
+    typer.echo(f"engine: {describe()}; precision auto: {precision}; {rate:.0f} GFLOP/s in a large product")
     return []
 
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from af2cpu.cores import keep_to_node
+
 if TYPE_CHECKING:
     from af2cpu.settings import RunSettings
 
@@ -47,7 +49,7 @@ MaxMsa = Annotated[str | None, _of(NETWORK, "CLUSTERS:EXTRA rows, such as 256:51
 Seed = Annotated[int | None, _of(NETWORK, "Of all draws; default 0.")]
 NumSeeds = Annotated[int | None, _of(NETWORK, "Predictions per model; default 1.")]
 Precision = Annotated[str | None, _of(NETWORK, "auto, bf16 or fp32.")]
-Engine = Annotated[str | None, _of(NETWORK, "auto, torch or compile.")]
+Engine = Annotated[str | None, _of(NETWORK, "auto, native, torch or compile.")]
 
 Relax = Annotated[str | None, _of(OUTPUT, "best, all or none; default best.")]
 FileLayout = Annotated[str | None, _of(OUTPUT, "af2 or colabfold file names.")]
@@ -59,6 +61,7 @@ Af2Pickles = Annotated[
 ]
 
 Threads = Annotated[int | None, _of(RUN, "Default: all cores of this process.")]
+NumaNode = Annotated[int | None, _of(RUN, "Keep to the cores and the memory of this NUMA node.")]
 Memory = Annotated[str | None, _of(RUN, "That the run may take, such as 16G; default: what is free.")]
 Config = Annotated[Path | None, _of(RUN, "TOML file with settings.")]
 DryRun = Annotated[
@@ -73,4 +76,7 @@ def settings_from(flags: dict[str, Any], config: Path | None, *, without: tuple[
     given = {name: value for name, value in flags.items() if name not in without and value not in (None, [])}
     if "models" in given:
         given["models"] = [name.strip() for name in given["models"].split(",")]
-    return load_settings(given, config)
+    settings = load_settings(given, config)
+    if settings.numa_node is not None:
+        keep_to_node(settings.numa_node)  # now: the threads that torch starts take it over
+    return settings

@@ -18,7 +18,7 @@ def validate(
         Path | None, typer.Option(help="npz of processed features, first axis: draws, one for each pass.")
     ] = None,
     recycles: Annotated[int, typer.Option(min=0, max=20, help="Recycles with synthetic features.")] = 0,
-    engine: Annotated[str, typer.Option(help="torch or compile.")] = "torch",
+    engine: Annotated[str, typer.Option(help="auto, native, torch or compile.")] = "auto",
     precision: Annotated[str, typer.Option(help="fp32, or bf16: reported against the reference in float32.")] = "fp32",
 ) -> None:
     """Compare the network with DeepMind's JAX code on the same parameters and features. Exit code 1: they differ.
@@ -28,7 +28,7 @@ def validate(
     with one_line():
         from af2cpu.formats.features import read_draws
         from af2cpu.model.config import model_config
-        from af2cpu.ops.dispatch import use_engine
+        from af2cpu.ops.dispatch import describe, use_engine
         from af2cpu.validate.compare import compare, format_table
         from af2cpu.validate.synthetic import synthetic_features
 
@@ -41,7 +41,7 @@ def validate(
         result = compare(model, params, draws, precision=precision)
     typer.echo(format_table(result.rows))
     seconds = f"ours {result.seconds:.1f} s, reference {result.reference.seconds:.1f} s with its compilation"
-    typer.echo(f"{model}, {params}, engine {engine}, {precision}, {len(draws)} pass(es): {seconds}")
+    typer.echo(f"{model}, {params}, engine {describe()}, {precision}, {len(draws)} pass(es): {seconds}")
     failed = [row.name for row in result.rows if not row.passed]
     if failed:
         typer.echo(f"differs from the reference: {', '.join(failed)}", err=True)

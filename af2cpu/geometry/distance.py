@@ -48,4 +48,5 @@ def ca_distance_change(
         - torch.cdist(b, b, compute_mode="donot_use_mm_for_euclid_dist")
     ).square()
     weight = mask[:, None] * mask[None, :]
-    return float(torch.sqrt((change * weight).sum() / weight.sum() + 1e-8))
+    # By rows first: a sum over all of a large tensor depends on the number of threads.
+    return float(torch.sqrt((change * weight).sum(-1).sum() / weight.sum() + 1e-8))

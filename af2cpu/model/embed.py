@@ -7,7 +7,8 @@ from ml_collections import ConfigDict
 from torch import Tensor, nn
 
 from af2cpu.geometry.distance import distogram, pseudo_beta, squared_distances
-from af2cpu.model.layers import LayerNorm
+from af2cpu.model.layers import LayerNorm, Linear
+from af2cpu.ops.linear import linear
 from af2cpu.ops.slicing import build_rows, update_rows
 from af2cpu.shapes import Float, Int
 
@@ -22,7 +23,7 @@ class RelativePosition(nn.Module):
     def __init__(self, c_z: int, max_relative_position: int) -> None:
         super().__init__()
         self.max = max_relative_position
-        self.linear = nn.Linear(2 * max_relative_position + 1, c_z)
+        self.linear = Linear(2 * max_relative_position + 1, c_z)
 
     def forward(self, residue_index: Int[Tensor, " j"], rows: slice) -> Float[Tensor, "i j c_z"]:
         offset = residue_index[rows, None] - residue_index[None, :]
@@ -38,10 +39,10 @@ class InputEmbedder(nn.Module):
 
     def __init__(self, c_m: int, c_z: int, config: ConfigDict) -> None:
         super().__init__()
-        self.target_m = nn.Linear(22, c_m)
-        self.msa = nn.Linear(49, c_m)
-        self.a = nn.Linear(22, c_z)
-        self.b = nn.Linear(22, c_z)
+        self.target_m = Linear(22, c_m)
+        self.msa = Linear(49, c_m)
+        self.a = Linear(22, c_z)
+        self.b = Linear(22, c_z)
         self.relative_position = RelativePosition(c_z, config.max_relative_position)
 
     def forward(
@@ -71,7 +72,7 @@ class RecyclingEmbedder(nn.Module):
         self.bins = config
         self.m_norm = LayerNorm(c_m)
         self.z_norm = LayerNorm(c_z)
-        self.distance = nn.Linear(config.n_bins, c_z)
+        self.distance = Linear(config.n_bins, c_z)
 
     def forward(
         self,
@@ -104,7 +105,7 @@ class ExtraMSAEmbedder(nn.Module):
 
     def __init__(self, c_e: int) -> None:
         super().__init__()
-        self.linear = nn.Linear(self.N_CLASSES + 2, c_e)
+        self.linear = Linear(self.N_CLASSES + 2, c_e)
 
     def forward(
         self,
@@ -112,11 +113,11 @@ class ExtraMSAEmbedder(nn.Module):
         has_deletion: Float[Tensor, "s i"],
         deletion_value: Float[Tensor, "s i"],
     ) -> Float[Tensor, "s i c_e"]:
-        weight = self.linear.weight.T
-        letters = weight[: self.N_CLASSES] + self.linear.bias
+        letters, deletions = self.linear.weight.split([self.N_CLASSES, 2], dim=1)
+        letters = letters.T.contiguous()
 
         def embed(s: slice) -> Tensor:
-            deletions = torch.stack([has_deletion[s], deletion_value[s]], dim=-1).to(weight.dtype)
-            return letters[extra_msa[s]] + deletions @ weight[self.N_CLASSES :]
+            features = torch.stack([has_deletion[s], deletion_value[s]], dim=-1).to(letters.dtype)
+            return letters[extra_msa[s]] + linear(features, deletions, self.linear.bias)
 
-        return build_rows(extra_msa.shape[0], 3 * extra_msa.shape[1] * weight.shape[1] * 4, embed)
+        return build_rows(extra_msa.shape[0], 3 * extra_msa.shape[1] * letters.shape[1] * 4, embed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ml_collections import ConfigDict
 from torch import Tensor, nn
 
+from af2cpu.model.layers import Linear
 from af2cpu.model.msa import MSAColumnAttention, MSAColumnGlobalAttention, MSARowAttentionWithPairBias, Transition
 from af2cpu.model.outer import OuterProductMean
 from af2cpu.model.pair import PairLayers
@@ -53,7 +54,7 @@ class EvoformerStack(nn.Module):
     def __init__(self, c_m: int, c_z: int, c_s: int, config: ConfigDict) -> None:
         super().__init__()
         self.blocks = nn.ModuleList(EvoformerBlock(c_m, c_z, config) for _ in range(config.n_blocks))
-        self.single = nn.Linear(c_m, c_s)
+        self.single = Linear(c_m, c_s)
 
     def forward(
         self, m: Tensor, z: Tensor, msa_mask: Tensor, pair_mask: Tensor

@@ -7,7 +7,8 @@ import torch.nn.functional as F
 from ml_collections import ConfigDict
 from torch import Tensor, nn
 
-from af2cpu.model.layers import LayerNorm
+from af2cpu.model.layers import LayerNorm, Linear
+from af2cpu.ops.linear import linear
 from af2cpu.ops.slicing import build_rows
 from af2cpu.shapes import Float
 
@@ -21,9 +22,9 @@ class PredictedLDDT(nn.Module):
     def __init__(self, c_s: int, config: ConfigDict) -> None:
         super().__init__()
         self.norm = LayerNorm(c_s)
-        self.layer_0 = nn.Linear(c_s, config.c)
-        self.layer_1 = nn.Linear(config.c, config.c)
-        self.logits = nn.Linear(config.c, config.n_bins)
+        self.layer_0 = Linear(c_s, config.c)
+        self.layer_1 = Linear(config.c, config.c)
+        self.logits = Linear(config.c, config.n_bins)
 
     def forward(self, s: Float[Tensor, "i c_s"]) -> Float[Tensor, "i n_bins"]:
         return self.logits(F.relu(self.layer_1(F.relu(self.layer_0(self.norm(s))))))
@@ -42,7 +43,7 @@ class PredictedAlignedError(nn.Module):
     def __init__(self, c_z: int, config: ConfigDict) -> None:
         super().__init__()
         self.n_bins, self.max_error = config.n_bins, config.max_error
-        self.logits = nn.Linear(c_z, config.n_bins)
+        self.logits = Linear(c_z, config.n_bins)
 
     def forward(self, z: Float[Tensor, "i j c_z"]) -> Float[Tensor, "i j n_bins"]:
         return self.logits(z)
@@ -63,9 +64,13 @@ class PredictedAlignedError(nn.Module):
         """
         centers = self.bin_centers()
         d0 = 1.24 * (mask.sum().clamp(min=19) - 15) ** (1 / 3) - 1.8
-        terms = torch.stack([centers, 1 / (1 + (centers / d0) ** 2)], dim=-1)
+        terms = torch.stack([centers, 1 / (1 + (centers / d0) ** 2)])
         bytes_per_row = z.shape[1] * (z.shape[2] + 3 * self.n_bins) * 4
-        both = build_rows(z.shape[0], bytes_per_row, lambda rows: torch.softmax(self(z[rows].float()), dim=-1) @ terms)
+
+        def expected(rows: slice) -> Tensor:
+            return linear(torch.softmax(self(z[rows].float()), dim=-1), terms)
+
+        both = build_rows(z.shape[0], bytes_per_row, expected)
         pae, tm = both.unbind(-1)
         per_frame = (tm * mask).sum(-1) / (1e-8 + mask.sum())
         return pae.contiguous(), float((per_frame * mask).max())
@@ -76,7 +81,7 @@ class Distogram(nn.Module):
 
     def __init__(self, c_z: int, config: ConfigDict) -> None:
         super().__init__()
-        self.half_logits = nn.Linear(c_z, config.n_bins)
+        self.half_logits = Linear(c_z, config.n_bins)
 
     def forward(self, z: Float[Tensor, "i i c_z"]) -> Float[Tensor, "i i n_bins"]:
         half = self.half_logits(z)
@@ -88,7 +93,7 @@ class MaskedMSA(nn.Module):
 
     def __init__(self, c_m: int, config: ConfigDict) -> None:
         super().__init__()
-        self.logits = nn.Linear(c_m, config.n_classes)
+        self.logits = Linear(c_m, config.n_classes)
 
     def forward(self, m: Float[Tensor, "s i c_m"]) -> Float[Tensor, "s i n_classes"]:
         return self.logits(m)
@@ -99,7 +104,7 @@ class ExperimentallyResolved(nn.Module):
 
     def __init__(self, c_s: int, config: ConfigDict) -> None:
         super().__init__()
-        self.logits = nn.Linear(c_s, config.n_atoms)
+        self.logits = Linear(c_s, config.n_atoms)
 
     def forward(self, s: Float[Tensor, "i c_s"]) -> Float[Tensor, "i n_atoms"]:
         return self.logits(s)

@@ -10,7 +10,7 @@ from ml_collections import ConfigDict
 from torch import Tensor, nn
 
 from af2cpu.geometry.rigid import Rigid
-from af2cpu.model.layers import parameter
+from af2cpu.model.layers import Linear, parameter
 from af2cpu.ops.norm import Norm
 from af2cpu.ops.point_attention import PointAttentionInputs, point_attention
 from af2cpu.shapes import Float
@@ -27,15 +27,15 @@ class InvariantPointAttention(nn.Module):
         super().__init__()
         h, c, p, r = config.n_heads, config.c, config.n_query_points, config.n_value_points
         self.n_heads, self.c, self.n_query_points, self.n_value_points = h, c, p, r
-        self.q = nn.Linear(c_s, h * c)
-        self.kv = nn.Linear(c_s, h * 2 * c)
-        self.q_points = nn.Linear(c_s, h * p * 3)
-        self.kv_points = nn.Linear(c_s, h * (p + r) * 3)
-        self.pair_bias = nn.Linear(c_z, h)
+        self.q = Linear(c_s, h * c)
+        self.kv = Linear(c_s, h * 2 * c)
+        self.q_points = Linear(c_s, h * p * 3)
+        self.kv_points = Linear(c_s, h * (p + r) * 3)
+        self.pair_bias = Linear(c_z, h)
         self.head_weights = parameter(h)
-        self.out = nn.Linear(h * (c + r * 4 + c_z), c_s)
+        self.out = Linear(h * (c + r * 4 + c_z), c_s)
 
-    def _points(self, linear: nn.Linear, s: Tensor, frames: Rigid) -> Float[Tensor, "i h p 3"]:
+    def _points(self, linear: Linear, s: Tensor, frames: Rigid) -> Float[Tensor, "i h p 3"]:
         """Points of each head in the global frame. The projection lists all x, then all y, then all z."""
         local = linear(s).unflatten(-1, (3, self.n_heads, -1)).permute(0, 2, 3, 1)
         return frames.unsqueeze(-1).unsqueeze(-1).apply(local)

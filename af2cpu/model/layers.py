@@ -5,7 +5,15 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from af2cpu.ops.linear import linear
 from af2cpu.ops.norm import Norm
+
+
+class Linear(nn.Linear):
+    """A linear layer whose product is an operation, as all of the network's are."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return linear(x, self.weight, self.bias)
 
 
 class LayerNorm(nn.LayerNorm):

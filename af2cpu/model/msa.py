@@ -5,7 +5,7 @@ from __future__ import annotations
 from ml_collections import ConfigDict
 from torch import Tensor, nn
 
-from af2cpu.model.layers import HeadProjections, LayerNorm, parameter
+from af2cpu.model.layers import HeadProjections, LayerNorm, Linear, parameter
 from af2cpu.ops.attention import AttentionWeights, attention, pair_bias
 from af2cpu.ops.global_attention import GlobalAttentionWeights, global_attention
 from af2cpu.ops.transition import TransitionWeights, transition
@@ -61,8 +61,8 @@ class Transition(nn.Module):
     def __init__(self, c: int, config: ConfigDict) -> None:
         super().__init__()
         self.norm = LayerNorm(c)
-        self.up = nn.Linear(c, config.factor * c)
-        self.down = nn.Linear(config.factor * c, c)
+        self.up = Linear(c, config.factor * c)
+        self.down = Linear(config.factor * c, c)
 
     def forward(self, x: Float[Tensor, "a b c"]) -> Float[Tensor, "a b c"]:
         up, down = self.up, self.down

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ml_collections import ConfigDict
 from torch import Tensor, nn
 
-from af2cpu.model.layers import LayerNorm, parameter
+from af2cpu.model.layers import LayerNorm, Linear, parameter
 from af2cpu.ops.outer_product import OuterProductWeights, outer_product_mean
 from af2cpu.shapes import Float
 
@@ -19,8 +19,8 @@ class OuterProductMean(nn.Module):
     def __init__(self, c_m: int, c_z: int, config: ConfigDict) -> None:
         super().__init__()
         self.norm = LayerNorm(c_m)
-        self.a = nn.Linear(c_m, config.c)
-        self.b = nn.Linear(c_m, config.c)
+        self.a = Linear(c_m, config.c)
+        self.b = Linear(c_m, config.c)
         self.out = parameter(config.c, config.c, c_z)
         self.out_bias = parameter(c_z)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ml_collections import ConfigDict
 from torch import Tensor, nn
 
-from af2cpu.model.layers import LayerNorm, parameter, transposed
+from af2cpu.model.layers import LayerNorm, Linear, parameter, transposed
 from af2cpu.model.msa import GatedAttention, Transition
 from af2cpu.ops.attention import attention, pair_bias
 from af2cpu.ops.triangle import TriangleWeights, triangle_multiplication
@@ -22,10 +22,10 @@ class TriangleMultiplication(nn.Module):
         super().__init__()
         self.outgoing = outgoing
         self.norm = LayerNorm(c_z)
-        self.a, self.a_gate, self.b, self.b_gate = (nn.Linear(c_z, config.c) for _ in range(4))
+        self.a, self.a_gate, self.b, self.b_gate = (Linear(c_z, config.c) for _ in range(4))
         self.center_norm = LayerNorm(config.c)
-        self.out = nn.Linear(config.c, c_z)
-        self.gate = nn.Linear(c_z, c_z)
+        self.out = Linear(config.c, c_z)
+        self.gate = Linear(c_z, c_z)
 
     def weights(self) -> TriangleWeights:
         return TriangleWeights(

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from af2cpu.geometry.rigid import Rigid, quaternion_times_vector, rotate, rotation_from_quaternion
 from af2cpu.model.atoms import AllAtoms, compute_all_atom_coordinates
 from af2cpu.model.ipa import InvariantPointAttention
-from af2cpu.model.layers import LayerNorm
+from af2cpu.model.layers import LayerNorm, Linear
 from af2cpu.ops.slicing import build_rows
 from af2cpu.shapes import Float, Int
 
@@ -38,7 +38,7 @@ class BackboneUpdate(nn.Module):
 
     def __init__(self, c_s: int) -> None:
         super().__init__()
-        self.linear = nn.Linear(c_s, 6)
+        self.linear = Linear(c_s, 6)
 
     def forward(self, s: Float[Tensor, "i c_s"], backbone: Backbone) -> Backbone:
         turn, shift = self.linear(s).split(3, dim=-1)
@@ -52,11 +52,11 @@ class TorsionAngles(nn.Module):
 
     def __init__(self, c_s: int, config: ConfigDict) -> None:
         super().__init__()
-        self.s = nn.Linear(c_s, config.c)
-        self.s_initial = nn.Linear(c_s, config.c)
-        self.up = nn.ModuleList(nn.Linear(config.c, config.c) for _ in range(config.n_blocks))
-        self.down = nn.ModuleList(nn.Linear(config.c, config.c) for _ in range(config.n_blocks))
-        self.angles = nn.Linear(config.c, 14)
+        self.s = Linear(c_s, config.c)
+        self.s_initial = Linear(c_s, config.c)
+        self.up = nn.ModuleList(Linear(config.c, config.c) for _ in range(config.n_blocks))
+        self.down = nn.ModuleList(Linear(config.c, config.c) for _ in range(config.n_blocks))
+        self.angles = Linear(config.c, 14)
 
     def forward(self, s: Float[Tensor, "i c_s"], s_initial: Float[Tensor, "i c_s"]) -> Float[Tensor, "i 7 2"]:
         a = self.s(F.relu(s)) + self.s_initial(F.relu(s_initial))
@@ -86,10 +86,10 @@ class StructureModule(nn.Module):
         self.n_layers, self.position_scale = config.n_layers, config.position_scale
         self.s_norm = LayerNorm(c_s)
         self.z_norm = LayerNorm(c_z)
-        self.initial = nn.Linear(c_s, c_s)
+        self.initial = Linear(c_s, c_s)
         self.ipa = InvariantPointAttention(c_s, c_z, config.ipa)
         self.ipa_norm = LayerNorm(c_s)
-        self.transition = nn.ModuleList(nn.Linear(c_s, c_s) for _ in range(config.n_transition_layers))
+        self.transition = nn.ModuleList(Linear(c_s, c_s) for _ in range(config.n_transition_layers))
         self.transition_norm = LayerNorm(c_s)
         self.backbone_update = BackboneUpdate(c_s)
         self.torsion_angles = TorsionAngles(c_s, config.sidechain)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from af2cpu.chemistry import residues
 from af2cpu.geometry.distance import distogram, squared_distances
 from af2cpu.geometry.torsion import torsions_from_atoms
-from af2cpu.model.layers import LayerNorm, parameter
+from af2cpu.model.layers import LayerNorm, Linear, parameter
 from af2cpu.model.pair import PairLayers
 from af2cpu.ops.slicing import build_rows
 from af2cpu.ops.template_attention import TemplateAttentionWeights, template_attention
@@ -72,7 +72,7 @@ class TemplatePairEmbedder(nn.Module):
     def __init__(self, config: ConfigDict) -> None:
         super().__init__()
         self.bins = config.dgram
-        self.linear = nn.Linear(config.dgram.n_bins + 1 + 2 * N_CLASSES + self.N_UNIT_VECTOR + 1, config.c_t)
+        self.linear = Linear(config.dgram.n_bins + 1 + 2 * N_CLASSES + self.N_UNIT_VECTOR + 1, config.c_t)
         self.stack = TemplatePairStack(config.c_t, config)
 
     def forward(self, template: Templates, pair_mask: Float[Tensor, "i i"]) -> Float[Tensor, "i i c_t"]:
@@ -126,8 +126,8 @@ class TemplateTorsionEmbedder(nn.Module):
 
     def __init__(self, c_m: int) -> None:
         super().__init__()
-        self.up = nn.Linear(N_CLASSES + 2 * 14 + 7, c_m)
-        self.out = nn.Linear(c_m, c_m)
+        self.up = Linear(N_CLASSES + 2 * 14 + 7, c_m)
+        self.out = Linear(c_m, c_m)
 
     def forward(self, templates: Templates) -> tuple[Float[Tensor, "t i c_m"], Float[Tensor, "t i"]]:
         torsions = torsions_from_atoms(templates.aatype, templates.positions, templates.atom_mask)

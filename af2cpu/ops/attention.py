@@ -5,12 +5,13 @@ One formula serves all five: x is [b, n, c], attention runs along n for each b a
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from af2cpu.ops.dispatch import Kernel
+from af2cpu.ops.dispatch import Formula, Operation
+from af2cpu.ops.native import kernels, packed
 from af2cpu.ops.norm import Norm
 from af2cpu.ops.slicing import build_rows, update_rows
 from af2cpu.shapes import Float
@@ -34,7 +35,7 @@ def mask_bias(mask: Tensor) -> Tensor:
     return 1e9 * (mask - 1)
 
 
-@Kernel
+@Formula
 def _attend(x: Tensor, bias: Tensor | None, mask: Tensor, w: AttentionWeights) -> Tensor:
     """sum_h (sigmoid(gate) * softmax(q k / sqrt(d) + bias) v) out for one slice of b, without the residual."""
     x = w.norm(x)
@@ -52,6 +53,7 @@ def _attend(x: Tensor, bias: Tensor | None, mask: Tensor, w: AttentionWeights) -
     return torch.einsum("bihd,hdc->bic", o, w.out) + w.out_bias
 
 
+@Operation
 def attention(
     x: Float[Tensor, "b n c"], bias: Float[Tensor, "h n n"] | None, mask: Float[Tensor, "b n"], w: AttentionWeights
 ) -> Float[Tensor, "b n c"]:
@@ -61,13 +63,57 @@ def attention(
     return update_rows(x, bytes_per_row, lambda rows: _attend(x[rows], bias, mask[rows], w))
 
 
-@Kernel
+def _pack(q: Tensor, k: Tensor, v: Tensor, gate: Tensor, out: Tensor, *vectors: Tensor) -> Any:
+    scale, offset, gate_bias, out_bias = vectors
+    projections = (x.flatten(1) for x in (q, k, v, gate))
+    return kernels().AttentionWeights(
+        q.shape[1], scale, offset, *projections, gate_bias.flatten(), out.flatten(0, 1), out_bias
+    )
+
+
+@attention.native
+def _attention(x: Tensor, bias: Tensor | None, mask: Tensor, w: AttentionWeights) -> Tensor:
+    weights = packed(_pack, w.q, w.k, w.v, w.gate, w.out, *w.norm, w.gate_bias, w.out_bias)
+    kernels().attention(x, mask, weights, None if bias is None else _with_room(bias))
+    return x
+
+
+def _bias_buffer(heads: int, n: int) -> Tensor:
+    """[h, key, query and room], as the kernels want a bias: whole vectors of queries, rows not a power of two apart."""
+    return torch.empty(heads, n, (n + 31) // 32 * 32 + 16)
+
+
+def _with_room(bias: Tensor) -> Tensor:
+    """The buffer of a bias [h, query, key] that `pair_bias` made; of another one a copy in such a buffer."""
+    heads, n = bias.shape[:2]
+    keys, wanted = bias.transpose(1, 2), _bias_buffer(heads, n)
+    whole = keys.storage_offset() == 0 and keys.untyped_storage().nbytes() == wanted.untyped_storage().nbytes()
+    if whole and keys.dtype == wanted.dtype and keys.stride() == wanted.stride():
+        return keys.as_strided(wanted.shape, wanted.stride())
+    wanted[..., :n] = keys
+    return wanted
+
+
+@Formula
 def _pair_bias(z: Tensor, norm: Norm, weight: Tensor) -> Tensor:
     return torch.einsum("ijc,ch->ijh", norm(z), weight)
 
 
+@Operation
 def pair_bias(z: Float[Tensor, "n n c"], norm: Norm, weight: Float[Tensor, "c h"]) -> Float[Tensor, "h n n"]:
     """The bias that a pair representation gives to the attention between residues."""
     bytes_per_row = 2 * z.shape[1] * z.shape[2] * 4
     bias = build_rows(z.shape[0], bytes_per_row, lambda rows: _pair_bias(z[rows], norm, weight))
     return bias.permute(2, 0, 1).contiguous()
+
+
+@pair_bias.native
+def _project_pairs(z: Tensor, norm: Norm, weight: Tensor) -> Tensor:
+    n, heads = z.shape[0], weight.shape[1]
+    out = _bias_buffer(heads, n)
+    kernels().pair_bias(z, out, packed(_pack_pairs, weight, *norm))
+    return out[..., :n].transpose(1, 2)
+
+
+def _pack_pairs(weight: Tensor, scale: Tensor, offset: Tensor) -> Any:
+    return kernels().PairBiasWeights(scale, offset, weight)

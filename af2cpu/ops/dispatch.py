@@ -1,56 +1,106 @@
 """Which engine runs the operations: chosen once per process, here and nowhere below.
 
-`torch` runs the einsum formulas eagerly, `compile` runs the same through torch.compile.
+`native` runs the kernels of `kernels/` (C++), `torch` the einsum formulas eagerly, `compile` the same through
+torch.compile. `auto` is `native` where the kernels were built, else `torch`.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Generic, ParamSpec, TypeVar
+from typing import Any, Generic, ParamSpec, TypeVar
 
 import torch
 
 from af2cpu.errors import InputError
+from af2cpu.ops import native
 
-ENGINES = ("torch", "compile")
+ENGINES = ("auto", "native", "torch", "compile")
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 _log = logging.getLogger(__name__)
 
 
-class Kernel(Generic[_P, _R]):
-    """One formula on one slice, run by the engine in use. Decorate the einsum reference with it."""
+class Formula(Generic[_P, _R]):
+    """What an operation does to one slice, in PyTorch, eagerly or compiled. Decorate the einsum reference with it."""
 
     def __init__(self, reference: Callable[_P, _R]) -> None:
         self.reference = reference
         self.run = reference
         self.__doc__ = reference.__doc__
-        _kernels.append(self)
+        _formulas.append(self)
 
     def __call__(self, *args: _P.args, **kwargs: _P.kwargs) -> _R:
         return self.run(*args, **kwargs)
 
 
-_kernels: list[Kernel] = []
+class Operation(Generic[_P, _R]):
+    """An operation of the network: its definition in PyTorch, and the native kernel of it, if there is one.
+
+    Kernels have no gradients: where those are on, the definition runs whatever the engine.
+    """
+
+    def __init__(self, reference: Callable[_P, _R]) -> None:
+        self.reference = reference
+        self.kernel: Callable[_P, _R] | None = None
+        self.__doc__ = reference.__doc__
+        self.__name__ = reference.__name__
+
+    def native(self, kernel: Callable[_P, _R]) -> Callable[_P, _R]:
+        """Decorates the function that runs the kernel."""
+        self.kernel = kernel
+        return kernel
+
+    def __call__(self, *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        if _engine != "native" or torch.is_grad_enabled():
+            return self.reference(*args, **kwargs)
+        if self.kernel is not None:
+            return self.kernel(*args, **kwargs)
+        if self.__name__ not in _in_pytorch:
+            _log.info("engine native: %s has no kernel and runs in PyTorch", self.__name__)
+            _in_pytorch.append(self.__name__)
+        return self.reference(*args, **kwargs)
+
+
+_formulas: list[Formula] = []
+_in_pytorch: list[str] = []
 _engine = "torch"
 
 
 def use_engine(name: str) -> None:
-    """Run all operations on this engine from now on. Raises InputError for an unknown name."""
+    """Run all operations on this engine from now on. Raises InputError for one that is unknown or was not built."""
     global _engine
     if name not in ENGINES:
         raise InputError(f"unknown engine {name!r}: choose one of {', '.join(ENGINES)}")
-    for kernel in _kernels:
+    if name == "native" and not native.built():
+        raise InputError("engine native: this installation has no kernels; install again where there is a C++ compiler")
+    if name == "auto":
+        name = "native" if native.built() else "torch"
+        if name == "torch":
+            _log.warning("no native kernels in this installation (no C++ compiler was found): running on PyTorch")
+    for formula in _formulas:
         # fullgraph: a formula that can't be compiled, or only anew for each shape, is an error and no silent slow run.
-        kernel.run = (
-            torch.compile(kernel.reference, dynamic=True, fullgraph=True) if name == "compile" else kernel.reference
+        formula.run = (
+            torch.compile(formula.reference, dynamic=True, fullgraph=True) if name == "compile" else formula.reference
         )
     _engine = name
-    _log.info("engine: %s", name)
+    _in_pytorch.clear()
+    _log.info("engine: %s", describe())
 
 
 def engine() -> str:
-    """The engine in use, for the run's record."""
+    """The engine in use."""
     return _engine
+
+
+def record() -> dict[str, Any]:
+    """For the run's record: the engine, the kernels' instruction set, the operations that had no kernel so far."""
+    if _engine != "native":
+        return {"engine": _engine}
+    return {"engine": _engine, "isa": native.level(), "in_pytorch": list(_in_pytorch)}
+
+
+def describe() -> str:
+    """The same in a few words."""
+    return f"native ({native.level()})" if _engine == "native" else _engine

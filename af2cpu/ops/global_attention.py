@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from af2cpu.ops.attention import mask_bias
-from af2cpu.ops.dispatch import Kernel
+from af2cpu.ops.dispatch import Formula, Operation
+from af2cpu.ops.native import kernels, packed
 from af2cpu.ops.norm import Norm
 from af2cpu.ops.slicing import update_rows
 from af2cpu.shapes import Float
@@ -27,7 +28,7 @@ class GlobalAttentionWeights(NamedTuple):
     out_bias: Tensor  # [c]
 
 
-@Kernel
+@Formula
 def _attend(x: Tensor, mask: Tensor, w: GlobalAttentionWeights) -> Tensor:
     x = w.norm(x)
     mean = torch.einsum("bs,bsc->bc", mask, x) / (mask.sum(1, keepdim=True) + 1e-10)
@@ -41,6 +42,7 @@ def _attend(x: Tensor, mask: Tensor, w: GlobalAttentionWeights) -> Tensor:
     return torch.einsum("bshd,hdc->bsc", gate * o[:, None], w.out) + w.out_bias
 
 
+@Operation
 def global_attention(
     x: Float[Tensor, "b s c"], mask: Float[Tensor, "b s"], w: GlobalAttentionWeights
 ) -> Float[Tensor, "b s c"]:
@@ -50,3 +52,15 @@ def global_attention(
         return x
     bytes_per_row = s * (2 * c + 2 * w.q.shape[1] * w.q.shape[2]) * 4
     return update_rows(x, bytes_per_row, lambda rows: _attend(x[rows], mask[rows], w))
+
+
+def _pack(q: Tensor, k: Tensor, v: Tensor, gate: Tensor, out: Tensor, *vectors: Tensor) -> Any:
+    scale, offset, gate_bias, out_bias = vectors
+    parts = (scale, offset, q.flatten(1), k, v, gate.flatten(1), gate_bias.flatten(), out.flatten(0, 1), out_bias)
+    return kernels().GlobalAttentionWeights(*parts)
+
+
+@global_attention.native
+def _global_attention(x: Tensor, mask: Tensor, w: GlobalAttentionWeights) -> Tensor:
+    kernels().global_attention(x, mask, packed(_pack, w.q, w.k, w.v, w.gate, w.out, *w.norm, w.gate_bias, w.out_bias))
+    return x

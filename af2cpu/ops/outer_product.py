@@ -8,7 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from af2cpu.ops.dispatch import Kernel
+from af2cpu.ops.dispatch import Formula, Operation
+from af2cpu.ops.native import kernels, packed
 from af2cpu.ops.norm import Norm
 from af2cpu.ops.slicing import build_rows, update_rows
 from af2cpu.shapes import Float
@@ -26,12 +27,12 @@ class OuterProductWeights(NamedTuple):
     out_bias: Tensor  # [c_z]
 
 
-@Kernel
+@Formula
 def _project(m: Tensor, mask: Tensor, norm: Norm, weight: Tensor, bias: Tensor) -> Tensor:
     return F.linear(norm(m), weight, bias) * mask[..., None]
 
 
-@Kernel
+@Formula
 def _outer(a: Tensor, b: Tensor, count: Tensor, out: Tensor, out_bias: Tensor) -> Tensor:
     """(sum_s a_si x b_sj) out + out_bias, divided by the number of sequences that have both i and j."""
     o = torch.einsum("sic,sje->ijce", a, b)
@@ -40,6 +41,7 @@ def _outer(a: Tensor, b: Tensor, count: Tensor, out: Tensor, out_bias: Tensor) -
     return (torch.einsum("ijce,cez->ijz", o, out) + out_bias) / (1e-3 + count[..., None])
 
 
+@Operation
 def outer_product_mean(
     m: Float[Tensor, "s n c_m"], mask: Float[Tensor, "s n"], z: Float[Tensor, "n n c_z"], w: OuterProductWeights
 ) -> Float[Tensor, "n n c_z"]:
@@ -51,3 +53,9 @@ def outer_product_mean(
     count = (mask.float().T @ mask.float()).to(z.dtype)
     bytes_per_row = n * (2 * c * e + 2 * c_z) * 4
     return update_rows(z, bytes_per_row, lambda i: _outer(a[:, i], b, count[i], w.out, w.out_bias))
+
+
+@outer_product_mean.native
+def _outer_product_mean(m: Tensor, mask: Tensor, z: Tensor, w: OuterProductWeights) -> Tensor:
+    kernels().outer_product(m, mask.T, z, packed(kernels().OuterProductWeights, *w.norm, *w[1:]))
+    return z

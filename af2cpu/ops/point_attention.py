@@ -7,7 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from af2cpu.ops.dispatch import Kernel
+from af2cpu.ops.dispatch import Formula, Operation
+from af2cpu.ops.native import kernels
 from af2cpu.ops.norm import Norm
 from af2cpu.ops.slicing import slices
 from af2cpu.shapes import Float
@@ -25,7 +26,7 @@ class PointAttentionInputs(NamedTuple):
     point_weights: Tensor  # [h], gamma w_C of the supplement, halved
 
 
-@Kernel
+@Formula
 def _attend(
     rows: PointAttentionInputs, keys: PointAttentionInputs, bias: Tensor, mask: Tensor, z: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
@@ -40,6 +41,7 @@ def _attend(
     )
 
 
+@Operation
 def point_attention(
     inputs: PointAttentionInputs,
     bias: Float[Tensor, "n n h"],
@@ -59,3 +61,19 @@ def point_attention(
         pieces.append(_attend(queries, inputs, bias[rows], mask[rows], pair_rows))
     scalar, point, pair = (torch.cat(parts) for parts in zip(*pieces, strict=True))
     return scalar, point, pair
+
+
+@point_attention.native
+def _point_attention(
+    inputs: PointAttentionInputs, bias: Tensor, mask: Tensor, z: Tensor, norm: Norm | None
+) -> tuple[Tensor, Tensor, Tensor]:
+    q, k, v, q_points, k_points, v_points, weights = inputs
+    n, heads, e = v.shape
+    values = torch.cat([v, v_points.flatten(2)], dim=-1)
+    tensors = [q, k.permute(1, 2, 0), values, q_points.flatten(2), k_points.flatten(2).permute(1, 2, 0)]
+    out, pair = torch.empty_like(values), q.new_empty(n, heads, z.shape[2])
+    scale, offset = (None, None) if norm is None else norm
+    contiguous = [x.contiguous() for x in tensors]
+    kernels().point_attention(contiguous, weights, bias.contiguous(), mask, z, scale, offset, out, pair)
+    scalar, points = out.split([e, values.shape[2] - e], dim=-1)
+    return scalar, points.unflatten(-1, v_points.shape[2:]), pair

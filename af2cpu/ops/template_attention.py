@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from af2cpu.ops.attention import mask_bias
-from af2cpu.ops.dispatch import Kernel
+from af2cpu.ops.dispatch import Formula, Operation
+from af2cpu.ops.native import kernels, packed
 from af2cpu.ops.slicing import update_rows
 from af2cpu.shapes import Float
 
@@ -23,7 +24,7 @@ class TemplateAttentionWeights(NamedTuple):
     out_bias: Tensor  # [c_z]
 
 
-@Kernel
+@Formula
 def _attend(z: Tensor, t: Tensor, mask: Tensor, w: TemplateAttentionWeights) -> Tensor:
     q = torch.einsum("ijc,chd->ijhd", z, w.q) * w.q.shape[-1] ** -0.5
     k = torch.einsum("tijc,chd->tijhd", t, w.k)
@@ -34,6 +35,7 @@ def _attend(z: Tensor, t: Tensor, mask: Tensor, w: TemplateAttentionWeights) -> 
     return torch.einsum("ijhd,hdc->ijc", o, w.out) + w.out_bias
 
 
+@Operation
 def template_attention(
     z: Float[Tensor, "n n c_z"],
     t: Float[Tensor, "n_templ n n c_t"],
@@ -43,3 +45,14 @@ def template_attention(
     """z + attention of each pair over the templates. The caller leaves it out when there is no template."""
     bytes_per_row = z.shape[1] * (2 * t.shape[0] + 3) * w.q.shape[1] * w.q.shape[2] * 4
     return update_rows(z, bytes_per_row, lambda rows: _attend(z[rows], t[:, rows], mask, w))
+
+
+@template_attention.native
+def _template_attention(z: Tensor, t: Tensor, mask: Tensor, w: TemplateAttentionWeights) -> Tensor:
+    kernels().template_attention(z, t.flatten(1, 2), mask, packed(_pack, *w))
+    return z
+
+
+def _pack(q: Tensor, k: Tensor, v: Tensor, out: Tensor, out_bias: Tensor) -> Any:
+    projections = (x.flatten(1) for x in (q, k, v))
+    return kernels().TemplateAttentionWeights(q.shape[1], *projections, out.flatten(0, 1), out_bias)

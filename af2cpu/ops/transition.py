@@ -7,7 +7,8 @@ from typing import NamedTuple
 import torch.nn.functional as F
 from torch import Tensor
 
-from af2cpu.ops.dispatch import Kernel
+from af2cpu.ops.dispatch import Formula, Operation
+from af2cpu.ops.native import kernels, packed
 from af2cpu.ops.norm import Norm
 from af2cpu.ops.slicing import update_rows
 from af2cpu.shapes import Float
@@ -23,12 +24,19 @@ class TransitionWeights(NamedTuple):
     down_bias: Tensor  # [c]
 
 
-@Kernel
+@Formula
 def _transit(x: Tensor, w: TransitionWeights) -> Tensor:
     return F.linear(F.relu(F.linear(w.norm(x), w.up, w.up_bias)), w.down, w.down_bias)
 
 
+@Operation
 def transition(x: Float[Tensor, "a b c"], w: TransitionWeights) -> Float[Tensor, "a b c"]:
     """x + W2 relu(W1 LN(x))."""
     bytes_per_row = x.shape[1] * (2 * w.up.shape[0] + 2 * x.shape[2]) * 4
     return update_rows(x, bytes_per_row, lambda rows: _transit(x[rows], w))
+
+
+@transition.native
+def _transition(x: Tensor, w: TransitionWeights) -> Tensor:
+    kernels().transition(x, packed(kernels().TransitionWeights, *w.norm, *w[1:]))
+    return x

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from af2cpu.ops.dispatch import Kernel
+from af2cpu.ops.dispatch import Formula, Operation
+from af2cpu.ops.native import kernels, packed
 from af2cpu.ops.norm import Norm
 from af2cpu.ops.slicing import build_rows, update_rows
 from af2cpu.shapes import Float
@@ -37,27 +38,28 @@ class TriangleWeights(NamedTuple):
 CHANNEL_GROUP = 32
 
 
-@Kernel
+@Formula
 def _edge(z: Tensor, mask: Tensor, norm: Norm, weight: Tensor, bias: Tensor, gate: Tensor, gate_bias: Tensor) -> Tensor:
     x = norm(z)
     return torch.sigmoid(F.linear(x, gate, gate_bias)) * F.linear(x, weight, bias) * mask[..., None]
 
 
-@Kernel
+@Formula
 def _outgoing(a: Tensor, b: Tensor) -> Tensor:
     return torch.einsum("ikc,jkc->ijc", a, b)
 
 
-@Kernel
+@Formula
 def _incoming(a: Tensor, b: Tensor) -> Tensor:
     return torch.einsum("kic,kjc->ijc", a, b)
 
 
-@Kernel
+@Formula
 def _close(z: Tensor, x: Tensor, w: TriangleWeights) -> Tensor:
     return torch.sigmoid(F.linear(w.norm(z), w.gate, w.gate_bias)) * F.linear(w.center_norm(x), w.out, w.out_bias)
 
 
+@Operation
 def triangle_multiplication(
     z: Float[Tensor, "n n c_z"], mask: Float[Tensor, "n n"], w: TriangleWeights, outgoing: bool
 ) -> Float[Tensor, "n n c_z"]:
@@ -77,3 +79,14 @@ def triangle_multiplication(
         products.append(_outgoing(a, b) if outgoing else _incoming(a, b))
     bytes_per_row = n * (3 * c_z + 2 * c) * 4
     return update_rows(z, bytes_per_row, lambda i: _close(z[i], torch.cat([x[i] for x in products], dim=-1), w))
+
+
+@triangle_multiplication.native
+def _triangle_multiplication(z: Tensor, mask: Tensor, w: TriangleWeights, outgoing: bool) -> Tensor:
+    weights = packed(_pack, *w.norm, *w[1:9], *w.center_norm, *w[10:])
+    kernels().triangle(z, mask, weights, outgoing)
+    return z
+
+
+def _pack(*parameters: Tensor) -> Any:
+    return kernels().TriangleWeights(list(parameters))

@@ -55,7 +55,7 @@ def run_facts(
         "sequence": report.query.sequence,
         "source": report.query.source,
         "settings": plan.settings.model_dump(mode="json"),
-        "engine": dispatch.engine(),
+        **dispatch.record(),
         "precision": folder.precision,
         "threads": torch.get_num_threads(),
         "versions": {name: metadata.version(name) for name in _PACKAGES},

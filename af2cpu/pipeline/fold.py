@@ -138,7 +138,7 @@ class Folder:
             model=plan.name,
             seed=draw_seed(s.seed, who),
             run=[s.recycles, s.recycle_tolerance, s.ensembles, s.max_msa, s.save_all, s.af2_pickles],
-            network=[self.precision, dispatch.engine(), slicing.budget()],
+            network=[self.precision, dispatch.describe(), slicing.budget()],
             files=[s.layout, provenance.description, provenance.warning, str(provenance.date)],
         )
 

@@ -16,8 +16,9 @@ from af2cpu.weights.names import parameter_table
 
 OFFICIAL = "https://storage.googleapis.com/alphafold/alphafold_params_2022-12-06.tar"
 _HOW = (
-    f"af2cpu params download fetches the official ones (CC BY 4.0) out of {OFFICIAL}, then give their folder with "
-    "--params; or try the program out with --params demo, which comes with it and knows a handful of small proteins"
+    "af2cpu params download --params FOLDER fetches the official ones (373 MB a model, CC BY 4.0) out of "
+    f"{OFFICIAL}, then give the folder with --params; "
+    "or try the program out with --params demo, which comes with it and knows a handful of small proteins"
 )
 _SYNTHETIC = "SYNTHETIC PARAMETERS: drawn at random, the structures mean nothing"
 _DEMO_KNOWN = "DEMO PARAMETERS: for trying the program out, not for science; they know this protein by heart"
@@ -82,7 +83,7 @@ def fingerprint(source: str, config: ConfigDict) -> str:
             entries = sorted((info.filename, info.file_size, info.CRC) for info in archive.infolist())
     except (OSError, zipfile.BadZipFile) as error:
         raise ParameterError(
-            f"{source}: not a whole parameter file ({error}). Download it again: {OFFICIAL}"
+            f"{source}: not a whole parameter file ({error}). Fetch it again with af2cpu params download"
         ) from error
     names = {name.removesuffix(".npy") for name, _, _ in entries}
     if names != set(parameter_table(config)):

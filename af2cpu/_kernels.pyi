@@ -1,0 +1,104 @@
+"""The native kernels (`kernels/bind`). Tensors are float32 or bfloat16; the last axis of activations is contiguous."""
+
+from torch import Tensor
+
+def level() -> str: ...
+def levels() -> list[str]: ...
+def use_level(name: str) -> None: ...
+def threads() -> int: ...
+
+class GlobalAttentionWeights:
+    def __init__(
+        self,
+        scale: Tensor,
+        offset: Tensor,
+        q: Tensor,
+        k: Tensor,
+        v: Tensor,
+        gate: Tensor,
+        gate_bias: Tensor,
+        out: Tensor,
+        out_bias: Tensor,
+    ) -> None: ...
+
+def global_attention(x: Tensor, mask: Tensor, weights: GlobalAttentionWeights) -> None: ...
+
+class LinearWeights:
+    def __init__(
+        self, weight: Tensor, bias: Tensor | None = None, scale: Tensor | None = None, offset: Tensor | None = None
+    ) -> None: ...
+
+def linear(
+    x: Tensor,
+    y: Tensor,
+    weights: LinearWeights,
+    activation: str = "none",
+    mask: Tensor | None = None,
+    add: bool = False,
+) -> None: ...
+
+class OuterProductWeights:
+    def __init__(
+        self,
+        scale: Tensor,
+        offset: Tensor,
+        a: Tensor,
+        a_bias: Tensor,
+        b: Tensor,
+        b_bias: Tensor,
+        out: Tensor,
+        out_bias: Tensor,
+    ) -> None: ...
+
+def outer_product(m: Tensor, mask: Tensor, z: Tensor, weights: OuterProductWeights) -> None: ...
+
+class TransitionWeights:
+    def __init__(
+        self, scale: Tensor, offset: Tensor, up: Tensor, up_bias: Tensor, down: Tensor, down_bias: Tensor
+    ) -> None: ...
+
+def transition(x: Tensor, weights: TransitionWeights) -> None: ...
+
+class TriangleWeights:
+    def __init__(self, parameters: list[Tensor]) -> None: ...
+
+def triangle(z: Tensor, mask: Tensor, weights: TriangleWeights, outgoing: bool) -> None: ...
+def rate(repeats: int, type: str) -> float: ...
+
+class AttentionWeights:
+    def __init__(
+        self,
+        heads: int,
+        scale: Tensor,
+        offset: Tensor,
+        q: Tensor,
+        k: Tensor,
+        v: Tensor,
+        gate: Tensor,
+        gate_bias: Tensor,
+        out: Tensor,
+        out_bias: Tensor,
+    ) -> None: ...
+
+def attention(x: Tensor, mask: Tensor, weights: AttentionWeights, bias: Tensor | None = None) -> None: ...
+
+class PairBiasWeights:
+    def __init__(self, scale: Tensor, offset: Tensor, weight: Tensor) -> None: ...
+
+def pair_bias(z: Tensor, out: Tensor, weights: PairBiasWeights) -> None: ...
+
+class TemplateAttentionWeights:
+    def __init__(self, heads: int, q: Tensor, k: Tensor, v: Tensor, out: Tensor, out_bias: Tensor) -> None: ...
+
+def template_attention(z: Tensor, t: Tensor, mask: Tensor, weights: TemplateAttentionWeights) -> None: ...
+def point_attention(
+    inputs: list[Tensor],
+    weight: Tensor,
+    bias: Tensor,
+    mask: Tensor,
+    z: Tensor,
+    scale: Tensor | None,
+    offset: Tensor | None,
+    out: Tensor,
+    pair: Tensor,
+) -> None: ...

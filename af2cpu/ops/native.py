@@ -1,0 +1,55 @@
+"""The native kernels as Python sees them, and the parameters packed for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import util
+from types import ModuleType
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+from torch.utils.weak import WeakTensorKeyDictionary
+
+_W = TypeVar("_W")
+_Stamp = tuple[Any, ...]
+
+
+def built() -> bool:
+    """Whether this installation has kernels."""
+    return util.find_spec("af2cpu._kernels") is not None
+
+
+def kernels() -> ModuleType:
+    """The module of kernels. torch is imported before it, so that both run on the same OpenMP threads."""
+    from af2cpu import _kernels
+
+    return _kernels
+
+
+def level() -> str:
+    """The instruction set that the kernels run on: the machine's best, capped by AF2CPU_ISA."""
+    return kernels().level()
+
+
+# By the first parameter of a set: its packed forms, each with the stamp of what it was made from.
+_packs: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
+
+
+def packed(make: Callable[..., _W], *parameters: Tensor | None) -> _W:
+    """make(*parameters): the parameters as a kernel wants them. Made once, kept as long as the first of them lives.
+
+    It is made anew when a parameter has changed (another type, other values) or another instruction set is in use.
+    """
+    first = parameters[0]
+    assert first is not None
+    stamp = (level(), *(_stamp(p) for p in parameters))
+    forms: dict[Callable[..., Any], tuple[_Stamp, Any]] = _packs.setdefault(first, {})
+    if make not in forms or forms[make][0] != stamp:
+        with torch.no_grad():
+            forms[make] = stamp, make(*(None if p is None else p.detach() for p in parameters))
+    return forms[make][1]
+
+
+def _stamp(parameter: Tensor | None) -> _Stamp | None:
+    return None if parameter is None else (parameter.data_ptr(), parameter._version, parameter.dtype)

@@ -1,0 +1,131 @@
+#include "base/cpu.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <stdexcept>
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
+namespace af2cpu {
+namespace {
+
+struct Level {
+    const char* name;
+    const Kernels* kernels;
+    bool (*there)();
+};
+
+#if defined(__x86_64__)
+
+struct Registers {
+    unsigned a = 0, b = 0, c = 0, d = 0;
+    Registers(unsigned leaf, unsigned subleaf) { __get_cpuid_count(leaf, subleaf, &a, &b, &c, &d); }
+};
+
+bool bit(unsigned word, int k) { return word >> k & 1; }
+
+// The registers that the operating system saves: without it an instruction set is of no use.
+bool saved(unsigned states) {
+    if (!bit(Registers(1, 0).c, 27)) return false;
+    unsigned low, high;
+    __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    return (low & states) == states;
+}
+
+bool has_avx2() {
+    const Registers one(1, 0), seven(7, 0);
+    return saved(0x6) && bit(one.c, 12) && bit(one.c, 29) && bit(seven.b, 5);  // FMA, F16C, AVX2
+}
+
+bool has_avx512() {
+    const unsigned b = Registers(7, 0).b;
+    return has_avx2() && saved(0xe6) && bit(b, 16) && bit(b, 17) && bit(b, 30) && bit(b, 31);  // F, DQ, BW, VL
+}
+
+bool has_avx512bf16() { return has_avx512() && bit(Registers(7, 1).a, 5); }
+
+// Linux gives the tiles' 8 kB of state only to a process that asks for them.
+bool has_amx() {
+    constexpr long request_permission = 0x1023, tile_data = 18;
+    const unsigned d = Registers(7, 0).d;
+    return has_avx512bf16() && bit(d, 22) && bit(d, 24) && saved(0x60000) &&
+           syscall(SYS_arch_prctl, request_permission, tile_data) == 0;
+}
+
+#endif
+
+bool always() { return true; }
+
+const std::vector<Level>& built() {
+    static const std::vector<Level> all = {
+        {"scalar", &scalar::kernels, always},
+#ifdef AF2CPU_WITH_avx2
+        {"avx2", &avx2::kernels, has_avx2},
+#endif
+#ifdef AF2CPU_WITH_avx512
+        {"avx512", &avx512::kernels, has_avx512},
+#endif
+#ifdef AF2CPU_WITH_avx512bf16
+        {"avx512bf16", &avx512bf16::kernels, has_avx512bf16},
+#endif
+#ifdef AF2CPU_WITH_amx
+        {"amx", &amx::kernels, has_amx},
+#endif
+        {"amx_model", &amx_model::kernels, always},
+    };
+    return all;
+}
+
+const Level* find(const std::string& name) {
+    for (const Level& level : built())
+        if (name == level.name && level.there()) return &level;
+    return nullptr;
+}
+
+struct Choice {
+    std::string name;
+    const Kernels* kernels;
+};
+
+// The highest level of this machine that is not above the cap. A cap may name a level that the machine lacks.
+Choice best() {
+    const char* cap = std::getenv("AF2CPU_ISA");
+    const std::string order[] = {"scalar", "avx2", "avx512", "avx512bf16", "amx"};
+    const std::string wanted = cap && *cap ? cap : "amx";
+    if (wanted == "amx_model") return {wanted, find(wanted)->kernels};
+    const auto last = std::find(std::begin(order), std::end(order), wanted);
+    if (last == std::end(order))
+        throw std::invalid_argument("AF2CPU_ISA=" + wanted + ": choose one of scalar, avx2, avx512, avx512bf16, amx, amx_model");
+    for (auto name = last + 1; name-- != std::begin(order);)
+        if (const Level* level = find(*name)) return {*name, level->kernels};
+    return {"scalar", &scalar::kernels};
+}
+
+Choice& choice() {
+    static Choice chosen = best();
+    return chosen;
+}
+
+}  // namespace
+
+std::vector<std::string> levels() {
+    std::vector<std::string> names;
+    for (const Level& level : built())
+        if (level.there()) names.push_back(level.name);
+    return names;
+}
+
+const std::string& level() { return choice().name; }
+const Kernels& kernels() { return *choice().kernels; }
+
+void use_level(const std::string& name) {
+    const Level* level = find(name);
+    if (!level) throw std::invalid_argument("this machine or this build has no level " + name);
+    choice() = {name, level->kernels};
+}
+
+}  // namespace af2cpu

@@ -1,0 +1,21 @@
+// The level in use: the best that the processor has, capped by the environment variable AF2CPU_ISA.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/kernels.h"
+
+namespace af2cpu {
+
+// Levels that this machine can run, from the lowest to the highest; `amx_model` comes last and is never chosen by itself.
+std::vector<std::string> levels();
+
+// The name of the level in use, and its kernels.
+const std::string& level();
+const Kernels& kernels();
+
+// Throws std::invalid_argument for a level that the machine (or the build) lacks.
+void use_level(const std::string& name);
+
+}  // namespace af2cpu

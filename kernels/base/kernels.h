@@ -1,0 +1,46 @@
+// The kernels of one level. Each takes a frozen table of arguments (its header in core/ says which); the first index of a pair of
+// functions is the type of the activations.
+#pragma once
+
+#include "base/types.h"
+
+namespace af2cpu {
+
+struct Attention;
+struct GlobalAttention;
+struct Linear;
+struct OuterProduct;
+struct PairBias;
+struct PointAttention;
+struct Rate;
+struct TemplateAttention;
+struct Transition;
+struct Triangle;
+
+template <class Args>
+using Kernel = void (*)(const Args&);
+
+struct Kernels {
+    Layout layout[2];
+    Kernel<Attention> attention[2];
+    Kernel<GlobalAttention> global_attention[2];
+    Kernel<Linear> linear[2];
+    Kernel<OuterProduct> outer_product[2];
+    Kernel<PairBias> pair_bias[2];
+    Kernel<PointAttention> point_attention[2];
+    Kernel<Rate> rate[2];
+    Kernel<TemplateAttention> template_attention[2];
+    Kernel<Transition> transition[2];
+    Kernel<Triangle> triangle[2];
+};
+
+// Defined by level.cpp, for each level that the compiler could build.
+#define AF2CPU_LEVELS(X) X(scalar) X(avx2) X(avx512) X(avx512bf16) X(amx) X(amx_model)
+#define AF2CPU_DECLARE(name) \
+    namespace name {         \
+    extern const Kernels kernels; \
+    }
+AF2CPU_LEVELS(AF2CPU_DECLARE)
+#undef AF2CPU_DECLARE
+
+}  // namespace af2cpu

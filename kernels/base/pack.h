@@ -1,0 +1,28 @@
+// Packed right sides: built once from a parameter, then read by every call.
+#pragma once
+
+#include "base/memory.h"
+#include "base/types.h"
+
+namespace af2cpu {
+
+class Packed {
+  public:
+    // Zeros for a right side [k, n] in this layout.
+    Packed(const Layout& layout, index k, index n);
+
+    // B [:, column : column + source's columns] = source; source.size = {1, k, columns}, strides {of k, of columns}: here
+    // the last axis, too, has a stride, in stride[1].
+    void place(index column, const Array& source);
+
+    const Matrix& matrix() const { return matrix_; }
+    std::size_t bytes() const { return bytes_; }
+
+  private:
+    Layout layout_;
+    Matrix matrix_;
+    std::size_t bytes_;
+    Buffer buffer_;
+};
+
+}  // namespace af2cpu

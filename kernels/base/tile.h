@@ -1,0 +1,136 @@
+// The micro-kernel: C [m, width] (+)= A [m, depth] B, with B one packed panel and C in float. One interface, four ways:
+// register blocks of float, of bf16 pairs (AVX512-BF16), AMX tiles, and the software model of AMX tiles.
+//
+// A is row-major with stride lda, its rows and C's exist up to a multiple of kRows (what they hold there is not used), its columns
+// up to `depth`, where A must be finite. Each element of C is one chain of additions along depth, so that neither m nor the
+// place of a row in its block changes a result.
+#pragma once
+
+#include "base/amx.h"
+#include "base/vec.h"
+
+AF2CPU_BEGIN
+
+// What activations of type T are multiplied as: bf16 only where the level has products of bf16, else float.
+template <class T>
+struct Multiplied {
+    using type = float;
+};
+#if AF2CPU_TILES || AF2CPU_ISA >= AF2CPU_IS_avx512bf16
+template <>
+struct Multiplied<bf16> {
+    using type = bf16;
+};
+#endif
+
+#if AF2CPU_TILES
+constexpr index kRows = 16;
+#else
+constexpr index kRows = 4;
+#endif
+
+constexpr index kVectors = 2;             // of a panel's row
+constexpr index kWidth = kVectors * W;    // of a panel, for both types
+#if AF2CPU_ISA >= AF2CPU_IS_avx512
+constexpr index kBlock = 12;  // rows: 24 accumulators of 32 registers
+#elif AF2CPU_ISA == AF2CPU_IS_avx2
+constexpr index kBlock = 6;  // 12 of 16
+#else
+constexpr index kBlock = 4;  // 8 of 16
+#endif
+
+template <class P>
+struct Product;
+
+template <>
+struct Product<float> {
+    static constexpr index group = 1, depth = 1, width = kWidth;
+    using Left = F;
+    using Right = F;
+    AF2CPU_INLINE Left left(const float* p) { return all(*p); }
+    AF2CPU_INLINE Right right(const float* p) { return load(p); }
+    AF2CPU_INLINE F dot(F c, Left a, Right b) { return fma(a, b, c); }
+};
+
+#if !AF2CPU_TILES && AF2CPU_ISA >= AF2CPU_IS_avx512bf16
+template <>
+struct Product<bf16> {
+    static constexpr index group = 2, depth = 2, width = kWidth;
+    using Left = __m512bh;
+    using Right = __m512bh;
+    AF2CPU_INLINE Left left(const bf16* p) {
+        int pair;
+        __builtin_memcpy(&pair, p, 4);
+        return (__m512bh)_mm512_set1_epi32(pair);
+    }
+    AF2CPU_INLINE Right right(const bf16* p) { return (__m512bh)_mm512_loadu_si512(p); }
+    AF2CPU_INLINE F dot(F c, Left a, Right b) { return _mm512_dpbf16_ps(c, a, b); }
+};
+#elif AF2CPU_TILES
+template <>
+struct Product<bf16> {
+    static constexpr index group = 2, depth = 32, width = 32;
+};
+#endif
+
+template <index M, class P>
+static void block(const P* a, index lda, const P* b, index depth, float* c, index ldc, bool add) {
+    using D = Product<P>;
+    F acc[M][kVectors];
+    if (add) {
+#pragma GCC unroll 12
+        for (index i = 0; i < M; ++i)
+#pragma GCC unroll 2
+            for (index v = 0; v < kVectors; ++v) acc[i][v] = load(c + i * ldc + v * W);
+    } else {
+#pragma GCC unroll 12
+        for (index i = 0; i < M; ++i)
+#pragma GCC unroll 2
+            for (index v = 0; v < kVectors; ++v) acc[i][v] = F{};
+    }
+    for (index p = 0; p < depth; p += D::group) {
+        typename D::Right right[kVectors];
+#pragma GCC unroll 2
+        for (index v = 0; v < kVectors; ++v) right[v] = D::right(b + p * kWidth + v * W * D::group);
+#pragma GCC unroll 12
+        for (index i = 0; i < M; ++i) {
+            const auto left = D::left(a + i * lda + p);
+#pragma GCC unroll 2
+            for (index v = 0; v < kVectors; ++v) acc[i][v] = D::dot(acc[i][v], left, right[v]);
+        }
+    }
+#pragma GCC unroll 12
+    for (index i = 0; i < M; ++i)
+#pragma GCC unroll 2
+        for (index v = 0; v < kVectors; ++v) store(c + i * ldc + v * W, acc[i][v]);
+}
+
+template <class P>
+static void multiply(index m, const P* a, index lda, const P* b, index depth, float* c, index ldc, bool add) {
+#if AF2CPU_TILES
+    if constexpr (sizeof(P) == 2) return multiply_tiles(m, a, lda, b, depth, c, ldc, add);
+    else {
+#endif
+    index i = 0;
+    const index rows = round_up(m, 4);
+    for (; rows - i >= kBlock && rows - i != 8; i += kBlock) block<kBlock>(a + i * lda, lda, b, depth, c + i * ldc, ldc, add);
+    if constexpr (kBlock > 8)
+        for (; rows - i >= 8; i += 8) block<8>(a + i * lda, lda, b, depth, c + i * ldc, ldc, add);
+    for (; i < rows; i += 4) block<4>(a + i * lda, lda, b, depth, c + i * ldc, ldc, add);
+#if AF2CPU_TILES
+    }
+#endif
+}
+
+template <class P>
+constexpr Layout layout_of() {
+    return {Product<P>::width, Product<P>::group, Product<P>::depth, sizeof(P) == 2 ? Type::bf16 : Type::fp32};
+}
+
+// Panel j of a packed matrix.
+template <class P>
+AF2CPU_INLINE const P* panel(const Matrix& b, index j) {
+    return static_cast<const P*>(b.data) + j * Product<P>::width * b.depth;
+}
+
+AF2CPU_END

@@ -1,0 +1,79 @@
+#include "bind/arrays.h"
+
+#include <cstring>
+#include <utility>
+
+namespace af2cpu {
+
+void require(bool holds, const std::string& what) {
+    if (!holds) throw nb::value_error(what.c_str());
+}
+
+Type type_of(const Tensor& x) {
+    if (x.dtype() == nb::dtype<float>()) return Type::fp32;
+    if (x.dtype().code == std::uint8_t(nb::dlpack::dtype_code::Bfloat) && x.dtype().bits == 16) return Type::bf16;
+    throw nb::type_error("a kernel takes float32 or bfloat16");
+}
+
+static Array of(const Tensor& x, const char* name, index last_stride) {
+    require(x.ndim() >= 1 && x.ndim() <= 3, std::string(name) + ": one to three axes");
+    Array out;
+    out.data = x.data();
+    out.type = type_of(x);
+    const index n = index(x.ndim());
+    for (index i = 0; i < n; ++i) out.size[3 - n + i] = index(x.shape(i));
+    for (index i = 0; i + 1 < n; ++i) out.stride[3 - n + i] = x.stride(i);
+    require(last_stride == 0 || out.size[2] <= 1 || x.stride(n - 1) == last_stride,
+            std::string(name) + ": the last axis must be contiguous");
+    return out;
+}
+
+Array array_of(const Tensor& x, const char* name) { return of(x, name, 1); }
+
+Array block_of(const Tensor& x, const char* name) {
+    require(x.ndim() == 2, std::string(name) + ": two axes");
+    Array out = of(x, name, 0);
+    out.stride[0] = x.stride(0);
+    out.stride[1] = x.stride(1);
+    return out;
+}
+
+Array transposed_block(const Tensor& x, const char* name) {
+    Array out = block_of(x, name);
+    std::swap(out.size[1], out.size[2]);
+    std::swap(out.stride[0], out.stride[1]);
+    return out;
+}
+
+Floats::Floats(const Tensor& x) : size_(index(x.size())) {
+    buffer_ = allocate(std::size_t(size_ + 64) * sizeof(float));
+    require(x.ndim() >= 1 && x.ndim() <= 2, "a vector of parameters: one or two axes");
+    const bool two = x.ndim() == 2;
+    const index rows = two ? index(x.shape(0)) : 1, columns = index(x.shape(two)), at_row = two ? x.stride(0) : 0, at = x.stride(two);
+    const Type type = type_of(x);
+    auto* out = static_cast<float*>(buffer_.get());
+    for (index r = 0; r < rows; ++r)
+        for (index i = 0; i < columns; ++i) {
+            const index from = r * at_row + i * at;
+            if (type == Type::fp32) {
+                out[r * columns + i] = static_cast<const float*>(x.data())[from];
+            } else {
+                const std::uint32_t bits = std::uint32_t(static_cast<const std::uint16_t*>(x.data())[from]) << 16;
+                std::memcpy(out + r * columns + i, &bits, 4);
+            }
+        }
+}
+
+Packed Weights::pack(const Tensor& weight) const {
+    const Array block = block_of(weight, "weight");
+    Packed packed(layout(), block.size[1], block.size[2]);
+    packed.place(0, block);
+    return packed;
+}
+
+void Weights::check(const Array& x) const {
+    require(x.type == type, "the weights were packed for another type of activations");
+    require(level == af2cpu::level(), "the weights were packed for level " + level + ", not " + af2cpu::level());
+}
+
+}  // namespace af2cpu

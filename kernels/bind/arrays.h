@@ -1,0 +1,60 @@
+// The shell around the kernels: tensors come in through DLPack, are checked, and go on as plain pointers and strides.
+#pragma once
+
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+
+#include <string>
+
+#include "base/cpu.h"
+#include "base/memory.h"
+#include "base/pack.h"
+
+namespace af2cpu {
+
+namespace nb = nanobind;
+using Tensor = nb::ndarray<nb::device::cpu>;
+
+// float32 or bfloat16, else nb::type_error.
+Type type_of(const Tensor& x);
+
+// A tensor of up to three axes whose last is contiguous. Throws nb::value_error with `name` otherwise.
+Array array_of(const Tensor& x, const char* name);
+
+// A right side [k, n] with any strides, for Packed::place.
+Array block_of(const Tensor& x, const char* name);
+
+// The same of a weight [n, k] as torch.nn.Linear has it: its transpose [k, n].
+Array transposed_block(const Tensor& x, const char* name);
+
+void require(bool holds, const std::string& what);
+
+// A copy of a vector (or a flattened tensor) in float, zero up to a multiple of 64.
+class Floats {
+  public:
+    Floats() = default;
+    explicit Floats(const Tensor& x);
+    const float* data() const { return static_cast<const float*>(buffer_.get()); }
+    index size() const { return size_; }
+
+  private:
+    Buffer buffer_;
+    index size_ = 0;
+};
+
+// What every packed set of weights knows: the level and the type of activations that it is for.
+struct Weights {
+    explicit Weights(Type type) : type(type), level(af2cpu::level()) {}
+    Type type;
+    std::string level;
+
+    const Layout& layout() const { return kernels().layout[int(type)]; }
+
+    // A right side [k, n] as it is given, packed.
+    Packed pack(const Tensor& weight) const;
+
+    // Throws if the activations are of another type, or the level has changed since.
+    void check(const Array& x) const;
+};
+
+}  // namespace af2cpu

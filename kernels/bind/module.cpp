@@ -1,0 +1,25 @@
+#include "bind/module.h"
+
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+#include <omp.h>
+
+#include "base/cpu.h"
+
+NB_MODULE(_kernels, m) {
+    namespace nb = nanobind;
+    m.doc() = "The native kernels of af2cpu. Import torch first: the kernels then run on its OpenMP threads.";
+    m.def("level", [] { return af2cpu::level(); }, "The instruction set level in use.");
+    m.def("levels", &af2cpu::levels, "All levels that this machine can run.");
+    m.def("use_level", &af2cpu::use_level, nb::arg("name"), "Run this level from now on; weights must be packed anew.");
+    m.def("threads", [] { return omp_get_max_threads(); }, "Threads that a kernel started here would run on.");
+    af2cpu::bind_attention(m);
+    af2cpu::bind_global_attention(m);
+    af2cpu::bind_linear(m);
+    af2cpu::bind_outer_product(m);
+    af2cpu::bind_point_attention(m);
+    af2cpu::bind_rate(m);
+    af2cpu::bind_template_attention(m);
+    af2cpu::bind_transition(m);
+    af2cpu::bind_triangle(m);
+}

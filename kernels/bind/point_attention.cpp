@@ -1,0 +1,59 @@
+#include "core/point_attention.h"
+
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/vector.h>
+
+#include <optional>
+#include <vector>
+
+#include "bind/arrays.h"
+#include "bind/module.h"
+
+namespace af2cpu {
+namespace {
+
+Array floats_of(const Tensor& x, const char* name, index a, index b, index c) {
+    const Array out = array_of(x, name);
+    require(out.type == Type::fp32 && out.size[0] == a && out.size[1] == b && out.size[2] == c,
+            std::string("point_attention: ") + name + " has another shape or is not float32");
+    return out;
+}
+
+// inputs: q, keys, values, q_points, key_points, as core/point_attention.h has them.
+void run(const std::vector<Tensor>& inputs, const Tensor& weight, const Tensor& bias, const Tensor& mask, const Tensor& z,
+         const std::optional<Tensor>& scale, const std::optional<Tensor>& offset, const Tensor& out, const Tensor& pair) {
+    require(inputs.size() == 5 && inputs[0].ndim() == 3 && inputs[2].ndim() == 3 && inputs[3].ndim() == 3, "point_attention: five inputs");
+    const index n = index(inputs[0].shape(0)), heads = index(inputs[0].shape(1)), d = index(inputs[0].shape(2));
+    const index e = index(inputs[2].shape(2)), p = index(inputs[3].shape(2));
+    PointAttention args;
+    args.q = floats_of(inputs[0], "q", n, heads, d);
+    args.keys = floats_of(inputs[1], "keys", heads, d, n);
+    args.values = floats_of(inputs[2], "values", n, heads, e);
+    args.q_points = floats_of(inputs[3], "q_points", n, heads, p);
+    args.key_points = floats_of(inputs[4], "key_points", heads, p, n);
+    args.bias = floats_of(bias, "bias", n, n, heads);
+    args.mask = block_of(mask, "mask");
+    args.z = array_of(z, "z");
+    const index c = args.z.size[2];
+    require(args.mask.type == Type::fp32 && args.mask.size[1] == n && args.mask.size[2] == n, "point_attention: mask [n, n], float32");
+    require(args.z.size[0] == n && args.z.size[1] == n, "point_attention: z is not [n, n, c]");
+    args.out = floats_of(out, "out", n, heads, e);
+    args.pair = floats_of(pair, "pair", n, heads, c);
+    const Floats weights(weight), scales = scale ? Floats(*scale) : Floats(), offsets = offset ? Floats(*offset) : Floats();
+    require(weights.size() == heads && (!scale || (offset && scales.size() == c && offsets.size() == c)), "point_attention: parameters");
+    args.weight = weights.data();
+    args.scale = scales.data();
+    args.offset = offsets.data();
+    const nb::gil_scoped_release release;
+    kernels().point_attention[int(args.z.type)](args);
+}
+
+}  // namespace
+
+void bind_point_attention(nb::module_& m) {
+    m.def("point_attention", &run, nb::arg("inputs"), nb::arg("weight"), nb::arg("bias"), nb::arg("mask"), nb::arg("z"),
+          nb::arg("scale").none(), nb::arg("offset").none(), nb::arg("out"), nb::arg("pair"),
+          "The core of invariant point attention");
+}
+
+}  // namespace af2cpu

@@ -1,0 +1,368 @@
+// x += (sigmoid(gate) * softmax(q k^T / sqrt(d) + bias + mask) v) W + b along the rows of each item: the gated attentions.
+//
+// Everything is transposed: S^T = K Q^T has keys as rows and 32 queries as lanes, so that softmax needs no sum across lanes, the
+// bias is added lane by lane, and O^T = V^T P^T wastes nothing on small heads (8 rows for d = 8). An item (one row of x) goes
+// through a thread in two phases:
+// 1. 96 rows at a time: layer norm into a left side that stays, keys as rows [n, d], values transposed in tiles [d, 64];
+// 2. 96 queries at a time, head by head: q and gate from the left side; for each 32 queries all tiles of 64 keys: logits
+//    (8 kB, in L1), maximum, exp2, probabilities over the logits, O^T += V^T P^T; gate; then the output projection and the sum.
+// Scratch: n (c + 2 h d) for left side, keys and values, 0.3 MB besides; never [n, n].
+// Bytes: x once in and out; the bias (float) once per item. Flops: 10 n c h d + 4 n^2 h d per item.
+#pragma once
+
+#include "base/types.h"
+
+namespace af2cpu {
+
+struct Attention {
+    Array x;     // [b, n, c], updated
+    Array mask;  // [b, n], of the keys, of x's type: strides in stride[0] and stride[1]
+    Array bias;  // [h, n keys, n queries], float, or no data; readable up to a multiple of 32 queries
+    const float* scale;   // of the layer norm, [c]
+    const float* offset;  // [c]
+    index heads, dim;
+    Matrix q, k, v, gate;  // [c, h d]
+    const float* gate_bias;
+    Matrix out;  // [h d, c]
+    const float* out_bias;
+};
+
+// out [h, j, i] = LN(z_ij) W, in float: the bias as attention wants it.
+struct PairBias {
+    Array z;    // [n, n, c]
+    Array out;  // [h, n, n], float, writable up to a multiple of 32 in the last axis
+    const float* scale;
+    const float* offset;
+    Matrix w;  // [c, h]
+};
+
+}  // namespace af2cpu
+
+#ifdef AF2CPU_LEVEL
+#include "core/panel.h"
+
+AF2CPU_BEGIN
+
+constexpr index kQueries = 96, kKeys = 64;
+constexpr float kMasked = -1e9f;  // added to a masked key's logit, as in the definition
+
+// W * group rows from c on: r[t] = column t of them, as P.
+template <class P>
+AF2CPU_INLINE void columns_of(const float* c, index ldc, I (&r)[W]) {
+#pragma GCC unroll 16
+    for (index i = 0; i < W; ++i) {
+        if constexpr (Product<P>::group == 2)
+            r[i] = zip(load(c + 2 * i * ldc), load(c + (2 * i + 1) * ldc));
+        else
+            r[i] = as_int(load(c + i * ldc));
+    }
+    transpose(r);
+}
+
+// W rows of W * group columns, times a factor: r[t] = columns [t group, (t + 1) group) of each of them, as P.
+template <class P>
+AF2CPU_INLINE void rows_of(const float* c, index ldc, float factor, I (&r)[W]) {
+#pragma GCC unroll 16
+    for (index i = 0; i < W; ++i) {
+        if constexpr (Product<P>::group == 2)
+            r[i] = join(load(c + i * ldc) * factor, load(c + i * ldc + W) * factor);
+        else
+            r[i] = as_int(load(c + i * ldc) * factor);
+    }
+    transpose(r);
+}
+
+template <class P>
+struct AttentionWork {
+    static constexpr index width = Product<P>::width, vectors = width / W;
+    index n, heads, dim;  // keys; heads and channels of each
+    index left_depth, out_depth, out_panels;
+    index head_depth = round_up(dim, Product<P>::depth);  // of a query or a key
+    index value_rows = round_up(dim, kRows);
+    index tiles = (n + kKeys - 1) / kKeys;
+    index group = group_of();                                   // heads whose channels are computed together, in whole panels
+    index columns = round_up(group * dim, most(width, 2 * W));  // of a group
+    index out_stride = round_up(heads * dim, most(width, out_depth));
+
+    P* left = nullptr;      // [n, left_depth]
+    P* keys = nullptr;      // [heads, tiles * kKeys, head_depth], each head with room behind
+    P* values = nullptr;    // [heads, tiles, value_rows, kKeys]
+    float* mask = nullptr;  // [tiles * kKeys], what is added to the logits
+    float* c = nullptr;     // [kQueries, columns], a group's keys, values, or queries
+    float* gate = nullptr;  // [kQueries, columns]
+    P* queries = nullptr;   // [group, kQueries / width, head_depth, width], packed
+    float* logits = nullptr;  // [kKeys, width], then the probabilities, packed
+    float* o = nullptr;       // [columns, width]
+    P* out = nullptr;         // [kQueries, out_stride]
+    float* update = nullptr;  // [out_panels, kQueries, width]
+
+    index group_of() const {
+        index g = 1;
+        while (g < heads && g * dim % width != 0) ++g;
+        return g;
+    }
+    index key_stride() const { return tiles * kKeys * head_depth + 2 * W; }
+    index value_stride() const { return tiles * value_rows * kKeys; }
+    index query_stride() const { return kQueries * head_depth; }
+
+    void lay(Arena& arena) {
+        left = arena.take<P>(round_up(n, kQueries) * left_depth);
+        keys = arena.take<P>(heads * key_stride());
+        values = arena.take<P>(heads * value_stride());
+        mask = arena.take<float>(tiles * kKeys);
+        c = arena.take<float>(kQueries * columns + 2 * W);
+        gate = arena.take<float>(kQueries * columns + 2 * W);
+        queries = arena.take<P>(group * query_stride());
+        logits = arena.take<float>(kKeys * width);
+        o = arena.take<float>((columns + kRows) * width);
+        out = arena.take<P>(kQueries * out_stride);
+        update = arena.take<float>(out_panels * kQueries * width);
+    }
+};
+
+// Keys [first, first + m) of a group's heads, from c. A row is stored in whole vectors: what is too much, the next row overwrites.
+template <class P>
+static void store_keys(AttentionWork<P>& work, index head, index first, index m) {
+    const index end = least(work.group, work.heads - head);
+    for (index h = 0; h < end; ++h) {
+        P* out = work.keys + (head + h) * work.key_stride() + first * work.head_depth;
+        const float* c = work.c + h * work.dim;
+        for (index r = 0; r < m; ++r, out += work.head_depth, c += work.columns)
+            for (index i = 0; i < work.head_depth; i += W) store(out + i, i < work.dim ? load(c + i) : F{});
+    }
+}
+
+// The same of the values, transposed. Values behind the last key are zero: their probabilities are, and 0 * NaN is not.
+template <class P>
+static void store_values(AttentionWork<P>& work, index head, index first, index m) {
+    constexpr index rows = W * Product<P>::group;
+    static_assert(kQueries % 32 == 0 && 32 % rows == 0 && kKeys % 32 == 0);
+    const index filled = round_up(m, 32), used = least(work.group, work.heads - head) * work.dim;
+    for (index i = m * work.columns; i < filled * work.columns; ++i) work.c[i] = 0;
+    for (index r = 0; r < filled; r += rows)
+        for (index column = 0; column < used; column += W) {
+            I lanes[W];
+            columns_of<P>(work.c + r * work.columns + column, work.columns, lanes);
+            const index key = first + r;
+            for (index t = 0; t < least(W, used - column); ++t) {
+                const index h = head + (column + t) / work.dim, d = (column + t) % work.dim;
+                P* out = work.values + h * work.value_stride() + (key / kKeys * work.value_rows + d) * kKeys + key % kKeys;
+                store_lanes(out, lanes[t]);
+            }
+        }
+}
+
+// The queries of a block, as right sides; logits are in units of log 2.
+template <class P>
+static void store_queries(AttentionWork<P>& work, index head, index m) {
+    constexpr index width = Product<P>::width, pairs = Product<P>::group;
+    const index used = least(work.group, work.heads - head) * work.dim;
+    const float factor = kLog2E / __builtin_sqrtf(float(work.dim));
+    for (index r = 0; r < m; r += W)
+        for (index column = 0; column < used; column += W * pairs) {
+            I lanes[W];
+            rows_of<P>(work.c + r * work.columns + column, work.columns, factor, lanes);
+            for (index t = 0; t < least(W, (used - column) / pairs); ++t) {
+                const index h = (column + t * pairs) / work.dim, d = (column + t * pairs) % work.dim;
+                P* out = work.queries + h * work.query_stride() + r / width * work.head_depth * width;
+                store_lanes(out + d * width + r % width * pairs, lanes[t]);
+            }
+        }
+    for (index h = 0; h < work.group && work.head_depth > work.dim; ++h)
+        for (index r = 0; r < kQueries; r += width) {
+            P* out = work.queries + h * work.query_stride() + r * work.head_depth;
+            __builtin_memset((void*)(out + work.dim * width), 0, sizeof(P) * (work.head_depth - work.dim) * width);
+        }
+}
+
+// x += bias and mask, and the maximum of all keys of a tile.
+template <index V>
+AF2CPU_INLINE void complete_logits(index keys, const float* bias, index stride, const float* mask, float* x, F (&high)[V]) {
+    for (index j = 0; j < keys; ++j, x += V * W)
+        for (index v = 0; v < V; ++v) {
+            F logit = load(x + v * W) + mask[j];
+            if (bias) logit = fma(load(bias + j * stride + v * W), all(kLog2E), logit);
+            store(x + v * W, logit);
+            high[v] = max(high[v], logit);
+        }
+}
+
+// exp2(x - high), packed over x as a right side of P; what they sum up to is added to total.
+template <class P, int Degree, index V>
+AF2CPU_INLINE void exponentiate(index keys, float* x, const F (&high)[V], F (&total)[V]) {
+    constexpr index group = Product<P>::group;
+    const index filled = round_up(keys, Product<P>::depth);
+    for (index j = 0; j < filled; j += group)
+        for (index v = 0; v < V; ++v) {
+            const float* in = x + (j * V + v) * W;
+            F p = j < keys ? exp2<Degree>(load(in) - high[v]) : F{};
+            total[v] += p;
+            char* out = reinterpret_cast<char*>(x) + (j / group * V + v) * W * 4;
+            if constexpr (group == 2) {
+                const F second = j + 1 < keys ? exp2<Degree>(load(in + V * W) - high[v]) : F{};
+                total[v] += second;
+                store_lanes(out, zip(p, second));
+            } else {
+                store_lanes(out, as_int(p));
+            }
+        }
+}
+
+// O^T [d, width] of one head and `width` queries over all keys. bias: [key, query] from these queries on, or nullptr.
+template <class P, int Degree>
+static void attend(const AttentionWork<P>& work, const P* keys, const P* values, const P* queries, const float* bias, index stride,
+                   float* o) {
+    constexpr index width = Product<P>::width, V = width / W;
+    F high[V], total[V];
+    for (index v = 0; v < V; ++v) high[v] = all(-3e38f), total[v] = F{};
+    for (index tile = 0; tile < work.tiles; ++tile) {
+        const index first = tile * kKeys, m = least(kKeys, work.n - first);
+        multiply(m, keys + first * work.head_depth, work.head_depth, queries, work.head_depth, work.logits, width, false);
+        F before[V];
+        for (index v = 0; v < V; ++v) before[v] = high[v];
+        complete_logits<V>(m, bias ? bias + first * stride : nullptr, stride, work.mask + first, work.logits, high);
+        for (index v = 0; v < V; ++v) before[v] = exp2<Degree>(before[v] - high[v]), total[v] *= before[v];
+        if (tile > 0)
+            for (index d = 0; d < work.dim; ++d)
+                for (index v = 0; v < V; ++v) store(o + d * width + v * W, load(o + d * width + v * W) * before[v]);
+        exponentiate<P, Degree, V>(m, work.logits, high, total);
+        multiply(work.dim, values + tile * work.value_rows * kKeys, kKeys, reinterpret_cast<const P*>(work.logits),
+                 round_up(m, Product<P>::depth), o, width, tile > 0);
+    }
+    for (index v = 0; v < V; ++v) total[v] = all(1.0f) / total[v];
+    for (index d = 0; d < work.dim; ++d)
+        for (index v = 0; v < V; ++v) store(o + d * width + v * W, load(o + d * width + v * W) * total[v]);
+}
+
+// out [W queries from r on, a group's channels] = o * sigmoid(gate), as rows again.
+template <class P>
+static void gate_rows(const Attention& args, AttentionWork<P>& work, index head, index r, const float* o) {
+    const index start = head * work.dim, used = least(work.group, work.heads - head) * work.dim;
+    for (index column = 0; column < used; column += W) {
+        I lanes[W];
+        for (index t = 0; t < W; ++t) lanes[t] = as_int(load(o + (column + t) * Product<P>::width));
+        transpose(lanes);
+        const F bias = load(args.gate_bias + start + column);
+        for (index t = 0; t < W; ++t) {
+            const F gate = sigmoid(load(work.gate + (r + t) * work.columns + column) + bias);
+            store_up_to(work.out + (r + t) * work.out_stride + start + column, as_float(lanes[t]) * gate, used - column);
+        }
+    }
+}
+
+// Phase 1 for row `item`: left side, keys, values and mask.
+template <class T, class P>
+static void prepare_item(const Attention& args, index item, AttentionWork<P>& work) {
+    const index n = work.n, c = args.x.size[2];
+    const T* mask = static_cast<const T*>(args.mask.data) + item * args.mask.stride[0];
+    for (index j = 0; j < n; ++j) work.mask[j] = (1.0f - widen(mask[j * args.mask.stride[1]])) * (kMasked * kLog2E);
+    for (index first = 0; first < n; first += kQueries) {
+        const index m = least(kQueries, n - first);
+        P* left = work.left + first * work.left_depth;
+        for (index r = 0; r < m; ++r)
+            prepare_row(row<const T>(args.x, item * n + first + r), c, {args.scale, args.offset}, left + r * work.left_depth,
+                        work.left_depth);
+        for (index head = 0; head < work.heads; head += work.group) {
+            const index start = head * work.dim, columns = least(work.group, work.heads - head) * work.dim;
+            project(m, left, work.left_depth, args.k, start, columns, work.c, work.columns);
+            store_keys(work, head, first, m);
+            project(m, left, work.left_depth, args.v, start, columns, work.c, work.columns);
+            store_values(work, head, first, m);
+        }
+    }
+}
+
+// Phase 2 for queries [first, first + m) of row `item`.
+template <class T, class P>
+static void update_queries(const Attention& args, index item, index first, index m, AttentionWork<P>& work) {
+    constexpr index width = Product<P>::width;
+    const P* left = work.left + first * work.left_depth;
+    const auto* bias = static_cast<const float*>(args.bias.data);
+    for (index head = 0; head < work.heads; head += work.group) {
+        const index start = head * work.dim, columns = least(work.group, work.heads - head) * work.dim;
+        project(m, left, work.left_depth, args.q, start, columns, work.c, work.columns);
+        store_queries(work, head, m);
+        project(m, left, work.left_depth, args.gate, start, columns, work.gate, work.columns);
+        for (index r = 0; r < m; r += width) {
+            for (index h = head; h < least(head + work.group, work.heads); ++h)
+                attend<P, sizeof(T) == 2 ? 3 : 5>(
+                    work, work.keys + h * work.key_stride(), work.values + h * work.value_stride(),
+                    work.queries + (h - head) * work.query_stride() + r * work.head_depth,
+                    bias ? bias + h * args.bias.stride[0] + first + r : nullptr, args.bias.stride[1], work.o + (h - head) * work.dim * width);
+            for (index v = 0; v < width && r + v < m; v += W) gate_rows(args, work, head, r + v, work.o + v);
+        }
+    }
+    for (index j = 0; j < work.out_panels; ++j)
+        multiply(m, work.out, work.out_stride, panel<P>(args.out, j), work.out_depth, work.update + j * kQueries * width, width, false);
+    add_panels<T>(args.x, item * work.n + first, m, work.update, kQueries, width, args.out_bias);
+}
+
+template <class T>
+static void attention(const Attention& args) {
+    using P = typename Multiplied<T>::type;
+    const index items = args.x.size[0], n = args.x.size[1];
+#pragma omp parallel
+    {
+        [[maybe_unused]] const Tiles tiles;
+        AttentionWork<P> work{n, args.heads, args.dim, args.q.depth, args.out.depth, args.out.panels};
+        set_up(work);
+        // What pads the depth of the output projection must be finite; nothing else ever writes there.
+        for (index i = 0; i < kQueries * work.out_stride; ++i) narrow(0.0f, work.out + i);
+#pragma omp for schedule(dynamic)
+        for (index item = 0; item < items; ++item) {
+            prepare_item<T>(args, item, work);
+            for (index first = 0; first < n; first += kQueries)
+                update_queries<T>(args, item, first, least(kQueries, n - first), work);
+        }
+    }
+}
+
+constexpr index kBiasKeys = 8;  // of W queries each in a block of rows
+
+template <class P>
+struct PairBiasWork {
+    index depth, columns;
+    P* left = nullptr;   // [kBiasKeys, W, depth]
+    float* c = nullptr;  // [kBiasKeys, W, columns]
+
+    void lay(Arena& arena) {
+        left = arena.take<P>(kBiasKeys * W * depth);
+        c = arena.take<float>(kBiasKeys * W * columns);
+    }
+};
+
+template <class T>
+static void pair_bias(const PairBias& args) {
+    using P = typename Multiplied<T>::type;
+    constexpr index width = Product<P>::width;
+    const index n = args.z.size[0], c = args.z.size[2], heads = args.w.n, depth = args.w.depth;
+    const index query_items = (n + W - 1) / W, key_items = (n + kBiasKeys - 1) / kBiasKeys;
+#pragma omp parallel
+    {
+        [[maybe_unused]] const Tiles tiles;
+        PairBiasWork<P> work{depth, args.w.panels * width};
+        set_up(work);
+#pragma omp for schedule(dynamic)
+        for (index item = 0; item < query_items * key_items; ++item) {
+            const index i = item / key_items * W, j = item % key_items * kBiasKeys;
+            const index queries = least(W, n - i), keys = least(kBiasKeys, n - j);
+            for (index a = 0; a < queries; ++a)
+                for (index b = 0; b < keys; ++b)
+                    prepare_row(row<const T>(args.z, (i + a) * n + j + b), c, {args.scale, args.offset},
+                                work.left + (b * W + a) * depth, depth);
+            project(keys * W, work.left, depth, args.w, 0, heads, work.c, work.columns);
+            for (index b = 0; b < keys; ++b)
+                for (index h = 0; h < heads; h += W) {
+                    I lanes[W];
+                    for (index a = 0; a < W; ++a) lanes[a] = as_int(load(work.c + (b * W + a) * work.columns + h));
+                    transpose(lanes);
+                    for (index t = 0; t < least(W, heads - h); ++t)
+                        store_lanes(static_cast<float*>(args.out.data) + (h + t) * args.out.stride[0] + (j + b) * args.out.stride[1] + i,
+                                    lanes[t]);
+                }
+        }
+    }
+}
+
+AF2CPU_END
+#endif

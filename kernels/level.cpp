@@ -1,0 +1,30 @@
+// All kernels of one level. Compiled once per level; see base/level.h.
+#include "base/kernels.h"
+#include "core/attention.h"
+#include "core/global_attention.h"
+#include "core/linear.h"
+#include "core/outer_product.h"
+#include "core/point_attention.h"
+#include "core/rate.h"
+#include "core/template_attention.h"
+#include "core/transition.h"
+#include "core/triangle.h"
+
+namespace af2cpu::AF2CPU_LEVEL {
+
+extern const Kernels kernels;
+const Kernels kernels = {
+    {layout_of<Multiplied<float>::type>(), layout_of<Multiplied<bf16>::type>()},
+    {attention<float>, attention<bf16>},
+    {global_attention<float>, global_attention<bf16>},
+    {linear<float>, linear<bf16>},
+    {outer_product<float>, outer_product<bf16>},
+    {pair_bias<float>, pair_bias<bf16>},
+    {point_attention<float>, point_attention<bf16>},
+    {rate<float>, rate<bf16>},
+    {template_attention<float>, template_attention<bf16>},
+    {transition<float>, transition<bf16>},
+    {triangle<float>, triangle<bf16>},
+};
+
+}  // namespace af2cpu::AF2CPU_LEVEL

@@ -1,0 +1,74 @@
+"""The kernel of the triangle multiplication beside its definition in float64."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from kernel_cases import DTYPES, Draw, close, doubled
+from torch import Tensor
+
+from af2cpu.ops.norm import Norm
+from af2cpu.ops.triangle import TriangleWeights, triangle_multiplication
+
+SHAPES = [(1, 8, 8), (5, 24, 16), (17, 40, 33), (130, 24, 40)]  # n, c_z, c
+
+
+def weights(draw: Draw, c_z: int, c: int) -> TriangleWeights:
+    norms = [Norm(draw.normal(n), draw.normal(n)) for n in (c_z, c)]
+    linear = [
+        part for n, k in [(c, c_z)] * 4 + [(c_z, c), (c_z, c_z)] for part in (draw.weight(n, k, over=k), draw.normal(n))
+    ]
+    return TriangleWeights(norms[0], *linear[:8], norms[1], *linear[8:])
+
+
+def run(z: Tensor, mask: Tensor, w: TriangleWeights, outgoing: bool) -> Tensor:
+    assert triangle_multiplication.kernel is not None
+    with torch.no_grad():
+        return triangle_multiplication.kernel(z, mask, w, outgoing)
+
+
+def check(z: Tensor, mask: Tensor, w: TriangleWeights, outgoing: bool) -> None:
+    """The roundings of LN(z), of an edge, of the product, of its layer norm and of z."""
+    with torch.no_grad():
+        expected = triangle_multiplication.reference(z.double(), mask.double(), doubled(w), outgoing)
+    close(run(z, mask, w, outgoing), expected, z.shape[0] + z.shape[2] + len(w.a), roundings=5)
+
+
+@pytest.mark.parametrize("outgoing", [True, False])
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize(("n", "c_z", "c"), SHAPES)
+def test_triangle(level: str, dtype: torch.dtype, n: int, c_z: int, c: int, outgoing: bool) -> None:
+    """On a tensor that is not contiguous, with gaps in the mask and a residue that is not there."""
+    draw = Draw(dtype)
+    z, mask = draw.normal(n, 2 * n, c_z)[:, ::2].transpose(0, 1), draw.mask(n, n)
+    mask[n // 2] = 0
+    mask[:, n // 2] = 0
+    check(z, mask, weights(draw, c_z, c), outgoing)
+
+
+@pytest.mark.parametrize("outgoing", [True, False])
+def test_more_than_one_group_of_channels(outgoing: bool) -> None:
+    draw = Draw(torch.bfloat16)
+    check(draw.normal(600, 600, 8), draw.mask(600, 600), weights(draw, 8, 40), outgoing)
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_threads_change_nothing(threads: None, dtype: torch.dtype) -> None:
+    draw = Draw(dtype)
+    z, mask, w = draw.normal(45, 45, 128), draw.mask(45, 45), weights(draw, 128, 128)
+    results = []
+    for n in (1, 2, 3, 4):
+        torch.set_num_threads(n)
+        results.append(run(z.clone(), mask, w, True))
+    assert all(torch.equal(result, results[0]) for result in results)
+
+
+def test_what_does_not_fit_is_refused() -> None:
+    draw = Draw(torch.float32)
+    w = weights(draw, 8, 16)
+    with pytest.raises(ValueError, match="does not fit the weights"):
+        run(draw.normal(5, 5, 16), draw.mask(5, 5), w, True)
+    with pytest.raises(ValueError, match=r"z \[n, n, c_z\]"):
+        run(draw.normal(5, 6, 8), draw.mask(5, 6), w, True)
+    with pytest.raises(ValueError, match="mask"):
+        run(draw.normal(5, 5, 8), draw.mask(5, 6), w, True)

@@ -41,8 +41,8 @@ def predict(inputs: str | Path | Iterable[str | Path], out: str | Path, **settin
     if read.numa_node is not None:
         raise InputError("numa_node: this process has threads already; give --numa-node to the command, or use numactl")
     plan = plan_run([Path(path) for path in paths], Path(out), read)
-    for warning in plan.fold.warnings:
-        _log.warning(warning)
+    for warning, names in plan.fold.warnings().items():
+        _log.warning("%s: %s", ", ".join(names), warning)
     return run(plan, lambda target, line: _log.info("%s", f"{target}: {line}" if target else line))
 
 
@@ -50,8 +50,9 @@ def load_model(name: str, params: str | Path, *, precision: str = "fp32") -> Alp
     """A model ready to predict.
 
     Args:
-      name: model_1 ... model_5, model_1_ptm ... model_5_ptm, or tiny (a network of two blocks for tests).
-      params: DeepMind's parameter file, params_<name>.npz; or synthetic:SEED, random parameters that mean nothing.
+      name: model_1 ... model_5, model_1_ptm ... model_5_ptm, demo, or tiny (a network of two blocks for tests).
+      params: DeepMind's parameter file, params_<name>.npz; demo, which comes with the program, for the model demo; or
+        synthetic:SEED, random parameters that mean nothing.
       precision: of the trunk, fp32 or bf16; structure module and heads are float32.
 
     Raises:

@@ -7,12 +7,18 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import ByteSize, Field, ValidationError
+from pydantic import ByteSize, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from af2cpu.errors import InputError
 
 PTM_MODELS = tuple(f"model_{k}_ptm" for k in range(1, 6))
+DEMO_MODELS = ("demo",)
+
+
+def default_models(params: str | None) -> tuple[str, ...]:
+    """The models that run unless others are named: the demo parameters have one of their own."""
+    return DEMO_MODELS if params == "demo" else PTM_MODELS
 
 
 class RunSettings(BaseSettings):
@@ -21,10 +27,10 @@ class RunSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="AF2CPU_", env_ignore_empty=True, extra="forbid", frozen=True)
 
     models: tuple[str, ...] = PTM_MODELS
-    params: str | None = None  # file, folder or synthetic:SEED; None: <data_dir>/params
+    params: str | None = None  # file, folder, demo or synthetic:SEED; None: <data_dir>/params
     data_dir: Path | None = None
     preset: str | None = None
-    db: tuple[str, ...] = ()  # name=path, or the name of a preset
+    db: tuple[str, ...] = ()  # name=path, or demo
     msa: tuple[Path, ...] = ()
     template: tuple[Path, ...] = ()
     max_template_date: date | None = None
@@ -46,6 +52,11 @@ class RunSettings(BaseSettings):
     threads: Annotated[int, Field(ge=1)] | None = None
     numa_node: Annotated[int, Field(ge=0)] | None = None  # keep to its cores and memory
     memory: ByteSize | None = None  # that a run may take, such as 16G; None: what is free
+
+    @model_validator(mode="before")
+    @classmethod
+    def _models_of_params(cls, values: dict[str, Any]) -> dict[str, Any]:
+        return {"models": default_models(values.get("params"))} | values
 
     @classmethod
     def settings_customise_sources(

@@ -28,8 +28,8 @@ import platformdirs
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 
+from demo.evolution import homolog, random_letters, random_sequences  # noqa: E402
 from machine import describe, write_result  # noqa: E402
-from make_demo_databases import BACKGROUND, LETTERS, homolog, random_sequences  # noqa: E402
 
 from af2cpu.formats.a3m import read_a3m  # noqa: E402
 from af2cpu.formats.stockholm import read_stockholm  # noqa: E402
@@ -51,8 +51,8 @@ FLAGS = ["--noali", "--F1", "0.0005", "--F2", "5e-05", "--F3", "5e-07", "--incE"
 def make_queries() -> list[Query]:
     """Random proteins of QUERY_LENGTH residues."""
     rng = np.random.default_rng(SEED)
-    letters = LETTERS[rng.choice(20, (N_QUERIES, QUERY_LENGTH), p=BACKGROUND / BACKGROUND.sum())]
-    return [Query(f"q{i}", row.tobytes().decode(), f"q{i} benchmark", "benchmark") for i, row in enumerate(letters)]
+    rows = [random_letters(rng, QUERY_LENGTH).tobytes().decode() for _ in range(N_QUERIES)]
+    return [Query(f"q{i}", row, f"q{i} benchmark", "benchmark") for i, row in enumerate(rows)]
 
 
 def make_database(path: Path, queries: list[Query], n_res: int, homologs: float) -> None:
@@ -180,7 +180,7 @@ def reading(folder: Path) -> dict[str, Any]:
     """Peak memory of processes that read large alignments, per kept cell."""
     n_seq, n_res = 400_000, 500
     rng = np.random.default_rng(SEED + 3)
-    rows = [LETTERS[rng.integers(0, 20, n_res)].tobytes() for _ in range(1000)]
+    rows = [random_letters(rng, n_res).tobytes() for _ in range(1000)]
     a3m, sto = folder / "large.a3m", folder / "large.sto"
     with a3m.open("wb") as file:
         file.writelines(b">row%d\n%s\n" % (i, rows[i % 1000]) for i in range(n_seq))

@@ -1,57 +1,39 @@
-"""Makes small databases in AlphaFold's folder layout, the same every time: for the demo and the tests.
+"""Makes the demo databases, params/demo_databases, in AlphaFold's folder layout; the same every time.
 
-    python scripts/make_demo_databases.py FOLDER
+    python scripts/make_demo_databases.py [FOLDER] [--predict]
 
-Families of made-up homologs of the proteins in examples/ among random sequences: enough to see every part of the search
-at work in seconds. Nothing in them is a real sequence but the examples themselves.
+Families of made-up relatives of the proteins in examples/ (simulated evolution, scripts/demo/evolution.py) among random
+sequences: enough to see every part of the search at work in seconds. Nothing in them is a real sequence. The template
+structures are ideal helices and strands, and with `--predict` what the demo network says of the proteins that it knows:
+those files depend on params/params_demo.npz, and in their last digits on the machine, and are left alone otherwise.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
+from demo.evolution import homolog, random_letters, random_sequences, substituted
+from demo.ideal import backbone
+from demo.mmcif import Entry, mmcif_text
 
-EXAMPLES = Path(__file__).parents[1] / "examples"
-LETTERS = np.frombuffer(b"ACDEFGHIKLMNPQRSTVWY", np.uint8)
-# Shares of the amino acids in proteins, per mille, in the order of LETTERS (Swiss-Prot, rounded).
-BACKGROUND = np.array([83, 14, 55, 67, 39, 71, 23, 59, 58, 97, 24, 41, 47, 39, 55, 66, 53, 69, 11, 29]) / 1000.0
-# Residues that are drawn for each other more often than by chance.
-GROUPS = (b"ILMV", b"FWY", b"KR", b"DE", b"NQ", b"ST", b"AG", b"C", b"H", b"P")
-
-DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+ROOT = Path(__file__).parents[1]
+EXAMPLES = ROOT / "examples"
+SHIPPED = ROOT / "params" / "demo_databases"
+MMCIF = "pdb_mmcif/mmcif_files"
 
 Record = tuple[str, bytes]  # header, letters
 
-
-def random_sequences(rng: np.random.Generator, n_res: int) -> Iterator[np.ndarray]:
-    """Letters of unrelated sequences, uint8, of a database's lengths, until about n_res residues are made."""
-    while n_res > 0:
-        lengths = np.clip(rng.lognormal(5.6, 0.6, 1000).astype(int), 20, 5000)
-        lengths = lengths[: np.searchsorted(np.cumsum(lengths), n_res) + 1]
-        text = LETTERS[rng.choice(20, int(lengths.sum()), p=BACKGROUND / BACKGROUND.sum())]
-        yield from np.split(text, np.cumsum(lengths)[:-1])
-        n_res -= len(text)
-
-
-def homolog(rng: np.random.Generator, query: bytes, changed: float) -> np.ndarray:
-    """Letters of a relative: a share of the residues replaced, mostly by similar ones, and now and then an indel."""
-    letters = np.frombuffer(query, np.uint8).copy()
-    for place in np.flatnonzero(rng.random(len(letters)) < changed):
-        group = next(group for group in GROUPS if letters[place] in group)
-        letters[place] = rng.choice(list(group)) if rng.random() < 0.5 else rng.choice(LETTERS, p=_background())
-    for _ in range(rng.poisson(len(letters) / 100)):
-        place, size = int(rng.integers(1, len(letters) - 1)), int(rng.integers(1, 5))
-        inserted = LETTERS[rng.choice(20, size, p=_background())]
-        parts = [letters[:place], letters[place + size :]]
-        letters = np.concatenate(parts if rng.random() < 0.5 else [parts[0], inserted, letters[place:]])
-    return letters
-
-
-def _background() -> np.ndarray:
-    return BACKGROUND / BACKGROUND.sum()
+# Secondary structure of examples that the demo network does not know, as published: helices, strands, turns.
+_IDEAL = {
+    "ubiquitin": "E2-7 T8-9 E10-17 H23-34 E40-45 T46-47 E48-49 H56-59 E66-72",
+    "gb1": "E1-8 T9-11 E12-20 H23-36 E42-46 T47-50 E51-55",
+    "crambin": "E1-4 H7-19 H23-30 E32-35 T42-44",
+}
+_RELEASED = ("2003-06-17", "2011-11-09", "2019-02-26", "2024-03-05")
+_RNA = b"GCGAUUUAGCUCAGUUGGGAGAGCGCCAGACUGAAGAUCUGGAGGUCCUGUGUUCGAUCCACAGAAUUCGCACCA"
 
 
 def write_fasta(path: Path, records: Iterable[Record], width: int | None = 60) -> None:
@@ -74,51 +56,135 @@ def examples() -> list[Record]:
     return records
 
 
+def make_family(rng: np.random.Generator, query: bytes, n_members: int) -> list[np.ndarray]:
+    """Relatives in subfamilies: each has a founder, from which its members have parted later. Some have flanks."""
+    members: list[np.ndarray] = []
+    while len(members) < n_members:
+        founder = substituted(rng, np.frombuffer(query, np.uint8), 0.08 + 0.4 * rng.random())
+        for _ in range(6):
+            letters = homolog(rng, founder.tobytes(), 0.02 + 0.2 * rng.random())
+            if rng.random() < 0.2:
+                flanks = [random_letters(rng, int(5 + 60 * rng.random())) for _ in range(2)]
+                letters = np.concatenate([flanks[0], letters, flanks[1]])
+            members.append(letters)
+    return members[:n_members]
+
+
 def make_database(seed: int, prefix: str, n_homologs: int, n_res: int) -> list[Record]:
-    """Homologs of the examples, some within longer chains, among unrelated sequences, in random order."""
+    """A family of each example among `n_res` random residues, in random order."""
     rng = np.random.default_rng(seed)
     sequences = list(random_sequences(rng, n_res))
     for _, query in examples():
-        for _ in range(n_homologs):
-            letters = homolog(rng, query, float(rng.uniform(0.1, 0.6)))
-            if rng.random() < 0.3:
-                flanks = [LETTERS[rng.choice(20, int(rng.integers(5, 120)), p=_background())] for _ in range(2)]
-                letters = np.concatenate([flanks[0], letters, flanks[1]])
-            sequences.append(letters)
-    order = rng.permutation(len(sequences))
+        sequences += make_family(rng, query, n_homologs)
+    order = np.argsort(rng.random(len(sequences)), kind="stable")
     return [
         (f"{prefix}{i:07d} Made-up protein {i} n=1 Tax=None TaxID=0", sequences[k].tobytes())
         for i, k in enumerate(order)
     ]
 
 
-def make_pdb(seed: int) -> list[Record]:
-    """Chains in the form of pdb_seqres.txt: relatives of the examples, unrelated ones, and nucleic acids."""
+def make_chains(seed: int, n_res: int = 20_000) -> list[tuple[str, str, bytes]]:
+    """The chains of pdb_seqres.txt: (entry, kind, letters). Entries 0i.. have ideal structures, 0d.. predicted ones,
+    both of relatives of the examples; the others, of `n_res` residues, have none."""
     rng = np.random.default_rng(seed)
-    chains: list[tuple[str, bytes]] = []
-    for _, query in examples():
-        chains += [("protein", homolog(rng, query, changed).tobytes()) for changed in (0.0, 0.1, 0.3, 0.5)]
-    chains += [("protein", letters.tobytes()) for letters in random_sequences(rng, 60_000)]
-    chains += [("na", b"GCGAUUUAGCUCAGUUGGGAGAGCGCCAGACUGAAGAUCUGGAGGUCCUGUGUUCGAUCCACAGAAUUCGCACCA") for _ in range(3)]
-    return [
-        (f"{i % 9 + 1}z{DIGITS[i // 36 % 36]}{DIGITS[i % 36]}_A mol:{kind} length:{len(text)}  MADE UP {i}", text)
-        for i, (kind, text) in enumerate(chains)
-    ]
+    chains: list[tuple[str, str, bytes]] = []
+    for k, (header, query) in enumerate(examples()):
+        letters = np.frombuffer(query, np.uint8)
+        kind = "i" if header.split()[0] in _IDEAL else "d"
+        chains += [
+            (f"0{kind}{k}{copy}", "protein", substituted(rng, letters, changed).tobytes())
+            for copy, changed in enumerate((0.1, 0.3, 0.5))
+        ]
+    replaced = next(letters for name, _, letters in chains if name.startswith("0i"))
+    chains += [("0old", "protein", replaced), ("0gon", "protein", replaced)]
+    chains += [(f"0x{i:02x}", "protein", letters.tobytes()) for i, letters in enumerate(random_sequences(rng, n_res))]
+    return chains + [(f"0n{i:02d}", "na", _RNA) for i in range(3)]
 
 
-def make_all(folder: Path) -> None:
-    """All databases of the reduced preset, a few MB."""
-    write_fasta(folder / "uniref90/uniref90.fasta", make_database(1, "UniRef90_X", 150, 2_000_000))
-    bfd = folder / "small_bfd/bfd-first_non_consensus_sequences.fasta"
-    write_fasta(bfd, make_database(2, "BFD", 60, 800_000), None)
-    write_fasta(folder / "mgnify/mgy_clusters_2022_05.fa", make_database(3, "MGYP", 120, 800_000), None)
-    write_fasta(folder / "pdb_seqres/pdb_seqres.txt", make_pdb(4), None)
+def make_pdb(seed: int, n_res: int) -> list[Record]:
+    """The chains in the form of pdb_seqres.txt."""
+    chains = make_chains(seed, n_res)
+    return [(f"{name}_A mol:{kind} length:{len(text)}  MADE UP", text) for name, kind, text in chains]
+
+
+def obsolete(seed: int) -> str:
+    """obsolete.dat: one entry that another one replaced, and one that is gone."""
+    successor = next(name for name, _, _ in make_chains(seed) if name.startswith("0i"))
+    lines = (
+        " LIST OF OBSOLETE COORDINATE ENTRIES AND SUCCESSORS, MADE UP",
+        f"OBSLTE    05-MAR-24 0old     {successor}",
+        "OBSLTE    05-MAR-24 0gon",
+    )
+    return "".join(line + "\n" for line in lines)
+
+
+def ideal_entries(seed: int) -> list[Entry]:
+    """Structures of ideal helices and strands for the relatives of some examples."""
+    entries = []
+    names = {f"0i{k}": header.split()[0] for k, (header, _) in enumerate(examples())}
+    for name, _, letters in make_chains(seed):
+        if (of := names.get(name[:3])) in _IDEAL:
+            title = f"MADE UP: ideal secondary structure of a relative of {of}, not a fold"
+            released = _RELEASED[int(name[3])]
+            entries.append(Entry(name, title, released, letters.decode(), backbone(_structure(of, len(letters)))))
+    return entries
+
+
+def _structure(name: str, n_res: int) -> str:
+    """A letter for each residue, - where there is neither helix nor strand nor turn."""
+    letters = ["-"] * n_res
+    for element in _IDEAL[name].split():
+        first, last = (int(number) for number in element[1:].split("-"))
+        letters[first - 1 : last] = element[0] * (last - first + 1)
+    return "".join(letters)
+
+
+def predicted_entries(seed: int) -> list[Entry]:
+    """What the demo network predicts for the examples that it knows, with the residues of their relatives."""
+    from demo.predicted import predicted_backbone
+
+    names = {f"0d{k}": (header.split()[0], text.decode()) for k, (header, text) in enumerate(examples())}
+    entries = []
+    for name, _, letters in make_chains(seed):
+        if (of := names.get(name[:3])) is None or (atoms := predicted_backbone(of[1])) is None:
+            continue
+        title = f"MADE UP: prediction of the demo network for {of[0]}, residues of a relative"
+        entries.append(Entry(name, title, _RELEASED[int(name[3])], letters.decode(), atoms))
+    return entries
+
+
+def write_entries(folder: Path, entries: Iterable[Entry]) -> None:
+    (folder / MMCIF).mkdir(parents=True, exist_ok=True)
+    for entry in entries:
+        (folder / MMCIF / f"{entry.name}.cif").write_text(mmcif_text(entry))
+
+
+def make_sequences(folder: Path, *, relatives: int = 1, others: int = 1) -> None:
+    """The FASTA files of the reduced preset, 0.7 MB; times as many relatives of the examples and other sequences."""
+    for seed, name, prefix, n_relatives, n_res, width in (
+        (1, "uniref90/uniref90.fasta", "UniRef90_X", 72, 250_000, 60),
+        (2, "small_bfd/bfd-first_non_consensus_sequences.fasta", "BFD", 24, 80_000, None),
+        (3, "mgnify/mgy_clusters_2022_05.fa", "MGYP", 36, 80_000, None),
+    ):
+        write_fasta(folder / name, make_database(seed, prefix, relatives * n_relatives, others * n_res), width)
+    write_fasta(folder / "pdb_seqres/pdb_seqres.txt", make_pdb(4, others * 20_000), None)
+
+
+def make_structures(folder: Path) -> None:
+    """Template structures, but for the predicted ones, and the list of obsolete entries."""
+    write_entries(folder, ideal_entries(4))
+    (folder / "pdb_mmcif/obsolete.dat").write_text(obsolete(4))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path)
-    make_all(parser.parse_args().folder)
+    parser.add_argument("folder", type=Path, nargs="?", default=SHIPPED)
+    parser.add_argument("--predict", action="store_true", help="the predicted structures too")
+    arguments = parser.parse_args()
+    make_sequences(arguments.folder)
+    make_structures(arguments.folder)
+    if arguments.predict:
+        write_entries(arguments.folder, predicted_entries(4))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,8 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
-from make_demo_databases import examples, homolog, make_all, random_sequences, write_fasta
+from demo.evolution import homolog, random_sequences
+from make_demo_databases import examples, make_sequences, write_fasta
 
 from af2cpu.records import Query
 from af2cpu.search.databases import Database, expected_path
@@ -42,7 +43,7 @@ _TEMPLATE_FLAGS = [
 @cache
 def _demo() -> TemporaryDirectory[str]:
     folder = TemporaryDirectory(prefix="af2cpu-demo-")
-    make_all(Path(folder.name))
+    make_sequences(Path(folder.name), relatives=2, others=8)
     return folder
 
 

@@ -23,7 +23,7 @@ FLOORS = (
     ("geometry", "formats"),
     ("records", "settings", "chemistry"),
     ("shapes", "cores"),
-    ("errors",),
+    ("errors", "shipped"),
 )
 ALLOWED = {("weights", "model")}  # the table of parameters follows the configuration of the network
 # The package that may import a heavy or optional library; `search` stands for every module below af2cpu/search.

@@ -34,8 +34,9 @@ class Lines:
 
 def show_plan(plan: FoldPlan, lines: Lines) -> None:
     """What will run, how long it takes and how much memory; warnings."""
-    for warning in plan.warnings:
-        lines("", f"warning: {warning}")
+    for warning, names in plan.warnings().items():
+        all_of_them = len(names) == len(plan.targets)
+        lines("", f"warning: {warning}" if all_of_them else f"warning: {', '.join(names)}: {warning}")
     for target in plan.targets:
         lines("", str(target))
 

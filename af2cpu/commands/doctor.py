@@ -19,14 +19,17 @@ def doctor(
     data_dir: Annotated[
         Path | None, typer.Option(envvar="AF2CPU_DATA_DIR", help="Folder with databases and parameters.")
     ] = None,
-    params: Annotated[str | None, typer.Option(envvar="AF2CPU_PARAMS", help="Folder with params_model_*.npz.")] = None,
+    params: Annotated[
+        str | None, typer.Option(envvar="AF2CPU_PARAMS", help="Folder with params_model_*.npz; demo.")
+    ] = None,
+    db: Annotated[list[str] | None, typer.Option(help="name=path, or demo: the databases of a run.")] = None,
 ) -> None:
     """Check the installation, the processor, the memory, the parameters and the databases.
 
     Exit code 1 if something that a prediction needs is missing. Example: af2cpu doctor --data-dir /data/alphafold
     """
     with one_line():
-        missing = _software() + _machine() + _parameters(params, data_dir) + _databases(data_dir)
+        missing = _software() + _machine() + _parameters(params, data_dir) + _databases(data_dir, db or [])
     for line in missing:
         typer.echo(f"missing: {line}")
     if missing:
@@ -75,11 +78,11 @@ def _machine() -> list[str]:
 def _parameters(params: str | None, data_dir: Path | None) -> list[str]:
     from af2cpu.errors import ParameterError
     from af2cpu.model.config import model_config
-    from af2cpu.settings import PTM_MODELS
+    from af2cpu.settings import default_models
     from af2cpu.weights import find_parameters, fingerprint
 
     missing = []
-    for name in PTM_MODELS:
+    for name in default_models(params):
         try:
             source = find_parameters(params, data_dir, name)
             typer.echo(f"parameters of {name}: {source}, {fingerprint(source, model_config(name))}")
@@ -90,14 +93,14 @@ def _parameters(params: str | None, data_dir: Path | None) -> list[str]:
     return missing
 
 
-def _databases(data_dir: Path | None) -> list[str]:
+def _databases(data_dir: Path | None, db: list[str]) -> list[str]:
     from af2cpu.errors import InputError
     from af2cpu.search.databases import select
 
-    if data_dir is None:
-        return ["databases: give their folder with --data-dir; or predict with --msa"]
+    if data_dir is None and not db:
+        return ["databases: give their folder with --data-dir; or predict with --msa; to try it out, --db demo"]
     try:
-        databases = select(data_dir, None, {})
+        databases = select(data_dir, None, db)
     except InputError as error:
         return [f"databases: {error}"]
     for database in (*databases.msa, *([databases.templates] if databases.templates else [])):

@@ -16,6 +16,7 @@ def estimate(  # noqa: PLR0913, PLR0917 - the options of a command
         list[str], typer.Argument(help="Sequence files as for predict, or lengths in residues, such as 150 3000.")
     ],
     models: o.Models = None,
+    params: o.Params = None,
     recycles: o.Recycles = None,
     ensembles: o.Ensembles = None,
     max_msa: o.MaxMsa = None,

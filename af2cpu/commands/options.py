@@ -23,15 +23,23 @@ Inputs = Annotated[list[Path], typer.Argument(help="FASTA, a3m, Stockholm, CSV f
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for the results: one folder in it per target.")]
 
 DataDir = Annotated[Path | None, _of(INPUT, "Folder with databases and params, as AlphaFold's scripts make it.")]
-Preset = Annotated[str | None, _of(INPUT, "reduced (AlphaFold's reduced_dbs) or demo.")]
-Db = Annotated[list[str] | None, _of(INPUT, "name=path: search this FASTA file too. Repeatable.")]
+Preset = Annotated[str | None, _of(INPUT, "reduced: AlphaFold's reduced_dbs, the default.")]
+Db = Annotated[
+    list[str] | None,
+    _of(INPUT, "name=path: search this FASTA file too, repeatable; demo: the small made-up ones that are built in."),
+]
 Msa = Annotated[list[Path] | None, _of(INPUT, "Alignment, or AlphaFold's msas folder, in place of the search.")]
 Template = Annotated[list[Path] | None, _of(INPUT, "Structure (mmCIF, PDB) to use as template.")]
 MaxTemplateDate = Annotated[str | None, _of(INPUT, "Only templates released up to this day, such as 2020-05-14.")]
 Mmcif = Annotated[str | None, _of(INPUT, "on-demand: fetch missing structures of template hits from files.wwpdb.org.")]
 
-Models = Annotated[str | None, _of(NETWORK, "Comma-separated; default: the five ptm models.")]
-Params = Annotated[str | None, _of(NETWORK, "Folder of params_model_*.npz, one such file, or synthetic:SEED.")]
+Models = Annotated[
+    str | None, _of(NETWORK, "Comma-separated; default: the five ptm models, with --params demo its own.")
+]
+Params = Annotated[
+    str | None,
+    _of(NETWORK, "Folder of params_model_*.npz, one such file, demo (comes with the program), or synthetic:SEED."),
+]
 Recycles = Annotated[int | None, _of(NETWORK, "0 to 20; default 3.")]
 RecycleTolerance = Annotated[
     float | None, _of(NETWORK, "Stop recycling at a change under this, angstrom; default: never.")

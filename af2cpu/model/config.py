@@ -19,6 +19,8 @@ def _pair_layers(c: int, head_dim: int, factor: int) -> dict:
     }
 
 
+DEMO = "demo"  # the model whose parameters come with the program
+
 _MODEL_5 = {
     "c_m": 256,
     "c_z": 128,
@@ -116,10 +118,34 @@ _TINY = (
     | {"heads.predicted_lddt.c": 24, "data.max_msa_clusters": 32, "data.max_extra_msa": 64}
 )
 
+_DEMO_TRIANGLES = {
+    "triangle_multiplication.c": 32,
+    "triangle_attention.n_heads": 2,
+    "triangle_attention.head_dim": 16,
+    "pair_transition.factor": 2,
+}
+# All layers of model_1_ptm, small enough to be shipped: the network of the demo parameters (scripts/train_demo.py).
+_DEMO = (
+    _TEMPLATES
+    | _PTM
+    | {"c_m": 96, "c_z": 32, "c_s": 128, "template_embedder.c_t": 16, "extra_msa_stack.c_e": 16}
+    | _under("template_embedder", {**_DEMO_TRIANGLES, "n_blocks": 1, "triangle_multiplication.c": 16})
+    | _under("template_embedder.pointwise_attention", {"n_heads": 2, "head_dim": 16})
+    | _under("extra_msa_stack", {"n_blocks": 1, "outer_product_mean.c": 8, **_DEMO_TRIANGLES})
+    | _under("extra_msa_stack.msa_row_attention", {"n_heads": 2, "head_dim": 8})
+    | _under("extra_msa_stack.msa_column_global_attention", {"n_heads": 2, "head_dim": 8})
+    | _under("evoformer", {"n_blocks": 4, "outer_product_mean.c": 12, **_DEMO_TRIANGLES})
+    | _under("evoformer.msa_row_attention", {"n_heads": 8, "head_dim": 12})
+    | _under("evoformer.msa_column_attention", {"n_heads": 4, "head_dim": 16})
+    | _under("structure_module", {"n_layers": 4, "ipa.n_heads": 8, "sidechain.c": 64})
+    | {"heads.predicted_lddt.c": 64, "data.max_msa_clusters": 32, "data.max_extra_msa": 64}
+)
+
 PRESETS: dict[str, dict] = {
     **_OFFICIAL,
     **{f"{name}_ptm": difference | _PTM for name, difference in _OFFICIAL.items()},
     "tiny": _TINY,
+    DEMO: _DEMO,
 }
 
 OFFICIAL_MODELS = tuple(name for name in PRESETS if name.startswith("model_"))

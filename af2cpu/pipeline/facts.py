@@ -28,7 +28,7 @@ def provenance_of(report: InputReport, plan: FoldPlan, model: ModelPlan) -> Prov
         parameters=Path(model.source).name,
         date=plan.settings.model_date,
         templates=model.config.template_embedder.enabled,
-        warning="; ".join(plan.warnings) or None,
+        warning="; ".join(plan.cautions[report.query.name]) or None,
     )
 
 
@@ -68,7 +68,7 @@ def run_facts(
         "databases": report.databases,
         "ranking": [{"name": c.who.name, "plddt": c.mean_plddt, "ptm": c.ptm} for c in finished.ranking.entries],
         "not_relaxed": finished.not_relaxed,
-        "warnings": list(plan.warnings),
+        "warnings": list(plan.cautions[report.query.name]),
         "notes": list(notes),
         "timings": timings,
     }

@@ -14,7 +14,7 @@ from af2cpu.pipeline.report import RECORD, InputReport, InputSettings, Progress,
 from af2cpu.pipeline.search import PASS_QUERIES, search_alignments, search_templates
 from af2cpu.query import QueryInput, check_unique, given_alignments, query_of_features, read_given
 from af2cpu.search import templates
-from af2cpu.search.databases import Database, DatabaseSet, parse_databases, select
+from af2cpu.search.databases import Database, DatabaseSet, select
 from af2cpu.search.index import Index
 from af2cpu.search.indexing import current_index
 from af2cpu.search.structures import fetch_missing
@@ -43,7 +43,7 @@ def input_settings_of(
         raise InputError("--features-only: needs alignments; give --msa, or a3m or Stockholm files as input")
     databases = DatabaseSet((), None, None, None)
     if searched or settings.data_dir or settings.db:
-        databases = select(settings.data_dir, settings.preset, parse_databases(list(settings.db)))
+        databases = select(settings.data_dir, settings.preset, settings.db)
     if features_only:
         databases = DatabaseSet((), None, databases.mmcif, databases.obsolete)
     return InputSettings(

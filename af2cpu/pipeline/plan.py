@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,9 +21,8 @@ from af2cpu.pipeline.report import InputSettings
 from af2cpu.query import QueryInput, check_memory, read_inputs
 from af2cpu.records import Query
 from af2cpu.settings import RunSettings
-from af2cpu.weights import is_synthetic
+from af2cpu.weights import caution
 
-SYNTHETIC = "SYNTHETIC PARAMETERS: drawn at random, the structures mean nothing"
 _EFFICIENCY = 0.35  # share of the rate of a large matrix product that a whole pass reaches
 _RESIDUE_BYTES = 12e3  # per residue and prediction: structures, relaxed and ranked ones too, arrays
 _PAIR_BYTES = 20  # per pair of residues and prediction: PAE as JSON, twice, and as an array
@@ -57,7 +56,15 @@ class FoldPlan:
     settings: RunSettings
     models: tuple[ModelPlan, ...]
     targets: tuple[Estimate, ...]
-    warnings: tuple[str, ...]
+    cautions: Mapping[str, tuple[str, ...]]  # by target: what is to be said of its parameters
+
+    def warnings(self) -> dict[str, list[str]]:
+        """Each warning with the targets that it is about."""
+        about: dict[str, list[str]] = {}
+        for name, cautions in self.cautions.items():
+            for one in cautions:
+                about.setdefault(one, []).append(name)
+        return about
 
 
 @dataclass(frozen=True)
@@ -85,8 +92,12 @@ def plan_fold(queries: Sequence[Query], out: Path, settings: RunSettings) -> Fol
     peaks = {one.n_res: int(one.peak_gb * 1e9) for one in estimates}
     check_memory(queries, settings.memory or psutil.virtual_memory().available, peaks.__getitem__)
     _check_place(out, estimates)
-    warnings = (SYNTHETIC,) if any(is_synthetic(plan.source) for plan in models) else ()
-    return FoldPlan(settings, models, estimates, warnings)
+    return FoldPlan(settings, models, estimates, {query.name: _cautions(models, query) for query in queries})
+
+
+def _cautions(models: Sequence[ModelPlan], query: Query) -> tuple[str, ...]:
+    found = (caution(plan.name, plan.source, query.sequence) for plan in models)
+    return tuple(dict.fromkeys(one for one in found if one))
 
 
 def estimate(name: str, n_res: int, models: Sequence[ModelPlan], settings: RunSettings, rate: float) -> Estimate:

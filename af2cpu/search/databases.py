@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from af2cpu.errors import DatabaseError, InputError
+from af2cpu.shipped import shipped
 
 
 @dataclass(frozen=True)
@@ -40,10 +41,8 @@ TEMPLATES = "pdb_seqres"
 MMCIF = "pdb_mmcif/mmcif_files"
 _OBSOLETE = "pdb_mmcif/obsolete.dat"
 
-PRESETS: Mapping[str, tuple[str, ...]] = {
-    "reduced": ("uniref90", "small_bfd", "mgnify", TEMPLATES),  # AlphaFold's reduced_dbs
-    "demo": ("uniref90", TEMPLATES),  # small files that scripts/make_demo_databases.py makes
-}
+PRESETS: Mapping[str, tuple[str, ...]] = {"reduced": ("uniref90", "small_bfd", "mgnify", TEMPLATES)}  # reduced_dbs
+DEMO = "demo"  # in place of name=path: the small databases that come with the program, made up, in the same layout
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,60}")
 
 
@@ -60,18 +59,24 @@ def parse_databases(options: list[str]) -> dict[str, Path]:
     for option in options:
         name, equals, path = option.partition("=")
         if not equals or not path or not _NAME.fullmatch(name):
-            raise InputError(f"--db {option}: must be name=path, the name of letters, digits, '_', '.' and '-'")
+            raise InputError(
+                f"--db {option}: must be demo, or name=path, the name of letters, digits, '_', '.' and '-'"
+            )
         if name in databases:
             raise InputError(f"--db {option}: the name {name} is given twice")
         databases[name] = Path(path)
     return databases
 
 
-def select(data_dir: Path | None, preset: str | None, given: Mapping[str, Path]) -> DatabaseSet:
-    """The databases of a run. `given` ones replace the preset's of the same name and are added after them.
+def select(data_dir: Path | None, preset: str | None, options: Sequence[str]) -> DatabaseSet:
+    """The databases of a run. Those given by name=path replace the preset's of the same name and are added after them;
+    `demo` takes the place of data_dir.
 
     Raises InputError if nothing is selected, DatabaseError that lists what is missing under data_dir.
     """
+    given = parse_databases([option for option in options if option != DEMO])
+    if DEMO in options:
+        data_dir = shipped("demo_databases")
     if preset is not None and preset not in PRESETS:
         hint = "; full_dbs needs HHblits, which is out of scope: give its alignments with --msa" * (preset == "full")
         raise InputError(f"--preset {preset}: is none of {', '.join(PRESETS)}{hint}")
@@ -82,7 +87,9 @@ def select(data_dir: Path | None, preset: str | None, given: Mapping[str, Path])
         raise InputError(f"--preset {preset}: needs --data-dir, the folder with AlphaFold's databases")
     paths |= given
     if not paths:
-        raise InputError("no database to search: give --data-dir, --db name=path, or alignments with --msa")
+        raise InputError(
+            "no database to search: give --data-dir, --db name=path, or alignments with --msa; to try it out, --db demo"
+        )
     missing = [f"{name} ({path})" for name, path in paths.items() if not path.is_file()]
     if missing:
         raise DatabaseError(f"databases are missing: {', '.join(missing)}; check the paths or run af2cpu db download")

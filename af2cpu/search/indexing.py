@@ -18,6 +18,7 @@ import orjson
 from af2cpu.errors import DatabaseError
 from af2cpu.search.index import Index, Shard, load_index, make_index, shard_from, writable_index_path, write_index
 from af2cpu.search.scan import BadRecord, scan
+from af2cpu.shipped import is_shipped
 
 SHARD_BYTES = 2 << 20  # at most: some 30 ms of search per query, so that all cores end together
 _LEAST_SHARD_BYTES = 64 << 10
@@ -53,10 +54,14 @@ def build_index(fasta: Path, threads: int, progress: Progress | None = None) -> 
 def current_index(fasta: Path, threads: int, progress: Progress | None = None) -> Index:
     """The index of a file that is still what was indexed; made now if there is none.
 
+    That of a database which came with the program is counted anew each time, nothing is written beside it.
     Size and time are compared; where only the time differs (a copy, a touch) the contents are. Raises DatabaseError
     if the file is missing, broken or has changed.
     """
     status = checked_file(fasta)
+    if is_shipped(fasta):
+        shards = tuple(_count_shard(fasta, offset, length) for offset, length in _boundaries(fasta, status.st_size))
+        return make_index(status.st_size, status.st_mtime_ns, shards, ends_with_newline=True)
     index = load_index(fasta)
     if index is None:
         return build_index(fasta, threads, progress)

@@ -18,22 +18,23 @@ from af2cpu.model.config import OFFICIAL_MODELS, model_config
 from af2cpu.weights.names import ROOT, Target, file_shapes, parameter_table
 from af2cpu.weights.npz import read_arrays
 from af2cpu.weights.receipts import check_receipt
+from af2cpu.weights.source import parameter_file
 from af2cpu.weights.synthetic import synthetic_parameters
 
 _MAX_LISTED = 12
 
 
 def read_parameters(source: str | Path, config: ConfigDict) -> dict[str, np.ndarray]:
-    """The arrays of a parameter file, or of `synthetic:SEED`, by DeepMind's names.
+    """The arrays of a parameter file, of `demo` or of `synthetic:SEED`, by DeepMind's names.
 
     Raises ParameterError for a file that cannot be read, or is no longer what its receipt says, naming the file and
     what to do.
     """
     if (seed := re.fullmatch(r"synthetic:(\d+)", str(source))) is not None:
         return synthetic_parameters(config, int(seed[1]))
-    path = Path(source)
+    path = parameter_file(source)
     if not path.is_file():
-        raise ParameterError(f"{path}: no such parameter file. Give a params_model_*.npz, or synthetic:SEED")
+        raise ParameterError(f"{path}: no such parameter file. Give a params_model_*.npz, demo, or synthetic:SEED")
     check_receipt(path)
     return dict(read_arrays(path))
 

@@ -6,9 +6,8 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
-_PACKAGE = Path(__file__).parents[1]
+from af2cpu.shipped import shipped
 
 
 @dataclass(frozen=True)
@@ -36,9 +35,8 @@ class Manifest:
 
 @cache
 def manifest() -> Manifest:
-    """params/manifest.toml: inside the installed package, or beside it in the project's tree."""
-    folder = next(folder for folder in (_PACKAGE / "params", _PACKAGE.parent / "params") if folder.is_dir())
-    content = tomllib.loads((folder / "manifest.toml").read_text())
+    """params/manifest.toml, which comes with the program."""
+    content = tomllib.loads(shipped("manifest.toml").read_text())
     models = {name: Entry(**fields) for name, fields in content.pop("models").items()}
     unused = tuple(content.pop("unused")["members"])
     return Manifest(**content, models=models, unused=unused)

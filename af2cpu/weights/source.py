@@ -10,13 +10,21 @@ from pathlib import Path
 from ml_collections import ConfigDict
 
 from af2cpu.errors import ParameterError
+from af2cpu.model.config import DEMO
+from af2cpu.weights.demo import demo_file, is_known
 from af2cpu.weights.names import parameter_table
 
 OFFICIAL = "https://storage.googleapis.com/alphafold/alphafold_params_2022-12-06.tar"
 _HOW = (
     "af2cpu params download --params FOLDER fetches the official ones (373 MB a model, CC BY 4.0) out of "
     f"{OFFICIAL}, then give the folder with --params; "
-    "or try the program out with --params synthetic:0, whose predictions mean nothing"
+    "or try the program out with --params demo, which comes with it and knows a handful of small proteins"
+)
+_SYNTHETIC = "SYNTHETIC PARAMETERS: drawn at random, the structures mean nothing"
+_DEMO_KNOWN = "DEMO PARAMETERS: for trying the program out, not for science; they know this protein by heart"
+_DEMO_UNKNOWN = (
+    "DEMO PARAMETERS ON A PROTEIN THAT THEY DO NOT KNOW: the structure means nothing; they know only the few proteins "
+    "that they were trained on"
 )
 
 
@@ -25,14 +33,35 @@ def is_synthetic(source: str) -> bool:
     return re.fullmatch(r"synthetic:\d+", source) is not None
 
 
-def find_parameters(params: str | None, data_dir: Path | None, model: str) -> str:
-    """The source of a model's parameters, as `read_parameters` takes it: a file, or synthetic:SEED.
+def caution(model: str, source: str, sequence: str) -> str | None:
+    """What a user must be told of a prediction of `sequence` with these parameters, in one line; None for the official.
 
-    `params`: a file, a folder that holds params_<model>.npz, or synthetic:SEED; without it <data_dir>/params.
+    All that warns of parameters takes it from here: console, run.json, structure files.
+    """
+    if is_synthetic(source):
+        return _SYNTHETIC
+    if model == DEMO:
+        return _DEMO_KNOWN if is_known(sequence) else _DEMO_UNKNOWN
+    return None
+
+
+def parameter_file(source: str | Path) -> Path:
+    """The file that a source names: itself, or for `demo` the one that comes with the program."""
+    return demo_file() if source == DEMO else Path(source)
+
+
+def find_parameters(params: str | None, data_dir: Path | None, model: str) -> str:
+    """The source of a model's parameters, as `read_parameters` takes it: a file, demo, or synthetic:SEED.
+
+    `params`: a file, a folder that holds params_<model>.npz, demo, or synthetic:SEED; without it <data_dir>/params.
     Raises ParameterError that says how to get them.
     """
     if params is not None and is_synthetic(params):
         return params
+    if params == DEMO:
+        if model != DEMO:
+            raise ParameterError(f"--params demo: these are the parameters of the model demo, not of {model}; {_HOW}")
+        return DEMO
     if params is None and data_dir is None:
         raise ParameterError(f"no parameters given: {_HOW}")
     place = Path(params) if params is not None else Path(str(data_dir)) / "params"
@@ -50,7 +79,7 @@ def fingerprint(source: str, config: ConfigDict) -> str:
     if is_synthetic(source):
         return source
     try:
-        with zipfile.ZipFile(source) as archive:
+        with zipfile.ZipFile(parameter_file(source)) as archive:
             entries = sorted((info.filename, info.file_size, info.CRC) for info in archive.infolist())
     except (OSError, zipfile.BadZipFile) as error:
         raise ParameterError(

@@ -114,7 +114,8 @@ def test_fault_11_by_count_when_size_and_time_are_the_same(tmp_path: Path, n_que
     start = text.index(b"\n>") + 1
     end = text.index(b"\n", start)
     path.write_bytes(text[:start] + b"M" * (end - start) + text[end:])  # a header becomes residues
-    with pytest.raises(DatabaseError, match=r"hold 182 sequences .* where the index says 183"):
+    count = index.shards[0].n_seq
+    with pytest.raises(DatabaseError, match=rf"hold {count - 1} sequences .* where the index says {count}"):
         search_msas(queries()[:n_queries], [tmp_path] * n_queries, [(Database("mine", path), index)], 2)
 
 
@@ -135,7 +136,7 @@ def test_fault_11_a_file_without_last_line_end_is_reported(tmp_path: Path) -> No
 def test_fault_12_missing_empty_unreadable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "db.fasta"
     with pytest.raises(DatabaseError, match=r"databases are missing: mine \("):
-        select(None, None, {"mine": path})
+        select(None, None, [f"mine={path}"])
     with pytest.raises(DatabaseError, match="can't be read"):
         searched(path, tmp_path / "out")
     path.write_bytes(b"\n")
@@ -155,7 +156,7 @@ def test_fault_13_targets_over_100000_residues(tmp_path: Path) -> None:
     report = searched(path, tmp_path / "out")
     assert "mine: 1 sequences over 100,000 residues are not searched" in report.notes
     assert report.databases[0]["too_long_skipped"] == 1
-    assert report.databases[0]["sequences"] == 6976
+    assert report.databases[0]["sequences"] == demo_database("uniref90")[1].n_seq
     without = demo_database("uniref90")[0].path
     expected = searched(without, tmp_path / "without")
     texts = [(r.target.msas / "mine_hits.sto").read_bytes() for r in (report, expected)]
@@ -209,7 +210,7 @@ def test_fault_16_a_touched_alignment_is_not_reused(tmp_path: Path) -> None:
 
 def test_fault_17_no_hits(tmp_path: Path) -> None:
     loner = Query("loner", "WWHHMMCCWWHHMMCCYYWWPPHHMMCCWW", "loner", "made up")
-    settings = InputSettings(select(demo(), None, {}), threads=2)
+    settings = InputSettings(select(demo(), None, []), threads=2)
     (report,) = prepare([QueryInput(loner)], tmp_path, settings, lambda target, line: None)
     assert report.error is None
     features = read_features(report.target.features)
@@ -224,8 +225,9 @@ def test_fault_19_large_alignments_are_announced_and_cut(
     base, index = demo_database("uniref90")
     with caplog.at_level(logging.WARNING):
         (result,) = search_msas([UBIQUITIN], [tmp_path], [(Database("capped", base.path, 20), index)], 2)
-    assert "150 hits; their alignment takes about" in caplog.text
-    assert (result.hits, result.rows) == (150, 20)
+    assert f"{result.hits} hits; their alignment takes about" in caplog.text
+    assert result.hits > 100
+    assert result.rows == 20
     assert read_stockholm(result.path).n_seq == 20
     assert sorted(path.name for path in tmp_path.iterdir()) == ["capped_hits.sto"]  # no temporary file stays
 

@@ -12,7 +12,7 @@ import orjson
 import pytest
 from make_demo_databases import EXAMPLES
 from mmcif_cases import protein, write_mmcif
-from search_cases import demo
+from search_cases import demo, demo_database, queries
 from typer.testing import CliRunner, Result
 
 from af2cpu.cli import app
@@ -38,17 +38,18 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 
 def test_search_writes_af2s_layout(searched: tuple[Path, str]) -> None:
     out, text = searched
-    assert sorted(path.name for path in out.iterdir()) == ["crambin", "gb1", "lysozyme", "trp_cage", "ubiquitin"]
+    assert sorted(path.name for path in out.iterdir()) == sorted(query.name for query in queries())
     files = {path.name for path in (out / "gb1" / "msas").iterdir()}
     assert files == {"uniref90_hits.sto", "small_bfd_hits.sto", "mgnify_hits.sto", "pdb_hits.sto"}
     features = read_features(out / "gb1/features.npz")
-    assert features.n_seq > 250
+    assert features.n_seq > 100
     record = orjson.loads((out / "gb1/search.json").read_bytes())
     assert [entry["name"] for entry in record["databases"]] == ["uniref90", "small_bfd", "mgnify", "pdb_seqres"]
     assert all(len(entry["hash"]) == 32 for entry in record["databases"])
     assert all(entry["hits"] > 0 and entry["seconds"] > 0 for entry in record["databases"])
     assert record["max_template_date"] is None
-    assert "uniref90: 6,976 sequences, 150 hits, " in text
+    hits = next(entry["hits"] for entry in record["databases"] if entry["name"] == "uniref90")
+    assert f"uniref90: {demo_database('uniref90')[1].n_seq:,} sequences, {hits} hits, " in text
     assert "lysozyme: 129 residues" in text
 
 
@@ -59,11 +60,11 @@ def test_a_second_run_reuses_everything(searched: tuple[Path, str], tmp_path: Pa
         path: path.stat().st_mtime_ns for path in out.rglob("*.npz")
     }
     result = af2cpu("search", EXAMPLES, "-o", out, "--data-dir", demo())
-    assert result.output.count("reused") == 20
+    assert result.output.count("reused") == 4 * len(queries())
     assert {path: path.stat().st_mtime_ns for path in before} == before
     (out / "gb1/msas/mgnify_hits.sto").unlink()
     result = af2cpu("search", EXAMPLES, "-o", out, "--data-dir", demo())
-    assert result.output.count("reused") == 19
+    assert result.output.count("reused") == 4 * len(queries()) - 1
     record = (out / "gb1/search.json").read_bytes()
     (out / "gb1/search.json").unlink()  # as a kill leaves it between the search and the features
     assert af2cpu("search", EXAMPLES, "-o", out, "--data-dir", demo()).exit_code == 0
@@ -98,7 +99,7 @@ def test_an_alignment_as_input_is_not_searched(tmp_path: Path) -> None:
 def test_a_database_by_name(tmp_path: Path) -> None:
     fasta = demo() / "small_bfd/bfd-first_non_consensus_sequences.fasta"
     result = af2cpu("search", EXAMPLES / "ubiquitin.fasta", "-o", tmp_path, "--db", f"mine={fasta}", "--threads", 1)
-    assert "mine: 2,808 sequences, 60 hits" in result.output
+    assert f"mine: {fasta.read_bytes().count(b'>'):,} sequences, 48 hits" in result.output  # the family has 48
     assert (tmp_path / "ubiquitin/msas/mine_hits.sto").exists()
 
 
@@ -107,7 +108,7 @@ def test_a_database_by_name(tmp_path: Path) -> None:
     [
         (["--preset", "full"], "HHblits"),
         ([], "no database to search"),
-        (["--db", "x"], "must be name=path"),
+        (["--db", "x"], "must be demo, or name=path"),
         (["--features-only"], "needs alignments"),
         (["--mmcif", "some"], "--mmcif: Input should be 'local' or 'on-demand'"),
         (["--db", "x=/nowhere/x.fa"], "databases are missing: x (/nowhere/x.fa)"),
@@ -131,7 +132,7 @@ def test_bad_input_ends_before_any_work(tmp_path: Path) -> None:
     assert "record 2 (b), position 3: '1' is no amino acid" in result.output
     assert not (tmp_path / "out").exists()
     result = af2cpu("search", EXAMPLES, "-o", tmp_path / "out", "--msa", path)
-    assert "--msa: fits one sequence, and the input has 5" in result.output
+    assert f"--msa: fits one sequence, and the input has {len(queries())}" in result.output
     alignment = tmp_path / "y.a3m"
     alignment.write_text(">y\nMKV\n")
     result = af2cpu("search", alignment, "-o", tmp_path / "out", "--msa", alignment)
@@ -159,7 +160,7 @@ def with_structures(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / name).symlink_to(demo() / name)
     structures = folder / "pdb_mmcif/mmcif_files"
     structures.mkdir(parents=True)
-    records = (demo() / "pdb_seqres/pdb_seqres.txt").read_text().split(">")[1:21]
+    records = (demo() / "pdb_seqres/pdb_seqres.txt").read_text().split(">")[1 : 1 + 3 * len(queries())]
     for seed, record in enumerate(records):
         header, letters = record.splitlines()
         write_mmcif(
@@ -173,7 +174,7 @@ def test_templates(with_structures: Path, tmp_path: Path) -> None:
     result = af2cpu(*arguments)
     assert result.exit_code == 0, result.output
     features = read_features(tmp_path / "ubiquitin/features.npz")
-    assert features.n_templ >= 3  # four relatives, and weak hits
+    assert features.n_templ >= 3  # three relatives, and weak hits
     skipped = result.output.count("skipped: ")
     assert skipped > 0
     assert af2cpu(*arguments).output.count("skipped: ") == skipped  # notes are kept when all is reused
@@ -250,7 +251,7 @@ def test_db_commands(tmp_path: Path) -> None:
     assert af2cpu("db", "verify", fasta).exit_code == 2
     result = af2cpu("db", "index", fasta)
     assert result.exit_code == 0
-    assert "6,976 sequences" in result.output
+    assert f"{demo_database('uniref90')[1].n_seq:,} sequences" in result.output
     assert "as indexed" in af2cpu("db", "verify", fasta).output
     fasta.write_bytes(fasta.read_bytes()[:-5000])
     assert "CHANGED since it was indexed" in af2cpu("db", "list", "--data-dir", folder).output

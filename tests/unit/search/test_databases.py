@@ -9,10 +9,11 @@ from search_cases import demo
 
 from af2cpu.errors import InputError
 from af2cpu.search.databases import parse_databases, select
+from af2cpu.shipped import is_shipped
 
 
 def test_af2s_layout_as_it_is() -> None:
-    found = select(demo(), None, {})
+    found = select(demo(), None, [])
     assert [(database.name, database.max_rows) for database in found.msa] == [
         ("uniref90", 10_000),
         ("small_bfd", None),
@@ -32,7 +33,7 @@ def test_structures_and_another_release_of_mgnify(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     (tmp_path / "pdb_mmcif/mmcif_files").mkdir(parents=True)
     (tmp_path / "pdb_mmcif/obsolete.dat").touch()
-    found = select(tmp_path, "reduced", {})
+    found = select(tmp_path, "reduced", [])
     assert found.msa[2].path.name == "mgy_clusters_2022_05.fa"
     assert found.mmcif == tmp_path / "pdb_mmcif/mmcif_files"
     assert found.obsolete == tmp_path / "pdb_mmcif/obsolete.dat"
@@ -41,15 +42,28 @@ def test_structures_and_another_release_of_mgnify(tmp_path: Path) -> None:
 def test_databases_by_name_are_searched_uncut(tmp_path: Path) -> None:
     mine = tmp_path / "mine.fa"
     mine.touch()
-    found = select(demo(), "demo", parse_databases([f"mine={mine}"]))
-    assert [(database.name, database.max_rows) for database in found.msa] == [("uniref90", 10_000), ("mine", None)]
-    assert select(None, None, {"mine": mine}).templates is None
-    assert select(None, None, {"uniref90": mine}).msa[0].max_rows is None
+    found = select(demo(), None, [f"mine={mine}"])
+    assert [database.name for database in found.msa] == ["uniref90", "small_bfd", "mgnify", "mine"]
+    assert [database.max_rows for database in found.msa] == [10_000, None, 501, None]
+    assert select(None, None, [f"mine={mine}"]).templates is None
+    assert select(None, None, [f"uniref90={mine}"]).msa[0].max_rows is None
+
+
+def test_demo_takes_the_place_of_the_data_folder(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.fa"
+    mine.touch()
+    for data_dir in (None, tmp_path):
+        found = select(data_dir, None, ["demo", f"mine={mine}"])
+        assert [database.name for database in found.msa] == ["uniref90", "small_bfd", "mgnify", "mine"]
+        assert all(is_shipped(database.path) for database in found.msa[:3])
+        assert found.templates
+        assert found.mmcif
+        assert found.obsolete
 
 
 @pytest.mark.parametrize("option", ["mine", "=x", "mine=", "a/b=x", "../x=y"])
 def test_bad_options(option: str) -> None:
-    with pytest.raises(InputError, match="must be name=path"):
+    with pytest.raises(InputError, match="must be demo, or name=path"):
         parse_databases([option])
 
 
@@ -57,10 +71,10 @@ def test_what_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="given twice"):
         parse_databases(["a=x", "a=y"])
     with pytest.raises(InputError, match="no database to search"):
-        select(None, None, {})
+        select(None, None, [])
     with pytest.raises(InputError, match="needs --data-dir"):
-        select(None, "reduced", {})
+        select(None, "reduced", [])
     with pytest.raises(InputError, match="full_dbs needs HHblits"):
-        select(tmp_path, "full", {})
+        select(tmp_path, "full", [])
     with pytest.raises(InputError, match=r"missing: uniref90 .*small_bfd .*af2cpu db download"):
-        select(tmp_path, None, {})
+        select(tmp_path, None, [])

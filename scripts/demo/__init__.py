@@ -1,0 +1,1 @@
+"""How the demo parameters and the demo databases are made. Not part of the installed program."""

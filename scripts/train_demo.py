@@ -1,0 +1,296 @@
+"""Trains the demo parameters on a handful of small experimental structures.
+
+    python scripts/train_demo.py STATE --structures ../shared/data --steps 3000 [--stop-after 500] [--export]
+
+STATE is a file that the training is saved to and goes on from; `--export` writes params/params_demo.npz and the list of
+what it knows, and prints how well it knows it. Which structures: scripts/demo/proteins.py.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from demo import losses
+from demo.draws import decoy, sample
+from demo.initial import initialise
+from demo.muon import Optimiser
+from demo.proteins import KNOWN, OTHERS, Target, cropped, read_chain, target_of
+from demo.report import table
+from demo.violations import violation_loss
+from torch import Tensor, nn
+
+from af2cpu.chemistry.residues import ATOM37_EXISTS
+from af2cpu.features import SamplingConfig
+from af2cpu.formats.chain import ProteinChain
+from af2cpu.model import AlphaFold
+from af2cpu.model.alphafold import Pass, Recycled
+from af2cpu.model.config import DEMO, model_config
+from af2cpu.model.inputs import Inputs
+from af2cpu.weights import load_parameters
+from af2cpu.weights.demo import KNOWN as KNOWN_LIST
+from af2cpu.weights.demo import PARAMETERS
+from af2cpu.weights.save import file_arrays
+from af2cpu.weights.synthetic import write_parameters
+
+PARAMS = Path(__file__).parents[1] / "params"
+SEED = 20261121
+MATRIX_RATE, RATE = 0.01, 2e-3
+LEAST_RATE, WARM_UP = 0.01, 50  # share of the rates at the end; steps
+CLIP = 1.0
+AVERAGE = 0.995  # share of the running mean of the parameters that stays at each step; the mean is exported
+SAVE_EVERY = 100  # steps; what a pass hands to the next is dropped then, so that a resumed training is the same
+PASSES = 4
+NOISE = 0.01  # of the representations between blocks, relative to their size: bf16 is to make no difference
+SHARE_DECOYS, SHARE_OTHERS = 0.1, 0.07  # of the steps
+CROP, SHARE_CROPS, CROPS_UNTIL = 56, 0.9, 0.6  # residues; share of the steps at the start; when there are none any more
+VARIETY_FROM = 0.5  # of the training: until then fewer alignments and templates, more of the sequence alone
+WEIGHTS = {
+    "backbone": 1.0,
+    "all_atoms": 1.0,
+    "torsions": 0.3,
+    "distogram": 0.15,
+    "masked_msa": 0.02,
+    "resolved": 0.02,
+    "plddt": 0.05,
+    "pae": 0.05,
+    "violations": 0.3,
+}
+UNCLAMPED, UNCLAMPED_UNTIL = (0.7, 0.1), 0.4  # shares of FAPE; at first all residues lie at one point, far from all
+VIOLATIONS_FROM = 0.65  # of the training; by then the proteins are folded
+UNKNOWN_LDDT = 0.3  # what a prediction without a known structure is told to expect of itself
+
+
+class Example(NamedTuple):
+    name: str
+    chain: ProteinChain
+    target: Target
+
+
+class Training:
+    """Model, optimiser and running mean; a step is a function of the seed and its number."""
+
+    def __init__(self, structures: Path, steps: int) -> None:
+        self.config = model_config(DEMO)
+        data = self.config.data
+        self.sampling = SamplingConfig(data.max_msa_clusters, data.max_extra_msa, data.max_templates)
+        self.known, self.others = (
+            [Example(e.name, chain, target_of(chain)) for e in entries for chain in [read_chain(e, structures)]]
+            for entries in (KNOWN, OTHERS)
+        )
+        self.steps, self.step = steps, 0
+        self.model = AlphaFold(self.config)
+        initialise(self.model, SEED)
+        # Divided by 1e-3 where there is no extra sequence: any value but zero would be a switch.
+        for block in self.model.extra_msa_stack.blocks:
+            block.outer_product_mean.out_bias.requires_grad_(False)
+        self.trained = [(n, p) for n, p in self.model.named_parameters() if p.requires_grad]
+        self.optimiser = Optimiser(self.trained, MATRIX_RATE, RATE)
+        self.mean = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
+        self.recycled: dict[str, tuple[int, Recycled]] = {}
+        self._noise = torch.Generator()
+        for block in (*self.model.evoformer.blocks, *self.model.extra_msa_stack.blocks):
+            block.register_forward_hook(self._disturb)
+
+    def _disturb(self, module: nn.Module, inputs: object, outputs: tuple[Tensor, Tensor]) -> tuple[Tensor, ...]:
+        if not torch.is_grad_enabled():
+            return outputs
+        return tuple(x + NOISE * x.detach() * torch.randn(x.shape, generator=self._noise) for x in outputs)
+
+    def progress(self) -> float:
+        return min(self.step / self.steps, 1.0)
+
+    def rate(self) -> float:
+        """Share of the learning rates: a warm-up, then half a cosine."""
+        cosine = 0.5 * (1 + math.cos(math.pi * self.progress()))
+        return min(1.0, (self.step + 1) / WARM_UP) * (LEAST_RATE + (1 - LEAST_RATE) * cosine)
+
+    def choose(self, rng: np.random.Generator) -> tuple[Example, bool]:
+        """A known protein, or, for the confidence alone, another one or a decoy."""
+        kind = rng.random()
+        if kind < SHARE_DECOYS:
+            chain = decoy(rng, [example.chain.sequence for example in self.known])
+            return Example("decoy", chain, target_of(chain)), False
+        if kind < SHARE_DECOYS + SHARE_OTHERS:
+            return self.others[rng.integers(len(self.others))], False
+        example = self.known[self.step % len(self.known)]
+        crop = rng.random() < SHARE_CROPS * (1 - self.progress() / CROPS_UNTIL)
+        return (_crop(rng, example) if crop else example), True
+
+    def advance(self) -> str:
+        """One step, on one protein; a line about it."""
+        rng = np.random.default_rng([SEED, self.step])
+        self._noise.manual_seed(SEED + self.step)
+        told = self._learn(rng, *self.choose(rng))
+        nn.utils.clip_grad_norm_([p for _, p in self.trained], CLIP)
+        self.step += 1
+        self.optimiser.step(self.step, self.rate())
+        share = min(AVERAGE, self.step / (self.step + 10))
+        with torch.no_grad():
+            for name, tensor in self.model.state_dict().items():
+                self.mean[name].lerp_(tensor, 1 - share)
+        return told
+
+    def _learn(self, rng: np.random.Generator, example: Example, known: bool) -> str:
+        """Adds the gradients of one protein."""
+        variety = min(1.0, self.progress() / VARIETY_FROM)
+        inputs = Inputs.from_features(sample(rng, example.chain, self.sampling, variety))
+        depth, previous = self.recycled.get(example.name, (0, None))  # those of decoys and crops are not kept
+        if previous is None:
+            depth, previous = 0, self.model.start(len(example.chain.sequence))
+        result = self.model([inputs], previous)
+        terms = self.losses(result, example, known)
+        loss = sum(WEIGHTS[name] * term for name, term in terms.items())
+        # A long protein has more to learn: as in the paper, loss times the root of the length.
+        (loss * math.sqrt(len(example.chain.sequence) / 64)).backward()
+        self._keep(example.name, depth, result)
+        told = f"{example.name} plddt {terms['plddt']:.1f} pae {terms['pae']:.1f}"
+        if known:
+            atoms, target = result.structure.atoms.atom14.detach(), example.target
+            distance = losses.rmsd(atoms[:, 1], target.atom14[:, 1], target.atom14_mask[:, 1])
+            told += "".join(f" {key} {terms[key]:.2f}" for key in ("backbone", "torsions", "distogram"))
+            told += f" {distance:.2f} A" + (f" violations {terms['violations']:.2f}" if "violations" in terms else "")
+        return told
+
+    def _keep(self, name: str, depth: int, result: Pass) -> None:
+        if name in {"decoy", "crop"}:
+            return
+        if depth + 1 < PASSES:
+            self.recycled[name] = depth + 1, Recycled(*(x.detach() for x in result.recycled()))
+        else:
+            self.recycled.pop(name, None)
+
+    def losses(self, result: Pass, example: Example, known: bool) -> dict[str, Tensor]:
+        heads, structure, target = self.model.heads, result.structure, example.target
+        z = result.representations.z
+        plddt, pae = heads.predicted_lddt(structure.s), heads.predicted_aligned_error(z)
+        if example.name == "decoy":
+            return _unknown(plddt, pae)
+        terms = {
+            "plddt": losses.plddt_loss(plddt, structure, target),
+            "pae": losses.pae_loss(pae, structure, target, heads.predicted_aligned_error.max_error),
+        }
+        if not known:
+            return terms
+        layers = len(structure.backbones)
+        unclamped = UNCLAMPED[0] if self.progress() < UNCLAMPED_UNTIL else UNCLAMPED[1]
+        terms |= {
+            "backbone": sum(losses.backbone_loss(b, target, unclamped) for b in structure.backbones) / layers,
+            "all_atoms": losses.all_atom_loss(structure, target, unclamped),
+            "torsions": sum(losses.torsion_loss(angles, target) for angles in structure.angles) / layers,
+            "distogram": losses.distogram_loss(heads.distogram(z), target),
+            "masked_msa": _masked_query(heads.masked_msa(result.representations.m[0]), result.inputs),
+            "resolved": _resolved(heads.experimentally_resolved(result.representations.s), target),
+        }
+        if self.progress() > VIOLATIONS_FROM:
+            ramp = min(1.0, (self.progress() - VIOLATIONS_FROM) * 5)
+            terms["violations"] = ramp * violation_loss(target.aatype, structure.atoms.atom14)
+        return terms
+
+    def save(self, path: Path) -> None:
+        """Everything that the next step depends on, as a flat npz."""
+        self.recycled.clear()
+        arrays = {"step": np.array(self.step)}
+        arrays |= {f"moments/{name}": tensor for name, tensor in self.optimiser.state.items()}
+        arrays |= {f"value/{name}": tensor for name, tensor in self.model.state_dict().items()}
+        arrays |= {f"mean/{name}": tensor for name, tensor in self.mean.items()}
+        temporary = path.with_name(path.name + ".tmp")
+        with temporary.open("wb") as file:
+            np.savez(file, **{name: np.asarray(array) for name, array in arrays.items()})
+        temporary.replace(path)
+
+    def load(self, path: Path) -> None:
+        with np.load(path, allow_pickle=False) as arrays:
+            self.step = int(arrays["step"])
+            values = {name: torch.from_numpy(arrays[f"value/{name}"]) for name in self.mean}
+            self.model.load_state_dict(values)
+            self.mean = {name: torch.from_numpy(arrays[f"mean/{name}"]) for name in self.mean}
+            for name, moments in self.optimiser.state.items():
+                moments.copy_(torch.from_numpy(arrays[f"moments/{name}"]))
+
+
+def _crop(rng: np.random.Generator, example: Example) -> Example:
+    """A part of a long protein, whose structure is that of the whole: cheaper, and it teaches as much at first."""
+    n_res = len(example.chain.sequence)
+    if n_res <= CROP:
+        return example
+    start = int(rng.integers(0, n_res - CROP + 1))
+    chain = cropped(example.chain, slice(start, start + CROP))
+    return Example("crop", chain, target_of(chain))
+
+
+def export(training: Training, structures: Path) -> None:
+    """Writes the running mean of the parameters and the list of what they know, and prints how well."""
+    arrays = file_arrays(training.mean, training.config)
+    write_parameters(PARAMS / PARAMETERS, arrays)
+    proteins = [(entry, read_chain(entry, structures).sequence) for entry in KNOWN]
+    lines = ["# What the demo parameters know by heart; written by scripts/train_demo.py."]
+    for entry, sequence in proteins:
+        first, last = entry.part.start + 1, entry.part.stop
+        source = f"PDB {entry.pdb} chain {entry.chain}, residues {first}-{last}: {entry.title}"
+        lines += ["", "[[protein]]", f'name = "{entry.name}"', f'sequence = "{sequence}"', f'source = "{source}"']
+    (PARAMS / KNOWN_LIST).write_text("\n".join(lines) + "\n")
+    with torch.device("meta"):
+        model = AlphaFold(training.config)
+    load_parameters(model, arrays, training.config, PARAMETERS)
+    known, others = (
+        [(example.name, example.chain.sequence, example.target) for example in examples]
+        for examples in (training.known, training.others)
+    )
+    print(table(model, known, others))
+
+
+def _unknown(plddt: Tensor, pae: Tensor) -> dict[str, Tensor]:
+    """A structure that nobody knows: low confidence and large errors."""
+    low = torch.full(plddt.shape[:1], int(UNKNOWN_LDDT * plddt.shape[-1]))
+    i = torch.arange(pae.shape[0])
+    # Neighbours in the chain are always near.
+    error = (3.8 * (i[:, None] - i[None, :]).abs().float()).clamp(max=20.0)
+    bins = (error / 31.0 * (pae.shape[-1] - 2)).long()
+    return {"plddt": F.cross_entropy(plddt, low), "pae": F.cross_entropy(pae.flatten(0, 1), bins.flatten())}
+
+
+def _masked_query(logits: Tensor, inputs: Inputs) -> Tensor:
+    """Supplement 1.9.9 for the query's own row, where the draw hid or changed its residues."""
+    changed = inputs.msa_feat[0, :, :23].argmax(-1) != inputs.aatype
+    return F.cross_entropy(logits[changed], inputs.aatype[changed]) if changed.any() else logits.sum() * 0
+
+
+def _resolved(logits: Tensor, target: Target) -> Tensor:
+    """Supplement 1.9.10, over the atoms that the residues have."""
+    exists = torch.as_tensor(ATOM37_EXISTS)[target.aatype] > 0
+    return F.binary_cross_entropy_with_logits(logits[exists], target.atom37_mask[exists])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("state", type=Path)
+    parser.add_argument("--structures", type=Path, required=True, help="folder with mmcif/ and pdb/")
+    parser.add_argument("--steps", type=int, default=3000, help="of the whole training")
+    parser.add_argument("--stop-after", type=int, help="steps of this run")
+    parser.add_argument("--export", action="store_true", help="no step, but what the state holds is exported")
+    arguments = parser.parse_args()
+    training = Training(arguments.structures, arguments.steps)
+    if arguments.state.exists():
+        training.load(arguments.state)
+    end = min(arguments.steps, training.step + (arguments.stop_after or arguments.steps))
+    start = time.perf_counter()
+    end = training.step if arguments.export else end
+    while training.step < end:
+        told = training.advance()
+        if training.step % 30 < 6:
+            print(f"{training.step} {time.perf_counter() - start:.0f} s: {told}", flush=True)
+        if training.step % SAVE_EVERY == 0 or training.step == end:
+            training.save(arguments.state)
+    if arguments.export or training.step == arguments.steps:
+        export(training, arguments.structures)
+
+
+if __name__ == "__main__":
+    main()

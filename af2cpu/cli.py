@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import typer
 
-from af2cpu.commands import db
+from af2cpu.commands import db, params
 from af2cpu.commands.doctor import doctor
 from af2cpu.commands.estimate import estimate
 from af2cpu.commands.fold import fold
 from af2cpu.commands.predict import predict
 from af2cpu.commands.relax import relax
+from af2cpu.commands.report import report
 from af2cpu.commands.search import search
 from af2cpu.commands.validate import validate
 
@@ -19,8 +20,9 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for command in (predict, search, fold, relax, estimate, doctor, validate):
+for command in (predict, search, fold, relax, report, estimate, doctor, validate):
     app.command()(command)
+app.add_typer(params.app, name="params")
 app.add_typer(db.app, name="db")
 
 

@@ -13,3 +13,7 @@ class DatabaseError(InputError):
 
 class ParameterError(InputError):
     """A parameter file can't be used for the model. Exit code 2."""
+
+
+class DownloadError(InputError):
+    """A file could not be fetched: the server, the line, the disk, or what came. Exit code 2."""

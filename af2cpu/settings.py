@@ -44,6 +44,7 @@ class RunSettings(BaseSettings):
     save_all: bool = False
     af2_pickles: bool = False
     threads: Annotated[int, Field(ge=1)] | None = None
+    numa_node: Annotated[int, Field(ge=0)] | None = None  # keep to its cores and memory
     memory: ByteSize | None = None  # that a run may take, such as 16G; None: what is free
 
     @classmethod

@@ -3,8 +3,9 @@
     python benchmarks/rivals.py --name openfold --command 'python run.py {features} {params} {n_res}' [--n-res 128 256]
 
 The command is run in a shell. It gets the file of one draw of processed features (AlphaFold 2's names and shapes, a
-leading axis of 1) and a parameter file in DeepMind's format. If its last line of output is a JSON object with `seconds`,
-these count (a pass without loading); else the wall time of the whole command does. Its peak resident set is measured.
+leading axis of 1) and a parameter file in DeepMind's format. If its last line of output is a JSON object with
+`seconds`, these count (a pass without loading); else the wall time of the whole command does. Measured is its peak
+resident set too.
 """
 
 from __future__ import annotations

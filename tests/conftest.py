@@ -1,7 +1,19 @@
-"""Shapes in the signatures of the network are checked in all tests."""
+"""Shapes in the signatures of the network are checked in all tests; a web server for those that fetch."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import pytest
+from http_server import Server, serving
 from jaxtyping import install_import_hook
 
 install_import_hook(["af2cpu.geometry", "af2cpu.model", "af2cpu.ops"], "beartype.beartype")
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """A local HTTP server; what fetches from it does not pause before it tries again."""
+    monkeypatch.setattr("af2cpu.download.requests._PAUSE", 0.0)
+    with serving() as running:
+        yield running

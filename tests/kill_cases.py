@@ -12,7 +12,8 @@ from pathlib import Path
 
 import orjson
 
-CHANGING = ("timings.json", "log.txt", "run.json", "keys.json", ".lock")  # times are in them, or their hashes
+# Times are in them, or their hashes.
+CHANGING = ("timings.json", "log.txt", "run.json", "report.html", "keys.json", ".lock")
 
 
 def start(arguments: Sequence[str]) -> subprocess.Popen[str]:

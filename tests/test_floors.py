@@ -19,18 +19,21 @@ FLOORS = (
     ("pipeline",),
     ("workspace",),
     ("query", "search", "features", "model", "weights", "confidence", "relax", "outputs"),
-    ("ops",),
+    ("ops", "download"),
     ("geometry", "formats"),
     ("records", "settings", "chemistry"),
-    ("errors", "shapes", "cores"),
+    ("shapes", "cores"),
+    ("errors",),
 )
 ALLOWED = {("weights", "model")}  # the table of parameters follows the configuration of the network
 # The package that may import a heavy or optional library; `search` stands for every module below af2cpu/search.
 ONLY_IN = {
     "jax": {"validate"},
     "haiku": {"validate"},
+    "httpx": {"download", "search", "weights"},
     "alphafold": {"validate"},
     "dask": {"schedule"},
+    "jinja2": {"outputs"},
     "matplotlib": {"outputs"},
     "openmm": {"relax"},
     "pdbfixer": {"relax"},

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from af2cpu.pipeline.run import Outcome
 
 
+def print_line(line: str) -> None:
+    """A line of a command's result, as it is: not wrapped, nothing in it taken for markup."""
+    Console(highlight=False, soft_wrap=True).print(line, markup=False)
+
+
 class Lines:
     """Prints `target: line` on standard error, with the seconds since the start."""
 

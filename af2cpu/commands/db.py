@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
+from af2cpu.commands.console import print_line
 from af2cpu.commands.errors import FAILED, one_line
 from af2cpu.commands.progress import bars
 from af2cpu.cores import available_cores
@@ -29,10 +29,6 @@ DATA_DIR = typer.Option(
 Threads = Annotated[int | None, typer.Option(min=1, help="Threads; default: all cores of this process.")]
 
 
-def _print(line: str) -> None:
-    Console(highlight=False, soft_wrap=True).print(line, markup=False)
-
-
 def _summary(path: Path, index: Index) -> str:
     skipped = f", {len(index.skipped)} too long for a search" if index.skipped else ""
     cut = "" if index.ends_with_newline else ", does not end with a line end: cut off?"
@@ -47,7 +43,7 @@ def index_command(paths: Annotated[list[Path], typer.Argument(help="FASTA files.
     with one_line(), bars() as progress:
         for path in paths:
             index = build_index(path, threads or available_cores(), partial(progress, path.name))
-            _print(_summary(path, index))
+            print_line(_summary(path, index))
 
 
 @app.command("verify")
@@ -64,7 +60,7 @@ def verify_command(
             if index is None:
                 raise DatabaseError(f"{path}: has no index; make it with af2cpu db index {path}")
             verify(path, index, threads or available_cores(), partial(progress, path.name))
-            _print(f"{_summary(path, index)}: as indexed")
+            print_line(f"{_summary(path, index)}: as indexed")
 
 
 @app.command("list")
@@ -75,25 +71,28 @@ def list_command(data_dir: Annotated[Path, DATA_DIR]) -> None:
 
     with one_line():
         for name in PRESETS["reduced"]:
-            _print(_listed(name, expected_path(data_dir, name)))
+            print_line(_listed(name, expected_path(data_dir, name)))
         structures = data_dir / MMCIF
-        n_entries = sum(1 for _ in structures.iterdir()) if structures.is_dir() else 0
-        _print(
+        n_entries = sum(path.suffix in {".cif", ".gz"} for path in structures.glob("*.cif*"))
+        print_line(
             f"pdb_mmcif   {n_entries:,} structures in {structures}"
             if n_entries
             else f"pdb_mmcif   missing: {structures}"
         )
         obsolete = data_dir / SOURCES["obsolete"].path
-        _print(f"obsolete    {'present' if obsolete.is_file() else 'missing'}: {obsolete}")
+        print_line(f"obsolete    {'present' if obsolete.is_file() else 'missing'}: {obsolete}")
 
 
 def _listed(name: str, path: Path) -> str:
+    from af2cpu.download import part_path
     from af2cpu.search.index import load_index
     from af2cpu.search.sources import SOURCES
 
     if not path.is_file():
         source = SOURCES[name]
-        return f"{name:11} missing: {path} (download about {source.packed_gb} GB, {source.unpacked_gb} GB on disk)"
+        begun = f", {part.stat().st_size / 1e9:.4g} GB of it are there" if (part := part_path(path)).is_file() else ""
+        sizes = f"about {source.packed_gb} GB{begun}, {source.unpacked_gb} GB on disk"
+        return f"{name:11} missing: {path} (af2cpu db download {name}: {sizes})"
     index = load_index(path)
     size = path.stat().st_size
     if index is None:
@@ -109,34 +108,94 @@ def download_command(
     mmcif: Annotated[
         str, typer.Option(help="all: every structure of the PDB; on-demand: none now, search --mmcif on-demand does.")
     ] = "all",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be fetched.")] = False,
 ) -> None:
-    """Fetch databases into AlphaFold's folder layout; run it again to go on after an interruption."""
+    """Fetch databases into AlphaFold's folder layout; run it again to go on after an interruption.
+
+    Says sizes, free space and time before it starts. Example: af2cpu db download uniref90 --data-dir /data/alphafold
+    """
+    from af2cpu.download import client, exclusive, fetch
     from af2cpu.search.databases import MMCIF
-    from af2cpu.search.download import client, fetch
     from af2cpu.search.sources import SOURCES
 
+    failures: list[str] = []
     with one_line(), bars() as progress:
-        wanted = names or [*SOURCES, _STRUCTURES]
-        unknown = sorted(set(wanted) - set(SOURCES) - {_STRUCTURES})
-        if unknown:
-            raise InputError(
-                f"no database is named {', '.join(unknown)}; there are {', '.join(SOURCES)}, {_STRUCTURES}"
-            )
-        if mmcif not in {"all", "on-demand"}:
-            raise InputError(f"--mmcif {mmcif}: must be all or on-demand")
-        with client() as http:
+        wanted = _wanted(names, mmcif)
+        _announce(data_dir, wanted, all_structures=mmcif == "all")
+        if dry_run:
+            return
+        with exclusive(data_dir), client() as http:
             for name in wanted:
                 if name in SOURCES:
                     path = data_dir / SOURCES[name].path
                     unpacked = int(SOURCES[name].unpacked_gb * 1e9)
-                    fetch(http, SOURCES[name].url, path, unpacked, partial(progress, name))
-                    _print(f"{name}: {path}")
-        failures = []
-        if _STRUCTURES in wanted:
-            (data_dir / MMCIF).mkdir(parents=True, exist_ok=True)
-            failures = _all_structures(data_dir, partial(progress, _STRUCTURES)) if mmcif == "all" else []
+                    fetch(http, SOURCES[name].url, path, unpacked, partial(progress, name), print_line)
+                    print_line(f"{name}: {path}")
+            if _STRUCTURES in wanted:
+                (data_dir / MMCIF).mkdir(parents=True, exist_ok=True)
+                failures = _all_structures(data_dir, partial(progress, _STRUCTURES)) if mmcif == "all" else []
     if failures:
         raise typer.Exit(FAILED)
+
+
+def _wanted(names: list[str] | None, mmcif: str) -> list[str]:
+    from af2cpu.search.sources import SOURCES
+
+    wanted = list(dict.fromkeys(names or [*SOURCES, _STRUCTURES]))
+    unknown = sorted(set(wanted) - set(SOURCES) - {_STRUCTURES})
+    if unknown:
+        raise InputError(f"no database is named {', '.join(unknown)}; there are {', '.join(SOURCES)}, {_STRUCTURES}")
+    if mmcif not in {"all", "on-demand"}:
+        raise InputError(f"--mmcif {mmcif}: must be all or on-demand")
+    return wanted
+
+
+def _announce(data_dir: Path, wanted: list[str], *, all_structures: bool) -> None:
+    """Sizes, free space and time, from the table of sources. Raises DownloadError if it can't all fit."""
+    from af2cpu.download import check_space, outlook
+
+    fetched, kept, most_packed = 0.0, 0.0, 0.0
+    for name, path, packed, unpacked in _lacking(data_dir, wanted, all_structures=all_structures):
+        print_line(f"{name:11} about {packed / 1e9:.4g} GB to fetch, {unpacked / 1e9:.4g} GB on disk: {path}")
+        fetched, kept = fetched + packed, kept + unpacked
+        most_packed = max(most_packed, packed if unpacked > packed else 0.0)  # gone once it is unpacked
+    if fetched:
+        needed = kept + most_packed
+        print_line(f"in all about {outlook(fetched, data_dir)}; {needed / 1e9:.4g} GB on disk at the most")
+        check_space(data_dir, needed, "the databases together")
+
+
+def _lacking(data_dir: Path, wanted: list[str], *, all_structures: bool) -> Iterator[tuple[str, Path, float, float]]:
+    """(name, path, bytes still to fetch, bytes once unpacked) of what is not there yet, about."""
+    from af2cpu.download import part_path
+    from af2cpu.search.databases import MMCIF
+    from af2cpu.search.sources import SOURCES
+
+    for name in wanted:
+        if name in SOURCES:
+            source = SOURCES[name]
+            path = data_dir / source.path
+            if path.is_file():
+                print_line(f"{name:11} there already: {path}")
+                continue
+            part = part_path(path)
+            have = part.stat().st_size if part.is_file() else 0
+            yield name, path, max(source.packed_gb * 1e9 - have, 0.0), source.unpacked_gb * 1e9
+        elif all_structures:
+            size = _structures_bytes(data_dir)
+            yield name, data_dir / MMCIF, size, size
+
+
+def _structures_bytes(data_dir: Path) -> float:
+    """Of the structures that are lacking, about; all of them where their list is not there yet."""
+    from af2cpu.search.databases import MMCIF, expected_path
+    from af2cpu.search.sources import STRUCTURES_GB
+    from af2cpu.search.structures import ENTRY_BYTES, entries_of, lacking_entries
+
+    seqres = expected_path(data_dir, "pdb_seqres")
+    if not seqres.is_file():
+        return STRUCTURES_GB * 1e9
+    return ENTRY_BYTES * len(lacking_entries(entries_of(seqres), data_dir / MMCIF))
 
 
 def _all_structures(data_dir: Path, progress: Callable[[int, int], None]) -> list[str]:
@@ -148,5 +207,5 @@ def _all_structures(data_dir: Path, progress: Callable[[int, int], None]) -> lis
         raise DatabaseError(f"{seqres}: is missing; it lists the structures, download pdb_seqres first")
     failures = fetch_entries(entries_of(seqres), data_dir / MMCIF, progress=progress)
     for failure in failures:
-        _print(failure)
+        print_line(failure)
     return failures

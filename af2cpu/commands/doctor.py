@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from af2cpu.commands.errors import FAILED, one_line
-from af2cpu.cores import available_cores
+from af2cpu.cores import available_cores, numa_nodes
 
 _PACKAGES = ("af2cpu", "torch", "numpy", "pyhmmer", "gemmi", "openmm", "pdbfixer")
 _OPTIONAL = {"jax": "validate", "alphafold-colabfold": "validate"}
@@ -63,6 +63,9 @@ def _machine() -> list[str]:
     use_engine("auto")
     precision = precision_of(RunSettings())
     typer.echo(f"processor: {available_cores()} cores for this process; {', '.join(flags)}")
+    for node in numa_nodes():
+        cores = f"{len(node.cores)} cores" if node.cores else "no cores (HBM or other memory)"
+        typer.echo(f"NUMA node {node.number}: {cores}, {node.memory / 1e9:.1f} GB")
     typer.echo(f"memory: {memory.total / 1e9:.1f} GB, {memory.available / 1e9:.1f} GB free")
     rate = matrix_rate(precision) / 1e9
     typer.echo(f"engine: {describe()}; precision auto: {precision}; {rate:.0f} GFLOP/s in a large product")

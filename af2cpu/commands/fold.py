@@ -31,6 +31,7 @@ def fold(  # noqa: PLR0913, PLR0917 - the options of a command
     save_all: o.SaveAll = None,
     af2_pickles: o.Af2Pickles = None,
     threads: o.Threads = None,
+    numa_node: o.NumaNode = None,
     memory: o.Memory = None,
     config: o.Config = None,
     dry_run: o.DryRun = False,
@@ -57,7 +58,7 @@ def fold(  # noqa: PLR0913, PLR0917 - the options of a command
         show_plan(plan, lines)
         if dry_run:
             return
-        outcomes = run(reports, plan, lines)
+        outcomes = run(reports, plan, folders, lines)
         show_outcomes(outcomes, lines)
     if any(outcome.error for outcome in outcomes):
         raise typer.Exit(FAILED)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from af2cpu.cores import keep_to_node
+
 if TYPE_CHECKING:
     from af2cpu.settings import RunSettings
 
@@ -51,6 +53,7 @@ Af2Pickles = Annotated[
 ]
 
 Threads = Annotated[int | None, _of(RUN, "Default: all cores of this process.")]
+NumaNode = Annotated[int | None, _of(RUN, "Keep to the cores and the memory of this NUMA node.")]
 Memory = Annotated[str | None, _of(RUN, "That the run may take, such as 16G; default: what is free.")]
 Config = Annotated[Path | None, _of(RUN, "TOML file with settings.")]
 DryRun = Annotated[
@@ -65,4 +68,7 @@ def settings_from(flags: dict[str, Any], config: Path | None, *, without: tuple[
     given = {name: value for name, value in flags.items() if name not in without and value not in (None, [])}
     if "models" in given:
         given["models"] = [name.strip() for name in given["models"].split(",")]
-    return load_settings(given, config)
+    settings = load_settings(given, config)
+    if settings.numa_node is not None:
+        keep_to_node(settings.numa_node)  # now: the threads that torch starts take it over
+    return settings

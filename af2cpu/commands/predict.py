@@ -33,6 +33,7 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of a command
     save_all: o.SaveAll = None,
     af2_pickles: o.Af2Pickles = None,
     threads: o.Threads = None,
+    numa_node: o.NumaNode = None,
     memory: o.Memory = None,
     config: o.Config = None,
     dry_run: o.DryRun = False,

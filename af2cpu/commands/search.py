@@ -27,6 +27,7 @@ def search(  # noqa: PLR0913, PLR0917 - the options of a command
     mmcif: o.Mmcif = None,
     features_only: Annotated[bool, typer.Option(help="No search: features from --msa or alignment inputs.")] = False,
     threads: o.Threads = None,
+    numa_node: o.NumaNode = None,
     config: o.Config = None,
 ) -> None:
     """Search databases for homologs and templates; write AlphaFold's msas/ files and features.npz.

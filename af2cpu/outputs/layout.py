@@ -52,6 +52,10 @@ class Layout(ABC):
         """A JSON file of the whole protein: ranking_debug, timings, relax_metrics or run."""
 
     @abstractmethod
+    def page(self) -> Path:
+        """The report."""
+
+    @abstractmethod
     def scores(self, who: PredictionId, prediction: Prediction) -> Iterator[tuple[Path, bytes]]:
         """The JSON files of a prediction."""
 
@@ -80,6 +84,9 @@ class AlphaFoldLayout(Layout):
 
     def facts(self, name: str) -> Path:
         return self.folder / f"{name}.json"
+
+    def page(self) -> Path:
+        return self.folder / "report.html"
 
     def scores(self, who: PredictionId, prediction: Prediction) -> Iterator[tuple[Path, bytes]]:
         yield self.of("confidence", who, ".json"), confidence_json(prediction.plddt)
@@ -132,6 +139,9 @@ class ColabFoldLayout(Layout):
 
     def facts(self, name: str) -> Path:
         return self.folder / f"{self.job}_{name}.json"
+
+    def page(self) -> Path:
+        return self.folder / f"{self.job}_report.html"
 
     def alignment(self) -> Path:
         """The MSA."""

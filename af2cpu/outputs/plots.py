@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from af2cpu.chemistry.residues import HHBLITS_AA_TO_ID
 from af2cpu.outputs.classes import BOUNDS, COLOURS, NAMES
+from af2cpu.outputs.coverage import coverage
 from af2cpu.records import Features, Prediction
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ Ranked = Sequence[tuple[str, Prediction]]  # name and prediction, best first
 
 MOST_SHOWN = 10  # predictions in one plot
 _MOST_ROWS = 1000  # of an alignment; more than the picture has lines
-_GAP = HHBLITS_AA_TO_ID["-"]
 # Okabe and Ito's colours: distinct for colour-blind readers too. Line styles tell those apart that repeat.
 _LINES = ("#000000", "#d55e00", "#0072b2", "#009e73", "#cc79a7")
 _STYLES = ("-", "--")
@@ -33,11 +32,8 @@ _DPI = 150
 
 def coverage_png(features: Features) -> bytes:
     """The rows of the MSA, most alike on top, coloured by identity to the query, and how many cover each residue."""
-    aligned = features.msa != _GAP
-    identity = (features.msa == features.msa[0]).mean(axis=1)
-    order = np.argsort(identity, kind="stable")  # the query, alike to itself, is on top
-    shown = order[np.linspace(0, features.n_seq - 1, min(features.n_seq, _MOST_ROWS)).round().astype(int)]
-    picture = np.where(aligned[shown], identity[shown, None], np.nan)
+    shown = coverage(features, _MOST_ROWS)
+    picture = np.where(shown.aligned, shown.identity[:, None], np.nan)
     residues = np.arange(1, features.n_res + 1)
     with _figure(7.0, 4.2) as (figure, out):
         axes = figure.add_subplot()
@@ -46,7 +42,7 @@ def coverage_png(features: Features) -> bytes:
             picture, "viridis", aspect="auto", interpolation="nearest", origin="lower", vmin=0, vmax=1, extent=extent
         )
         for colour, width in (("white", 3.0), ("black", 1.2)):  # legible on any of the map's colours
-            axes.step(residues, aligned.sum(axis=0), where="mid", color=colour, linewidth=width)
+            axes.step(residues, shown.depth, where="mid", color=colour, linewidth=width)
         axes.set(xlabel="Residue", ylabel="Sequences", title=f"Sequence coverage, {features.n_seq:,} sequences")
         axes.set_xlim(0.5, features.n_res + 0.5)
         axes.set_ylim(0, max(features.n_seq, 1) * 1.03)

@@ -6,13 +6,16 @@ import time
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import torch
 
+from af2cpu.errors import InputError
 from af2cpu.formats.features import read_features
 from af2cpu.ops import dispatch, slicing
 from af2cpu.outputs.arrays import read_result
 from af2cpu.outputs.layout import LAYOUTS, Layout
+from af2cpu.outputs.report import write_index, write_report
 from af2cpu.outputs.write import write_done, write_run, write_timings
 from af2cpu.pipeline.facts import provenance_of, run_facts, timings_of
 from af2cpu.pipeline.finish import Finished, finish
@@ -52,13 +55,26 @@ def predict(plan: RunPlan, tell: Tell, progress: Progress | None = None) -> list
     `tell` gets a line for each thing that happens; those of a target are also in its log.txt.
     """
     names = [item.query.name for item in plan.inputs]
-    tell = with_log(tell, {name: Target(plan.out / name) for name in names})
-    return _fold(prepare(plan.inputs, plan.out, plan.input_settings, tell, progress), plan.fold, tell)
+    logged = with_log(tell, {name: Target(plan.out / name) for name in names})
+    outcomes = _fold(prepare(plan.inputs, plan.out, plan.input_settings, logged, progress), plan.fold, logged)
+    _write_index([plan.out], tell)
+    return outcomes
 
 
-def fold(reports: Sequence[InputReport], plan: FoldPlan, tell: Tell) -> list[Outcome]:
-    """The part of a run that follows the features."""
-    return _fold(reports, plan, with_log(tell, {report.query.name: report.target for report in reports}))
+def fold(reports: Sequence[InputReport], plan: FoldPlan, folders: Sequence[Path], tell: Tell) -> list[Outcome]:
+    """The part of a run that follows the features, of the targets in `folders`."""
+    outcomes = _fold(reports, plan, with_log(tell, {report.query.name: report.target for report in reports}))
+    _write_index(folders, tell)
+    return outcomes
+
+
+def _write_index(folders: Sequence[Path], tell: Tell) -> None:
+    """The page of all targets. It shows those of earlier runs too, whose damage is theirs and not this run's."""
+    for folder in folders:
+        try:
+            write_index(folder)
+        except InputError as error:
+            tell("", f"{folder}: no index page: {error}")
 
 
 def _fold(reports: Sequence[InputReport], plan: FoldPlan, tell: Tell) -> list[Outcome]:
@@ -103,6 +119,7 @@ def _fold_and_finish(report: InputReport, outcome: Outcome, folder: Folder, plan
     timings = read_json(layout.facts("timings")) | now  # of what was reused, those of the run that did it
     write_timings(layout, timings)
     write_run(layout, run_facts(report, folder, plan, finished, timings))
+    write_report(layout, target.folder)
     write_done(layout)
 
 

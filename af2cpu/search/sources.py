@@ -41,3 +41,4 @@ SOURCES: Mapping[str, Source] = {
     "obsolete": Source(f"{WWPDB}/data/status/obsolete.dat", "pdb_mmcif/obsolete.dat", 0.001, 0.001),
 }
 MMCIF_URL = WWPDB + "/data/structures/divided/mmCIF/{middle}/{entry}.cif.gz"
+STRUCTURES_GB = 80  # about: all entries with a protein, kept packed

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import httpx
 
-from af2cpu.errors import DatabaseError
-from af2cpu.search.download import check_space, client, fetch
+from af2cpu.download import check_space, client, exclusive, fetch
+from af2cpu.errors import DownloadError
 from af2cpu.search.sources import MMCIF_URL
 
 logger = logging.getLogger(__name__)
 
 _CONNECTIONS = 8
-_ENTRY_BYTES = 350_000  # of a packed mmCIF file, on average
+ENTRY_BYTES = 350_000  # of a packed mmCIF file, on average
 _ON_DEMAND = 60  # best hits whose entries are fetched: 20 are taken, some fall to the filters
 
 Progress = Callable[[int, int], None]  # entries done, entries in all
@@ -44,9 +44,21 @@ def fetch_entries(
     entries: Iterable[str], folder: Path, url: str = MMCIF_URL, progress: Progress | None = None
 ) -> list[str]:
     """Fetches each entry that the folder lacks (.cif or .cif.gz), packed as it comes; the failures, a line each."""
-    folder.mkdir(parents=True, exist_ok=True)
-    wanted = [entry for entry in entries if not _is_there(folder, entry)]
-    check_space(folder, len(wanted) * _ENTRY_BYTES, f"{len(wanted):,} structures")
+    lacking = lacking_entries(entries, folder)
+    if not lacking:
+        return []
+    with exclusive(folder, wait=True):
+        wanted = lacking_entries(lacking, folder)  # another search may have fetched some meanwhile
+        check_space(folder, len(wanted) * ENTRY_BYTES, f"{len(wanted):,} structures")
+        return _fetch_all(wanted, folder, url, progress)
+
+
+def lacking_entries(entries: Iterable[str], folder: Path) -> list[str]:
+    """The entries of which the folder has neither .cif nor .cif.gz."""
+    return [e for e in entries if not (folder / f"{e}.cif").exists() and not (folder / f"{e}.cif.gz").exists()]
+
+
+def _fetch_all(wanted: Sequence[str], folder: Path, url: str, progress: Progress | None) -> list[str]:
     failures = []
     with client() as http, ThreadPoolExecutor(_CONNECTIONS) as pool:
         try:
@@ -59,13 +71,9 @@ def fetch_entries(
     return failures
 
 
-def _is_there(folder: Path, entry: str) -> bool:
-    return (folder / f"{entry}.cif").exists() or (folder / f"{entry}.cif.gz").exists()
-
-
 def _fetch(http: httpx.Client, entry: str, folder: Path, url: str) -> str | None:
     try:
         fetch(http, url.format(entry=entry, middle=entry[1:3]), folder / f"{entry}.cif.gz")
-    except DatabaseError as error:
+    except DownloadError as error:
         return f"structure {entry} not fetched: {error}"
     return None

@@ -13,9 +13,11 @@ from ml_collections import ConfigDict
 from torch import Tensor, nn
 
 from af2cpu.errors import ParameterError
+from af2cpu.model.alphafold import AlphaFold
 from af2cpu.model.config import OFFICIAL_MODELS, model_config
 from af2cpu.weights.names import ROOT, Target, file_shapes, parameter_table
 from af2cpu.weights.npz import read_arrays
+from af2cpu.weights.receipts import check_receipt
 from af2cpu.weights.synthetic import synthetic_parameters
 
 _MAX_LISTED = 12
@@ -24,14 +26,23 @@ _MAX_LISTED = 12
 def read_parameters(source: str | Path, config: ConfigDict) -> dict[str, np.ndarray]:
     """The arrays of a parameter file, or of `synthetic:SEED`, by DeepMind's names.
 
-    Raises ParameterError for a file that cannot be read, naming the file and what to do.
+    Raises ParameterError for a file that cannot be read, or is no longer what its receipt says, naming the file and
+    what to do.
     """
     if (seed := re.fullmatch(r"synthetic:(\d+)", str(source))) is not None:
         return synthetic_parameters(config, int(seed[1]))
     path = Path(source)
     if not path.is_file():
         raise ParameterError(f"{path}: no such parameter file. Give a params_model_*.npz, or synthetic:SEED")
+    check_receipt(path)
     return dict(read_arrays(path))
+
+
+def check_parameters(arrays: Mapping[str, np.ndarray], config: ConfigDict, source: str) -> None:
+    """Names, shapes, types and finiteness of all arrays of a model. Raises as `load_parameters` does."""
+    with torch.device("meta"):
+        model = AlphaFold(config)
+    _check(model, arrays, config, source)
 
 
 def load_parameters(model: nn.Module, arrays: Mapping[str, np.ndarray], config: ConfigDict, source: str) -> None:
@@ -40,16 +51,19 @@ def load_parameters(model: nn.Module, arrays: Mapping[str, np.ndarray], config: 
     Raises ParameterError that lists all arrays that are missing, surplus, of a wrong shape or type, or not finite;
     `source` names the file in it.
     """
-    table = parameter_table(config)
-    shapes = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
-    problems = _problems(table, shapes, arrays, config)
-    if problems:
-        raise ParameterError(f"{source}: not the parameters of {config.name}: {'; '.join(problems)}")
+    _check(model, arrays, config, source)
     state: dict[str, Tensor] = {}
-    for name, target in table.items():
+    for name, target in parameter_table(config).items():
         state |= _tensors(torch.from_numpy(arrays[name]), target)
     model.load_state_dict(state, strict=True, assign=True)
     model.requires_grad_(False).eval()
+
+
+def _check(model: nn.Module, arrays: Mapping[str, np.ndarray], config: ConfigDict, source: str) -> None:
+    shapes = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    problems = _problems(parameter_table(config), shapes, arrays, config)
+    if problems:
+        raise ParameterError(f"{source}: not the parameters of {config.name}: {'; '.join(problems)}")
 
 
 def _tensors(array: Tensor, target: Target) -> dict[str, Tensor]:

@@ -14,7 +14,8 @@ from af2cpu.weights.names import parameter_table
 
 OFFICIAL = "https://storage.googleapis.com/alphafold/alphafold_params_2022-12-06.tar"
 _HOW = (
-    f"download and unpack {OFFICIAL} (5.3 GB, CC BY 4.0) and give its folder with --params; "
+    "af2cpu params download --params FOLDER fetches the official ones (373 MB a model, CC BY 4.0) out of "
+    f"{OFFICIAL}, then give the folder with --params; "
     "or try the program out with --params synthetic:0, whose predictions mean nothing"
 )
 
@@ -53,7 +54,7 @@ def fingerprint(source: str, config: ConfigDict) -> str:
             entries = sorted((info.filename, info.file_size, info.CRC) for info in archive.infolist())
     except (OSError, zipfile.BadZipFile) as error:
         raise ParameterError(
-            f"{source}: not a whole parameter file ({error}). Download it again: {OFFICIAL}"
+            f"{source}: not a whole parameter file ({error}). Fetch it again with af2cpu params download"
         ) from error
     names = {name.removesuffix(".npy") for name, _, _ in entries}
     if names != set(parameter_table(config)):

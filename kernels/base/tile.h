@@ -39,6 +39,11 @@ constexpr index kBlock = 6;  // 12 of 16
 constexpr index kBlock = 4;  // 8 of 16
 #endif
 
+template <index N>
+struct Count {
+    static constexpr index value = N;
+};
+
 template <class P>
 struct Product;
 
@@ -73,8 +78,16 @@ struct Product<bf16> {
 };
 #endif
 
-template <index M, class P>
-static void block(const P* a, index lda, const P* b, index depth, float* c, index ldc, bool add) {
+// What is done to C before it is stored: `at(i, v, x)` to vector v of the i-th row from where it stands, `advance` to go on. A copy works
+// on each block, so that what it holds stays in registers.
+struct AsItIs {
+    AF2CPU_INLINE_MEMBER F at(index, index, F x) { return x; }
+    AF2CPU_INLINE_MEMBER void advance(index) {}
+};
+
+// M rows, of which `valid` are finished.
+template <index M, class P, class Finish>
+static void block(const P* a, index lda, const P* b, index depth, float* c, index ldc, bool add, index valid, Finish& finish) {
     using D = Product<P>;
     F acc[M][kVectors];
     if (add) {
@@ -99,27 +112,50 @@ static void block(const P* a, index lda, const P* b, index depth, float* c, inde
             for (index v = 0; v < kVectors; ++v) acc[i][v] = D::dot(acc[i][v], left, right[v]);
         }
     }
+    Finish own = finish;
 #pragma GCC unroll 12
     for (index i = 0; i < M; ++i)
 #pragma GCC unroll 2
-        for (index v = 0; v < kVectors; ++v) store(c + i * ldc + v * W, acc[i][v]);
+        for (index v = 0; v < kVectors; ++v) {
+            if (i < valid) acc[i][v] = own.at(i, v, acc[i][v]);
+            store(c + i * ldc + v * W, acc[i][v]);
+        }
+    own.advance(M);
+    finish = own;
+}
+
+template <class P, class Finish>
+static void multiply_then(index m, const P* a, index lda, const P* b, index depth, float* c, index ldc, bool add, Finish& finish) {
+#if AF2CPU_TILES
+    if constexpr (sizeof(P) == 2) {
+        multiply_tiles(m, a, lda, b, depth, c, ldc, add);
+        for (index i = 0; i < m; ++i, finish.advance(1))
+            for (index v = 0; v < Product<P>::width / W; ++v) store(c + i * ldc + v * W, finish.at(0, v, load(c + i * ldc + v * W)));
+        return;
+    } else {
+#endif
+    const auto go = [=, &finish](auto rows, index i) {
+        constexpr index M = decltype(rows)::value;
+        block<M>(a + i * lda, lda, b, depth, c + i * ldc, ldc, add, least(M, m - i), finish);
+    };
+    index i = 0;
+    const index rows = round_up(m, 4);
+    for (; rows - i >= kBlock && rows - i != 8; i += kBlock) go(Count<kBlock>{}, i);
+    if constexpr (kBlock > 8)
+        for (; rows - i >= 8; i += 8) go(Count<8>{}, i);
+    for (; i < rows; i += 4) go(Count<4>{}, i);
+#if AF2CPU_TILES
+    }
+#endif
 }
 
 template <class P>
 static void multiply(index m, const P* a, index lda, const P* b, index depth, float* c, index ldc, bool add) {
 #if AF2CPU_TILES
     if constexpr (sizeof(P) == 2) return multiply_tiles(m, a, lda, b, depth, c, ldc, add);
-    else {
 #endif
-    index i = 0;
-    const index rows = round_up(m, 4);
-    for (; rows - i >= kBlock && rows - i != 8; i += kBlock) block<kBlock>(a + i * lda, lda, b, depth, c + i * ldc, ldc, add);
-    if constexpr (kBlock > 8)
-        for (; rows - i >= 8; i += 8) block<8>(a + i * lda, lda, b, depth, c + i * ldc, ldc, add);
-    for (; i < rows; i += 4) block<4>(a + i * lda, lda, b, depth, c + i * ldc, ldc, add);
-#if AF2CPU_TILES
-    }
-#endif
+    AsItIs finish;
+    multiply_then(m, a, lda, b, depth, c, ldc, add, finish);
 }
 
 template <class P>

@@ -44,6 +44,9 @@ struct PairBias {
 AF2CPU_BEGIN
 
 constexpr index kQueries = 96, kKeys = 64;
+// A query's maximum is raised, and what has been summed up scaled, only when a logit is this much (in powers of two) above it:
+// after the first tile hardly ever.
+constexpr float kSlack = 8;
 constexpr float kMasked = -1e9f;  // added to a masked key's logit, as in the definition
 
 // W * group rows from c on: r[t] = column t of them, as P.
@@ -175,56 +178,75 @@ static void store_queries(AttentionWork<P>& work, index head, index m) {
         }
 }
 
-// x += bias and mask, and the maximum of all keys of a tile.
-template <index V>
-AF2CPU_INLINE void complete_logits(index keys, const float* bias, index stride, const float* mask, float* x, F (&high)[V]) {
-    for (index j = 0; j < keys; ++j, x += V * W)
-        for (index v = 0; v < V; ++v) {
-            F logit = load(x + v * W) + mask[j];
-            if (bias) logit = fma(load(bias + j * stride + v * W), all(kLog2E), logit);
-            store(x + v * W, logit);
-            high[v] = max(high[v], logit);
+// What makes logits of q k^T: bias and mask are added in registers, and the maximum over the keys is kept.
+template <index V, bool Biased>
+struct Logits {
+    const float* bias;  // [key, query] from the next key on
+    index stride;
+    const float* mask;  // [key]
+    F top[V];  // of all logits so far
+
+    AF2CPU_INLINE_MEMBER F at(index i, index v, F x) {
+        x += mask[i];
+        if constexpr (Biased) {
+            // The next tile's: its rows lie too far apart for the processor to see them coming.
+            __builtin_prefetch(bias + (i + kKeys) * stride + v * W, 0, 3);
+            x = fma(load(bias + i * stride + v * W), all(kLog2E), x);
         }
-}
+        top[v] = max(top[v], x);
+        return x;
+    }
+    AF2CPU_INLINE_MEMBER void advance(index rows) {
+        if constexpr (Biased) bias += rows * stride;
+        mask += rows;
+    }
+};
 
 // exp2(x - high), packed over x as a right side of P; what they sum up to is added to total.
 template <class P, int Degree, index V>
 AF2CPU_INLINE void exponentiate(index keys, float* x, const F (&high)[V], F (&total)[V]) {
     constexpr index group = Product<P>::group;
-    const index filled = round_up(keys, Product<P>::depth);
-    for (index j = 0; j < filled; j += group)
+    const index done = round_up(keys, group), filled = round_up(keys, Product<P>::depth);
+    // Behind the last key: probabilities of zero.
+    for (index i = keys * V * W; i < done * V * W; ++i) x[i] = -3e38f;
+    for (index j = 0; j < keys; j += group)
+#pragma GCC unroll 2
         for (index v = 0; v < V; ++v) {
             const float* in = x + (j * V + v) * W;
-            F p = j < keys ? exp2<Degree>(load(in) - high[v]) : F{};
-            total[v] += p;
             char* out = reinterpret_cast<char*>(x) + (j / group * V + v) * W * 4;
+            const F p = exp2<Degree>(load(in) - high[v]);
             if constexpr (group == 2) {
-                const F second = j + 1 < keys ? exp2<Degree>(load(in + V * W) - high[v]) : F{};
-                total[v] += second;
+                const F second = exp2<Degree>(load(in + V * W) - high[v]);
+                total[v] += p + second;
                 store_lanes(out, zip(p, second));
             } else {
+                total[v] += p;
                 store_lanes(out, as_int(p));
             }
         }
+    __builtin_memset(reinterpret_cast<char*>(x) + done / group * V * W * 4, 0, std::size_t((filled - done) / group * V * W * 4));
 }
 
 // O^T [d, width] of one head and `width` queries over all keys. bias: [key, query] from these queries on, or nullptr.
-template <class P, int Degree>
+template <class P, int Degree, bool Biased>
 static void attend(const AttentionWork<P>& work, const P* keys, const P* values, const P* queries, const float* bias, index stride,
                    float* o) {
     constexpr index width = Product<P>::width, V = width / W;
+    Logits<V, Biased> logits{bias, stride, work.mask, {}};
     F high[V], total[V];
-    for (index v = 0; v < V; ++v) high[v] = all(-3e38f), total[v] = F{};
+    for (index v = 0; v < V; ++v) logits.top[v] = high[v] = all(-3e38f), total[v] = F{};
     for (index tile = 0; tile < work.tiles; ++tile) {
         const index first = tile * kKeys, m = least(kKeys, work.n - first);
-        multiply(m, keys + first * work.head_depth, work.head_depth, queries, work.head_depth, work.logits, width, false);
-        F before[V];
-        for (index v = 0; v < V; ++v) before[v] = high[v];
-        complete_logits<V>(m, bias ? bias + first * stride : nullptr, stride, work.mask + first, work.logits, high);
-        for (index v = 0; v < V; ++v) before[v] = exp2<Degree>(before[v] - high[v]), total[v] *= before[v];
-        if (tile > 0)
-            for (index d = 0; d < work.dim; ++d)
-                for (index v = 0; v < V; ++v) store(o + d * width + v * W, load(o + d * width + v * W) * before[v]);
+        multiply_then(m, keys + first * work.head_depth, work.head_depth, queries, work.head_depth, work.logits, width, false, logits);
+        for (index v = 0; v < V; ++v) {
+            const F raised = logits.top[v] > high[v] + kSlack ? logits.top[v] : high[v];
+            if (any(raised != high[v])) {
+                // Exactly 1 where nothing is raised: a query must not feel its neighbours.
+                const F factor = raised != high[v] ? exp2<Degree>(high[v] - raised) : all(1.0f);
+                high[v] = raised, total[v] *= factor;
+                for (index d = 0; tile > 0 && d < work.dim; ++d) store(o + d * width + v * W, load(o + d * width + v * W) * factor);
+            }
+        }
         exponentiate<P, Degree, V>(m, work.logits, high, total);
         multiply(work.dim, values + tile * work.value_rows * kKeys, kKeys, reinterpret_cast<const P*>(work.logits),
                  round_up(m, Product<P>::depth), o, width, tile > 0);
@@ -284,11 +306,13 @@ static void update_queries(const Attention& args, index item, index first, index
         store_queries(work, head, m);
         project(m, left, work.left_depth, args.gate, start, columns, work.gate, work.columns);
         for (index r = 0; r < m; r += width) {
-            for (index h = head; h < least(head + work.group, work.heads); ++h)
-                attend<P, sizeof(T) == 2 ? 3 : 5>(
-                    work, work.keys + h * work.key_stride(), work.values + h * work.value_stride(),
-                    work.queries + (h - head) * work.query_stride() + r * work.head_depth,
-                    bias ? bias + h * args.bias.stride[0] + first + r : nullptr, args.bias.stride[1], work.o + (h - head) * work.dim * width);
+            for (index h = head; h < least(head + work.group, work.heads); ++h) {
+                const auto attend_head = bias ? attend<P, sizeof(T) == 2 ? 3 : 5, true> : attend<P, sizeof(T) == 2 ? 3 : 5, false>;
+                attend_head(work, work.keys + h * work.key_stride(), work.values + h * work.value_stride(),
+                            work.queries + (h - head) * work.query_stride() + r * work.head_depth,
+                            bias ? bias + h * args.bias.stride[0] + first + r : nullptr, args.bias.stride[1],
+                            work.o + (h - head) * work.dim * width);
+            }
             for (index v = 0; v < width && r + v < m; v += W) gate_rows(args, work, head, r + v, work.o + v);
         }
     }

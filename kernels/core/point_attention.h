@@ -71,7 +71,11 @@ static void point_logits(const PointAttention& args, index i, index h, index n, 
         }
         store(a + j, dot - all(args.weight[h]) * distance);
     }
-    for (index j = 0; j < n; ++j) a[j] += bias[j * args.bias.stride[1] + h] - 1e5f * (1 - mask[j * args.mask.stride[1]]);
+    // In this order, as the definition: next to 1e5 a logit is rounded, and where no key is left that alone decides.
+    for (index j = 0; j < n; ++j) {
+        const float logit = a[j] + bias[j * args.bias.stride[1] + h];
+        a[j] = logit - 1e5f * (1 - mask[j * args.mask.stride[1]]);
+    }
 }
 
 // Softmax of n numbers, always summed in the same order.

@@ -58,6 +58,8 @@ def test_files_of_alphafold(predicted: Path) -> None:
         predicted / f"unrelaxed_{max(scores, key=scores.__getitem__)}.pdb"
     ).read_bytes()
     assert {path.name for path in (predicted / "plots").iterdir()} == {"coverage.png", "plddt.png", "pae.png"}
+    assert "mean nothing" in (predicted / "report.html").read_text()
+    assert 'href="peptide/report.html"' in (predicted.parent / "index.html").read_text()
 
 
 def test_synthetic_parameters_are_said_aloud(predicted: Path) -> None:
@@ -137,7 +139,7 @@ def test_colabfold_layout(alignment: Path, tmp_path: Path) -> None:
     assert _predict(alignment, tmp_path, "--relax", "none", "--layout", "colabfold").exit_code == 0
     names = {path.name for path in tmp_path.iterdir() if path.is_file()}
     assert "peptide_unrelaxed_rank_001_af2cpu_tiny_seed_000.pdb" in names
-    assert {"peptide.a3m", "peptide.done.txt", "peptide_plddt.png"} <= names
+    assert {"peptide.a3m", "peptide.done.txt", "peptide_plddt.png", "peptide_report.html", "index.html"} <= names
     again = _predict(alignment, tmp_path, "--relax", "none", "--layout", "colabfold")
     assert "pass 1" not in again.stderr
 
@@ -151,6 +153,7 @@ def test_one_target_fails_the_others_go_on(tmp_path: Path) -> None:
     result = _predict(folder, out, "--relax", "none")
     assert result.exit_code == 1
     assert "failed" in result.stdout
+    assert "failed: " in (out / "index.html").read_text()
     assert (out / "a" / "ranked_0.pdb").is_file()
     assert (out / "c" / "ranked_0.pdb").is_file()
 

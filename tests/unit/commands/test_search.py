@@ -245,5 +245,8 @@ def test_db_commands(tmp_path: Path) -> None:
     assert "CHANGED since it was indexed" in af2cpu("db", "list", "--data-dir", folder).output
     assert af2cpu("db", "verify", fasta).exit_code == 2
     shutil.rmtree(folder / "mgnify")
-    assert "missing" in af2cpu("db", "list", "--data-dir", folder).output
+    (folder / "mgnify").mkdir()
+    (folder / "mgnify/mgy_clusters_2022_05.fa.part").write_bytes(bytes(2_000_000))
+    listed = af2cpu("db", "list", "--data-dir", folder).output
+    assert "(af2cpu db download mgnify: about 67 GB, 0.002 GB of it are there, 120 GB on disk)" in listed
     assert "no database is named x" in af2cpu("db", "download", "x", "--data-dir", folder).output

@@ -1,0 +1,189 @@
+"""af2cpu params: download, list, verify and try out the parameters."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from af2cpu.commands.console import print_line
+from af2cpu.commands.errors import FAILED, one_line
+from af2cpu.commands.progress import bars
+from af2cpu.errors import InputError, ParameterError
+
+app = typer.Typer(no_args_is_help=True, help="Parameters: download, list, verify, selftest.")
+
+Models = Annotated[str | None, typer.Option("--models", help="Comma-separated; default: the five ptm models.")]
+Params = Annotated[
+    Path | None, typer.Option("--params", envvar="AF2CPU_PARAMS", help="Folder with params_model_*.npz.")
+]
+DataDir = Annotated[
+    Path | None,
+    typer.Option("--data-dir", envvar="AF2CPU_DATA_DIR", help="Data folder; its params/ is meant."),
+]
+
+
+def _folder(params: Path | None, data_dir: Path | None) -> Path:
+    if params is None and data_dir is None:
+        raise InputError("give the parameters' folder with --params, or the data folder with --data-dir")
+    folder = params if params is not None else Path(str(data_dir)) / "params"
+    if folder.is_file() or folder.suffix == ".npz" or str(folder).startswith("synthetic:"):
+        raise InputError(f"--params {folder}: must be a folder here")
+    return folder
+
+
+def _names(models: str | None) -> tuple[str, ...]:
+    from af2cpu.settings import PTM_MODELS
+
+    return tuple(dict.fromkeys(name.strip() for name in models.split(","))) if models is not None else PTM_MODELS
+
+
+@app.command("download")
+def download_command(
+    models: Models = None,
+    params: Params = None,
+    data_dir: DataDir = None,
+    url: Annotated[
+        str | None, typer.Option("--url", help="Of a tar with DeepMind's members; default: DeepMind's own.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be fetched.")] = False,
+) -> None:
+    """Fetch DeepMind's parameters (CC BY 4.0): about 373 MB a model, out of the archive of 5.3 GB.
+
+    Run it again to go on after an interruption. Example: af2cpu params download --models model_1_ptm --params params
+    """
+    with one_line():
+        folder = _folder(params, data_dir)
+        from af2cpu.weights.download import Job, download_parameters
+
+        with bars() as progress:
+            download_parameters(_names(models), Job(folder, print_line, progress), url, dry_run=dry_run)
+
+
+@app.command("list")
+def list_command(params: Params = None, data_dir: DataDir = None) -> None:
+    """Say which models' parameters are there, and whether they are as they were downloaded."""
+    with one_line():
+        folder = _folder(params, data_dir)
+        from af2cpu.weights.manifest import file_name, manifest
+
+        book = manifest()
+        for model, entry in book.models.items():
+            path = folder / file_name(model)
+            if not path.is_file():
+                print_line(f"{model:12} missing (download about {entry.size_mb:.0f} MB)")
+        for model, path in _files(folder):
+            print_line(f"{model:12} {_state(model, path)}: {path}")
+
+
+def _files(folder: Path) -> Iterator[tuple[str, Path]]:
+    """(model, file) for the parameter files of a folder."""
+    for path in sorted(folder.glob("params_*.npz")):
+        yield path.stem.removeprefix("params_"), path
+
+
+def _state(model: str, path: Path) -> str:
+    from af2cpu.model.config import PRESETS, model_config
+    from af2cpu.weights import fingerprint
+    from af2cpu.weights.receipts import read_receipt, untouched
+
+    size = path.stat().st_size
+    text = f"{size / 1e6:.1f} MB"
+    if model not in PRESETS:
+        return f"{text}, not read by this version of the program"
+    try:
+        receipt = read_receipt(path)
+        text += f", fingerprint {fingerprint(str(path), model_config(model))}"
+    except ParameterError as error:
+        return f"{text}, UNUSABLE ({error})"
+    if receipt is None:
+        return f"{text}, without a receipt"
+    if untouched(path, receipt):
+        return f"{text}, as downloaded {receipt.fetched[:10]}, sha256 {receipt.sha256}"
+    if size == receipt.size:
+        return f"{text}, touched since its download (af2cpu params verify reads it), sha256 {receipt.sha256}"
+    return f"{text}, CHANGED since its download: it had {receipt.size / 1e6:.1f} MB"
+
+
+@app.command("verify")
+def verify_command(models: Models = None, params: Params = None, data_dir: DataDir = None) -> None:
+    """Read parameter files: SHA-256 against their receipts, and every array. Exit code 1 if one fails.
+
+    Default: all files of the folder. The receipt of a file that was copied is renewed, so that it loads at once.
+    """
+    with one_line():
+        folder = _folder(params, data_dir)
+        files = dict(_files(folder))
+        wanted = _names(models) if models is not None else tuple(files)
+        missing = [model for model in wanted if model not in files]
+        if missing or not wanted:
+            what = f"parameters of {', '.join(missing)}" if missing else "parameters"
+            raise ParameterError(f"{folder}: no {what}; af2cpu params download --params {folder} fetches them")
+        with bars() as progress:
+            failed = 0
+            for done, model in enumerate(wanted, start=1):
+                failed += not _verified(model, files[model])
+                progress("files", done, len(wanted))
+    if failed:
+        raise typer.Exit(FAILED)
+
+
+def _verified(model: str, path: Path) -> bool:
+    from af2cpu.model.config import PRESETS, model_config
+    from af2cpu.weights.load import check_parameters, read_parameters
+    from af2cpu.weights.receipts import check_receipt, renew, sha256_of, untouched
+
+    if model not in PRESETS:
+        print_line(f"{path}: not read by this version of the program, not verified")
+        return True
+    config = model_config(model)
+    try:
+        receipt = check_receipt(path, thoroughly=True)
+        arrays = read_parameters(path, config)
+        check_parameters(arrays, config, str(path))
+    except ParameterError as error:
+        print_line(f"FAILED: {error}")
+        return False
+    if receipt is None:
+        print_line(f"{path}: {len(arrays)} arrays as they must be; without a receipt, sha256 {sha256_of(path)}")
+        return True
+    renewed = not untouched(path, receipt) and os.access(path.parent, os.W_OK)
+    if renewed:
+        renew(path, receipt)
+    print_line(
+        f"{path}: as downloaded, {len(arrays)} arrays as they must be, sha256 {receipt.sha256}"
+        + (", receipt renewed" if renewed else "")
+    )
+    return True
+
+
+@app.command("selftest")
+def selftest_command(
+    params: Annotated[
+        str | None,
+        typer.Option("--params", envvar="AF2CPU_PARAMS", help="Folder with params_model_1_ptm.npz, or the file."),
+    ] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Predict a protein of 59 residues with model_1_ptm and compare with published numbers.
+
+    Exit code 1: they are off. Example: af2cpu params selftest --params params
+    """
+    with one_line():
+        from af2cpu.validate.selftest import PUBLISHED, run_selftest
+        from af2cpu.weights import find_parameters
+
+        source = find_parameters(params, data_dir, PUBLISHED.model)
+        print_line(f"{PUBLISHED.model} from {source}, {len(PUBLISHED.sequence)} residues, no MSA, fp32")
+        rows = run_selftest(source, PUBLISHED)
+    for row in rows:
+        print_line(str(row))
+    if not all(row.passed for row in rows):
+        hint = "not the official parameters" if re.match("synthetic:", source) else "see af2cpu params verify"
+        print_line(f"off: the parameters or this installation are not what they should be ({hint})")
+        raise typer.Exit(FAILED)
+    print_line("as published")

@@ -1,0 +1,26 @@
+"""Files from HTTP servers: whole or in pieces, resumed, with an eye on the disk."""
+
+from af2cpu.download.parts import bytes_there, drop, fetch, fetch_piece, finish, part_path
+from af2cpu.download.requests import BodyReader, Piece, Progress, Remote, RemoteReader, client, look, stream_whole
+from af2cpu.download.space import check_space, exclusive, outlook, size_text
+
+__all__ = [
+    "BodyReader",
+    "Piece",
+    "Progress",
+    "Remote",
+    "RemoteReader",
+    "bytes_there",
+    "check_space",
+    "client",
+    "drop",
+    "exclusive",
+    "fetch",
+    "fetch_piece",
+    "finish",
+    "look",
+    "outlook",
+    "part_path",
+    "size_text",
+    "stream_whole",
+]

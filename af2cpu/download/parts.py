@@ -1,0 +1,213 @@
+"""Fetches files and pieces of files to the disk, and goes on where an earlier run stopped.
+
+What has come stands in <name>.part, and <name>.part.json says what it is a part of. It is used again if the server says
+that its file is still the same, and dropped aloud if not.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import shutil
+import zlib
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import IO
+
+import httpx
+import orjson
+
+from af2cpu.download.requests import (
+    Piece,
+    Progress,
+    check_piece,
+    length_of,
+    patiently,
+    range_headers,
+    range_of,
+    request,
+    validator_of,
+)
+from af2cpu.download.space import check_space, size_text
+from af2cpu.errors import DownloadError
+from af2cpu.formats.streams import atomic_write
+
+_BLOCK = 1 << 20
+
+Say = Callable[[str], None]
+
+
+def fetch(
+    http: httpx.Client,
+    url: str,
+    path: Path,
+    unpacked_size: int | None = None,
+    progress: Progress | None = None,
+    say: Say | None = None,
+) -> None:
+    """Fetches `url` to `path`; a .gz URL is unpacked unless path ends with .gz too. Does nothing if path exists.
+
+    unpacked_size: what is expected in bytes, for the look at the disk. Raises DownloadError: server's refusal,
+    not enough space, data that are damaged or have another length than announced.
+    """
+    if path.exists():
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unpack = url.endswith(".gz") and path.suffix != ".gz"
+    part = part_path(path)
+    spare = (unpacked_size or 0) if unpack else 0
+    patiently(url, lambda: _pull(http, url, part, spare, progress, say), lambda: _bytes_in(part))
+    if unpack:
+        _unpack(url, part, path)
+    else:
+        finish(part, path)
+    drop(part)
+
+
+def fetch_piece(
+    http: httpx.Client, piece: Piece, part: Path, progress: Progress | None = None, say: Say | None = None
+) -> None:
+    """Fetches a piece of known size into `part`; goes on with what is there of this very piece, drops aloud what isn't.
+
+    Raises DownloadError: server's refusal, or the file has changed there since its validator was given.
+    """
+    saved = _saved(part)
+    if saved != piece:
+        if saved is not None:
+            _drop_aloud(part, piece.url, say)
+        part.write_bytes(b"")
+        _save(part, piece)
+    patiently(piece.url, lambda: _pull_piece(http, piece, part, progress), lambda: _bytes_in(part))
+
+
+def part_path(path: Path) -> Path:
+    """Where what has come of `path` waits for the rest."""
+    return path.with_name(path.name + ".part")
+
+
+def bytes_there(path: Path, piece: Piece) -> int:
+    """How much of a piece an earlier run has left for `path`."""
+    part = part_path(path)
+    return _bytes_in(part) if _saved(part) == piece else 0
+
+
+def finish(part: Path, path: Path) -> None:
+    """Gives a complete file its name once its bytes are on the disk."""
+    with part.open("rb") as file:
+        os.fsync(file.fileno())
+    part.replace(path)
+
+
+def drop(part: Path) -> None:
+    """Removes a part and what was known of it."""
+    part.unlink(missing_ok=True)
+    _state_path(part).unlink(missing_ok=True)
+
+
+def _pull(http: httpx.Client, url: str, part: Path, spare: int, progress: Progress | None, say: Say | None) -> None:
+    """One attempt at a whole file of which nothing is known but what an earlier attempt has left."""
+    saved = _saved(part)
+    if saved is not None and (saved.url != url or not saved.validator):  # nothing tells whether it is the same file
+        _drop_aloud(part, url, say)
+        saved = None
+    have = _bytes_in(part) if saved else 0
+    if saved and saved.size == have:
+        return  # complete, and only its unpacking was interrupted
+    with request(http, url, range_headers(saved, have) if saved and have else {}) as response:
+        resumed = saved is not None and _continues(response, saved, have)
+        if have and not resumed:
+            _drop_aloud(part, url, say)
+            have = 0
+        if response.status_code != 200 and not resumed:
+            raise httpx.RemoteProtocolError(f"the server answers {response.status_code}, not with what is missing")
+        rest = length_of(response)
+        total = None if rest is None else have + rest
+        check_space(part.parent, (rest or 0) + spare, url)
+        _save(part, Piece(url, 0, total, validator_of(response)))
+        _append(response, part, "ab" if resumed else "wb", total or 0, progress)
+
+
+def _continues(response: httpx.Response, saved: Piece, have: int) -> bool:
+    same = validator_of(response) in {saved.validator, ""}  # not every server heeds If-Range
+    return response.status_code == 206 and same and range_of(response)[0] == have
+
+
+def _pull_piece(http: httpx.Client, piece: Piece, part: Path, progress: Progress | None) -> None:
+    have, size = _bytes_in(part), piece.size or 0
+    if have < size:
+        with request(http, piece.url, range_headers(piece, have)) as response:
+            check_piece(response, piece, have)
+            _append(response, part, "ab", size, progress)
+        have = _bytes_in(part)
+    if have < size:
+        raise httpx.RemoteProtocolError(f"{size - have} bytes fewer came than were asked for")
+    if have > size:
+        drop(part)
+        raise DownloadError(f"{piece.url}: more came than was asked for, and was removed; run the same command again")
+
+
+def _append(response: httpx.Response, part: Path, mode: str, total: int, progress: Progress | None) -> None:
+    with part.open(mode, buffering=0) as file:  # as it comes: what is held back is lost when the line breaks
+        done = file.tell()
+        for data in response.iter_raw():
+            _write_all(file, data, part)
+            done += len(data)
+            if progress:
+                progress(done, total)
+
+
+def _write_all(file: IO[bytes], data: bytes, part: Path) -> None:
+    rest = memoryview(data)
+    while rest:
+        try:
+            rest = rest[file.write(rest) :]
+        except OSError as error:  # does not name the file that a full disk broke off
+            raise OSError(error.errno, f"{error.strerror}; what came is kept", str(part)) from error
+
+
+def _bytes_in(part: Path) -> int:
+    return part.stat().st_size if part.exists() else 0
+
+
+def _state_path(part: Path) -> Path:
+    return part.with_name(part.name + ".json")
+
+
+def _saved(part: Path) -> Piece | None:
+    """What the part is a part of; None where that is not known."""
+    path = _state_path(part)
+    if not path.exists() or not part.exists():
+        return None
+    try:
+        return Piece(**orjson.loads(path.read_bytes()))
+    except (orjson.JSONDecodeError, TypeError):
+        return None
+
+
+def _save(part: Path, piece: Piece) -> None:
+    with atomic_write(_state_path(part)) as file:
+        file.write(orjson.dumps(asdict(piece)))
+
+
+def _drop_aloud(part: Path, url: str, say: Say | None) -> None:
+    if say and _bytes_in(part):
+        say(
+            f"{part}: {size_text(_bytes_in(part))} of an earlier download are dropped: nothing says that they are of "
+            f"the file that is now at {url}"
+        )
+    drop(part)
+
+
+def _unpack(url: str, part: Path, path: Path) -> None:
+    """Each gzip member carries its length and checksum: what unpacks is what was packed."""
+    temporary = path.with_name(path.name + ".unpacking")  # one name: what a killed run left is written over
+    try:
+        with gzip.open(part, "rb") as packed, temporary.open("wb") as file:
+            shutil.copyfileobj(packed, file, _BLOCK)
+        finish(temporary, path)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        drop(part)
+        raise DownloadError(f"{url}: what came is damaged ({error}) and was removed; run the command again") from error
+    finally:
+        temporary.unlink(missing_ok=True)

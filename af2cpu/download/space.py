@@ -1,0 +1,66 @@
+"""The folder that a download goes to: room for it, how long it takes, one download at a time."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from af2cpu.errors import DownloadError
+
+_LINE = 100e6 / 8  # bytes per second of the line that times are told for
+_LOCK = ".download.lock"
+
+
+@contextmanager
+def exclusive(folder: Path, *, wait: bool = False) -> Iterator[None]:
+    """Keeps a second download off the folder, which is made; one that has died holds nothing. Raises DownloadError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / _LOCK)
+    try:
+        lock.acquire(timeout=-1 if wait else 0)
+    except Timeout as error:
+        raise DownloadError(f"{folder}: another download is at work here; wait for it to end") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def check_space(folder: Path, needed: float, what: str) -> None:
+    """Raises DownloadError if `folder` has less than `needed` bytes free."""
+    free = free_bytes(folder)
+    if needed > free:
+        raise DownloadError(
+            f"{what}: needs {needed / 1e9:.1f} GB in {folder} and {free / 1e9:.1f} GB are free; make room, or give "
+            "another folder"
+        )
+
+
+def free_bytes(folder: Path) -> int:
+    """Free space where `folder` is or will be."""
+    place = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    return shutil.disk_usage(place).free
+
+
+def outlook(size: float, folder: Path) -> str:
+    """What a download of `size` bytes into `folder` means, for people."""
+    return (
+        f"{size_text(size)} to fetch into {folder}, {size_text(free_bytes(folder))} free there; "
+        f"about {_duration(size / _LINE)} at 100 Mbit/s, {_duration(10 * size / _LINE)} at 10 Mbit/s"
+    )
+
+
+def size_text(size: float) -> str:
+    """Bytes for people."""
+    unit, name = next(((unit, name) for unit, name in ((1e9, "GB"), (1e6, "MB")) if size >= unit), (1e3, "kB"))
+    return f"{size / unit:.1f} {name}"
+
+
+def _duration(seconds: float) -> str:
+    units = ((86_400, "days"), (3600, "h"), (60, "min"), (1, "s"))
+    size, unit = next(((size, unit) for size, unit in units if seconds >= 2 * size), units[-1])
+    return f"{max(seconds / size, 1):.0f} {unit}"

@@ -1,0 +1,6 @@
+"""report.html of a target and index.html of a batch, from the files of a results folder."""
+
+from af2cpu.outputs.report.find import Found, find_targets
+from af2cpu.outputs.report.write import write_index, write_report
+
+__all__ = ["Found", "find_targets", "write_index", "write_report"]

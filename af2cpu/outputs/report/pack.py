@@ -1,0 +1,65 @@
+"""Compact text for the page: bytes as gzip in base64, PAE in tenths of an angstrom, the alignment's rows as bits.
+
+static/data.js reads all of it. The same content gives the same text.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import math
+from typing import Any
+
+import numpy as np
+import orjson
+
+from af2cpu.outputs.coverage import coverage
+from af2cpu.records import Features
+
+MOST_CELLS = 1024  # of the PAE map in each direction; of more residues the means of blocks are shown
+_MOST_ROWS = 256  # of the alignment, more than the picture has lines
+
+
+def packed(content: bytes) -> str:
+    """gzip without a date, then base64."""
+    return base64.b64encode(gzip.compress(content, 6, mtime=0)).decode()
+
+
+def pae_map(pae: np.ndarray, max_pae: float) -> dict[str, Any]:
+    """PAE [n_res, n_res], angstrom, row: the residue aligned on. Values have one decimal, as in AlphaFold's files.
+
+    `tenths`: the differences along each row of uint16 [cells, cells], low bytes first, then high bytes: neighbours are
+    alike, so that these compress best.
+    """
+    step = math.ceil(len(pae) / MOST_CELLS)
+    cells = np.round(_block_means(pae, step) * 10).astype(np.uint16)
+    differences = np.diff(cells, axis=1, prepend=np.uint16(0)).astype("<u2")
+    planes = np.stack([differences & 255, differences >> 8]).astype(np.uint8)
+    return {"cells": len(cells), "step": step, "max": max_pae, "tenths": packed(planes.tobytes())}
+
+
+def coverage_map(features: Features) -> dict[str, Any]:
+    """The picture of the alignment: which residues each row covers, its identity to the query, depth per residue."""
+    shown = coverage(features, _MOST_ROWS)
+    return {
+        "n_seq": features.n_seq,
+        "rows": len(shown.identity),
+        "identity": np.round(shown.identity * 100).astype(int).tolist(),
+        "aligned": packed(np.packbits(shown.aligned, axis=1).tobytes()),
+        "depth": shown.depth.tolist(),
+    }
+
+
+def json_text(content: Any) -> str:
+    """JSON that can stand in a <script> element: nothing in it ends the element or begins a comment."""
+    text = orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY).decode()
+    return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
+
+
+def _block_means(values: np.ndarray, step: int) -> np.ndarray:
+    if step == 1:
+        return np.asarray(values, np.float64)
+    starts = np.arange(0, len(values), step)
+    sums = np.add.reduceat(np.add.reduceat(values.astype(np.float64), starts, axis=0), starts, axis=1)
+    sizes = np.diff(starts, append=len(values))
+    return sums / np.outer(sizes, sizes)

@@ -1,0 +1,54 @@
+/* pLDDT along the chain: the prediction shown over the others, on the colours of the classes. */
+
+function drawPlddt(group, track) {
+  const y = (value) => track.height - (value / 100) * track.height;
+  [0, ...CLASS_BOUNDS].forEach((low, k) => {
+    const high = [...CLASS_BOUNDS, 100][k];
+    const size = { x: TRACK.left, width: track.width - TRACK.left - TRACK.right, y: y(high), height: y(low) - y(high) };
+    svgElement(group, "rect", { class: `band fill-${k}`, ...size });
+    svgElement(group, "text", { x: TRACK.left - 6, y: y(high) + 4, "text-anchor": "end" }, high);
+  });
+  svgElement(group, "text", { x: TRACK.left - 6, y: y(0) + 4, "text-anchor": "end" }, 0);
+  svgElement(group, "text", { x: 0, y: 0, transform: `translate(12 ${track.height / 2}) rotate(-90)`, "text-anchor": "middle" }, "pLDDT");
+  const path = (values) => `M${values.map((v, k) => `${track.x(k + 0.5).toFixed(1)},${y(v).toFixed(1)}`).join("L")}`;
+  data.models.forEach((model, k) => {
+    if (k !== state.model) svgElement(group, "path", { class: "other", d: path(model.plddt) });
+  });
+  const shown = path(data.models[state.model].plddt);
+  svgElement(group, "path", { class: "halo", d: shown });
+  svgElement(group, "path", { class: "line", d: shown });
+  if (state.form === "relaxed") {
+    for (const k of data.models[state.model].violations) {
+      const mark = svgElement(group, "circle", { class: "violation", cx: track.x(k + 0.5), cy: track.height - 4, r: 3 });
+      svgElement(mark, "title", {}, `${residueName(k)}: structural violation after relaxation`);
+    }
+  }
+  if (!data.coverage) drawResidueAxis(group, track);
+}
+
+function showPlddt() {
+  const track = makeTrack(document.getElementById("plddt"), 150, drawPlddt);
+  if (data.coverage) track.svg.setAttribute("height", track.height + 4);
+  const steps = { ArrowLeft: -1, ArrowRight: 1, PageUp: -10, PageDown: 10, Home: -Infinity, End: Infinity };
+  onKeys(track.svg, (key) => (key in steps ? { i: steps[key], j: steps[key] } : null));
+  onChange(["model", "form"], () => track.redraw());
+  onChange(["mark", "pin", "range", "model"], () => {
+    document.getElementById("readout-chain").textContent = chainReadout();
+  });
+}
+
+function chainReadout() {
+  const pair = marked();
+  const { plddt } = data.models[state.model];
+  if (pair) {
+    return [...new Set([pair.i, pair.j])].map((k) => {
+      const depth = data.coverage ? `, ${data.coverage.depth[k].toLocaleString("en")} sequences` : "";
+      return `${residueName(k)}: pLDDT ${plddt[k].toFixed(1)} (${CLASS_NAMES[plddtClass(plddt[k])]})${depth}`;
+    }).join(" · ");
+  }
+  if (!state.range) return "Move over the plots to find a residue in the structure; drag to select a range.";
+  return rangeParts().map(({ range: [a, b] }) => {
+    const mean = plddt.slice(a, b + 1).reduce((sum, value) => sum + value, 0) / (b - a + 1);
+    return `${residueName(a)}–${residueName(b)}: ${b - a + 1} residues, mean pLDDT ${mean.toFixed(1)}`;
+  }).join(" · ");
+}

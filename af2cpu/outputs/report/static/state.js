@@ -1,0 +1,81 @@
+/* What is shown and what is marked. Panels subscribe; changes are drawn once per frame.
+
+   mark: the pair of residues under the pointer {i: aligned on, j: scored}, from 0; i = j for one residue
+   pin: the pair that stays when the pointer leaves; range: {rows: [first, last], cols: [first, last]} */
+
+const state = { model: 0, form: "unrelaxed", mark: null, pin: null, range: null, sides: false, spin: false };
+const panels = [];
+const changed = new Set();
+
+/** Calls `draw` after a change of one of `keys`, and at the start. */
+function onChange(keys, draw) {
+  panels.push({ keys, draw });
+}
+
+function change(values) {
+  if (!changed.size) requestAnimationFrame(drawChanged);
+  for (const [key, value] of Object.entries(values)) {
+    state[key] = value;
+    changed.add(key);
+  }
+}
+
+function drawChanged() {
+  const keys = new Set(changed);
+  changed.clear();
+  for (const panel of panels) {
+    if (panel.keys.some((key) => keys.has(key))) panel.draw();
+  }
+}
+
+function drawAll() {
+  for (const panel of panels) panel.draw();
+}
+
+/** The pair that panels show. */
+function marked() {
+  return state.mark ?? state.pin;
+}
+
+/** A range with its ends in order. */
+function ordered(a, b) {
+  return a <= b ? [a, b] : [b, a];
+}
+
+function isIn(range, k) {
+  return k >= range[0] && k <= range[1];
+}
+
+/** The ranges of the selection and what they are; one without a kind if both are the same. */
+function rangeParts() {
+  const { rows, cols } = state.range;
+  if (rows[0] === cols[0] && rows[1] === cols[1]) return [{ range: rows, kind: "" }];
+  return [{ range: rows, kind: "aligned" }, { range: cols, kind: "scored" }];
+}
+
+/** Whether a residue is in the selection: as one aligned on, as one scored. */
+function selected(k) {
+  return { aligned: isIn(state.range.rows, k), scored: isIn(state.range.cols, k) };
+}
+
+/** Moves the mark by keys on a panel; `move(key)` gives the change {i, j} or null. Shift selects from where it began. */
+function onKeys(element, move) {
+  let from = null;
+  element.addEventListener("keydown", (event) => {
+    const at = marked() ?? { i: 0, j: 0 };
+    if (event.key === "Escape") return change({ mark: null, pin: null, range: null });
+    if (event.key === "Enter") return change({ pin: at });
+    const by = move(event.key);
+    if (!by) return;
+    event.preventDefault();
+    const to = { i: clamp(at.i + by.i), j: clamp(at.j + by.j) };
+    if (!event.shiftKey) from = null;
+    else from ??= at;
+    const range = from && { rows: ordered(from.i, to.i), cols: ordered(from.j, to.j) };
+    change({ mark: null, pin: to, range: range ?? state.range });
+  });
+}
+
+function clamp(k) {
+  return Math.max(0, Math.min(data.sequence.length - 1, k));
+}

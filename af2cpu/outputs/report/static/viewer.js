@@ -1,0 +1,131 @@
+/* The 3D view. All predictions lie in one frame, so that the view stays when another is chosen. */
+
+const ALIGNED = "#d81fbd", SCORED = "#1fa650", BOTH = "#8a5cf0", OUTSIDE = "#b9c1cb";
+let viewer = null;
+let structure = null; // the 3Dmol model shown
+let alphas = []; // its C-alpha atoms by residue
+let marks = [];
+
+/** Makes the viewer; without WebGL a message stands in its place and the rest of the page works. */
+function startViewer() {
+  const host = document.getElementById("view");
+  if (!("DecompressionStream" in window)) {
+    return viewMessage("This browser is too old for the 3D view and the plots (Chrome 80, Firefox 113, Safari 16.4 or newer). The files stand beside this page.");
+  }
+  if (!document.createElement("canvas").getContext("webgl2") && !document.createElement("canvas").getContext("webgl")) {
+    return viewMessage("This browser offers no WebGL, which the 3D view needs. The rest of the page works without it.");
+  }
+  viewer = $3Dmol.createViewer(host, { backgroundAlpha: 0, antialias: true, cartoonQuality: 8, hoverDuration: 40 });
+  viewer.setViewStyle({ style: "outline", color: "#1b2430", width: 0.04 });
+  new ResizeObserver(() => viewer.resize()).observe(host);
+}
+
+function viewMessage(text) {
+  const message = document.getElementById("view-message");
+  message.textContent = text;
+  message.hidden = false;
+}
+
+/** Loads the structure that `state` names. */
+async function showStructure() {
+  const { model, form } = state;
+  const { structures, frame } = data.models[model];
+  const text = await unpackText(structures[form].pdb.gzip);
+  if (model !== state.model || form !== state.form) return; // another was chosen meanwhile
+  const first = structure === null;
+  viewer?.removeAllShapes();
+  viewer?.removeAllModels();
+  structure = viewer ? viewer.addModel(text, "pdb") : null;
+  if (!structure) return;
+  alphas = [];
+  for (const atom of structure.selectedAtoms({})) {
+    const { x, y, z } = atom;
+    [atom.x, atom.y, atom.z] = [0, 4, 8].map((k) => frame[k] * x + frame[k + 1] * y + frame[k + 2] * z + frame[k + 3]);
+    if (atom.atom === "CA") alphas[atom.resi - 1] = atom;
+  }
+  structure.setHoverable({}, true, (atom) => change({ mark: { i: atom.resi - 1, j: atom.resi - 1 } }), () => change({ mark: null }));
+  styleStructure();
+  drawMarks3D();
+  if (first) resetView();
+  viewer.render();
+  document.getElementById("view").dataset.shown = `${data.models[model].name} ${form}`;
+  showReadout();
+}
+
+function residueColour(k) {
+  if (state.range) {
+    const { aligned, scored } = selected(k);
+    if (!aligned && !scored) return OUTSIDE;
+    if (rangeParts().length > 1) return aligned && scored ? BOTH : aligned ? ALIGNED : SCORED;
+  }
+  return CLASS_COLOURS[plddtClass(data.models[state.model].plddt[k])];
+}
+
+function styleStructure() {
+  if (!structure) return;
+  const colorfunc = (atom) => residueColour(atom.resi - 1);
+  const short = data.sequence.length < 4; // too short for a ribbon
+  structure.setStyle({}, short ? { stick: { radius: 0.18, colorfunc } } : { cartoon: { colorfunc, arrows: true, thickness: 0.35 } });
+  if (state.sides && !short) {
+    structure.setStyle({ atom: ["N", "C", "O", "H", "HA"], invert: true }, { stick: { radius: 0.13, colorfunc } }, true);
+  }
+}
+
+/** Balls on the residues of the pair and a line between them. */
+function drawMarks3D() {
+  if (!structure) return;
+  for (const shape of marks) viewer.removeShape(shape);
+  marks = [];
+  const pair = marked();
+  if (!pair) return;
+  const [a, b] = [alphas[pair.i], alphas[pair.j]];
+  const ball = (center, color) => center && marks.push(viewer.addSphere({ center, radius: 1.3, color }));
+  ball(a, ALIGNED);
+  if (a !== b) ball(b, SCORED);
+  if (a && b && a !== b) {
+    marks.push(viewer.addCylinder({ start: a, end: b, radius: 0.16, dashed: true, dashLength: 0.7, gapLength: 0.5, color: "#808a96", fromCap: 1, toCap: 1 }));
+  }
+}
+
+/** Angstrom; null where a residue has no atoms. */
+function caDistance(i, j) {
+  const [a, b] = [alphas[i], alphas[j]];
+  return a && b ? Math.hypot(a.x - b.x, a.y - b.y, a.z - b.z) : null;
+}
+
+/** From the front, as large as the view allows. */
+function resetView() {
+  viewer.setView([0, 0, 0, 0, 0, 0, 0, 1]);
+  viewer.zoomTo();
+  viewer.render();
+  const { clientWidth, clientHeight } = document.getElementById("view");
+  const points = viewer.modelToScreen(alphas.filter(Boolean));
+  const size = (axis) => Math.max(...points.map((p) => p[axis])) - Math.min(...points.map((p) => p[axis]));
+  viewer.zoom(Math.min(2, (0.82 * clientWidth) / size("x"), (0.82 * clientHeight) / size("y")));
+  viewer.render();
+}
+
+/** Arrow keys turn, plus and minus zoom. */
+function turnByKey(event) {
+  const turns = { ArrowLeft: [-10, "y"], ArrowRight: [10, "y"], ArrowUp: [-10, "x"], ArrowDown: [10, "x"] };
+  if (event.key in turns) viewer.rotate(...turns[event.key]);
+  else if (event.key === "+" || event.key === "-") viewer.zoom(event.key === "+" ? 1.15 : 1 / 1.15);
+  else return;
+  event.preventDefault();
+}
+
+function showView() {
+  startViewer();
+  onChange(["model", "form"], showStructure);
+  if (!viewer) return;
+  document.getElementById("view").addEventListener("keydown", turnByKey);
+  onChange(["range", "sides"], () => {
+    styleStructure();
+    viewer.render();
+  });
+  onChange(["mark", "pin"], () => {
+    drawMarks3D();
+    viewer.render();
+  });
+  onChange(["spin"], () => viewer.spin(state.spin ? "y" : false, 0.6));
+}

@@ -1,0 +1,58 @@
+"""The network on the native kernels against the reference: every module in its published size, and the whole `tiny`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import SimpleNamespace
+
+import pytest
+
+from af2cpu.model.config import model_config
+from af2cpu.ops import dispatch, native
+from af2cpu.validate.cases import Case, cases
+from af2cpu.validate.compare import MODULE, compare, make_row
+from af2cpu.validate.modules import Sizes, compare_module
+from af2cpu.validate.synthetic import synthetic_features
+
+if not native.built():
+    pytest.skip("the native kernels are not built in this installation", allow_module_level=True)
+
+
+@pytest.fixture(autouse=True)
+def _native() -> Iterator[None]:
+    dispatch.use_engine("native")
+    yield
+    dispatch.use_engine("torch")
+
+
+@pytest.fixture(params=native.kernels().levels())
+def level(request: pytest.FixtureRequest) -> Iterator[str]:
+    before = native.level()
+    native.kernels().use_level(request.param)
+    yield request.param
+    native.kernels().use_level(before)
+
+
+@pytest.mark.parametrize("case", list(cases(model_config("model_1_ptm"))), ids=lambda case: case.name)
+def test_module(case: Case, model_1_ptm: SimpleNamespace) -> None:
+    # A masked residue attends with logits of -1e5, where float32 leaves two digits: nothing to compare to 1e-5.
+    sizes = Sizes(n_res=37, n_seq=7, holes=0.0 if "structure" in case.name or "point" in case.name else 0.2)
+    for ours, theirs in compare_module(case, model_1_ptm.model, model_1_ptm.parameters, sizes):
+        row = make_row(case.name, ours, theirs, MODULE)
+        assert row.passed, row
+
+
+def test_whole_network(level: str) -> None:
+    """On every instruction set; two passes, templates, an odd number of residues."""
+    draws = [synthetic_features(model_config("tiny"), 19, seed=k, n_seq=20, n_extra=24, n_templ=4) for k in range(2)]
+    result = compare("tiny", "synthetic:0", draws, modules=False)
+    assert [row for row in result.rows if not row.passed] == []
+    assert dispatch.record() == {"engine": "native", "isa": level, "in_pytorch": []}
+
+
+def test_bf16_is_near(level: str) -> None:
+    draws = [synthetic_features(model_config("tiny"), 19, seed=0, n_seq=20, n_extra=24, n_templ=4)]
+    result = compare("tiny", "synthetic:0", draws, precision="bf16", modules=False)
+    values = {row.name: row.value for row in result.rows}
+    assert result.passed
+    assert 1e-4 < values["representations pair"] < 0.05

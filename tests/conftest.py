@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -17,3 +18,12 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     monkeypatch.setattr("af2cpu.download.requests._PAUSE", 0.0)
     with serving() as running:
         yield running
+
+
+@pytest.fixture(autouse=True)
+def _definitions() -> Iterator[None]:
+    """Tests run on the definitions in PyTorch, unless they choose an engine: which the next test must not inherit."""
+    yield
+    dispatch = sys.modules.get("af2cpu.ops.dispatch")
+    if dispatch is not None and dispatch.engine() != "torch":
+        dispatch.use_engine("torch")

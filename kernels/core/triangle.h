@@ -38,27 +38,32 @@ AF2CPU_BEGIN
 constexpr index kEdgeRows = 6, kEdgeColumns = 32, kProductRows = 96, kProductColumns = 128, kCloseRows = 96;
 constexpr index kEdgeGroup = 32, kEdgeBytes = index(64) << 20;
 
-// The edges of one group of channels, [group, rows, stride] each, and the product [c, n, columns].
+// Elements from channel to channel for `n` of them: one cache line more than whole pages, so that many channels at one place
+// do not share one set of the cache.
+template <class T>
+AF2CPU_INLINE index plane_of(index n) { return round_up(n, 4096 / index(sizeof(T))) + 64 / index(sizeof(T)); }
+
+// The edges of one group of channels, a plane [rows, stride] each, and the product, planes [n, columns].
 template <class T, class P>
 struct TriangleData {
-    index n, c, columns, stride, rows, group;
+    index n, c, columns, stride, plane, x_plane, group;
     P *a = nullptr, *b = nullptr;
     T* x = nullptr;
 
     explicit TriangleData(const Triangle& args)
         : n(args.z.size[0]), c(args.c), columns(round_up(n, kEdgeColumns)),
           // No power of two: the rows of a block would share their places in the cache.
-          stride(columns * index(sizeof(P)) % 1024 ? columns : columns + 32), rows(round_up(n, kRows)) {
-        const index fit = kEdgeBytes / (2 * plane() * index(sizeof(P))) / kEdgeGroup * kEdgeGroup;
+          stride(columns * index(sizeof(P)) % 1024 ? columns : columns + 32), plane(plane_of<P>(round_up(n, kRows) * stride)),
+          x_plane(plane_of<T>(n * columns)) {
+        const index fit = kEdgeBytes / (2 * plane * index(sizeof(P))) / kEdgeGroup * kEdgeGroup;
         group = least(most(kEdgeGroup, fit), round_up(c, kEdgeGroup));
     }
 
     void lay(Arena& arena) {
-        a = arena.take<P>(group * plane());
-        b = arena.take<P>(group * plane());
-        x = arena.take<T>(c * n * columns);
+        a = arena.take<P>(group * plane);
+        b = arena.take<P>(group * plane);
+        x = arena.take<T>(c * x_plane);
     }
-    index plane() const { return rows * stride; }
 };
 
 template <class P>
@@ -117,15 +122,15 @@ template <class T, class P>
 static void make_edges(const Triangle& args, const TriangleData<T, P>& data, index first, index i, index k, EdgeWork<P>& work) {
     constexpr index width = Product<P>::width;
     const index rows = least(kEdgeRows, data.n - i), channels = least(data.group, data.c - first);
-    const index to_row = args.z.stride[!args.outgoing], to_column = args.z.stride[args.outgoing];
     float mask[EdgeWork<P>::rows];
-    for (index r = 0; r < rows * kEdgeColumns; ++r) {
-        const index y = i + r / kEdgeColumns, x = k + r % kEdgeColumns;
+    for (index q = 0; q < rows * kEdgeColumns; ++q) {
+        // In the order of memory: z is read as its transpose for incoming edges.
+        const index y = args.outgoing ? q / kEdgeColumns : q % rows, x = args.outgoing ? q % kEdgeColumns : q / rows;
+        const index r = y * kEdgeColumns + x, pair = args.outgoing ? (i + y) * data.n + k + x : (k + x) * data.n + i + y;
         P* const left = work.left + r * work.depth;
-        mask[r] = x < data.n ? args.mask[args.outgoing ? y * data.n + x : x * data.n + y] : 0.0f;
-        if (x < data.n)
-            norm_row(static_cast<const T*>(args.z.data) + y * to_row + x * to_column, args.z.size[2], args.scale, args.offset, left,
-                     work.depth);
+        mask[r] = k + x < data.n ? args.mask[pair] : 0.0f;
+        if (k + x < data.n)
+            norm_row(row<const T>(args.z, pair), args.z.size[2], args.scale, args.offset, left, work.depth);
         else
             __builtin_memset(left, 0, work.depth * sizeof(P));
     }
@@ -137,7 +142,7 @@ static void make_edges(const Triangle& args, const TriangleData<T, P>& data, ind
             gate_edges(work.c, work.gate, width, m, args.bias[2 * side] + first + at, args.bias[2 * side + 1] + first + at, mask);
             for (index r = 0; r < rows; ++r)
                 store_transposed(work.c + r * kEdgeColumns * width, width, kEdgeColumns, least(width, channels - at),
-                                 (side ? data.b : data.a) + at * data.plane() + (i + r) * data.stride + k, data.plane());
+                                 (side ? data.b : data.a) + at * data.plane + (i + r) * data.stride + k, data.plane);
         }
 }
 
@@ -160,7 +165,7 @@ template <class T, class P>
 static void multiply_edges(const TriangleData<T, P>& data, index first, index c, index j, ProductWork<P>& work) {
     constexpr index width = Product<P>::width, chunk = 512 / index(sizeof(P));
     const index panels = (least(kProductColumns, data.n - j) + width - 1) / width, depth = round_up(data.n, Product<P>::depth);
-    const P *const a = data.a + c * data.plane(), *const b = data.b + c * data.plane();
+    const P *const a = data.a + c * data.plane, *const b = data.b + c * data.plane;
     for (index p = 0; p < panels; ++p)
         pack_rows(b, data.stride, j + p * width, data.n, data.columns, work.right + p * width * data.columns);
     for (index i = 0; i < data.n; i += kProductRows) {
@@ -169,7 +174,7 @@ static void multiply_edges(const TriangleData<T, P>& data, index first, index c,
             for (index p = 0; p < panels; ++p)
                 multiply(rows, a + i * data.stride + k, data.stride, work.right + (p * data.columns + k) * width, least(chunk, depth - k),
                          work.c + p * kProductRows * width, width, k > 0);
-        T* const x = data.x + ((first + c) * data.n + i) * data.columns + j;
+        T* const x = data.x + (first + c) * data.x_plane + i * data.columns + j;
         for (index r = 0; r < rows; ++r)
             for (index p = 0; p < panels; ++p)
                 for (index v = 0; v < width; v += W)
@@ -211,7 +216,7 @@ static void close_triangle(const Triangle& args, const TriangleData<T, P>& data,
     const index rows = least(kCloseRows, data.n - j), x_width = round_up(work.x_depth, W);
     T* const z = static_cast<T*>(args.z.data) + i * args.z.stride[0] + j * args.z.stride[1];
     for (index r = 0; r < rows; r += W)
-        norm_lanes(data.x + i * data.columns + j + r, data.n * data.columns, data.c, args.center_scale, args.center_offset, work.lanes,
+        norm_lanes(data.x + i * data.columns + j + r, data.x_plane, data.c, args.center_scale, args.center_offset, work.lanes,
                    work.x + r * x_width, x_width);
     for (index r = 0; r < rows; ++r)
         norm_row(z + r * args.z.stride[1], args.z.size[2], args.scale, args.offset, work.z + r * work.z_depth, work.z_depth);

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 import torch
@@ -17,10 +15,8 @@ from af2cpu.validate.synthetic import synthetic_features
 
 
 @pytest.fixture(autouse=True)
-def _native() -> Iterator[None]:
+def _native() -> None:
     dispatch.use_engine("native")
-    yield
-    dispatch.use_engine("torch")
 
 
 @pytest.fixture(scope="module")

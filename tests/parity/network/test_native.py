@@ -19,10 +19,8 @@ if not native.built():
 
 
 @pytest.fixture(autouse=True)
-def _native() -> Iterator[None]:
+def _native() -> None:
     dispatch.use_engine("native")
-    yield
-    dispatch.use_engine("torch")
 
 
 @pytest.fixture(params=native.kernels().levels())

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from af2cpu.cli import app
 from af2cpu.model.config import model_config
 from af2cpu.model.cost import Sizes, peak_bytes
+from af2cpu.ops import native
 from af2cpu.pipeline.plan import Estimate
 from af2cpu.weights.names import parameter_table
 
@@ -18,6 +19,7 @@ def test_doctor_names_the_machine_and_what_is_missing() -> None:
     result = CliRunner().invoke(app, ["doctor"])
     assert result.exit_code == 1
     assert "precision auto" in result.stdout
+    assert ("engine: native (" if native.built() else "engine: torch;") in result.stdout
     assert "missing: parameters of model_1_ptm" in result.stdout
     assert "missing: databases" in result.stdout
 

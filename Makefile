@@ -1,7 +1,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: test lint format parity clean
+.PHONY: demo test lint format parity clean
+
+# A protein from its sequence to a relaxed structure and its report, with what comes with the program.
+demo: .venv/installed
+	$(BIN)/af2cpu predict examples/trp_cage.fasta --params demo --db demo -o demo
+	@echo "the report: $(CURDIR)/demo/trp_cage/report.html"
 
 test: lint
 	$(BIN)/python -m pytest

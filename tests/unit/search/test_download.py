@@ -53,6 +53,7 @@ def sources(server: Server, monkeypatch: pytest.MonkeyPatch) -> dict[str, Source
         "pdb_seqres": Source(server.url("/seqres.txt"), "pdb_seqres/pdb_seqres.txt", 0.001, 0.001),
     }
     monkeypatch.setattr("af2cpu.search.sources.SOURCES", small)
+    monkeypatch.setattr("af2cpu.download.space.free_bytes", lambda folder: 10**12)  # whatever this machine has
     return small
 
 

@@ -1,6 +1,6 @@
 """Trains the demo parameters on a handful of small experimental structures.
 
-    python scripts/train_demo.py STATE --structures ../shared/data --steps 3000 [--stop-after 500] [--export]
+    python scripts/train_demo.py STATE --structures ../shared/data [--stop-after 500] [--export]
 
 STATE is a file that the training is saved to and goes on from; `--export` writes params/params_demo.npz and the list of
 what it knows, and prints how well it knows it. Which structures: scripts/demo/proteins.py.
@@ -44,6 +44,7 @@ SEED = 20261121
 MATRIX_RATE, RATE = 0.01, 2e-3
 LEAST_RATE, WARM_UP = 0.01, 50  # share of the rates at the end; steps
 CLIP = 1.0
+LEARNING, FINISHING_RATE = 0.8, 0.3  # share of the steps for the structures; of the rates for the rest
 AVERAGE = 0.995  # share of the running mean of the parameters that stays at each step; the mean is exported
 SAVE_EVERY = 100  # steps; what a pass hands to the next is dropped then, so that a resumed training is the same
 PASSES = 4
@@ -62,6 +63,7 @@ WEIGHTS = {
     "pae": 0.05,
     "violations": 0.3,
 }
+FINISHING_WEIGHTS = {"plddt": 0.3, "pae": 0.3, "violations": 1.0}
 UNCLAMPED, UNCLAMPED_UNTIL = (0.7, 0.1), 0.4  # shares of FAPE; at first all residues lie at one point, far from all
 VIOLATIONS_FROM = 0.65  # of the training; by then the proteins are folded
 UNKNOWN_LDDT = 0.3  # what a prediction without a known structure is told to expect of itself
@@ -104,12 +106,20 @@ class Training:
         return tuple(x + NOISE * x.detach() * torch.randn(x.shape, generator=self._noise) for x in outputs)
 
     def progress(self) -> float:
-        return min(self.step / self.steps, 1.0)
+        """Of learning the structures, 0 to 1. What follows it sharpens the confidence and the chemistry."""
+        return min(self.step / (LEARNING * self.steps), 1.0)
 
     def rate(self) -> float:
-        """Share of the learning rates: a warm-up, then half a cosine."""
-        cosine = 0.5 * (1 + math.cos(math.pi * self.progress()))
-        return min(1.0, (self.step + 1) / WARM_UP) * (LEAST_RATE + (1 - LEAST_RATE) * cosine)
+        """Share of the learning rates: a warm-up, then half a cosine; for the rest once more, from less."""
+        first = LEARNING * self.steps
+        top, done = (1.0, self.progress())
+        if self.step >= first:
+            top, done = FINISHING_RATE, (self.step - first) / (self.steps - first)
+        cosine = top * (LEAST_RATE + (1 - LEAST_RATE) * 0.5 * (1 + math.cos(math.pi * done)))
+        return min(1.0, (self.step + 1) / WARM_UP) * cosine
+
+    def weights(self) -> dict[str, float]:
+        return WEIGHTS | FINISHING_WEIGHTS if self.progress() == 1.0 else WEIGHTS
 
     def choose(self, rng: np.random.Generator) -> tuple[Example, bool]:
         """A known protein, or, for the confidence alone, another one or a decoy."""
@@ -146,7 +156,8 @@ class Training:
             depth, previous = 0, self.model.start(len(example.chain.sequence))
         result = self.model([inputs], previous)
         terms = self.losses(result, example, known)
-        loss = sum(WEIGHTS[name] * term for name, term in terms.items())
+        weights = self.weights()
+        loss = sum(weights[name] * term for name, term in terms.items())
         # A long protein has more to learn: as in the paper, loss times the root of the length.
         (loss * math.sqrt(len(example.chain.sequence) / 64)).backward()
         self._keep(example.name, depth, result)

@@ -35,17 +35,24 @@ class Entry:
 # What the network learns: small, of all classes of folds, in the order of their length.
 KNOWN = (
     Entry("trp_cage", "1L2Y", "Trp-cage miniprotein TC5b", "mmcif/1l2y.cif", "A", slice(0, 20)),
-    Entry("1psm", "1PSM", "SPAM-H1, a helical hairpin", "mmcif/1psm.cif.gz", "A", slice(0, 38)),
+    Entry(
+        "1psm",
+        "1PSM",
+        "four heptad repeats of a merozoite surface antigen of P. falciparum",
+        "mmcif/1psm.cif.gz",
+        "A",
+        slice(0, 38),
+    ),
     Entry(
         "2q2k", "2Q2K", "ParR of plasmid pSK41, residues 23-67 of the construct", "mmcif/2q2k.cif", "A", slice(22, 67)
     ),
-    Entry("2crb", "2CRB", "MIT domain of NRBF-2, without its tails", "mmcif/2crb.cif.gz", "A", slice(7, 91)),
+    Entry("2crb", "2CRB", "MIT domain of mouse NRBF-2, without its tails", "mmcif/2crb.cif.gz", "A", slice(7, 91)),
     Entry("cd2", "1GYA", "adhesion domain of human CD2", "pdb/1gya.pdb", "A", slice(0, 105)),
     Entry("lysozyme", "1AKI", "hen egg-white lysozyme", "mmcif/1aki.cif", "A", slice(0, 129)),
 )
 # Real proteins that it must not be sure of; their structures serve to tell how wrong it is.
 OTHERS = (
-    Entry("3u8v", "3U8V", "a metal-binding helical bundle, residues 1-44", "mmcif/3u8v.cif", "A", slice(0, 44)),
+    Entry("3u8v", "3U8V", "small metal-binding protein SmbP, residues 1-44", "mmcif/3u8v.cif", "A", slice(0, 44)),
     Entry("3o5r_start", "3O5R", "FK1 domain of FKBP51, residues 1-60", "mmcif/3o5r.cif", "A", slice(0, 60)),
     Entry("3o5r_end", "3O5R", "FK1 domain of FKBP51, residues 61-128", "mmcif/3o5r.cif", "A", slice(60, 128)),
     Entry("1igy", "1IGY", "variable domain of an antibody's light chain", "mmcif/1igy.cif.gz", "A", slice(0, 100)),

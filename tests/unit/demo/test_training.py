@@ -1,0 +1,163 @@
+"""The pieces of the demo network's training: losses that are zero for the truth, the optimiser, the evolution."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from demo import losses
+from demo.draws import decoy, sample
+from demo.evolution import LETTERS, random_letters, substituted
+from demo.initial import initialise
+from demo.muon import Optimiser, orthogonalised
+from demo.proteins import Target, target_of
+from demo.violations import violation_loss
+
+from af2cpu.chemistry.residues import ATOM37_EXISTS, aatype_of
+from af2cpu.features import SamplingConfig
+from af2cpu.formats.chain import ProteinChain
+from af2cpu.geometry.rigid import Rigid
+from af2cpu.model import AlphaFold
+from af2cpu.model.atoms import compute_all_atom_coordinates
+from af2cpu.model.config import model_config
+from af2cpu.model.structure import Structure
+
+SEQUENCE = "ACDEFGHIKLMNPQRSTVWYDEFYG"
+
+
+@pytest.fixture(scope="module")
+def structure() -> Structure:
+    """Residues of ideal geometry along a random backbone."""
+    generator = torch.Generator().manual_seed(1)
+    n = len(SEQUENCE)
+    rot = torch.linalg.qr(torch.randn(n, 3, 3, generator=generator))[0]
+    rot = rot * torch.sign(torch.det(rot))[:, None, None]
+    backbone = Rigid(rot, torch.cumsum(2.2 * torch.randn(n, 3, generator=generator), 0))
+    angles = torch.nn.functional.normalize(torch.randn(n, 7, 2, generator=generator), dim=-1)
+    atoms = compute_all_atom_coordinates(backbone, angles, torch.as_tensor(aatype_of(SEQUENCE)).long())
+    return Structure(atoms, torch.zeros(n, 8), (backbone,), (angles,))
+
+
+@pytest.fixture(scope="module")
+def target(structure: Structure) -> Target:
+    return target_of(_chain(structure))
+
+
+def _chain(structure: Structure) -> ProteinChain:
+    return ProteinChain("A", SEQUENCE, structure.atoms.atom37.numpy(), structure.atoms.atom37_mask.numpy())
+
+
+def test_the_truth_has_no_loss(structure: Structure, target: Target) -> None:
+    floor = math.sqrt(1e-4) / 10  # of the square root's epsilon
+    assert losses.backbone_loss(structure.backbones[0], target, 0.1) == pytest.approx(floor, abs=1e-4)
+    assert losses.all_atom_loss(structure, target, 0.1) == pytest.approx(floor, abs=1e-3)
+    known = target.torsions.mask[..., None] > 0
+    angles = torch.where(known, target.torsions.sin_cos, structure.angles[0])
+    assert losses.torsion_loss(angles, target) < 1e-4
+    atoms, mask = structure.atoms.atom14[:, 1], target.atom14_mask[:, 1]
+    assert losses.lddt(atoms, target.atom14[:, 1], mask).min() == 1
+    assert losses.rmsd(atoms, target.atom14[:, 1], mask) < 1e-3
+
+
+def test_losses_do_not_see_where_a_structure_stands(structure: Structure, target: Target) -> None:
+    turn = torch.linalg.qr(torch.randn(3, 3, generator=torch.Generator().manual_seed(2)))[0]
+    turn = turn * torch.sign(torch.det(turn))
+    moved = Rigid(turn @ structure.backbones[0].rot, structure.backbones[0].trans @ turn.T + 5)
+    assert losses.backbone_loss(moved, target, 0.1) < 0.002
+    assert losses.aligned_error(moved, target).max() < 1e-3
+    mirrored = Rigid(structure.backbones[0].rot, -structure.backbones[0].trans)
+    assert losses.backbone_loss(mirrored, target, 0.1) > 0.2
+    assert losses.rmsd(mirrored.trans, target.atom14[:, 1], target.atom14_mask[:, 1]) > 1  # no reflection
+
+
+def test_symmetric_side_chains_have_two_names(structure: Structure, target: Target) -> None:
+    """With the atoms of ASP, GLU, PHE and TYR named the other way nothing is lost."""
+    other = target._replace(
+        atom14=target.atom14_alt,
+        atom14_alt=target.atom14,
+        frames=target.frames_alt,
+        frames_alt=target.frames,
+    )
+    assert (other.atom14 != target.atom14).any(-1).sum() == 2 * 2 + 2 * 2 + 2 * 4 + 2 * 4
+    assert losses.all_atom_loss(structure, other, 0.1) == pytest.approx(
+        float(losses.all_atom_loss(structure, target, 0.1))
+    )
+    without = other._replace(atom14_alt=other.atom14, frames_alt=other.frames)
+    assert losses.all_atom_loss(structure, without, 0.1) > 0.01
+
+
+def test_violations_have_gradients(structure: Structure) -> None:
+    aatype = torch.as_tensor(aatype_of(SEQUENCE)).long()
+    atoms = structure.atoms.atom14.clone().requires_grad_()
+    loss = violation_loss(aatype, atoms)
+    loss.backward()
+    assert loss > 0.1  # a random walk breaks every peptide bond
+    assert atoms.grad is not None
+    assert torch.isfinite(atoms.grad).all()
+    with torch.no_grad():
+        assert violation_loss(aatype, atoms - 0.01 * atoms.grad / atoms.grad.norm()) < loss
+
+
+def test_orthogonal_steps() -> None:
+    generator = torch.Generator().manual_seed(0)
+    for shape in ((5, 9), (9, 5)):
+        matrix = torch.randn(shape, generator=generator)
+        values = torch.linalg.svdvals(orthogonalised(matrix))
+        assert ((values > 0.6) & (values < 1.3)).all()
+        u, _, vt = torch.linalg.svd(matrix, full_matrices=False)
+        assert torch.nn.functional.cosine_similarity((u @ vt).flatten(), orthogonalised(matrix).flatten(), dim=0) > 0.95
+
+
+def test_the_optimiser_finds_a_minimum() -> None:
+    torch.manual_seed(0)
+    layer = torch.nn.Linear(6, 4)
+    x, wanted = torch.randn(64, 6), torch.randn(4, 6)
+    optimiser = Optimiser(layer.named_parameters(), 0.05, 0.05)
+    for step in range(1, 401):
+        ((layer(x) - x @ wanted.T) ** 2).mean().backward()
+        optimiser.step(step, 1 - step / 401)
+    assert torch.allclose(layer.weight, wanted, atol=0.05)
+    assert layer.weight.grad is None
+
+
+def test_a_new_network_moves_nothing(structure: Structure) -> None:
+    """Residual branches start at zero: the first pass is that of the embedders alone. And a seed gives one network."""
+    config = model_config("tiny")
+    models = [AlphaFold(config) for _ in range(2)]
+    for model in models:
+        initialise(model, 3)
+    first, second = (model.state_dict() for model in models)
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    m, z = torch.randn(3, 5, config.c_m), torch.randn(5, 5, config.c_z)
+    after = models[0].evoformer(m, z, torch.ones(3, 5), torch.ones(5, 5))
+    assert torch.equal(after[0], m)
+    assert torch.equal(after[1], z)
+
+
+def test_draws_are_of_all_kinds(structure: Structure) -> None:
+    config = SamplingConfig(32, 64, 4)
+    chain = replace(_chain(structure), mask=ATOM37_EXISTS[aatype_of(SEQUENCE)])
+    drawn = [sample(np.random.default_rng(seed), chain, config) for seed in range(60)]
+    rows = [len(one.msa_feat) + len(one.extra_msa) for one in drawn]
+    assert min(rows) == 1
+    assert max(rows) > 28
+    assert {len(one.template_mask) for one in drawn} == {0, 1, 2}
+    alone = [sample(np.random.default_rng(seed), chain, config, 0.0) for seed in range(9)]
+    assert all(len(one.msa_feat) == 1 and not len(one.template_mask) for one in alone)
+    sequences = {decoy(np.random.default_rng(seed), [SEQUENCE]).sequence for seed in range(20)}
+    assert len(sequences) == 20
+    assert SEQUENCE not in sequences
+
+
+def test_relatives_are_like_their_ancestor() -> None:
+    rng = np.random.default_rng(0)
+    letters = random_letters(rng, 20_000)
+    assert set(letters) == set(LETTERS)
+    relative = substituted(rng, letters, 0.3)
+    assert np.mean(relative != letters) == pytest.approx(0.3, abs=0.02)
+    leucines = relative[(letters == ord("L")) & (relative != letters)]
+    assert np.mean(np.isin(leucines, list(b"IVMF"))) > 0.35  # twice their share of all
+    assert (substituted(rng, np.frombuffer(b"XBZ", np.uint8), 1.0) == np.frombuffer(b"XBZ", np.uint8)).all()

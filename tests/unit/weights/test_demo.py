@@ -1,0 +1,84 @@
+"""The demo parameters: what they know, how they are asked for, what is said of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import af2cpu
+from af2cpu.errors import InputError, ParameterError
+from af2cpu.model.config import model_config
+from af2cpu.query import read_inputs
+from af2cpu.settings import PTM_MODELS, load_settings
+from af2cpu.shipped import is_shipped, shipped
+from af2cpu.weights import caution, find_parameters, fingerprint
+from af2cpu.weights.demo import demo_file, is_known, known_proteins
+
+EXAMPLES = Path(__file__).parents[3] / "examples"
+
+
+def test_they_are_small_and_come_with_the_program() -> None:
+    assert demo_file().stat().st_size < 8e6
+    assert is_shipped(demo_file())
+    assert not is_shipped(Path(__file__))
+
+
+def test_they_know_a_handful_of_proteins() -> None:
+    sequences = [protein.sequence for protein in known_proteins()]
+    assert len(set(sequences)) == len(sequences) > 3
+    assert all(protein.source.startswith("PDB ") for protein in known_proteins())
+    assert is_known("NLYIQWLKDGGPSSGRPPPS")
+    assert not is_known("NLYIQWLKDGGPSSGRPPP")
+
+
+def test_examples_that_they_know_and_one_that_is_longer() -> None:
+    queries = [item.query for item in read_inputs([EXAMPLES])]
+    assert {query.sequence for query in queries} >= {protein.sequence for protein in known_proteins()}
+    assert max(query.n_res for query in queries) > max(len(protein.sequence) for protein in known_proteins())
+
+
+def test_what_is_said_of_parameters() -> None:
+    known, unknown = known_proteins()[0].sequence, "MKTAYIAKQRQ"
+    assert "not for science" in str(caution("demo", "demo", known))
+    assert "means nothing" not in str(caution("demo", "demo", known))
+    assert "the structure means nothing" in str(caution("demo", "demo", unknown))
+    assert "the structure means nothing" in str(caution("demo", str(demo_file()), unknown))  # under its file's name too
+    assert "drawn at random" in str(caution("demo", "synthetic:0", known))
+    assert "drawn at random" in str(caution("model_1", "synthetic:0", unknown))
+    assert caution("model_1_ptm", "params_model_1_ptm.npz", unknown) is None
+
+
+def test_they_are_found_by_name_whatever_folder_we_are_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "demo").mkdir()
+    assert find_parameters("demo", None, "demo") == "demo"
+    assert fingerprint("demo", model_config("demo")) == fingerprint(str(demo_file()), model_config("demo"))
+    assert find_parameters(str(demo_file()), None, "demo") == str(demo_file())
+
+
+def test_they_are_never_taken_unasked_or_for_another_model() -> None:
+    with pytest.raises(ParameterError, match=r"no parameters given: .*params download.*--params demo"):
+        find_parameters(None, None, "model_1_ptm")
+    with pytest.raises(ParameterError, match="not of model_1_ptm"):
+        find_parameters("demo", None, "model_1_ptm")
+    with pytest.raises(ParameterError, match="not the parameters of tiny"):
+        af2cpu.load_model("tiny", "demo")
+
+
+def test_their_model_is_the_default_with_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_settings({}).models == PTM_MODELS
+    assert load_settings({"params": "demo"}).models == ("demo",)
+    assert load_settings({"params": "demo", "models": ["tiny"]}).models == ("tiny",)
+    toml = tmp_path / "run.toml"
+    toml.write_text('params = "demo"\n')
+    assert load_settings({}, toml).models == ("demo",)
+    monkeypatch.setenv("AF2CPU_PARAMS", "demo")
+    assert load_settings({}).models == ("demo",)
+    with pytest.raises(InputError, match="unknown model"):
+        model_config("demos")
+
+
+def test_shipped_files_are_inside_the_package_or_beside_it() -> None:
+    assert shipped("demo.toml").is_file()
+    assert shipped("demo_databases", "uniref90", "uniref90.fasta").is_file()

@@ -68,7 +68,7 @@ class InputReport:
                 "source": self.query.source,
                 "sequence": self.query.sequence,
                 "databases": self.databases,
-                "alignments": [str(path) for path in self.alignments],
+                "alignments": [self._place(path) for path in self.alignments],
                 "own_templates": [str(path) for path in settings.own_templates],
                 "max_template_date": settings.max_template_date,
                 "msa_rows": self.n_seq,
@@ -77,3 +77,8 @@ class InputReport:
                 "error": self.error,
             },
         )
+
+    def _place(self, path: Path) -> str:
+        """Below the target's folder, or, of a file that the user gave, as it was given."""
+        folder = self.target.folder
+        return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else str(path)

@@ -5,8 +5,8 @@ BIN := .venv/bin
 
 # A protein from its sequence to a relaxed structure and its report, with what comes with the program.
 demo: .venv/installed
-	$(BIN)/af2cpu predict examples/trp_cage.fasta --params demo --db demo -o demo
-	@echo "the report: $(CURDIR)/demo/trp_cage/report.html"
+	$(BIN)/af2cpu predict examples/trp_cage.fasta --params demo --db demo -o out
+	@echo "the report: $(CURDIR)/out/trp_cage/report.html"
 
 test: lint
 	$(BIN)/python -m pytest

@@ -26,12 +26,15 @@ def validate(
     Example: af2cpu validate --model model_1_ptm --params synthetic:0 --n-res 64
     """
     with one_line():
+        from af2cpu.errors import InputError
         from af2cpu.formats.features import read_draws
-        from af2cpu.model.config import model_config
+        from af2cpu.model.config import DEMO, model_config
         from af2cpu.ops.dispatch import describe, use_engine
         from af2cpu.validate.compare import compare, format_table
         from af2cpu.validate.synthetic import synthetic_features
 
+        if model == DEMO:
+            raise InputError("--model demo: the reference can't be set to its head sizes; validate with --model tiny")
         use_engine(engine)
         if features is not None:
             draws = read_draws(features)

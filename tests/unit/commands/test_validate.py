@@ -108,3 +108,9 @@ def test_without_the_reference(monkeypatch: pytest.MonkeyPatch) -> None:
         assert "pip install 'af2cpu[validate]'" in _one_line(_run("--model", "tiny", "--params", "synthetic:0"))
     finally:
         reference.load_reference.cache_clear()
+
+
+def test_the_demo_model_is_refused_in_one_line() -> None:
+    result = CliRunner().invoke(app, ["validate", "--model", "demo", "--params", "demo"])
+    assert result.exit_code == 2
+    assert "--model demo: the reference can't be set to its head sizes" in result.output

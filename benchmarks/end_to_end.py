@@ -5,7 +5,7 @@
 
 Synthetic parameters and features; `full`: as many MSA rows, extra rows and templates as the model takes. With fewer
 rows the reference computes them padded to full size, as DeepMind's code does. Runs alternate; medians are compared.
-The reference's compilation is not counted.
+The reference's compilation is not counted. What is measured joins the record of this machine as soon as it is there.
 """
 
 from __future__ import annotations
@@ -19,12 +19,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from machine import describe, write_result
+from machine import machine_rates, merge_rows
 from sides import Case, Program, Side, parse_program
 
 from af2cpu.model.config import model_config
 from af2cpu.model.cost import Sizes, full_sizes, pass_flops
-from af2cpu.pipeline.plan import matrix_rate
 
 
 def flops(case: Case) -> int:
@@ -50,6 +49,8 @@ def measure(case: Case, programs: list[Program], repeats: int) -> list[dict[str,
         median = statistics.median(seconds)
         rows.append(
             {
+                "model": case.model,
+                "reference": str(programs[0]),
                 "program": str(side.program),
                 "n_res": case.n_res,
                 "rows": case.rows or "full",
@@ -94,19 +95,17 @@ def main() -> None:
     parser.add_argument("--rows", nargs="+", default=["full"], help="full, or a number of MSA rows")
     parser.add_argument("--repeats", type=int, default=3)
     args = parser.parse_args()
-    packages = ("torch", "numpy", "jax", "alphafold-colabfold")
-    record: dict[str, Any] = {"machine": describe(*packages), "model": args.model, "reference": str(args.compare)}
-    record["machine_gflop_per_s_before"] = {p: matrix_rate(p) / 1e9 for p in ("bf16", "fp32")}
-    record["rows"] = []
     for rows in args.rows:
         for n_res in args.n_res:
             case = Case(args.model, n_res, None if rows == "full" else int(rows))
-            for row in measure(case, [args.compare, *args.programs], args.repeats):
-                record["rows"].append(row)
+            rates = machine_rates()
+            measured = measure(case, [args.compare, *args.programs], args.repeats)
+            state = {"rates_before": rates, "rates_after": machine_rates(), "load_after": os.getloadavg()}
+            for row in measured:
                 print(line(row), flush=True)
-    record["machine_gflop_per_s_after"] = {p: matrix_rate(p) / 1e9 for p in ("bf16", "fp32")}
-    record["load_after"] = os.getloadavg()
-    write_result("end_to_end", record)
+            by = ("model", "rows", "n_res", "reference", "program")
+            packages = ("torch", "numpy", "jax", "alphafold-colabfold")
+            merge_rows("end_to_end", [row | state for row in measured], by, *packages)
 
 
 if __name__ == "__main__":

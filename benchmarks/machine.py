@@ -7,11 +7,14 @@ import platform
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import orjson
+
+from af2cpu.ops import native
 
 ROOT = Path(__file__).parents[1]
 
@@ -50,10 +53,29 @@ def describe(*packages: str) -> dict[str, Any]:
     }
 
 
+def machine_rates() -> dict[str, float]:
+    """GFLOP/s of products in registers and the L1 cache on all cores, now: what shares are shares of."""
+    return {precision: native.rate(precision) / 1e9 for precision in ("bf16", "fp32")}
+
+
 def result_path(benchmark: str) -> Path:
     """benchmarks/results/<version>/<cpu>_<benchmark>.json."""
     name = re.sub(r"[^A-Za-z0-9.-]+", "_", f"{cpu_name()}_{os.cpu_count()}_cores")
     return ROOT / "benchmarks" / "results" / metadata.version("af2cpu") / f"{name}_{benchmark}.json"
+
+
+def merge_rows(benchmark: str, rows: list[dict[str, Any]], by: Sequence[str], *packages: str) -> Path:
+    """Write rows into the record of a benchmark; those measured earlier stay, but for the ones that are equal in `by`.
+
+    Each row says how the machine was: an hour's measurement need not be made again with a minute's.
+    """
+    machine, path = describe(*packages), result_path(benchmark)
+    old = orjson.loads(path.read_bytes())["rows"] if path.is_file() else []
+    new = {tuple(row[name] for name in by) for row in rows}
+    kept = [row for row in old if tuple(row[name] for name in by) not in new]
+    made = [{"commit": machine["commit"], "load": machine["load"]} | row for row in rows]
+    order = sorted(kept + made, key=lambda row: [str(row[name]).rjust(8) for name in by])
+    return write_result(benchmark, {"machine": machine, "rows": order})
 
 
 def write_result(benchmark: str, result: dict[str, Any]) -> Path:

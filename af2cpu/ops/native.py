@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from importlib import util
 from types import ModuleType
@@ -30,6 +31,16 @@ def kernels() -> ModuleType:
 def level() -> str:
     """The instruction set that the kernels run on: the machine's best, capped by AF2CPU_ISA."""
     return kernels().level()
+
+
+def rate(precision: str, seconds: float = 0.1) -> float:
+    """Operations per second of products in registers and the L1 cache on all threads: the machine's own limit, now."""
+    name = {"bf16": "bfloat16", "fp32": "float32"}[precision]
+    kernels().rate(100, name)  # threads and clock come up
+    flops, start = 0.0, time.perf_counter()
+    while (passed := time.perf_counter() - start) < seconds:
+        flops += kernels().rate(2000, name)
+    return flops / passed
 
 
 # By the first parameter of a set: its packed forms, each with the stamp of what it was made from.

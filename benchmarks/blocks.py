@@ -37,7 +37,7 @@ def main() -> None:
             for row in measure(Work("block", stack, n_res, runs[stack]), sides, args.repeats):
                 print(show(row), flush=True)
                 rows.append(row)
-    result = {**describe("torch"), "threads": args.threads, "level": kernels().level(), "rows": rows}
+    result = {"machine": describe("torch"), "threads": args.threads, "level": kernels().level(), "rows": rows}
     write_result("blocks", result)
 
 

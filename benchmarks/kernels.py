@@ -50,7 +50,7 @@ def main() -> None:
                     for row in measure(Work(name, stack, n_res, run), sides, args.repeats):
                         print(show(row), flush=True)
                         rows.append(row)
-    result = {**describe("torch"), "threads": args.threads, "level": kernels().level(), "rows": rows}
+    result = {"machine": describe("torch"), "threads": args.threads, "level": kernels().level(), "rows": rows}
     write_result("kernels", result)
 
 

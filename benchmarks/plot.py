@@ -25,44 +25,51 @@ def read(benchmark: str) -> dict[str, Any] | None:
 
 
 def end_to_end(record: dict[str, Any], axes: Any) -> None:
-    """Seconds of a pass, a bar for each program, by length."""
-    rows = [row for row in record["rows"] if row["rows"] == "full"]
-    programs = list(dict.fromkeys(row["program"] for row in rows))
-    lengths = sorted({row["n_res"] for row in rows})
+    """Seconds of a pass, a bar for each program, by length and MSA."""
+    rows = record["rows"]
+    programs = sorted({row["program"] for row in rows})
+    cases = sorted({(row["n_res"], str(row["rows"])) for row in rows}, key=lambda case: (case[1] != "full", case[0]))
     for k, program in enumerate(programs):
-        seconds = {row["n_res"]: row["median_s"] for row in rows if row["program"] == program}
-        places = [i + 0.8 * k / len(programs) for i, n in enumerate(lengths) if n in seconds]
-        bars = axes.bar(places, list(seconds.values()), 0.8 / len(programs), label=program, align="edge")
+        seconds = {(r["n_res"], str(r["rows"])): r["median_s"] for r in rows if r["program"] == program}
+        places = [i + 0.8 * k / len(programs) for i, case in enumerate(cases) if case in seconds]
+        heights = [seconds[case] for case in cases if case in seconds]
+        bars = axes.bar(places, heights, 0.8 / len(programs), label=program, align="edge")
         axes.bar_label(bars, fmt="%.0f", fontsize=8)
-    axes.set_xticks([i + 0.4 for i in range(len(lengths))], [f"{n} residues" for n in lengths])
-    axes.set_ylabel("seconds a pass, full MSA")
+    named = [f"{n} residues,\n{'full MSA' if depth == 'full' else f'{depth} rows'}" for n, depth in cases]
+    axes.set_xticks([i + 0.4 for i in range(len(cases))], named)
+    axes.set_ylabel("seconds a pass")
     axes.legend()
 
 
 def memory(record: dict[str, Any], axes: Any) -> None:
-    """Peak memory against length; dashed: what `af2cpu estimate` says."""
-    for program in dict.fromkeys(row["program"] for row in record["rows"]):
-        rows = sorted((r for r in record["rows"] if r["program"] == program), key=lambda row: row["n_res"])
-        lengths = [row["n_res"] for row in rows]
-        (line,) = axes.plot(lengths, [row["peak_gb"] for row in rows], "o-", label=program)
-        if all("estimated_gb" in row for row in rows):
-            axes.plot(lengths, [row["estimated_gb"] for row in rows], "--", color=line.get_color())
+    """Peak memory against length; dashed: what `af2cpu estimate` says. One block of each stack takes what all take."""
+    rows = [row for row in record["rows"] if row["model"] == "model_1_ptm" and row["one_block"]]
+    for program in sorted({row["program"] for row in rows}):
+        mine = sorted((row for row in rows if row["program"] == program), key=lambda row: row["n_res"])
+        lengths = [row["n_res"] for row in mine]
+        (line,) = axes.plot(lengths, [row["peak_gb"] for row in mine], "o-", label=program)
+        if all("estimated_gb" in row for row in mine):
+            axes.plot(lengths, [row["estimated_gb"] for row in mine], "--", color=line.get_color())
     axes.set_xlabel("residues")
-    axes.set_ylabel("peak memory, GB")
+    axes.set_ylabel("peak memory, GB (one block of each stack)")
     axes.legend()
 
 
 def kernels(record: dict[str, Any], axes: Any) -> None:
-    """Share of the machine's measured rate that each kernel reaches."""
-    rows = [row for row in record["rows"] if row.get("precision") == "bf16"]
-    names = [f"{row['kernel']} {row['shape']}" for row in rows]
-    axes.barh(names, [100 * row["share_of_peak"] for row in rows])
+    """Share of the machine's measured rate that each kernel reaches, beside PyTorch."""
+    rows = [row for row in record["rows"] if row["precision"] == "bf16" and row["n_res"] == 256]
+    names = list(dict.fromkeys(f"{row['stack']}: {row['what'].replace('_', ' ')}" for row in rows))
+    for k, engine in enumerate(("native", "torch")):
+        shares = [100 * row["share_of_rate"] for row in rows if row["engine"] == engine]
+        if shares:
+            axes.barh([i + 0.4 * k for i in range(len(names))], shares, 0.4, label=engine)
+    axes.set_yticks([i + 0.2 for i in range(len(names))], names, fontsize=7)
     axes.invert_yaxis()
-    axes.tick_params(axis="y", labelsize=7)
-    axes.set_xlabel("% of the machine's bf16 rate")
+    axes.set_xlabel("% of the machine's bf16 rate, 256 residues")
+    axes.legend()
 
 
-PICTURES = {"end_to_end": end_to_end, "memory": memory, "kernels": kernels}
+PICTURES = {"end_to_end": end_to_end, "memory": memory, "kernels": kernels, "blocks": kernels}
 
 
 def main() -> None:
@@ -71,7 +78,7 @@ def main() -> None:
         if record is None:
             print(f"{name}: no record of this machine")
             continue
-        figure, axes = plt.subplots(figsize=(7, 6 if name == "kernels" else 4), layout="constrained")
+        figure, axes = plt.subplots(figsize=(7, 5 if name == "kernels" else 3.5), layout="constrained")
         draw(record, axes)
         axes.set_title(f"{record['machine']['cpu']}, {record['machine']['cores']} cores", fontsize=9)
         figure.savefig(IMAGES / f"{name}.png", dpi=110)

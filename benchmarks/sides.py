@@ -30,6 +30,18 @@ class Case:
     model: str
     n_res: int
     rows: int | None = None  # of the clustered MSA; then there are no extra rows
+    one_block: bool = False  # of each stack: what memory takes is the same, but for the parameters
+
+    def config(self) -> Any:
+        """Of the network."""
+        from af2cpu.model.config import model_config
+
+        config = model_config(self.model)
+        if self.one_block:
+            with config.unlocked():
+                for stack in (config.evoformer, config.extra_msa_stack, config.template_embedder):
+                    stack.n_blocks = 1
+        return config
 
 
 @dataclass(frozen=True)
@@ -95,10 +107,9 @@ def peak_gb() -> float:
 
 def features_of(case: Case, padded_rows: bool) -> Any:
     """One draw. The reference takes every MSA padded to full size; nothing padded reaches our network."""
-    from af2cpu.model.config import model_config
     from af2cpu.validate.synthetic import padded, synthetic_features
 
-    config = model_config(case.model)
+    config = case.config()
     if case.rows is None:
         return synthetic_features(config, case.n_res)
     few = synthetic_features(config, case.n_res, n_seq=case.rows, n_extra=0)
@@ -111,12 +122,12 @@ Outputs = dict[str, np.ndarray]
 
 
 def ours(program: Program, case: Case) -> Callable[[], Outputs]:
-    import af2cpu
     from af2cpu.ops.dispatch import use_engine
+    from af2cpu.pipeline.network import load_network
 
     use_engine(program.name)
     features = [features_of(case, padded_rows=False)]
-    network = af2cpu.load_model(case.model, PARAMS, precision=program.precision)
+    network = load_network(case.config(), PARAMS).set_precision(program.precision)
 
     def run() -> Outputs:
         one = network.predict(features, recycles=0)
@@ -126,14 +137,13 @@ def ours(program: Program, case: Case) -> Callable[[], Outputs]:
 
 
 def reference(program: Program, case: Case) -> Callable[[], Outputs]:
-    from af2cpu.model.config import model_config
     from af2cpu.validate.reference import haiku_parameters, run_passes
     from af2cpu.validate.torsions import shared_torsions
     from af2cpu.weights import read_parameters
 
     if program.precision != "fp32":
         raise ValueError("the reference is run in float32")
-    config = model_config(case.model)
+    config = case.config()
     features = [features_of(case, padded_rows=True)]
     parameters = haiku_parameters(read_parameters(PARAMS, config))
     torsions = [shared_torsions(features[0])[0]]

@@ -64,14 +64,14 @@ def _machine() -> list[str]:
     flags = [name for name, there in torch.cpu.get_capabilities().items() if there is True and name != "architecture"]
     memory = psutil.virtual_memory()
     use_engine("auto")
-    precision = precision_of(RunSettings())
+    settings = RunSettings()
     typer.echo(f"processor: {available_cores()} cores for this process; {', '.join(flags)}")
     for node in numa_nodes():
         cores = f"{len(node.cores)} cores" if node.cores else "no cores (HBM or other memory)"
         typer.echo(f"NUMA node {node.number}: {cores}, {node.memory / 1e9:.1f} GB")
     typer.echo(f"memory: {memory.total / 1e9:.1f} GB, {memory.available / 1e9:.1f} GB free")
-    rate = matrix_rate(precision) / 1e9
-    typer.echo(f"engine: {describe()}; precision auto: {precision}; {rate:.0f} GFLOP/s in a large product")
+    rate = matrix_rate(settings) / 1e9
+    typer.echo(f"engine: {describe()}; precision auto: {precision_of(settings)}; {rate:.0f} GFLOP/s in a large product")
     return []
 
 

@@ -44,7 +44,7 @@ def estimate(  # noqa: PLR0913, PLR0917 - the options of a command
         files = [Path(text) for text in inputs if not text.isdecimal()]
         targets += [(item.query.name, item.query.n_res) for item in read_inputs(files)] if files else []
         plans = tuple(ModelPlan(model_config(name), "", "") for name in settings.models)
-        rate = matrix_rate(precision_of(settings))
+        rate = matrix_rate(settings)
         available = (settings.memory or psutil.virtual_memory().available) / 1e9
         typer.echo(f"{rate / 1e9:.0f} GFLOP/s in {precision_of(settings)}, {available:.1f} GB of memory")
         for name, n_res in targets:

@@ -68,17 +68,23 @@ _in_pytorch: list[str] = []
 _engine = "torch"
 
 
-def use_engine(name: str) -> None:
-    """Run all operations on this engine from now on. Raises InputError for one that is unknown or was not built."""
-    global _engine
+def chosen(name: str) -> str:
+    """The engine that `name` stands for here. Raises InputError for one that is unknown or was not built."""
     if name not in ENGINES:
         raise InputError(f"unknown engine {name!r}: choose one of {', '.join(ENGINES)}")
     if name == "native" and not native.built():
         raise InputError("engine native: this installation has no kernels; install again where there is a C++ compiler")
     if name == "auto":
-        name = "native" if native.built() else "torch"
-        if name == "torch":
-            _log.warning("no native kernels in this installation (no C++ compiler was found): running on PyTorch")
+        return "native" if native.built() else "torch"
+    return name
+
+
+def use_engine(name: str) -> None:
+    """Run all operations on this engine from now on. Raises InputError for one that is unknown or was not built."""
+    global _engine
+    wanted, name = name, chosen(name)
+    if wanted == "auto" and name == "torch":
+        _log.warning("no native kernels in this installation (no C++ compiler was found): running on PyTorch")
     for formula in _formulas:
         # fullgraph: a formula that can't be compiled, or only anew for each shape, is an error and no silent slow run.
         formula.run = (

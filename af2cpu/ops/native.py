@@ -15,6 +15,8 @@ from torch.utils.weak import WeakTensorKeyDictionary
 _W = TypeVar("_W")
 _Stamp = tuple[Any, ...]
 
+BF16_LEVELS = ("avx512bf16", "amx", "amx_model")  # those that multiply bf16 as it is; the model of AMX too
+
 
 def built() -> bool:
     """Whether this installation has kernels."""

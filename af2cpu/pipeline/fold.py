@@ -16,7 +16,7 @@ from af2cpu.confidence import confidence_of
 from af2cpu.features import Draws, SamplingConfig
 from af2cpu.model import AlphaFold
 from af2cpu.model.config import model_config
-from af2cpu.ops import dispatch, slicing
+from af2cpu.ops import dispatch, native, slicing
 from af2cpu.outputs.arrays import read_result
 from af2cpu.outputs.layout import Layout
 from af2cpu.outputs.write import write_prediction
@@ -68,9 +68,11 @@ def plan_models(settings: RunSettings) -> tuple[ModelPlan, ...]:
 
 
 def precision_of(settings: RunSettings) -> str:
-    """What `auto` means on this machine: bf16 where the processor multiplies it in hardware."""
+    """What `auto` means on this machine: bf16 where the processor multiplies it in hardware (and AF2CPU_ISA lets it)."""
     if settings.precision != "auto":
         return settings.precision
+    if dispatch.chosen(settings.engine) == "native":
+        return "bf16" if native.level() in native.BF16_LEVELS else "fp32"
     capability = torch.cpu.get_capabilities()
     return "bf16" if capability.get("avx512_bf16") or capability.get("amx_bf16") else "fp32"
 

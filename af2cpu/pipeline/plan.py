@@ -15,6 +15,7 @@ from ml_collections import ConfigDict
 
 from af2cpu.errors import InputError
 from af2cpu.model.cost import Sizes, pass_flops, peak_bytes
+from af2cpu.ops import dispatch, native
 from af2cpu.pipeline.fold import ModelPlan, plan_models, precision_of, sampling_of
 from af2cpu.pipeline.inputs import input_settings_of
 from af2cpu.pipeline.report import InputSettings
@@ -23,7 +24,9 @@ from af2cpu.records import Query
 from af2cpu.settings import RunSettings
 from af2cpu.weights import caution
 
-_EFFICIENCY = 0.35  # share of the rate of a large matrix product that a whole pass reaches
+# The share of the machine's rate that a whole pass reaches: measured, benchmarks/end_to_end.py.
+_EFFICIENCY = {"native": 0.8}
+_EFFICIENCY_OF_PYTORCH = 0.35
 _RESIDUE_BYTES = 12e3  # per residue and prediction: structures, relaxed and ranked ones too, arrays
 _PAIR_BYTES = 20  # per pair of residues and prediction: PAE as JSON, twice, and as an array
 _SPARE_DISK = 200e6
@@ -87,7 +90,7 @@ def plan_run(paths: Sequence[Path], out: Path, settings: RunSettings) -> RunPlan
 def plan_fold(queries: Sequence[Query], out: Path, settings: RunSettings) -> FoldPlan:
     """The part of a run that follows the features. Raises InputError for whatever would stop it later."""
     models = plan_models(settings)
-    rate = matrix_rate(precision_of(settings))
+    rate = matrix_rate(settings)
     estimates = tuple(estimate(query.name, query.n_res, models, settings, rate) for query in queries)
     peaks = {one.n_res: int(one.peak_gb * 1e9) for one in estimates}
     check_memory(queries, settings.memory or psutil.virtual_memory().available, peaks.__getitem__)
@@ -101,24 +104,27 @@ def _cautions(models: Sequence[ModelPlan], query: Query) -> tuple[str, ...]:
 
 
 def estimate(name: str, n_res: int, models: Sequence[ModelPlan], settings: RunSettings, rate: float) -> Estimate:
-    """Time and memory of a target; `rate` in operations per second of a large matrix product."""
+    """Time and memory of a target; `rate` as of `matrix_rate`."""
     passes, seconds, peak, disk = 0, 0.0, 0, 0.0
-    precision = precision_of(settings)
+    precision, engine = precision_of(settings), dispatch.chosen(settings.engine)
+    rate *= _EFFICIENCY.get(engine, _EFFICIENCY_OF_PYTORCH)
     for plan in models:
         sampling = sampling_of(plan.config, settings)
         sizes = Sizes(n_res, sampling.msa_rows, sampling.max_extra_msa, sampling.max_templates)
         count = settings.num_seeds * (settings.recycles + 1) * settings.ensembles
         passes += count
-        seconds += count * pass_flops(plan.config, sizes) / (rate * _EFFICIENCY)
-        peak = max(peak, peak_bytes(plan.config, sizes, precision))
+        seconds += count * pass_flops(plan.config, sizes) / rate
+        peak = max(peak, peak_bytes(plan.config, sizes, precision, engine))
         disk += settings.num_seeds * _result_bytes(plan.config, sizes, settings)
     return Estimate(name, n_res, passes, seconds, peak / 1e9, disk)
 
 
-def matrix_rate(precision: str) -> float:
-    """Operations per second of a matrix product on this machine, now: a tenth of a second of measurement."""
-    dtype = torch.bfloat16 if precision == "bf16" else torch.float32
-    a = torch.ones(1024, 1024, dtype=dtype)
+def matrix_rate(settings: RunSettings) -> float:
+    """Operations per second of a matrix product on this machine with this engine and precision: measured now, briefly."""
+    precision = precision_of(settings)
+    if dispatch.chosen(settings.engine) == "native":
+        return native.rate(precision)
+    a = torch.ones(1024, 1024, dtype=torch.bfloat16 if precision == "bf16" else torch.float32)
     torch.mm(a, a)
     start, count = time.perf_counter(), 0
     while time.perf_counter() - start < 0.1:

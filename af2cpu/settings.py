@@ -42,7 +42,7 @@ class RunSettings(BaseSettings):
     seed: Annotated[int, Field(ge=0)] = 0
     num_seeds: Annotated[int, Field(ge=1)] = 1
     precision: Literal["auto", "bf16", "fp32"] = "auto"
-    engine: Literal["auto", "native", "torch", "compile"] = "auto"
+    engine: Literal["auto", "native", "torch", "compile", "ipex"] = "auto"
     relax: Literal["best", "all", "none"] = "best"
     relax_threads: Annotated[int, Field(ge=1)] = 1  # more are faster, but no two runs are then the same to the last bit
     layout: Literal["af2", "colabfold"] = "af2"

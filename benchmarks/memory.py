@@ -15,7 +15,8 @@ from typing import Any
 from machine import merge_rows
 from sides import REFERENCE, Case, Program, Side, parse_program
 
-from af2cpu.model.cost import full_sizes, peak_bytes
+from af2cpu.model.cost import full_sizes
+from af2cpu.model.memory import peak_bytes
 
 
 def measure(program: Program, case: Case) -> dict[str, Any]:

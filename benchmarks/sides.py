@@ -34,14 +34,17 @@ class Case:
 
     def config(self) -> Any:
         """Of the network."""
+        from ml_collections import ConfigDict, FrozenConfigDict
+
         from af2cpu.model.config import model_config
 
         config = model_config(self.model)
-        if self.one_block:
-            with config.unlocked():
-                for stack in (config.evoformer, config.extra_msa_stack, config.template_embedder):
-                    stack.n_blocks = 1
-        return config
+        if not self.one_block:
+            return config
+        one = ConfigDict(config.to_dict())
+        for stack in (one.evoformer, one.extra_msa_stack, one.template_embedder):
+            stack.n_blocks = 1
+        return FrozenConfigDict(one)
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,8 @@ const Kernels kernels = {
     {pair_bias<float>, pair_bias<bf16>},
     {point_attention<float>, point_attention<bf16>},
     {rate<float>, rate<bf16>},
-    {template_attention<float>, template_attention<bf16>},
+    {template_close<float>, template_close<bf16>},
+    {template_gather<float>, template_gather<bf16>},
     {transition<float>, transition<bf16>},
     {triangle<float>, triangle<bf16>},
 };

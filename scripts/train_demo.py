@@ -173,7 +173,7 @@ class Training:
         if name in {"decoy", "crop"}:
             return
         if depth + 1 < PASSES:
-            self.recycled[name] = depth + 1, Recycled(*(x.detach() for x in result.recycled()))
+            self.recycled[name] = depth + 1, Recycled(**{k: x.detach() for k, x in vars(result.recycled()).items()})
         else:
             self.recycled.pop(name, None)
 

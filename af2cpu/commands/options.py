@@ -49,7 +49,7 @@ MaxMsa = Annotated[str | None, _of(NETWORK, "CLUSTERS:EXTRA rows, such as 256:51
 Seed = Annotated[int | None, _of(NETWORK, "Of all draws; default 0.")]
 NumSeeds = Annotated[int | None, _of(NETWORK, "Predictions per model; default 1.")]
 Precision = Annotated[str | None, _of(NETWORK, "auto, bf16 or fp32.")]
-Engine = Annotated[str | None, _of(NETWORK, "auto, native, torch or compile.")]
+Engine = Annotated[str | None, _of(NETWORK, "auto, native, torch, compile or ipex.")]
 
 Relax = Annotated[str | None, _of(OUTPUT, "best, all or none; default best.")]
 FileLayout = Annotated[str | None, _of(OUTPUT, "af2 or colabfold file names.")]

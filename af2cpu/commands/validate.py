@@ -18,7 +18,7 @@ def validate(
         Path | None, typer.Option(help="npz of processed features, first axis: draws, one for each pass.")
     ] = None,
     recycles: Annotated[int, typer.Option(min=0, max=20, help="Recycles with synthetic features.")] = 0,
-    engine: Annotated[str, typer.Option(help="auto, native, torch or compile.")] = "auto",
+    engine: Annotated[str, typer.Option(help="auto, native, torch, compile or ipex.")] = "auto",
     precision: Annotated[str, typer.Option(help="fp32, or bf16: reported against the reference in float32.")] = "fp32",
 ) -> None:
     """Compare the network with DeepMind's JAX code on the same parameters and features. Exit code 1: they differ.

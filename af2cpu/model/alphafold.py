@@ -24,12 +24,20 @@ from af2cpu.records import Prediction, ProcessedFeatures
 PRECISIONS = ("fp32", "bf16")
 
 
-class Recycled(NamedTuple):
+@dataclass
+class Recycled:
     """What a pass hands to the next one."""
 
     m_first: Tensor  # [n_res, c_m], first row of the MSA representation
-    z: Tensor  # [n_res, n_res, c_z]
+    z: Tensor  # [n_res, n_res, c_z], gone when it was given away
     positions: Tensor  # [n_res, 37, 3], angstrom
+
+    def pair(self, last: bool) -> Tensor:
+        """z, given away to the last one that needs it: a pass would hold it to its end, and it is large."""
+        z = self.z
+        if last and not torch.is_grad_enabled():
+            self.z = z.new_empty(0)
+        return z
 
 
 class Representations(NamedTuple):
@@ -41,7 +49,7 @@ class Representations(NamedTuple):
     s: Tensor  # [n_res, c_s]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Pass:
     """The result of one pass through the network."""
 
@@ -52,7 +60,10 @@ class Pass:
     change: float  # angstrom, of the C-alpha distances since the pass before
 
     def recycled(self) -> Recycled:
-        return Recycled(self.representations.m_first, self.representations.z, self.structure.atoms.atom37)
+        """For the next pass. The representations go with it, whoever still holds this one: they are large."""
+        m, m_first, z, s = self.representations
+        self.representations = Representations(*(x.new_empty(0) for x in (m, m_first, z, s)))
+        return Recycled(m_first, z, self.structure.atoms.atom37)
 
 
 class AlphaFold(nn.Module):
@@ -98,12 +109,12 @@ class AlphaFold(nn.Module):
             zeros(n_res, c_m, dtype=self.dtype), zeros(n_res, n_res, c_z, dtype=self.dtype), zeros(n_res, 37, 3)
         )
 
-    def trunk(self, x: Inputs, previous: Recycled) -> Representations:
-        """Lines 5-18 for one member of the ensemble."""
+    def trunk(self, x: Inputs, previous: Recycled, last: bool = True) -> Representations:
+        """Lines 5-18 for one member of the ensemble; the last one uses up what comes from the pass before."""
         dtype = self.dtype
         pair_mask, msa_mask, n_seq = x.pair_mask.to(dtype), x.msa_mask.to(dtype), x.msa_feat.shape[0]
         m, z = self.input_embedder(x.target_feat.to(dtype), x.msa_feat.to(dtype), x.residue_index)
-        m, z = self.recycling_embedder(m, z, *previous, x.aatype)
+        m, z = self.recycling_embedder(m, z, previous.m_first, previous.pair(last), previous.positions, x.aatype)
         if self.template_embedder is not None and len(x.templates.aatype):
             z = self.template_embedder(x.templates, z, pair_mask)
             rows, rows_mask = self.template_embedder.torsion(x.templates)
@@ -116,9 +127,9 @@ class AlphaFold(nn.Module):
 
     def ensemble(self, draws: Sequence[Inputs], previous: Recycled) -> Representations:
         """Lines 4 and 19: the mean of the representations over the draws of one pass."""
-        mean = self.trunk(draws[0], previous)
-        for x in draws[1:]:
-            update = self.trunk(x, previous)
+        mean = self.trunk(draws[0], previous, last=len(draws) == 1)
+        for k, x in enumerate(draws[1:], 2):
+            update = self.trunk(x, previous, last=k == len(draws))
             mean = mean._replace(m_first=mean.m_first + update.m_first, z=mean.z + update.z, s=mean.s + update.s)
         if len(draws) > 1:
             m_first, z, s = (total / len(draws) for total in mean[1:])

@@ -81,9 +81,9 @@ def _template_flops(config: ConfigDict, n: int, n_templ: int) -> int:
     width = attention.n_heads * attention.head_dim
     features = t.dgram.n_bins + 49  # two one-hot residue types, two masks, three channels of zeros
     each = 2 * n**2 * features * t.c_t + t.n_blocks * _pair_flops(t, t.c_t, n)
-    each += 4 * n**2 * t.c_t * width + 4 * n**2 * width
+    each += 2 * n**2 * (config.c_z + 2 * t.c_t + 1) * width
     torsions = 2 * n * (57 + config.c_m) * config.c_m
-    return n_templ * (each + torsions) + 4 * n**2 * config.c_z * width
+    return n_templ * (each + torsions) + 2 * n**2 * config.c_z * width
 
 
 def _structure_flops(config: ConfigDict, n: int) -> int:
@@ -106,24 +106,3 @@ def _head_flops(config: ConfigDict, n: int) -> int:
     if config.heads.predicted_aligned_error.enabled:
         flops += 2 * n**2 * config.heads.predicted_aligned_error.n_bins * (config.c_z + 2)
     return flops
-
-
-_BASE = 600_000_000  # bytes: interpreter, libraries, and the slices of operations
-_N_PARAMETERS = 94_000_000
-
-
-def peak_bytes(config: ConfigDict, sizes: Sizes, precision: str) -> int:
-    """Peak memory of a pass with engine `torch`: the tensors that stand beside each other in the hungriest stage.
-
-    In pair tensors: the one that is recycled, z, and the product of the triangle multiplication with a group of its
-    edges; beside them the MSA, and in the extra stack the two projections of the outer product. Slices come on top.
-    """
-    size = 2 if precision == "bf16" else 4
-    n = sizes.n_res
-    pair = size * n**2 * config.c_z
-    extra = size * n * sizes.n_extra * (config.extra_msa_stack.c_e + 2 * config.extra_msa_stack.outer_product_mean.c)
-    main = size * n * (sizes.n_seq + sizes.n_templ) * (config.c_m + 2 * config.evoformer.outer_product_mean.c)
-    inputs = 4 * n * (sizes.n_seq * 49 + sizes.n_extra * 5)
-    stacks = max(extra + size * n * sizes.n_seq * config.c_m, main) + 4 * pair
-    templates = size * n**2 * config.template_embedder.c_t * (sizes.n_templ + 4) + 2 * pair
-    return _BASE + _N_PARAMETERS * size + inputs + max(stacks, templates)

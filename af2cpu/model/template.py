@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import torch
@@ -15,7 +16,12 @@ from af2cpu.geometry.torsion import torsions_from_atoms
 from af2cpu.model.layers import LayerNorm, Linear, parameter
 from af2cpu.model.pair import PairLayers
 from af2cpu.ops.slicing import build_rows
-from af2cpu.ops.template_attention import TemplateAttentionWeights, template_attention
+from af2cpu.ops.template_attention import (
+    TemplateAttentionWeights,
+    add_templates,
+    gather_template,
+    nothing_gathered,
+)
 from af2cpu.shapes import Float
 
 N_CLASSES = 22  # 20 amino acids, unknown, gap
@@ -101,7 +107,7 @@ class TemplatePointwiseAttention(nn.Module):
     """Algorithm 17 TemplatePointwiseAttention: z_ij += sum_t softmax_t(q_ij k_tij / sqrt(c)) v_tij, not gated.
 
     DEVIATION from the paper, as DeepMind's code: z is not normalised; tests/parity/test_modules.py pins it.
-    t [n_templ, n_res, n_res, c_t], z [n_res, n_res, c_z] -> z.
+    t [n_res, n_res, c_t] for each template, asked for one after the other; z [n_res, n_res, c_z] -> z.
     """
 
     def __init__(self, c_z: int, c_t: int, config: ConfigDict) -> None:
@@ -113,9 +119,14 @@ class TemplatePointwiseAttention(nn.Module):
         self.out = parameter(*shape, c_z)
         self.out_bias = parameter(c_z)
 
-    def forward(self, t: Float[Tensor, "t i i c_t"], z: Float[Tensor, "i i c_z"]) -> Float[Tensor, "i i c_z"]:
+    def forward(
+        self, templates: Iterable[Float[Tensor, "i i c_t"]], z: Float[Tensor, "i i c_z"]
+    ) -> Float[Tensor, "i i c_z"]:
         weights = TemplateAttentionWeights(self.q, self.k, self.v, self.out, self.out_bias)
-        return template_attention(z, t, t.new_ones(t.shape[0]), weights)
+        state = nothing_gathered(z, weights)
+        for t in templates:
+            state = gather_template(state, z, t, weights)
+        return add_templates(z, state, weights)
 
 
 class TemplateTorsionEmbedder(nn.Module):
@@ -153,4 +164,4 @@ class TemplateEmbedder(nn.Module):
         exist = [k for k, mask in enumerate(templates.mask) if mask > 0]
         if not exist:
             return z
-        return self.attention(torch.stack([self.pair(templates.one(k), pair_mask) for k in exist]), z)
+        return self.attention((self.pair(templates.one(k), pair_mask) for k in exist), z)

@@ -1,7 +1,8 @@
 """Which engine runs the operations: chosen once per process, here and nowhere below.
 
 `native` runs the kernels of `kernels/` (C++), `torch` the einsum formulas eagerly, `compile` the same through
-torch.compile. `auto` is `native` where the kernels were built, else `torch`.
+torch.compile, `ipex` the same traced and frozen with Intel's extension (optional, archived upstream). `auto` is
+`native` where the kernels were built, else `torch`.
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ from typing import Any, Generic, ParamSpec, TypeVar
 import torch
 
 from af2cpu.errors import InputError
-from af2cpu.ops import native
+from af2cpu.ops import ipex, native
 
-ENGINES = ("auto", "native", "torch", "compile")
+ENGINES = ("auto", "native", "torch", "compile", "ipex")
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -85,14 +86,21 @@ def use_engine(name: str) -> None:
     wanted, name = name, chosen(name)
     if wanted == "auto" and name == "torch":
         _log.warning("no native kernels in this installation (no C++ compiler was found): running on PyTorch")
+    if name == "ipex":
+        ipex.load()
     for formula in _formulas:
-        # fullgraph: a formula that can't be compiled, or only anew for each shape, is an error and no silent slow run.
-        formula.run = (
-            torch.compile(formula.reference, dynamic=True, fullgraph=True) if name == "compile" else formula.reference
-        )
+        formula.run = _made_for(name, formula.reference)
     _engine = name
     _in_pytorch.clear()
     _log.info("engine: %s", describe())
+
+
+def _made_for(name: str, reference: Callable[_P, _R]) -> Callable[_P, _R]:
+    """A formula as an engine runs it."""
+    if name == "compile":
+        # fullgraph: a formula that can't be compiled, or only anew for each shape, is an error and no silent slow run.
+        return torch.compile(reference, dynamic=True, fullgraph=True)
+    return ipex.Frozen(reference) if name == "ipex" else reference
 
 
 def engine() -> str:

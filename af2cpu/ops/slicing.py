@@ -54,6 +54,15 @@ def update_rows(x: Tensor, bytes_per_row: int, update: Callable[[slice], Tensor]
     return x
 
 
+def replace_rows(x: Tensor, bytes_per_row: int, make: Callable[[slice], Tensor]) -> Tensor:
+    """make(rows), which may read x[rows], in the place of all rows of axis 0; in place when gradients are off."""
+    if torch.is_grad_enabled():
+        return build_rows(x.shape[0], bytes_per_row, make)
+    for rows in slices(x.shape[0], bytes_per_row):
+        x[rows] = make(rows)
+    return x
+
+
 def build_rows(n: int, bytes_per_row: int, make: Callable[[slice], Tensor]) -> Tensor:
     """make(rows) for all n rows, joined along axis 0."""
     if n == 0:

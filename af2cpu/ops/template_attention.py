@@ -1,4 +1,8 @@
-"""Template pointwise attention: each pair of residues attends over the templates."""
+"""Template pointwise attention: each pair of residues attends over the templates, one after the other.
+
+What the pairs have gathered so far is a state, float32 [n, n, h (d + 2)]: for each head its largest logit, for each head
+the sum of exp(logit - largest), then the values of all heads weighted by these.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +11,12 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from af2cpu.ops.attention import mask_bias
 from af2cpu.ops.dispatch import Formula, Operation
 from af2cpu.ops.native import kernels, packed
-from af2cpu.ops.slicing import update_rows
+from af2cpu.ops.slicing import replace_rows, update_rows
 from af2cpu.shapes import Float
+
+_NEVER = -1e30  # the largest logit before the first template
 
 
 class TemplateAttentionWeights(NamedTuple):
@@ -24,32 +29,65 @@ class TemplateAttentionWeights(NamedTuple):
     out_bias: Tensor  # [c_z]
 
 
+def nothing_gathered(z: Float[Tensor, "n n c_z"], w: TemplateAttentionWeights) -> Float[Tensor, "n n state"]:
+    """The state before the first template."""
+    heads, d = w.q.shape[1:]
+    state = z.new_zeros(*z.shape[:2], heads * (d + 2), dtype=torch.float32)
+    state[..., :heads] = _NEVER
+    return state
+
+
 @Formula
-def _attend(z: Tensor, t: Tensor, mask: Tensor, w: TemplateAttentionWeights) -> Tensor:
-    q = torch.einsum("ijc,chd->ijhd", z, w.q) * w.q.shape[-1] ** -0.5
-    k = torch.einsum("tijc,chd->tijhd", t, w.k)
-    v = torch.einsum("tijc,chd->tijhd", t, w.v)
-    logits = torch.einsum("ijhd,tijhd->ijht", q, k) + mask_bias(mask)
-    a = torch.softmax(logits, dim=-1, dtype=torch.float32).to(z.dtype)
-    o = torch.einsum("ijht,tijhd->ijhd", a, v)
-    return torch.einsum("ijhd,hdc->ijc", o, w.out) + w.out_bias
+def _gather(state: Tensor, z: Tensor, t: Tensor, w: TemplateAttentionWeights) -> Tensor:
+    heads, d = w.q.shape[1:]
+    highest, total, values = state.split([heads, heads, heads * d], dim=-1)
+    q = torch.einsum("ijc,chd->ijhd", z, w.q) * d**-0.5
+    k, v = (torch.einsum("ijc,chd->ijhd", t, weight) for weight in (w.k, w.v))
+    logits = torch.einsum("ijhd,ijhd->ijh", q, k).to(state.dtype)
+    now = torch.maximum(highest, logits)
+    keep, add = torch.exp(highest - now), torch.exp(logits - now)
+    values = values.unflatten(-1, (heads, d)) * keep[..., None] + v * add[..., None]
+    return torch.cat([now, total * keep + add, values.flatten(-2)], dim=-1)
 
 
 @Operation
-def template_attention(
+def gather_template(
+    state: Float[Tensor, "n n state"],
     z: Float[Tensor, "n n c_z"],
-    t: Float[Tensor, "n_templ n n c_t"],
-    mask: Float[Tensor, " n_templ"],
+    t: Float[Tensor, "n n c_t"],
     w: TemplateAttentionWeights,
+) -> Float[Tensor, "n n state"]:
+    """The state after one more template."""
+    bytes_per_row = z.shape[1] * (3 * state.shape[2] + 4 * w.q.shape[1] * w.q.shape[2]) * 4
+    return replace_rows(state, bytes_per_row, lambda rows: _gather(state[rows], z[rows], t[rows], w))
+
+
+@gather_template.native
+def _gather_template(state: Tensor, z: Tensor, t: Tensor, w: TemplateAttentionWeights) -> Tensor:
+    kernels().template_gather(z, t, state, packed(_pack, *w))
+    return state
+
+
+@Formula
+def _close(state: Tensor, w: TemplateAttentionWeights) -> Tensor:
+    heads, d = w.q.shape[1:]
+    _, total, values = state.split([heads, heads, heads * d], dim=-1)
+    o = values.unflatten(-1, (heads, d)) / total[..., None]
+    return torch.einsum("ijhd,hdc->ijc", o.to(w.out.dtype), w.out) + w.out_bias
+
+
+@Operation
+def add_templates(
+    z: Float[Tensor, "n n c_z"], state: Float[Tensor, "n n state"], w: TemplateAttentionWeights
 ) -> Float[Tensor, "n n c_z"]:
-    """z + attention of each pair over the templates. The caller leaves it out when there is no template."""
-    bytes_per_row = z.shape[1] * (2 * t.shape[0] + 3) * w.q.shape[1] * w.q.shape[2] * 4
-    return update_rows(z, bytes_per_row, lambda rows: _attend(z[rows], t[:, rows], mask, w))
+    """z + what its pairs have gathered from one template or more."""
+    bytes_per_row = z.shape[1] * (state.shape[2] + 2 * z.shape[2]) * 4
+    return update_rows(z, bytes_per_row, lambda rows: _close(state[rows], w))
 
 
-@template_attention.native
-def _template_attention(z: Tensor, t: Tensor, mask: Tensor, w: TemplateAttentionWeights) -> Tensor:
-    kernels().template_attention(z, t.flatten(1, 2), mask, packed(_pack, *w))
+@add_templates.native
+def _add_templates(z: Tensor, state: Tensor, w: TemplateAttentionWeights) -> Tensor:
+    kernels().template_close(z, state, packed(_pack, *w))
     return z
 
 

@@ -14,7 +14,8 @@ import torch
 from ml_collections import ConfigDict
 
 from af2cpu.errors import InputError
-from af2cpu.model.cost import Sizes, pass_flops, peak_bytes
+from af2cpu.model.cost import Sizes, pass_flops
+from af2cpu.model.memory import peak_bytes
 from af2cpu.ops import dispatch, native
 from af2cpu.pipeline.fold import ModelPlan, plan_models, precision_of, sampling_of
 from af2cpu.pipeline.inputs import input_settings_of

@@ -13,7 +13,8 @@ struct OuterProduct;
 struct PairBias;
 struct PointAttention;
 struct Rate;
-struct TemplateAttention;
+struct TemplateClose;
+struct TemplateGather;
 struct Transition;
 struct Triangle;
 
@@ -29,7 +30,8 @@ struct Kernels {
     Kernel<PairBias> pair_bias[2];
     Kernel<PointAttention> point_attention[2];
     Kernel<Rate> rate[2];
-    Kernel<TemplateAttention> template_attention[2];
+    Kernel<TemplateClose> template_close[2];
+    Kernel<TemplateGather> template_gather[2];
     Kernel<Transition> transition[2];
     Kernel<Triangle> triangle[2];
 };

@@ -19,26 +19,46 @@ struct TemplateAttentionWeights : Weights {
     }
 };
 
-void run(const Tensor& z, const Tensor& t, const Tensor& mask, const TemplateAttentionWeights& w) {
-    TemplateAttention args;
+// The state of all pairs: contiguous floats.
+float* state_of(const Tensor& state, const Array& z, const TemplateAttentionWeights& w) {
+    const Array array = array_of(state, "state");
+    const index pair = w.heads * (w.dim + 2);
+    require(array.type == Type::fp32 && array.size[0] == z.size[0] && array.size[1] == z.size[1] && array.size[2] == pair &&
+                array.stride[1] == pair && array.stride[0] == pair * z.size[1],
+            "template_attention: a contiguous float32 state [n, n, heads (dim + 2)]");
+    return static_cast<float*>(array.data);
+}
+
+void gather(const Tensor& z, const Tensor& t, const Tensor& state, const TemplateAttentionWeights& w) {
+    TemplateGather args;
     args.z = array_of(z, "z");
     args.t = array_of(t, "t");
     w.check(args.z);
     w.check(args.t);
-    const Floats masks(mask);
-    require(t.ndim() == 3 && args.t.size[1] == args.z.size[0] * args.z.size[1], "template_attention: t is not [templates, pairs, c_t]");
+    require(args.t.size[0] == args.z.size[0] && args.t.size[1] == args.z.size[1], "template_attention: t is not [n, n, c_t]");
     require(args.z.size[2] == w.q.matrix().k && args.t.size[2] == w.k.matrix().k, "template_attention: z or t does not fit the weights");
-    require(masks.size() == args.t.size[0] && masks.size() > 0, "template_attention: a mask of another size, or no template");
-    args.mask = masks.data();
+    args.state = state_of(state, args.z, w);
     args.heads = w.heads;
     args.dim = w.dim;
     args.q = w.q.matrix();
     args.k = w.k.matrix();
     args.v = w.v.matrix();
+    const nb::gil_scoped_release release;
+    kernels().template_gather[int(w.type)](args);
+}
+
+void close(const Tensor& z, const Tensor& state, const TemplateAttentionWeights& w) {
+    TemplateClose args;
+    args.z = array_of(z, "z");
+    w.check(args.z);
+    require(args.z.size[2] == w.q.matrix().k, "template_attention: z does not fit the weights");
+    args.state = state_of(state, args.z, w);
+    args.heads = w.heads;
+    args.dim = w.dim;
     args.out = w.out.matrix();
     args.out_bias = w.out_bias.data();
     const nb::gil_scoped_release release;
-    kernels().template_attention[int(w.type)](args);
+    kernels().template_close[int(w.type)](args);
 }
 
 }  // namespace
@@ -47,8 +67,9 @@ void bind_template_attention(nb::module_& m) {
     nb::class_<TemplateAttentionWeights>(m, "TemplateAttentionWeights")
         .def(nb::init<index, const Tensor&, const Tensor&, const Tensor&, const Tensor&, const Tensor&>(), nb::arg("heads"), nb::arg("q"),
              nb::arg("k"), nb::arg("v"), nb::arg("out"), nb::arg("out_bias"));
-    m.def("template_attention", &run, nb::arg("z"), nb::arg("t"), nb::arg("mask"), nb::arg("weights"),
-          "z += attention of each pair over the templates");
+    m.def("template_gather", &gather, nb::arg("z"), nb::arg("t"), nb::arg("state"), nb::arg("weights"),
+          "state: each pair has attended to one more template");
+    m.def("template_close", &close, nb::arg("z"), nb::arg("state"), nb::arg("weights"), "z += what its pairs have gathered");
 }
 
 }  // namespace af2cpu

@@ -1,22 +1,32 @@
-// z += (softmax over templates of q k / sqrt(d) + mask) v) W + b: each pair of residues attends over the templates.
+// z += (softmax over templates of q k / sqrt(d)) v) W + b: each pair of residues attends over the templates. They come one after
+// the other, so that no two of them need stand in memory: what a pair has gathered so far is kept in `state`.
 //
-// Blocking: a work item is 96 pairs. Queries, then keys and values of one template after the other come from the micro-kernel as
-// floats (24 kB each at 4 heads of 16); the few logits of a pair and their softmax are plain loops with heads as lanes.
-// Bytes: z once in and out, each template once. Flops: 4 rows h d (c_z + c_t templates).
+// Blocking: a work item is 96 pairs. Queries, keys and values of a template come from the micro-kernel as floats (24 kB each at 4
+// heads of 16); the few logits of a pair are plain loops, their exponentials have heads as lanes.
+// Bytes: for each template z, t and the state once in, the state once out; at the end the state in, z in and out.
+// Flops: 2 rows h d (c_z + 2 c_t) for each template, 2 rows h d c_z at the end.
 #pragma once
 
 #include "base/types.h"
 
 namespace af2cpu {
 
-struct TemplateAttention {
-    Array z;            // [n, n, c_z], updated
-    Array t;            // [templates, n n, c_t]
-    const float* mask;  // [templates]
+// What one pair has gathered, heads (dim + 2) floats: for each head the largest logit, then for each head the sum of
+// exp(logit - largest), then the values of all heads weighted by these.
+struct TemplateGather {
+    Array z;       // [n, n, c_z]
+    Array t;       // [n, n, c_t]
+    float* state;  // [n n, heads (dim + 2)]: updated
     index heads, dim;
     Matrix q;     // [c_z, h d]
     Matrix k, v;  // [c_t, h d]
-    Matrix out;   // [h d, c_z]
+};
+
+struct TemplateClose {
+    Array z;             // [n, n, c_z], updated
+    const float* state;  // of the last template
+    index heads, dim;
+    Matrix out;  // [h d, c_z]
     const float* out_bias;
 };
 
@@ -30,93 +40,106 @@ AF2CPU_BEGIN
 constexpr index kTemplateRows = 96;
 
 template <class P>
-struct TemplateWork {
-    static constexpr index width = Product<P>::width;
-    index templates, heads, dim, z_depth, t_depth, out_depth, out_panels;
+struct GatherWork {
+    index heads, dim, z_depth, t_depth;
     index lanes = round_up(heads, W);
-    index columns = round_up(heads * dim, width);
+    index columns = round_up(heads * dim, Product<P>::width);
 
-    P* left = nullptr;        // [rows, z_depth or t_depth]
-    float *q = nullptr, *k = nullptr;  // [rows, columns]
-    float* v = nullptr;       // [templates, rows, columns]
-    float* a = nullptr;       // [templates, rows, lanes], logits, then probabilities
+    P *z = nullptr, *t = nullptr;                              // [rows, depth]
+    float *q = nullptr, *k = nullptr, *v = nullptr;            // [rows, columns]
+    float *logits = nullptr, *keep = nullptr, *add = nullptr;  // [lanes]
+
+    void lay(Arena& arena) {
+        z = arena.take<P>(kTemplateRows * z_depth);
+        t = arena.take<P>(kTemplateRows * t_depth);
+        q = arena.take<float>(kTemplateRows * columns);
+        k = arena.take<float>(kTemplateRows * columns);
+        v = arena.take<float>(kTemplateRows * columns);
+        logits = arena.take<float>(lanes);
+        keep = arena.take<float>(lanes);
+        add = arena.take<float>(lanes);
+    }
+};
+
+template <class P>
+struct TemplateCloseWork {
+    index out_depth, out_panels;
     P* o = nullptr;           // [rows, out_depth]
     float* update = nullptr;  // [out_panels, rows, width]
 
     void lay(Arena& arena) {
-        left = arena.take<P>(kTemplateRows * most(z_depth, t_depth));
-        q = arena.take<float>(kTemplateRows * columns);
-        k = arena.take<float>(kTemplateRows * columns);
-        v = arena.take<float>(templates * kTemplateRows * columns);
-        a = arena.take<float>(templates * kTemplateRows * lanes);
         o = arena.take<P>(kTemplateRows * out_depth);
-        update = arena.take<float>(out_panels * kTemplateRows * width);
+        update = arena.take<float>(out_panels * kTemplateRows * Product<P>::width);
     }
 };
 
-// Logits of one template, in units of log 2.
+// Row r of a work item: its logits, and its state with this template in it.
 template <class P>
-static void template_logits(const TemplateWork<P>& work, index m, float mask, float* a) {
-    const float factor = kLog2E / __builtin_sqrtf(float(work.dim)), masked = (mask - 1) * (1e9f * kLog2E);
-    for (index r = 0; r < m; ++r)
-        for (index h = 0; h < work.heads; ++h) {
-            const index at = r * work.columns + h * work.dim;
-            float dot = 0;
-            for (index d = 0; d < work.dim; ++d) dot += work.q[at + d] * work.k[at + d];
-            a[r * work.lanes + h] = dot * factor + masked;
-        }
+static void gather_row(const GatherWork<P>& work, index r, float* state) {
+    const index heads = work.heads, dim = work.dim;
+    const float *const q = work.q + r * work.columns, *const k = work.k + r * work.columns, *const v = work.v + r * work.columns;
+    for (index h = 0; h < heads; ++h) {
+        float dot = 0;
+        for (index d = 0; d < dim; ++d) dot += q[h * dim + d] * k[h * dim + d];
+        work.logits[h] = dot / __builtin_sqrtf(float(dim));
+    }
+    float *const highest = state, *const total = state + heads, *const values = state + 2 * heads;
+    for (index h = 0; h < heads; h += W) {
+        const F before = load_up_to(highest + h, heads - h), logit = load(work.logits + h), now = max(before, logit);
+        const F keep = exp2<5>((before - now) * kLog2E), add = exp2<5>((logit - now) * kLog2E);
+        store(work.keep + h, keep);
+        store(work.add + h, add);
+        const F sum = fma(load_up_to(total + h, heads - h), keep, add);
+        store_up_to(highest + h, now, heads - h);
+        store_up_to(total + h, sum, heads - h);
+    }
+    for (index h = 0; h < heads; ++h)
+        for (index i = h * dim; i < (h + 1) * dim; ++i) values[i] = values[i] * work.keep[h] + work.add[h] * v[i];
 }
 
-// Softmax over the templates of one row, heads as lanes.
-template <class P>
-static void softmax_templates(const TemplateWork<P>& work, index r) {
-    const index next = kTemplateRows * work.lanes;
-    for (index h = 0; h < work.lanes; h += W) {
-        float* a = work.a + r * work.lanes + h;
-        F high = load(a), total{};
-        for (index t = 1; t < work.templates; ++t) high = max(high, load(a + t * next));
-        for (index t = 0; t < work.templates; ++t) {
-            const F p = exp2<5>(load(a + t * next) - high);
-            store(a + t * next, p);
-            total += p;
+template <class T>
+static void template_gather(const TemplateGather& args) {
+    using P = typename Multiplied<T>::type;
+    const index rows = args.z.size[0] * args.z.size[1], used = args.heads * args.dim;
+#pragma omp parallel
+    {
+        [[maybe_unused]] const Tiles tiles;
+        GatherWork<P> work{args.heads, args.dim, args.q.depth, args.k.depth};
+        set_up(work);
+        for (index h = 0; h < work.lanes; ++h) work.logits[h] = 0;
+#pragma omp for schedule(dynamic)
+        for (index first = 0; first < rows; first += kTemplateRows) {
+            const index m = least(kTemplateRows, rows - first);
+            for (index r = 0; r < m; ++r) {
+                copy_row(row<const T>(args.z, first + r), args.q.k, work.z + r * work.z_depth, work.z_depth);
+                copy_row(row<const T>(args.t, first + r), args.k.k, work.t + r * work.t_depth, work.t_depth);
+            }
+            project(m, work.z, work.z_depth, args.q, 0, used, work.q, work.columns);
+            project(m, work.t, work.t_depth, args.k, 0, used, work.k, work.columns);
+            project(m, work.t, work.t_depth, args.v, 0, used, work.v, work.columns);
+            for (index r = 0; r < m; ++r) gather_row(work, r, args.state + (first + r) * args.heads * (args.dim + 2));
         }
-        for (index t = 0; t < work.templates; ++t) store(a + t * next, load(a + t * next) / total);
     }
 }
 
 template <class T>
-static void template_attention(const TemplateAttention& args) {
+static void template_close(const TemplateClose& args) {
     using P = typename Multiplied<T>::type;
     constexpr index width = Product<P>::width;
-    const index rows = args.z.size[0] * args.z.size[1], templates = args.t.size[0], used = args.heads * args.dim;
+    const index rows = args.z.size[0] * args.z.size[1], used = args.heads * args.dim;
 #pragma omp parallel
     {
         [[maybe_unused]] const Tiles tiles;
-        TemplateWork<P> work{templates, args.heads, args.dim, args.q.depth, args.k.depth, args.out.depth, args.out.panels};
+        TemplateCloseWork<P> work{args.out.depth, args.out.panels};
         set_up(work);
-        for (index i = 0; i < templates * kTemplateRows * work.lanes; ++i) work.a[i] = 0;
 #pragma omp for schedule(dynamic)
         for (index first = 0; first < rows; first += kTemplateRows) {
             const index m = least(kTemplateRows, rows - first);
-            for (index r = 0; r < m; ++r)
-                copy_row(row<const T>(args.z, first + r), args.q.k, work.left + r * work.z_depth, work.z_depth);
-            project(m, work.left, work.z_depth, args.q, 0, used, work.q, work.columns);
-            for (index t = 0; t < templates; ++t) {
-                for (index r = 0; r < m; ++r)
-                    copy_row(row<const T>(args.t, t * rows + first + r), args.k.k, work.left + r * work.t_depth, work.t_depth);
-                project(m, work.left, work.t_depth, args.k, 0, used, work.k, work.columns);
-                project(m, work.left, work.t_depth, args.v, 0, used, work.v + t * kTemplateRows * work.columns, work.columns);
-                template_logits(work, m, args.mask[t], work.a + t * kTemplateRows * work.lanes);
-            }
             for (index r = 0; r < m; ++r) {
-                softmax_templates(work, r);
-                for (index i = 0; i < work.out_depth; ++i) {
-                    float o = 0;
-                    for (index t = 0; i < used && t < templates; ++t)
-                        o += work.a[(t * kTemplateRows + r) * work.lanes + i / work.dim] *
-                             work.v[(t * kTemplateRows + r) * work.columns + i];
-                    narrow(o, work.o + r * work.out_depth + i);
-                }
+                const float* const state = args.state + (first + r) * args.heads * (args.dim + 2);
+                P* const o = work.o + r * work.out_depth;
+                for (index i = 0; i < used; ++i) narrow(state[2 * args.heads + i] / state[args.heads + i / args.dim], o + i);
+                for (index i = used; i < work.out_depth; ++i) narrow(0.0f, o + i);
             }
             for (index j = 0; j < args.out.panels; ++j)
                 multiply(m, work.o, work.out_depth, panel<P>(args.out, j), work.out_depth, work.update + j * kTemplateRows * width, width,

@@ -9,7 +9,6 @@ from typer.testing import CliRunner
 
 from af2cpu.cli import app
 from af2cpu.model.config import model_config
-from af2cpu.model.cost import Sizes, peak_bytes
 from af2cpu.ops import native
 from af2cpu.pipeline.plan import Estimate
 from af2cpu.weights.names import parameter_table
@@ -22,6 +21,19 @@ def test_doctor_names_the_machine_and_what_is_missing() -> None:
     assert ("engine: native (" if native.built() else "engine: torch;") in result.stdout
     assert "missing: parameters of model_1_ptm" in result.stdout
     assert "missing: databases" in result.stdout
+
+
+@pytest.mark.skipif(not native.built(), reason="no native kernels in this installation")
+def test_a_lower_instruction_set_lowers_the_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = native.level()
+    try:
+        for level in native.kernels().levels():
+            native.kernels().use_level(level)
+            has_bf16 = level in {"avx512bf16", "amx", "amx_model"}
+            stdout = CliRunner().invoke(app, ["doctor"]).stdout
+            assert f"engine: native ({level}); precision auto: {'bf16' if has_bf16 else 'fp32'};" in stdout
+    finally:
+        native.kernels().use_level(before)
 
 
 def test_doctor_looks_into_parameter_files(tmp_path: Path) -> None:
@@ -52,9 +64,3 @@ def test_estimate_of_two_lengths(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("seconds", "text"), [(90, "90 s"), (600, "10 min"), (7200, "2 h"), (400_000, "5 days")])
 def test_units_of_time(seconds: float, text: str) -> None:
     assert f"about {text} and" in str(Estimate("x", 1, 1, seconds, 1.0, 1e6))
-
-
-def test_memory_formula_near_what_was_measured() -> None:
-    """benchmarks/memory.py, model_1_ptm, 256 residues, full MSA, float32: 1.94 GB."""
-    sizes = Sizes(n_res=256, n_seq=508, n_extra=5120, n_templ=4)
-    assert peak_bytes(model_config("model_1_ptm"), sizes, "fp32") == pytest.approx(1.94e9, rel=0.1)

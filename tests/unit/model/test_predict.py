@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import weakref
 from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 import af2cpu
 from af2cpu.chemistry import residues
@@ -54,6 +56,19 @@ def test_bond_lengths_are_ideal(net: AlphaFold) -> None:
 def test_the_same_twice(net: AlphaFold) -> None:
     first, second = (net.predict(_draws(2), recycles=1) for _ in range(2))
     assert np.array_equal(first.atom_positions, second.atom_positions)
+
+
+@torch.no_grad()
+def test_a_pass_uses_up_the_pair_tensor_of_the_one_before(net: AlphaFold) -> None:
+    """It is as large as what a whole pass takes; whoever holds the first pass does not hold it."""
+    passes = net.passes(_draws(2), 1, 0.0, 1)
+    first = next(passes)
+    pair = weakref.ref(first.representations.z)
+    assert first.representations.z.numel() > 0
+    second = next(passes)
+    assert pair() is None
+    assert second.representations.z.numel() > 0
+    assert first.structure.atoms.atom37.shape == second.structure.atoms.atom37.shape
 
 
 def test_recycles_use_new_draws_and_the_pass_before(net: AlphaFold) -> None:

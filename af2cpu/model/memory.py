@@ -1,0 +1,89 @@
+"""The peak memory of a pass through the network, from what stands beside what in each stage.
+
+`benchmarks/memory.py` holds the formula against measured peaks.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import torch
+from ml_collections import ConfigDict, FrozenConfigDict
+
+from af2cpu.model.alphafold import AlphaFold
+from af2cpu.model.cost import Sizes
+from af2cpu.ops.slicing import DEFAULT_BUDGET
+from af2cpu.ops.triangle import CHANNEL_GROUP
+
+_PROGRAM = 280_000_000  # bytes: the interpreter and its libraries
+_LEFT = 1.1  # of what a stage takes: pieces that the allocator keeps, rounding up to huge pages
+_EDGES = 64 * 2**20  # bytes: where they fit, engine native makes the edges of all channels of a triangle at once
+
+
+def peak_bytes(config: ConfigDict, sizes: Sizes, precision: str, engine: str) -> int:
+    """Peak resident memory of a prediction on one protein, the program itself included: bytes.
+
+    The largest of: loading the parameters, the template stage, the extra MSA stack, the Evoformer.
+    """
+    size = 2 if precision == "bf16" else 4
+    parameters = _n_parameters(config)
+    loading = (4 if size == 4 else 4 + size) * parameters  # as in the file, and in the type of the trunk
+    kept = (2 if engine == "native" else 1) * size * parameters  # as they are, and packed for the kernels
+    stages = (_templates(config, sizes, size), _extra_stack(config, sizes, size), _evoformer(config, sizes, size))
+    return _PROGRAM + int(max(loading, kept + DEFAULT_BUDGET + _inputs(sizes) + _LEFT * max(stages)))
+
+
+@cache
+def _n_parameters(config: FrozenConfigDict) -> int:
+    with torch.device("meta"):
+        return sum(p.numel() for p in AlphaFold(config).parameters())
+
+
+def _inputs(sizes: Sizes) -> int:
+    """The processed features and their tensors."""
+    return 2 * 4 * sizes.n_res * (50 * sizes.n_seq + 5 * sizes.n_extra)
+
+
+def _pair(sizes: Sizes, channels: int, size: int) -> int:
+    return size * sizes.n_res**2 * channels
+
+
+def _triangle(config: ConfigDict, sizes: Sizes, size: int) -> int:
+    """The product of all edges, and the edges of a group of channels."""
+    c = config.triangle_multiplication.c
+    all_edges, group = 2 * _pair(sizes, c, size), 2 * _pair(sizes, min(c, CHANNEL_GROUP), size)
+    return _pair(sizes, c, size) + max(group, min(all_edges, _EDGES))
+
+
+def _msa(config: ConfigDict, sizes: Sizes, size: int) -> int:
+    n_seq = sizes.n_seq + (sizes.n_templ if config.template_embedder.enabled else 0)
+    return size * n_seq * sizes.n_res * config.c_m
+
+
+def _outer_product(config: ConfigDict, n_seq: int, sizes: Sizes, size: int) -> int:
+    """The two projections of all rows."""
+    return 2 * size * n_seq * sizes.n_res * config.outer_product_mean.c
+
+
+def _templates(config: ConfigDict, sizes: Sizes, size: int) -> int:
+    """What pairs have gathered from the templates before, the template that is worked on, its triangles."""
+    t = config.template_embedder
+    if not (t.enabled and sizes.n_templ):
+        return 0
+    attention = t.pointwise_attention
+    state = _pair(sizes, attention.n_heads * (attention.head_dim + 2), 4)
+    work = _pair(sizes, t.c_t, size) + _triangle(t, sizes, size)
+    return _msa(config, sizes, size) + _pair(sizes, config.c_z, size) + state + work
+
+
+def _extra_stack(config: ConfigDict, sizes: Sizes, size: int) -> int:
+    stack = config.extra_msa_stack
+    e = size * sizes.n_extra * sizes.n_res * stack.c_e
+    work = max(_outer_product(stack, sizes.n_extra, sizes, size), _triangle(stack, sizes, size))
+    return _msa(config, sizes, size) + e + _pair(sizes, config.c_z, size) + work
+
+
+def _evoformer(config: ConfigDict, sizes: Sizes, size: int) -> int:
+    stack = config.evoformer
+    work = max(_outer_product(stack, sizes.n_seq, sizes, size), _triangle(stack, sizes, size))
+    return _msa(config, sizes, size) + _pair(sizes, config.c_z, size) + work

@@ -1,0 +1,43 @@
+"""The formula for peak memory against every peak that benchmarks/memory.py has recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from ml_collections import ConfigDict, FrozenConfigDict
+
+from af2cpu.model.config import model_config
+from af2cpu.model.cost import full_sizes
+from af2cpu.model.memory import peak_bytes
+
+RESULTS = Path(__file__).parents[3] / "benchmarks" / "results"
+
+
+def rows() -> Iterator[dict[str, Any]]:
+    for path in sorted(RESULTS.glob("*/*_memory.json")):
+        yield from (row for row in orjson.loads(path.read_bytes())["rows"] if not row["program"].startswith("jax"))
+
+
+def _config(row: dict[str, Any]) -> FrozenConfigDict:
+    config = ConfigDict(model_config(row["model"]).to_dict())
+    if row["one_block"]:
+        for stack in (config.evoformer, config.extra_msa_stack, config.template_embedder):
+            stack.n_blocks = 1
+    return FrozenConfigDict(config)
+
+
+@pytest.mark.parametrize("row", rows(), ids=lambda row: f"{row['program']}, {row['n_res']} residues")
+def test_near_what_was_measured(row: dict[str, Any]) -> None:
+    """Within 10 % or 150 MB."""
+    engine, precision = row["program"].split()
+    config = _config(row)
+    estimated = peak_bytes(config, full_sizes(config, row["n_res"]), precision, engine)
+    assert estimated == pytest.approx(row["peak_gb"] * 1e9, rel=0.1, abs=150e6)
+
+
+def test_there_are_measurements() -> None:
+    assert {row["n_res"] for row in rows()} >= {64, 256, 1000}

@@ -159,8 +159,8 @@ class AlphaFold(nn.Module):
                 previous = self.start(len(draws[0].aatype))
             result = self(draws, previous, index)
             yield result
-            if index > 0 and result.change < tolerance:
-                return
+            if index == recycles or (index > 0 and result.change < tolerance):
+                return  # the last pass keeps its representations
             previous = result.recycled()
             del result
 

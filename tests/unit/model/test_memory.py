@@ -30,7 +30,7 @@ def _config(row: dict[str, Any]) -> FrozenConfigDict:
     return FrozenConfigDict(config)
 
 
-@pytest.mark.parametrize("row", rows(), ids=lambda row: f"{row['program']}, {row['n_res']} residues")
+@pytest.mark.parametrize("row", list(rows()), ids=lambda row: f"{row['program']}, {row['n_res']} residues")
 def test_near_what_was_measured(row: dict[str, Any]) -> None:
     """Within 10 % or 150 MB."""
     engine, precision = row["program"].split()

@@ -54,6 +54,7 @@ def test_the_same_numbers(prepare: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")  # the extension knows nothing newer
 def test_a_trace_follows_its_parameters_and_leaves_its_input_alone() -> None:
     traced = 0
 

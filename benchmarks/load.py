@@ -60,7 +60,13 @@ def main() -> None:
         f"{size / 1e6:.0f} MB, {args.precision}, {engine()}: load {figures['load_s']:.2f} s, pack {figures['pack_s']:.2f}"
         f" s, together {figures['total_s']:.2f} s ({spread['min_s']:.2f}-{spread['max_s']:.2f}); peak {peak_gb():.2f} GB"
     )
-    how = {"engine": engine(), "precision": args.precision, "bytes": size, "repeats": args.repeats, "peak_gb": peak_gb()}
+    how = {
+        "engine": engine(),
+        "precision": args.precision,
+        "bytes": size,
+        "repeats": args.repeats,
+        "peak_gb": peak_gb(),
+    }
     write_result("load", {"machine": describe("torch", "numpy"), **how, **figures, **spread})
 
 

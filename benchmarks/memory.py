@@ -43,7 +43,9 @@ def main() -> None:
         for program in args.programs:
             row = measure(program, Case(args.model, n_res, one_block=args.one_block))
             print("  ".join(f"{k} {v:.2f}" if isinstance(v, float) else f"{k} {v}" for k, v in row.items()), flush=True)
-            merge_rows("memory", [row], ("model", "one_block", "program", "n_res"), "torch", "jax", "alphafold-colabfold")
+            merge_rows(
+                "memory", [row], ("model", "one_block", "program", "n_res"), "torch", "jax", "alphafold-colabfold"
+            )
 
 
 if __name__ == "__main__":

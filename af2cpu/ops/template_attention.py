@@ -1,7 +1,7 @@
 """Template pointwise attention: each pair of residues attends over the templates, one after the other.
 
-What the pairs have gathered so far is a state, float32 [n, n, h (d + 2)]: for each head its largest logit, for each head
-the sum of exp(logit - largest), then the values of all heads weighted by these.
+What the pairs have gathered so far is a state, float32 [n, n, h (d + 2)]: for each head its largest logit, for each
+head the sum of exp(logit - largest), then the values of all heads weighted by these.
 """
 
 from __future__ import annotations

@@ -68,7 +68,7 @@ def plan_models(settings: RunSettings) -> tuple[ModelPlan, ...]:
 
 
 def precision_of(settings: RunSettings) -> str:
-    """What `auto` means on this machine: bf16 where the processor multiplies it in hardware (and AF2CPU_ISA lets it)."""
+    """What `auto` means on this machine: bf16 where the processor multiplies it in hardware and AF2CPU_ISA lets it."""
     if settings.precision != "auto":
         return settings.precision
     if dispatch.chosen(settings.engine) == "native":

@@ -121,7 +121,7 @@ def estimate(name: str, n_res: int, models: Sequence[ModelPlan], settings: RunSe
 
 
 def matrix_rate(settings: RunSettings) -> float:
-    """Operations per second of a matrix product on this machine with this engine and precision: measured now, briefly."""
+    """Operations per second of a matrix product with this engine and precision, measured on this machine now."""
     precision = precision_of(settings)
     if dispatch.chosen(settings.engine) == "native":
         return native.rate(precision)

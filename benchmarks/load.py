@@ -56,18 +56,12 @@ def main() -> None:
         size = path.stat().st_size
     figures = {name: statistics.median(run[name] for run in runs) for name in runs[0]}
     spread = {"min_s": min(run["total_s"] for run in runs), "max_s": max(run["total_s"] for run in runs)}
+    print(f"{size / 1e6:.0f} MB, {args.precision}, {engine()}, peak {peak_gb():.2f} GB; medians:")
     print(
-        f"{size / 1e6:.0f} MB, {args.precision}, {engine()}: load {figures['load_s']:.2f} s, pack {figures['pack_s']:.2f}"
-        f" s, together {figures['total_s']:.2f} s ({spread['min_s']:.2f}-{spread['max_s']:.2f}); peak {peak_gb():.2f} GB"
+        f"load {figures['load_s']:.2f} s, pack {figures['pack_s']:.2f} s, together {figures['total_s']:.2f} s, {spread}"
     )
-    how = {
-        "engine": engine(),
-        "precision": args.precision,
-        "bytes": size,
-        "repeats": args.repeats,
-        "peak_gb": peak_gb(),
-    }
-    write_result("load", {"machine": describe("torch", "numpy"), **how, **figures, **spread})
+    how = {"engine": engine(), "precision": args.precision, "bytes": size, "peak_gb": peak_gb()}
+    write_result("load", {"machine": describe("torch", "numpy"), **how, "repeats": args.repeats, **figures, **spread})
 
 
 if __name__ == "__main__":

@@ -19,6 +19,9 @@ from af2cpu.model.cost import full_sizes
 from af2cpu.model.memory import peak_bytes
 
 
+KEY = ("model", "one_block", "program", "n_res")
+
+
 def measure(program: Program, case: Case) -> dict[str, Any]:
     """One row of the table; seconds are those of the one pass."""
     with Side(program, case) as side:
@@ -43,9 +46,7 @@ def main() -> None:
         for program in args.programs:
             row = measure(program, Case(args.model, n_res, one_block=args.one_block))
             print("  ".join(f"{k} {v:.2f}" if isinstance(v, float) else f"{k} {v}" for k, v in row.items()), flush=True)
-            merge_rows(
-                "memory", [row], ("model", "one_block", "program", "n_res"), "torch", "jax", "alphafold-colabfold"
-            )
+            merge_rows("memory", [row], KEY, "torch", "jax", "alphafold-colabfold")
 
 
 if __name__ == "__main__":

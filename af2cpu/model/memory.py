@@ -16,7 +16,6 @@ from af2cpu.ops.slicing import DEFAULT_BUDGET
 from af2cpu.ops.triangle import CHANNEL_GROUP
 
 _PROGRAM = 280_000_000  # bytes: the interpreter and its libraries
-_LEFT = 1.1  # of what a stage takes: pieces that the allocator keeps, rounding up to huge pages
 _EDGES = 64 * 2**20  # bytes: where they fit, engine native makes the edges of all channels of a triangle at once
 
 
@@ -30,7 +29,7 @@ def peak_bytes(config: ConfigDict, sizes: Sizes, precision: str, engine: str) ->
     loading = (4 if size == 4 else 4 + size) * parameters  # as in the file, and in the type of the trunk
     kept = (2 if engine == "native" else 1) * size * parameters  # as they are, and packed for the kernels
     stages = (_templates(config, sizes, size), _extra_stack(config, sizes, size), _evoformer(config, sizes, size))
-    return _PROGRAM + int(max(loading, kept + DEFAULT_BUDGET + _inputs(sizes) + _LEFT * max(stages)))
+    return _PROGRAM + max(loading, kept + DEFAULT_BUDGET + _inputs(sizes) + max(stages))
 
 
 @cache

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any, Generic, ParamSpec, TypeVar
+from typing import Any, Generic, ParamSpec, TypeVar, cast
 
 import torch
 
@@ -100,7 +100,7 @@ def _made_for(name: str, reference: Callable[_P, _R]) -> Callable[_P, _R]:
     if name == "compile":
         # fullgraph: a formula that can't be compiled, or only anew for each shape, is an error and no silent slow run.
         return torch.compile(reference, dynamic=True, fullgraph=True)
-    return ipex.Frozen(reference) if name == "ipex" else reference
+    return cast("Callable[_P, _R]", ipex.Frozen(reference)) if name == "ipex" else reference
 
 
 def engine() -> str:

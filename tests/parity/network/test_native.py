@@ -37,7 +37,7 @@ def test_module(case: Case, model_1_ptm: SimpleNamespace) -> None:
     sizes = Sizes(n_res=37, n_seq=7)
     for ours, theirs in compare_module(case, model_1_ptm.model, model_1_ptm.parameters, sizes):
         if case.name == "structure module":
-            # A masked residue attends with logits of -1e5, where float32 leaves two digits: on any engine it is 1e-4 off.
+            # A masked residue's logits are near -1e5, where float32 leaves two digits: it is 1e-4 off on any engine.
             known = np.flatnonzero(make_inputs(model_1_ptm.model.config, sizes, 0)["seq_mask"])
             assert len(known) < sizes.n_res
             ours, theirs = (x.take(known, axis=x.shape.index(sizes.n_res)) for x in (ours, theirs))  # noqa: PLW2901

@@ -1,4 +1,4 @@
-"""The engines. `compile` and `ipex` run in a process of its own: the checks of shapes in this one are no part of the formulas."""
+"""The engines. `compile` and `ipex` run in processes of their own: this one checks shapes within the formulas."""
 
 from __future__ import annotations
 

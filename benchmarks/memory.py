@@ -18,7 +18,6 @@ from sides import REFERENCE, Case, Program, Side, parse_program
 from af2cpu.model.cost import full_sizes
 from af2cpu.model.memory import peak_bytes
 
-
 KEY = ("model", "one_block", "program", "n_res")
 
 

@@ -31,8 +31,8 @@ sanitize: .venv/installed
 	  $$(build/sanitized/bin/python -c "import site; print(site.getsitepackages()[0])")/dependencies.pth
 	build/sanitized/bin/python -m pip install --quiet --ignore-installed --no-deps --editable . \
 	  --config-settings cmake.define.AF2CPU_SANITIZE=ON --config-settings build-dir=build/sanitized/kernels
-	LD_PRELOAD=$$(gcc -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1 \
-	  build/sanitized/bin/python -m pytest tests/kernels
+	LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libstdc++.so)" ASAN_OPTIONS=detect_leaks=0 \
+	  UBSAN_OPTIONS=halt_on_error=1 build/sanitized/bin/python -m pytest --capture=no tests/kernels
 
 .venv/installed: pyproject.toml tests/constraints.txt $(wildcard kernels/*.* kernels/*/*)
 	$(PYTHON) -m venv .venv

@@ -12,6 +12,10 @@ from typing import Any
 import matplotlib as mpl
 import orjson
 from machine import ROOT, result_path
+from sides import Case
+
+from af2cpu.model.cost import full_sizes
+from af2cpu.model.memory import peak_bytes
 
 mpl.use("agg")
 from matplotlib import pyplot as plt
@@ -41,6 +45,13 @@ def end_to_end(record: dict[str, Any], axes: Any) -> None:
     axes.legend()
 
 
+def estimated_gb(row: dict[str, Any]) -> float:
+    """What the program says of a measured row today."""
+    engine, precision = row["program"].split()
+    config = Case(row["model"], row["n_res"], one_block=row["one_block"]).config()
+    return peak_bytes(config, full_sizes(config, row["n_res"]), precision, engine) / 1e9
+
+
 def memory(record: dict[str, Any], axes: Any) -> None:
     """Peak memory against length; dashed: what `af2cpu estimate` says. One block of each stack takes what all take."""
     rows = [row for row in record["rows"] if row["model"] == "model_1_ptm" and row["one_block"]]
@@ -48,8 +59,8 @@ def memory(record: dict[str, Any], axes: Any) -> None:
         mine = sorted((row for row in rows if row["program"] == program), key=lambda row: row["n_res"])
         lengths = [row["n_res"] for row in mine]
         (line,) = axes.plot(lengths, [row["peak_gb"] for row in mine], "o-", label=program)
-        if all("estimated_gb" in row for row in mine):
-            axes.plot(lengths, [row["estimated_gb"] for row in mine], "--", color=line.get_color())
+        if not program.startswith("jax"):
+            axes.plot(lengths, [estimated_gb(row) for row in mine], "--", color=line.get_color())
     axes.set_xlabel("residues")
     axes.set_ylabel("peak memory, GB (one block of each stack)")
     axes.legend()
@@ -78,7 +89,7 @@ def main() -> None:
         if record is None:
             print(f"{name}: no record of this machine")
             continue
-        figure, axes = plt.subplots(figsize=(7, 5 if name == "kernels" else 3.5), layout="constrained")
+        figure, axes = plt.subplots(figsize=(7, {"kernels": 5, "blocks": 2}.get(name, 3.5)), layout="constrained")
         draw(record, axes)
         axes.set_title(f"{record['machine']['cpu']}, {record['machine']['cores']} cores", fontsize=9)
         figure.savefig(IMAGES / f"{name}.png", dpi=110)

@@ -1,7 +1,7 @@
 """All ten published models in full size against the JAX reference: `make parity`.
 
     python benchmarks/parity.py [--models model_1_ptm ...] [--n-res 64] [--precisions fp32 bf16] [--no-modules]
-        [--resume]
+        [--engine auto] [--resume]
 
 Synthetic parameters, full MSA, templates where the model has them. Exit code 1 when a float32 row fails or a bf16 row
 is not finite. Each model runs in a process of its own, so that memory does not add up.
@@ -20,12 +20,15 @@ import orjson
 from machine import describe, result_path, write_result
 
 from af2cpu.model.config import OFFICIAL_MODELS, model_config
+from af2cpu.ops.dispatch import describe as engine_in_use
+from af2cpu.ops.dispatch import use_engine
 from af2cpu.validate.compare import compare, format_table
 from af2cpu.validate.synthetic import synthetic_features
 
 
-def run(model: str, n_res: int, precisions: list[str], modules: bool) -> tuple[str, dict[str, Any]]:
+def run(model: str, n_res: int, precisions: list[str], modules: bool, engine: str) -> tuple[str, dict[str, Any]]:
     """The tables of one model as text, and as data."""
+    use_engine(engine)
     features = [synthetic_features(model_config(model), n_res)]
     text, data, reference = [], {}, None
     for precision in precisions:
@@ -33,6 +36,7 @@ def run(model: str, n_res: int, precisions: list[str], modules: bool) -> tuple[s
         reference = result.reference
         data[precision] = {
             "passed": result.passed,
+            "engine": engine_in_use(),
             "ours_s": result.seconds,
             "reference_s": reference.seconds,
             "rows": [asdict(row) | {"passed": row.passed} for row in result.rows],
@@ -49,9 +53,10 @@ def main() -> int:
     parser.add_argument("--n-res", type=int, default=64)
     parser.add_argument("--precisions", nargs="+", default=["fp32", "bf16"])
     parser.add_argument("--no-modules", action="store_true", help="only the whole networks")
+    parser.add_argument("--engine", default="auto")
     parser.add_argument("--resume", action="store_true", help="keep the models that the record has already")
     args = parser.parse_args()
-    work = args.n_res, args.precisions, not args.no_modules
+    work = args.n_res, args.precisions, not args.no_modules, args.engine
     record: dict[str, Any] = {
         "n_res": args.n_res,
         "params": "synthetic:0",

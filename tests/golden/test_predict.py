@@ -247,9 +247,9 @@ def test_too_long_for_the_memory_is_refused_before_the_search(tmp_path: Path) ->
 
 
 def test_memory_given_is_not_exceeded(alignment: Path, tmp_path: Path) -> None:
-    result = _predict(alignment, tmp_path / "out", "--memory", "500M", "--dry-run")
+    result = _predict(alignment, tmp_path / "out", "--memory", "200M", "--dry-run")
     assert result.exit_code == 2
-    assert "0.5 GB are free" in result.stderr.splitlines()[-1]
+    assert "0.2 GB are free" in result.stderr.splitlines()[-1]
     assert _predict(alignment, tmp_path / "out", "--memory", "4G", "--dry-run").exit_code == 0
 
 

@@ -1,8 +1,8 @@
 // x += (sigmoid(gate) * softmax(q k^T / sqrt(d) + bias + mask) v) W + b along the rows of each item: the gated attentions.
 //
 // Everything is transposed: S^T = K Q^T has keys as rows and 32 queries as lanes, so that softmax needs no sum across lanes, the
-// bias is added lane by lane, and O^T = V^T P^T wastes nothing on small heads (8 rows for d = 8). An item (one row of x) goes
-// through a thread in two phases:
+// bias is added lane by lane, and O^T = V^T P^T wastes nothing on small heads (8 rows for d = 8).
+// Blocking: an item (one row of x) goes through a thread in two phases:
 // 1. 96 rows at a time: layer norm into a left side that stays, keys as rows [n, d], values transposed in tiles [d, 64];
 // 2. 96 queries at a time, head by head: q and gate from the left side; for each 32 queries all tiles of 64 keys: logits
 //    (8 kB, in L1), maximum, exp2, probabilities over the logits, O^T += V^T P^T; gate; then the output projection and the sum.

@@ -2,11 +2,11 @@
 // global column attention of the extra MSA.
 //
 // A query q_h and the keys' weights meet first, r_h = K q_h, so that logits and values are one product of LN(x) with [r | V], and
-// neither keys nor values are kept. An item (a column of the MSA) goes through a thread in three passes over its rows, 96 at a time:
+// neither keys nor values are kept.
+// Blocking: an item (a column of the MSA) goes through a thread in three passes over its rows, 96 at a time:
 // 1. layer norm into a left side that stays, and its mean; then q and r; 2. logits and values, softmax online, one sum [d] per head;
-// 3. gate from the left side, times the sums, the output projection, and the sum into x. Rows that lie apart in memory, as those of a
-// column do, are read twice and written once; nothing is copied but the left side.
-// Scratch: s c elements of left side, 0.1 MB besides. Flops: 4 s c h d + 2 s c (h + d) + 2 s h d per item.
+// 3. gate from the left side, times the sums, the output projection, and the sum into x.
+// Scratch: s c elements of left side, 0.1 MB besides. Bytes: x twice in and once out, rows apart in memory. Flops: 4 s c h d + 2 s c (h + d) + 2 s h d per item.
 #pragma once
 
 #include "base/types.h"

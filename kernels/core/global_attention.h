@@ -6,7 +6,8 @@
 // Blocking: an item (a column of the MSA) goes through a thread in three passes over its rows, 96 at a time:
 // 1. layer norm into a left side that stays, and its mean; then q and r; 2. logits and values, softmax online, one sum [d] per head;
 // 3. gate from the left side, times the sums, the output projection, and the sum into x.
-// Scratch: s c elements of left side, 0.1 MB besides. Bytes: x twice in and once out, rows apart in memory. Flops: 4 s c h d + 2 s c (h + d) + 2 s h d per item.
+// Scratch: s c elements of left side, 0.1 MB besides. Bytes: x twice in and once out, rows apart in memory.
+// Flops: 4 s c h d + 2 s c (h + d) + 2 s h d per item.
 #pragma once
 
 #include "base/types.h"

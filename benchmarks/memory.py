@@ -21,6 +21,12 @@ from af2cpu.model.memory import peak_bytes
 KEY = ("model", "one_block", "program", "n_res")
 
 
+def estimated_gb(program: Program, case: Case) -> float:
+    """What the program says today."""
+    config = case.config()
+    return peak_bytes(config, full_sizes(config, case.n_res), program.precision, program.name) / 1e9
+
+
 def measure(program: Program, case: Case) -> dict[str, Any]:
     """One row of the table; seconds are those of the one pass."""
     with Side(program, case) as side:
@@ -28,8 +34,7 @@ def measure(program: Program, case: Case) -> dict[str, Any]:
     row = {"model": case.model, "one_block": case.one_block, "program": str(program), "n_res": case.n_res}
     row |= side.loaded | done
     if program.name != REFERENCE:
-        config = case.config()
-        row["estimated_gb"] = peak_bytes(config, full_sizes(config, case.n_res), program.precision, program.name) / 1e9
+        row["estimated_gb"] = estimated_gb(program, case)
     return row
 
 

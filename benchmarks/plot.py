@@ -12,10 +12,8 @@ from typing import Any
 import matplotlib as mpl
 import orjson
 from machine import ROOT, result_path
-from sides import Case
-
-from af2cpu.model.cost import full_sizes
-from af2cpu.model.memory import peak_bytes
+from memory import estimated_gb
+from sides import Case, Program
 
 mpl.use("agg")
 from matplotlib import pyplot as plt
@@ -45,13 +43,6 @@ def end_to_end(record: dict[str, Any], axes: Any) -> None:
     axes.legend()
 
 
-def estimated_gb(row: dict[str, Any]) -> float:
-    """What the program says of a measured row today."""
-    engine, precision = row["program"].split()
-    config = Case(row["model"], row["n_res"], one_block=row["one_block"]).config()
-    return peak_bytes(config, full_sizes(config, row["n_res"]), precision, engine) / 1e9
-
-
 def memory(record: dict[str, Any], axes: Any) -> None:
     """Peak memory against length; dashed: what `af2cpu estimate` says. One block of each stack takes what all take."""
     rows = [row for row in record["rows"] if row["model"] == "model_1_ptm" and row["one_block"]]
@@ -60,7 +51,8 @@ def memory(record: dict[str, Any], axes: Any) -> None:
         lengths = [row["n_res"] for row in mine]
         (line,) = axes.plot(lengths, [row["peak_gb"] for row in mine], "o-", label=program)
         if not program.startswith("jax"):
-            axes.plot(lengths, [estimated_gb(row) for row in mine], "--", color=line.get_color())
+            said = [estimated_gb(Program(*program.split()), Case(r["model"], r["n_res"], one_block=True)) for r in mine]
+            axes.plot(lengths, said, "--", color=line.get_color())
     axes.set_xlabel("residues")
     axes.set_ylabel("peak memory, GB (one block of each stack)")
     axes.legend()

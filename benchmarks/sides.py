@@ -34,17 +34,11 @@ class Case:
 
     def config(self) -> Any:
         """Of the network."""
-        from ml_collections import ConfigDict, FrozenConfigDict
-
         from af2cpu.model.config import model_config
+        from af2cpu.validate.synthetic import with_one_block
 
         config = model_config(self.model)
-        if not self.one_block:
-            return config
-        one = ConfigDict(config.to_dict())
-        for stack in (one.evoformer, one.extra_msa_stack, one.template_embedder):
-            stack.n_blocks = 1
-        return FrozenConfigDict(one)
+        return with_one_block(config) if self.one_block else config
 
 
 @dataclass(frozen=True)

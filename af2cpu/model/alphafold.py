@@ -61,9 +61,9 @@ class Pass:
 
     def recycled(self) -> Recycled:
         """For the next pass. The representations go with it, whoever still holds this one: they are large."""
-        m, m_first, z, s = self.representations
-        self.representations = Representations(*(x.new_empty(0) for x in (m, m_first, z, s)))
-        return Recycled(m_first, z, self.structure.atoms.atom37)
+        given = self.representations
+        self.representations = Representations(*(x.new_empty(0) for x in given))
+        return Recycled(given.m_first, given.z, self.structure.atoms.atom37)
 
 
 class AlphaFold(nn.Module):

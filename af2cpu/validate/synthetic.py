@@ -1,11 +1,14 @@
-"""Processed features drawn at random, of the form that real ones have. For comparisons and benchmarks only."""
+"""Processed features drawn at random, of the form that real ones have, and a network of few blocks.
+
+For comparisons and benchmarks only.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 import numpy as np
-from ml_collections import ConfigDict
+from ml_collections import ConfigDict, FrozenConfigDict
 
 from af2cpu.chemistry import residues
 from af2cpu.records import ProcessedFeatures
@@ -44,6 +47,14 @@ def synthetic_features(
         extra_msa_mask=np.ones(extra.shape, np.float32),
         **_templates(rng, aatype, n_templ),
     )
+
+
+def with_one_block(config: ConfigDict) -> FrozenConfigDict:
+    """One block in each stack: what a pass takes in memory is the same, but for the parameters."""
+    one = ConfigDict(config.to_dict())
+    for stack in (one.evoformer, one.extra_msa_stack, one.template_embedder):
+        stack.n_blocks = 1
+    return FrozenConfigDict(one)
 
 
 def padded(f: ProcessedFeatures, n_seq: int, n_extra: int, n_templ: int) -> ProcessedFeatures:

@@ -24,7 +24,7 @@ def test_doctor_names_the_machine_and_what_is_missing() -> None:
 
 
 @pytest.mark.skipif(not native.built(), reason="no native kernels in this installation")
-def test_a_lower_instruction_set_lowers_the_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lower_instruction_set_lowers_the_precision() -> None:
     before = native.level()
     try:
         for level in native.kernels().levels():

@@ -8,11 +8,11 @@ from typing import Any
 
 import orjson
 import pytest
-from ml_collections import ConfigDict, FrozenConfigDict
 
 from af2cpu.model.config import model_config
 from af2cpu.model.cost import full_sizes
 from af2cpu.model.memory import peak_bytes
+from af2cpu.validate.synthetic import with_one_block
 
 RESULTS = Path(__file__).parents[3] / "benchmarks" / "results"
 
@@ -22,19 +22,12 @@ def rows() -> Iterator[dict[str, Any]]:
         yield from (row for row in orjson.loads(path.read_bytes())["rows"] if not row["program"].startswith("jax"))
 
 
-def _config(row: dict[str, Any]) -> FrozenConfigDict:
-    config = ConfigDict(model_config(row["model"]).to_dict())
-    if row["one_block"]:
-        for stack in (config.evoformer, config.extra_msa_stack, config.template_embedder):
-            stack.n_blocks = 1
-    return FrozenConfigDict(config)
-
-
 @pytest.mark.parametrize("row", list(rows()), ids=lambda row: f"{row['program']}, {row['n_res']} residues")
 def test_near_what_was_measured(row: dict[str, Any]) -> None:
     """Within 10 % or 150 MB."""
     engine, precision = row["program"].split()
-    config = _config(row)
+    config = model_config(row["model"])
+    config = with_one_block(config) if row["one_block"] else config
     estimated = peak_bytes(config, full_sizes(config, row["n_res"]), precision, engine)
     assert estimated == pytest.approx(row["peak_gb"] * 1e9, rel=0.1, abs=150e6)
 

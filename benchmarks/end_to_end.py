@@ -22,15 +22,12 @@ import numpy as np
 from machine import machine_rates, merge_rows
 from sides import Case, Program, Side, parse_program
 
-from af2cpu.model.config import model_config
-from af2cpu.model.cost import Sizes, full_sizes, pass_flops
+from af2cpu.model.cost import pass_flops
 
 
 def flops(case: Case) -> int:
     """Of what our network computes."""
-    config = model_config(case.model)
-    full = full_sizes(config, case.n_res)
-    return pass_flops(config, full if case.rows is None else Sizes(case.n_res, case.rows, 0, full.n_templ))
+    return pass_flops(case.config(), case.sizes())
 
 
 def measure(case: Case, programs: list[Program], repeats: int) -> list[dict[str, Any]]:

@@ -1,6 +1,7 @@
 """Peak memory of one pass beside the JAX reference on the same features, and beside what `af2cpu estimate` says.
 
-    python benchmarks/memory.py [--model model_1_ptm] [--n-res 64 256] [--programs jax native:bf16] [--one-block]
+    python benchmarks/memory.py [--model model_1_ptm] [--n-res 64 256] [--programs jax native:bf16]
+        [--one-block] [--templates 0]
 
 Each program runs in a process of its own and reports its peak resident set (interpreter and libraries included).
 `--one-block`: every stack has one block, whose memory the next one would take again; so that long chains take minutes.
@@ -15,24 +16,22 @@ from typing import Any
 from machine import merge_rows
 from sides import REFERENCE, Case, Program, Side, parse_program
 
-from af2cpu.model.cost import full_sizes
 from af2cpu.model.memory import peak_bytes
 
-KEY = ("model", "one_block", "program", "n_res")
+KEY = ("model", "one_block", "templates", "program", "n_res")
 
 
 def estimated_gb(program: Program, case: Case) -> float:
     """What the program says today."""
-    config = case.config()
-    return peak_bytes(config, full_sizes(config, case.n_res), program.precision, program.name) / 1e9
+    return peak_bytes(case.config(), case.sizes(), program.precision, program.name) / 1e9
 
 
 def measure(program: Program, case: Case) -> dict[str, Any]:
     """One row of the table; seconds are those of the one pass."""
     with Side(program, case) as side:
         done = side.run()
-    row = {"model": case.model, "one_block": case.one_block, "program": str(program), "n_res": case.n_res}
-    row |= side.loaded | done
+    row: dict[str, Any] = {"model": case.model, "one_block": case.one_block, "templates": case.sizes().n_templ}
+    row |= {"program": str(program), "n_res": case.n_res} | side.loaded | done
     if program.name != REFERENCE:
         row["estimated_gb"] = estimated_gb(program, case)
     return row
@@ -45,10 +44,11 @@ def main() -> None:
     programs = [Program(REFERENCE), Program("native", "bf16"), Program("native", "fp32")]
     parser.add_argument("--programs", type=parse_program, nargs="+", default=programs)
     parser.add_argument("--one-block", action="store_true")
+    parser.add_argument("--templates", type=int, help="by default as many as the model takes")
     args = parser.parse_args()
     for n_res in args.n_res:
         for program in args.programs:
-            row = measure(program, Case(args.model, n_res, one_block=args.one_block))
+            row = measure(program, Case(args.model, n_res, None, args.templates, args.one_block))
             print("  ".join(f"{k} {v:.2f}" if isinstance(v, float) else f"{k} {v}" for k, v in row.items()), flush=True)
             merge_rows("memory", [row], KEY, "torch", "jax", "alphafold-colabfold")
 

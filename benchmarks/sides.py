@@ -12,12 +12,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import numpy as np
+
+from af2cpu.model.cost import Sizes, full_sizes
 
 PARAMS = "synthetic:0"
 REFERENCE = "jax"  # the oracle: alphafold-colabfold's network in float32
@@ -25,11 +27,12 @@ REFERENCE = "jax"  # the oracle: alphafold-colabfold's network in float32
 
 @dataclass(frozen=True)
 class Case:
-    """One network on one synthetic protein; rows None: as many as the model takes."""
+    """One network on one synthetic protein; rows and templates None: as many as the model takes."""
 
     model: str
     n_res: int
     rows: int | None = None  # of the clustered MSA; then there are no extra rows
+    templates: int | None = None
     one_block: bool = False  # of each stack: what memory takes is the same, but for the parameters
 
     def config(self) -> Any:
@@ -39,6 +42,13 @@ class Case:
 
         config = model_config(self.model)
         return with_one_block(config) if self.one_block else config
+
+    def sizes(self) -> Sizes:
+        """Of what our network sees."""
+        full = full_sizes(self.config(), self.n_res)
+        few = {} if self.rows is None else {"n_seq": self.rows, "n_extra": 0}
+        few |= {} if self.templates is None else {"n_templ": self.templates}
+        return replace(full, **few)
 
 
 @dataclass(frozen=True)
@@ -107,12 +117,9 @@ def features_of(case: Case, padded_rows: bool) -> Any:
     from af2cpu.validate.synthetic import padded, synthetic_features
 
     config = case.config()
-    if case.rows is None:
-        return synthetic_features(config, case.n_res)
-    few = synthetic_features(config, case.n_res, n_seq=case.rows, n_extra=0)
-    data = config.data
-    n_seq = data.max_msa_clusters - data.max_templates
-    return padded(few, n_seq, data.max_extra_msa, data.max_templates) if padded_rows else few
+    sizes, full = case.sizes(), full_sizes(config, case.n_res)
+    drawn = synthetic_features(config, case.n_res, n_seq=sizes.n_seq, n_extra=sizes.n_extra, n_templ=sizes.n_templ)
+    return padded(drawn, full.n_seq, full.n_extra, full.n_templ) if padded_rows else drawn
 
 
 Outputs = dict[str, np.ndarray]

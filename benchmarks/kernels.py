@@ -7,13 +7,9 @@
 
 from __future__ import annotations
 
-import argparse
+from collections.abc import Iterator
 
-import torch
-from layers import SIDES, Run, Work, measure, show
-from machine import describe, write_result
-
-from af2cpu.ops.native import kernels
+from layers import Run, Work, record
 
 MSA: dict[str, Run] = {
     "msa_row_attention": lambda b, x: b.msa_row_attention(x.m, x.z, x.msa_mask),
@@ -32,28 +28,10 @@ PAIR: dict[str, Run] = {
 LAYERS = {"evoformer": MSA | PAIR, "extra MSA": MSA, "template": PAIR}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--n-res", type=int, nargs="+", default=[128, 256])
-    parser.add_argument("--only", default="", help="Layers with this in their name.")
-    parser.add_argument("--sides", nargs="+", default=[":".join(side) for side in SIDES], help="engine:precision")
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    args = parser.parse_args()
-    torch.set_num_threads(args.threads)
-    sides = [tuple(side.split(":")) for side in args.sides]
-    rows = []
-    for n_res in args.n_res:
-        for stack, layers in LAYERS.items():
-            for name, run in layers.items():
-                if args.only in f"{stack} {name}":
-                    for row in measure(Work(name, stack, n_res, run), sides, args.repeats):
-                        print(show(row), flush=True)
-                        rows.append(row)
-    result = {"machine": describe("torch"), "threads": args.threads, "level": kernels().level(), "rows": rows}
-    write_result("kernels", result)
+def works(n_res: int) -> Iterator[Work]:
+    for stack, layers in LAYERS.items():
+        yield from (Work(name, stack, n_res, run) for name, run in layers.items())
 
 
 if __name__ == "__main__":
-    with torch.no_grad():
-        main()
+    record("kernels", __doc__, works)

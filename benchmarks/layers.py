@@ -7,6 +7,7 @@ what other processes on the machine do not touch.
 
 from __future__ import annotations
 
+import argparse
 import copy
 import statistics
 import time
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from machine import merge_rows
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -26,7 +28,6 @@ from af2cpu.ops.native import kernels
 
 TYPES = {"bf16": torch.bfloat16, "fp32": torch.float32}
 SIDES = (("native", "bf16"), ("native", "fp32"), ("torch", "bf16"), ("torch", "fp32"))
-STACKS = ("evoformer", "extra MSA", "template")
 
 
 def make_block(stack: str) -> nn.Module:
@@ -157,3 +158,23 @@ def show(row: dict[str, Any]) -> str:
         f"{what}: {row['median_s']:8.3f} s {row['gflop_per_s']:7.0f} GFLOP/s, {row['share_of_rate']:4.0%} of the rate"
         f" ({row['share_of_rate_cpu_time']:4.0%} by processor time), error {row['error']:.1e}"
     )
+
+
+def record(benchmark: str, usage: str | None, works: Callable[[int], Iterator[Work]]) -> None:
+    """What blocks.py and kernels.py do: measure the works of each length; rows join the record."""
+    parser = argparse.ArgumentParser(description=usage, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--n-res", type=int, nargs="+", default=[128, 256])
+    parser.add_argument("--only", default="", help="those with this in their name")
+    parser.add_argument("--sides", nargs="+", default=[":".join(side) for side in SIDES], help="engine:precision")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    sides = [tuple(side.split(":")) for side in args.sides]
+    state, rows = {"threads": args.threads, "level": kernels().level()}, []
+    with torch.no_grad():
+        for work in (work for n_res in args.n_res for work in works(n_res) if args.only in f"{work.stack} {work.name}"):
+            for row in measure(work, sides, args.repeats):
+                print(show(row), flush=True)
+                rows.append(row | state)
+    merge_rows(benchmark, rows, ("stack", "what", "n_res", "engine", "precision"), "torch")

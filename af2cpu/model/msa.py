@@ -6,7 +6,7 @@ from ml_collections import ConfigDict
 from torch import Tensor, nn
 
 from af2cpu.model.layers import HeadProjections, LayerNorm, Linear, parameter
-from af2cpu.ops.attention import AttentionWeights, attention, pair_bias
+from af2cpu.ops.attention import AttentionWeights, PairBias, attention
 from af2cpu.ops.global_attention import GlobalAttentionWeights, global_attention
 from af2cpu.ops.transition import TransitionWeights, transition
 from af2cpu.shapes import Float
@@ -41,8 +41,8 @@ class MSARowAttentionWithPairBias(GatedAttention):
     ) -> Float[Tensor, "s i c_m"]:
         if m.shape[0] == 0:
             return m
-        bias = pair_bias(z, self.pair_norm.weights(), self.pair_weight)
-        return attention(m, bias, mask, self.weights())
+        pair = PairBias(z, self.pair_norm.weights(), self.pair_weight)
+        return attention(m, pair, mask, self.weights())
 
 
 class MSAColumnAttention(GatedAttention):

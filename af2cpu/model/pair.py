@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from af2cpu.model.layers import LayerNorm, Linear, parameter, transposed
 from af2cpu.model.msa import GatedAttention, Transition
-from af2cpu.ops.attention import attention, pair_bias
+from af2cpu.ops.attention import PairBias, attention
 from af2cpu.ops.triangle import TriangleWeights, triangle_multiplication
 from af2cpu.shapes import Float
 
@@ -54,8 +54,8 @@ class TriangleAttention(GatedAttention):
 
     def forward(self, z: Float[Tensor, "i i c_z"], mask: Float[Tensor, "i i"]) -> Float[Tensor, "i i c_z"]:
         z, mask = (transposed(x, not self.starting) for x in (z, mask))
-        bias = pair_bias(z, self.norm.weights(), self.pair_weight)
-        return transposed(attention(z, bias, mask, self.weights()), not self.starting)
+        pair = PairBias(z, self.norm.weights(), self.pair_weight)
+        return transposed(attention(z, pair, mask, self.weights()), not self.starting)
 
 
 class PairLayers(nn.Module):

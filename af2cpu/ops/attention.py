@@ -30,13 +30,21 @@ class AttentionWeights(NamedTuple):
     out_bias: Tensor  # [c]
 
 
+class PairBias(NamedTuple):
+    """What a pair representation adds to the logits of the attention between residues."""
+
+    z: Tensor  # [n, n, c]
+    norm: Norm  # of c
+    weight: Tensor  # [c, h]
+
+
 def mask_bias(mask: Tensor) -> Tensor:
     """What is added to the logits of a key: 0 where the mask is 1, -1e9 where it is 0."""
     return 1e9 * (mask - 1)
 
 
 @Formula
-def _attend(x: Tensor, bias: Tensor | None, mask: Tensor, w: AttentionWeights) -> Tensor:
+def attend(x: Tensor, bias: Tensor | None, mask: Tensor, w: AttentionWeights) -> Tensor:
     """sum_h (sigmoid(gate) * softmax(q k / sqrt(d) + bias) v) out for one slice of b, without the residual."""
     x = w.norm(x)
     q = torch.einsum("bic,chd->bhid", x, w.q) * w.q.shape[-1] ** -0.5
@@ -53,14 +61,31 @@ def _attend(x: Tensor, bias: Tensor | None, mask: Tensor, w: AttentionWeights) -
     return torch.einsum("bihd,hdc->bic", o, w.out) + w.out_bias
 
 
+@Formula
+def _pair_bias(z: Tensor, norm: Norm, weight: Tensor) -> Tensor:
+    return torch.einsum("ijc,ch->ijh", norm(z), weight)
+
+
+def pair_bias(pair: PairBias) -> Float[Tensor, "h n n"]:
+    """The bias of query i and key j, from z_ij."""
+    z, norm, weight = pair
+    bytes_per_row = 2 * z.shape[1] * z.shape[2] * 4
+    bias = build_rows(z.shape[0], bytes_per_row, lambda rows: _pair_bias(z[rows], norm, weight))
+    return bias.permute(2, 0, 1).contiguous()
+
+
 @Operation
 def attention(
-    x: Float[Tensor, "b n c"], bias: Float[Tensor, "h n n"] | None, mask: Float[Tensor, "b n"], w: AttentionWeights
+    x: Float[Tensor, "b n c"], pair: PairBias | None, mask: Float[Tensor, "b n"], w: AttentionWeights
 ) -> Float[Tensor, "b n c"]:
-    """x + attention(x) along n, with `bias` shared by all b and masked keys left out."""
+    """x + attention(x) along n, with the bias of `pair`, if any, shared by all b and masked keys left out.
+
+    `pair.z` may be x: the bias is that of x before the update.
+    """
+    bias = None if pair is None else pair_bias(pair)
     n, heads, d = x.shape[1], *w.q.shape[1:]
     bytes_per_row = (5 * heads * d * n + 3 * heads * n * n) * 4
-    return update_rows(x, bytes_per_row, lambda rows: _attend(x[rows], bias, mask[rows], w))
+    return update_rows(x, bytes_per_row, lambda rows: attend(x[rows], bias, mask[rows], w))
 
 
 def _pack(q: Tensor, k: Tensor, v: Tensor, gate: Tensor, out: Tensor, *vectors: Tensor) -> Any:
@@ -71,49 +96,26 @@ def _pack(q: Tensor, k: Tensor, v: Tensor, gate: Tensor, out: Tensor, *vectors: 
     )
 
 
+def _pack_pairs(weight: Tensor, scale: Tensor, offset: Tensor) -> Any:
+    return kernels().PairBiasWeights(scale, offset, weight)
+
+
 @attention.native
-def _attention(x: Tensor, bias: Tensor | None, mask: Tensor, w: AttentionWeights) -> Tensor:
+def _attention(x: Tensor, pair: PairBias | None, mask: Tensor, w: AttentionWeights) -> Tensor:
+    return attend_streamed(x, None if pair is None else streamed_bias(pair), mask, w)
+
+
+def attend_streamed(x: Tensor, bias: Tensor | None, mask: Tensor, w: AttentionWeights) -> Tensor:
+    """The kernel, with a bias as `streamed_bias` makes it."""
     weights = packed(_pack, w.q, w.k, w.v, w.gate, w.out, *w.norm, w.gate_bias, w.out_bias)
-    kernels().attention(x, mask, weights, None if bias is None else _with_room(bias))
+    kernels().attention(x, mask, weights, bias)
     return x
 
 
-def _bias_buffer(heads: int, n: int) -> Tensor:
-    """[h, key, query and room], as the kernels want a bias: whole vectors of queries, rows not a power of two apart."""
-    return torch.empty(heads, n, (n + 31) // 32 * 32 + 16)
-
-
-def _with_room(bias: Tensor) -> Tensor:
-    """The buffer of a bias [h, query, key] that `pair_bias` made; of another one a copy in such a buffer."""
-    heads, n = bias.shape[:2]
-    keys, wanted = bias.transpose(1, 2), _bias_buffer(heads, n)
-    whole = keys.storage_offset() == 0 and keys.untyped_storage().nbytes() == wanted.untyped_storage().nbytes()
-    if whole and keys.dtype == wanted.dtype and keys.stride() == wanted.stride():
-        return keys.as_strided(wanted.shape, wanted.stride())
-    wanted[..., :n] = keys
-    return wanted
-
-
-@Formula
-def _pair_bias(z: Tensor, norm: Norm, weight: Tensor) -> Tensor:
-    return torch.einsum("ijc,ch->ijh", norm(z), weight)
-
-
-@Operation
-def pair_bias(z: Float[Tensor, "n n c"], norm: Norm, weight: Float[Tensor, "c h"]) -> Float[Tensor, "h n n"]:
-    """The bias that a pair representation gives to the attention between residues."""
-    bytes_per_row = 2 * z.shape[1] * z.shape[2] * 4
-    bias = build_rows(z.shape[0], bytes_per_row, lambda rows: _pair_bias(z[rows], norm, weight))
-    return bias.permute(2, 0, 1).contiguous()
-
-
-@pair_bias.native
-def _project_pairs(z: Tensor, norm: Norm, weight: Tensor) -> Tensor:
-    n, heads = z.shape[0], weight.shape[1]
-    out = _bias_buffer(heads, n)
-    kernels().pair_bias(z, out, packed(_pack_pairs, weight, *norm))
-    return out[..., :n].transpose(1, 2)
-
-
-def _pack_pairs(weight: Tensor, scale: Tensor, offset: Tensor) -> Any:
-    return kernels().PairBiasWeights(scale, offset, weight)
+def streamed_bias(pair: PairBias) -> Tensor:
+    """The bias [h * blocks, n + room, 32] as the kernel reads it: 32 queries of key after key, in units of log 2."""
+    n, heads = pair.z.shape[0], pair.weight.shape[1]
+    blocks, keys = (n + 31) // 32, (n + 3) // 4 * 4
+    out = torch.empty(heads * blocks, keys, 32)
+    kernels().pair_bias(pair.z, out, packed(_pack_pairs, pair.weight, *pair.norm))
+    return out

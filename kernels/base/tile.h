@@ -78,17 +78,23 @@ struct Product<bf16> {
 };
 #endif
 
-// What is done to C before it is stored: `at(i, v, x)` to vector v of the i-th row from where it stands, `advance` to go on. A copy works
-// on each block, so that what it holds stays in registers.
+// What is done to C: rows lie `stride()` apart; `start(i, v)` is what vector v of the i-th row from where it stands begins with,
+// `at(i, v, x)` what is stored of it; `advance(rows)` goes on. A copy works on each block, in registers.
 struct AsItIs {
+    index ldc;
+
+    AF2CPU_INLINE_MEMBER index stride() const { return ldc; }
+    AF2CPU_INLINE_MEMBER F start(index, index) const { return F{}; }
     AF2CPU_INLINE_MEMBER F at(index, index, F x) { return x; }
     AF2CPU_INLINE_MEMBER void advance(index) {}
 };
 
 // M rows, of which `valid` are finished.
 template <index M, class P, class Finish>
-static void block(const P* a, index lda, const P* b, index depth, float* c, index ldc, bool add, index valid, Finish& finish) {
+static void block(const P* a, index lda, const P* b, index depth, float* c, bool add, index valid, Finish& finish) {
     using D = Product<P>;
+    Finish own = finish;
+    const index ldc = own.stride();
     F acc[M][kVectors];
     if (add) {
 #pragma GCC unroll 12
@@ -99,7 +105,7 @@ static void block(const P* a, index lda, const P* b, index depth, float* c, inde
 #pragma GCC unroll 12
         for (index i = 0; i < M; ++i)
 #pragma GCC unroll 2
-            for (index v = 0; v < kVectors; ++v) acc[i][v] = F{};
+            for (index v = 0; v < kVectors; ++v) acc[i][v] = own.start(i, v);
     }
     for (index p = 0; p < depth; p += D::group) {
         typename D::Right right[kVectors];
@@ -112,31 +118,36 @@ static void block(const P* a, index lda, const P* b, index depth, float* c, inde
             for (index v = 0; v < kVectors; ++v) acc[i][v] = D::dot(acc[i][v], left, right[v]);
         }
     }
-    Finish own = finish;
+    const auto close = [&](auto whole) {
 #pragma GCC unroll 12
-    for (index i = 0; i < M; ++i)
+        for (index i = 0; i < M; ++i)
 #pragma GCC unroll 2
-        for (index v = 0; v < kVectors; ++v) {
-            if (i < valid) acc[i][v] = own.at(i, v, acc[i][v]);
-            store(c + i * ldc + v * W, acc[i][v]);
-        }
+            for (index v = 0; v < kVectors; ++v)
+                if (decltype(whole)::value || i < valid) store(c + i * ldc + v * W, own.at(i, v, acc[i][v]));
+    };
+    valid < M ? close(Count<0>{}) : close(Count<1>{});
     own.advance(M);
     finish = own;
 }
 
 template <class P, class Finish>
-static void multiply_then(index m, const P* a, index lda, const P* b, index depth, float* c, index ldc, bool add, Finish& finish) {
+static void multiply_then(index m, const P* a, index lda, const P* b, index depth, float* c, bool add, Finish& finish) {
+    const index ldc = finish.stride();
 #if AF2CPU_TILES
     if constexpr (sizeof(P) == 2) {
         multiply_tiles(m, a, lda, b, depth, c, ldc, add);
-        for (index i = 0; i < m; ++i, finish.advance(1))
-            for (index v = 0; v < Product<P>::width / W; ++v) store(c + i * ldc + v * W, finish.at(0, v, load(c + i * ldc + v * W)));
+        for (index i = 0; i < m; i += 4, finish.advance(4))
+            for (index r = 0; r < least(index(4), m - i); ++r)
+                for (index v = 0; v < Product<P>::width / W; ++v) {
+                    float* const x = c + (i + r) * ldc + v * W;
+                    store(x, finish.at(r, v, add ? load(x) : load(x) + finish.start(r, v)));
+                }
         return;
     } else {
 #endif
     const auto go = [=, &finish](auto rows, index i) {
         constexpr index M = decltype(rows)::value;
-        block<M>(a + i * lda, lda, b, depth, c + i * ldc, ldc, add, least(M, m - i), finish);
+        block<M>(a + i * lda, lda, b, depth, c + i * ldc, add, m - i, finish);
     };
     index i = 0;
     const index rows = round_up(m, 4);
@@ -154,8 +165,8 @@ static void multiply(index m, const P* a, index lda, const P* b, index depth, fl
 #if AF2CPU_TILES
     if constexpr (sizeof(P) == 2) return multiply_tiles(m, a, lda, b, depth, c, ldc, add);
 #endif
-    AsItIs finish;
-    multiply_then(m, a, lda, b, depth, c, ldc, add, finish);
+    AsItIs finish{ldc};
+    multiply_then(m, a, lda, b, depth, c, add, finish);
 }
 
 template <class P>

@@ -10,8 +10,6 @@
 namespace af2cpu {
 namespace {
 
-constexpr index kRoom = 32;  // queries that are read and written together at the most
-
 struct AttentionWeights : Weights {
     Floats scale, offset, gate_bias, out_bias;
     index heads, dim;
@@ -35,12 +33,13 @@ struct PairBiasWeights : Weights {
         : Weights(type_of(weight)), scale(scale), offset(offset), w(pack(weight)) {}
 };
 
-// A bias [h, key, query] with the columns behind the last query that kernels read and write.
+// A bias as `PairBias` says.
 Array bias_of(const Tensor& bias, index heads, index n) {
     const Array out = array_of(bias, "bias");
+    const index blocks = (n + kBiasQueries - 1) / kBiasQueries;
     require(out.type == Type::fp32, "bias: float32");
-    require(out.size[0] == heads && out.size[1] == n && out.size[2] >= (n + kRoom - 1) / kRoom * kRoom,
-            "bias: not [h, n, n and room up to a multiple of 32]");
+    require(out.size[0] == heads * blocks && out.size[1] == (n + 3) / 4 * 4 && out.size[2] == kBiasQueries && out.stride[1] == kBiasQueries,
+            "bias: not [h ceil(n / 32), n up to a multiple of 4, 32]");
     return out;
 }
 
@@ -93,7 +92,7 @@ void bind_attention(nb::module_& m) {
           "x += gated attention along the rows of each item");
     nb::class_<PairBiasWeights>(m, "PairBiasWeights")
         .def(nb::init<const Tensor&, const Tensor&, const Tensor&>(), nb::arg("scale"), nb::arg("offset"), nb::arg("weight"));
-    m.def("pair_bias", &run_pair_bias, nb::arg("z"), nb::arg("out"), nb::arg("weights"), "out [h, j, i] = LN(z_ij) W");
+    m.def("pair_bias", &run_pair_bias, nb::arg("z"), nb::arg("out"), nb::arg("weights"), "out [h and i / 32, j, i % 32] = log2(e) LN(z_ij) W");
 }
 
 }  // namespace af2cpu

@@ -6,6 +6,7 @@
 // 1. 96 rows at a time: layer norm into a left side that stays, keys as rows [n, d], values transposed in tiles [d, 64];
 // 2. 96 queries at a time, head by head: q and gate from the left side; for each 32 queries all tiles of 64 keys: logits
 //    (8 kB, in L1), maximum, exp2, probabilities over the logits, O^T += V^T P^T; gate; then the output projection and the sum.
+// The bias lies as it is read: a stream of 32 queries for key after key.
 // Scratch: n (c + 2 h d) for left side, keys and values, 0.3 MB besides; never [n, n].
 // Bytes: x once in and out; the bias (float) once per item. Flops: 10 n c h d + 4 n^2 h d per item.
 #pragma once
@@ -17,7 +18,7 @@ namespace af2cpu {
 struct Attention {
     Array x;     // [b, n, c], updated
     Array mask;  // [b, n], of the keys, of x's type: strides in stride[0] and stride[1]
-    Array bias;  // [h, n keys, n queries], float, or no data; readable up to a multiple of 32 queries
+    Array bias;  // as pair_bias makes it, or no data
     const float* scale;   // of the layer norm, [c]
     const float* offset;  // [c]
     index heads, dim;
@@ -27,10 +28,12 @@ struct Attention {
     const float* out_bias;
 };
 
-// out [h, j, i] = LN(z_ij) W, in float: the bias as attention wants it.
+constexpr index kBiasQueries = 32;
+
+// out [h and i / 32, j, i % 32] = log2(e) LN(z_ij) W: the bias as attention wants it.
 struct PairBias {
     Array z;    // [n, n, c]
-    Array out;  // [h, n, n], float, writable up to a multiple of 32 in the last axis
+    Array out;  // [h ceil(n / 32), n up to a multiple of 4, 32], float; what is behind key and query n is of no account
     const float* scale;
     const float* offset;
     Matrix w;  // [c, h]
@@ -178,26 +181,28 @@ static void store_queries(AttentionWork<P>& work, index head, index m) {
         }
 }
 
-// What makes logits of q k^T: bias and mask are added in registers, and the maximum over the keys is kept.
+// What makes logits of q k^T, which start from bias and mask: the maximum over the keys is kept.
 template <index V, bool Biased>
 struct Logits {
     const float* bias;  // [key, query] from the next key on
-    index stride;
     const float* mask;  // [key]
-    F top[V];  // of all logits so far
+    F top[V];           // of all logits so far
 
-    AF2CPU_INLINE_MEMBER F at(index i, index v, F x) {
-        x += mask[i];
+    AF2CPU_INLINE_MEMBER index stride() const { return V * W; }
+    AF2CPU_INLINE_MEMBER F start(index i, index v) const {
         if constexpr (Biased) {
-            // The next tile's: its rows lie too far apart for the processor to see them coming.
-            __builtin_prefetch(bias + (i + kKeys) * stride + v * W, 0, 3);
-            x = fma(load(bias + i * stride + v * W), all(kLog2E), x);
+            // The next tile's, past the L2 cache: what is read once per item must not drive the keys and values out of it.
+            __builtin_prefetch(bias + (i + kKeys) * kBiasQueries + v * W, 0, 0);
+            return load(bias + i * kBiasQueries + v * W) + mask[i];
         }
+        return all(mask[i]);
+    }
+    AF2CPU_INLINE_MEMBER F at(index, index v, F x) {
         top[v] = max(top[v], x);
         return x;
     }
     AF2CPU_INLINE_MEMBER void advance(index rows) {
-        if constexpr (Biased) bias += rows * stride;
+        if constexpr (Biased) bias += rows * kBiasQueries;
         mask += rows;
     }
 };
@@ -229,15 +234,14 @@ AF2CPU_INLINE void exponentiate(index keys, float* x, const F (&high)[V], F (&to
 
 // O^T [d, width] of one head and `width` queries over all keys. bias: [key, query] from these queries on, or nullptr.
 template <class P, int Degree, bool Biased>
-static void attend(const AttentionWork<P>& work, const P* keys, const P* values, const P* queries, const float* bias, index stride,
-                   float* o) {
+static void attend(const AttentionWork<P>& work, const P* keys, const P* values, const P* queries, const float* bias, float* o) {
     constexpr index width = Product<P>::width, V = width / W;
-    Logits<V, Biased> logits{bias, stride, work.mask, {}};
+    Logits<V, Biased> logits{bias, work.mask, {}};
     F high[V], total[V];
     for (index v = 0; v < V; ++v) logits.top[v] = high[v] = all(-3e38f), total[v] = F{};
     for (index tile = 0; tile < work.tiles; ++tile) {
         const index first = tile * kKeys, m = least(kKeys, work.n - first);
-        multiply_then(m, keys + first * work.head_depth, work.head_depth, queries, work.head_depth, work.logits, width, false, logits);
+        multiply_then(m, keys + first * work.head_depth, work.head_depth, queries, work.head_depth, work.logits, false, logits);
         for (index v = 0; v < V; ++v) {
             const F raised = logits.top[v] > high[v] + kSlack ? logits.top[v] : high[v];
             if (any(raised != high[v])) {
@@ -281,9 +285,11 @@ static void prepare_item(const Attention& args, index item, AttentionWork<P>& wo
     for (index first = 0; first < n; first += kQueries) {
         const index m = least(kQueries, n - first);
         P* left = work.left + first * work.left_depth;
-        for (index r = 0; r < m; ++r)
+        for (index r = 0; r < m; ++r) {
+            if (first + r + kAhead < n) prefetch_row(row<const T>(args.x, item * n + first + r + kAhead), c);
             prepare_row(row<const T>(args.x, item * n + first + r), c, {args.scale, args.offset}, left + r * work.left_depth,
                         work.left_depth);
+        }
         for (index head = 0; head < work.heads; head += work.group) {
             const index start = head * work.dim, columns = least(work.group, work.heads - head) * work.dim;
             project(m, left, work.left_depth, args.k, start, columns, work.c, work.columns);
@@ -300,6 +306,7 @@ static void update_queries(const Attention& args, index item, index first, index
     constexpr index width = Product<P>::width;
     const P* left = work.left + first * work.left_depth;
     const auto* bias = static_cast<const float*>(args.bias.data);
+    const index blocks = (work.n + kBiasQueries - 1) / kBiasQueries;
     for (index head = 0; head < work.heads; head += work.group) {
         const index start = head * work.dim, columns = least(work.group, work.heads - head) * work.dim;
         project(m, left, work.left_depth, args.q, start, columns, work.c, work.columns);
@@ -310,7 +317,8 @@ static void update_queries(const Attention& args, index item, index first, index
                 const auto attend_head = bias ? attend<P, sizeof(T) == 2 ? 3 : 5, true> : attend<P, sizeof(T) == 2 ? 3 : 5, false>;
                 attend_head(work, work.keys + h * work.key_stride(), work.values + h * work.value_stride(),
                             work.queries + (h - head) * work.query_stride() + r * work.head_depth,
-                            bias ? bias + h * args.bias.stride[0] + first + r : nullptr, args.bias.stride[1],
+                            bias ? bias + (h * blocks + (first + r) / kBiasQueries) * args.bias.stride[0] + (first + r) % kBiasQueries
+                                 : nullptr,
                             work.o + (h - head) * work.dim * width);
             }
             for (index v = 0; v < width && r + v < m; v += W) gate_rows(args, work, head, r + v, work.o + v);
@@ -361,6 +369,7 @@ static void pair_bias(const PairBias& args) {
     constexpr index width = Product<P>::width;
     const index n = args.z.size[0], c = args.z.size[2], heads = args.w.n, depth = args.w.depth;
     const index query_items = (n + W - 1) / W, key_items = (n + kBiasKeys - 1) / kBiasKeys;
+    const index blocks = (n + kBiasQueries - 1) / kBiasQueries;
 #pragma omp parallel
     {
         [[maybe_unused]] const Tiles tiles;
@@ -378,10 +387,11 @@ static void pair_bias(const PairBias& args) {
             for (index b = 0; b < keys; ++b)
                 for (index h = 0; h < heads; h += W) {
                     I lanes[W];
-                    for (index a = 0; a < W; ++a) lanes[a] = as_int(load(work.c + (b * W + a) * work.columns + h));
+                    for (index a = 0; a < W; ++a) lanes[a] = as_int(load(work.c + (b * W + a) * work.columns + h) * kLog2E);
                     transpose(lanes);
                     for (index t = 0; t < least(W, heads - h); ++t)
-                        store_lanes(static_cast<float*>(args.out.data) + (h + t) * args.out.stride[0] + (j + b) * args.out.stride[1] + i,
+                        store_lanes(static_cast<float*>(args.out.data) + ((h + t) * blocks + i / kBiasQueries) * args.out.stride[0] +
+                                        (j + b) * kBiasQueries + i % kBiasQueries,
                                     lanes[t]);
                 }
         }

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from kernel_cases import DTYPES, Draw, close, doubled
 from torch import Tensor
+from torch.nn import functional as F
 
-from af2cpu.ops.attention import AttentionWeights, attention, pair_bias
+from af2cpu.ops.attention import (
+    AttentionWeights,
+    PairBias,
+    attend,
+    attend_streamed,
+    attention,
+    pair_bias,
+    streamed_bias,
+)
 from af2cpu.ops.norm import Norm
 
 
@@ -17,9 +28,13 @@ def weights(draw: Draw, c: int, h: int, d: int) -> AttentionWeights:
     return AttentionWeights(norm, q, k, v, gate, draw.normal(h, d), draw.weight(h, d, c, over=h * d), draw.normal(c))
 
 
-def _run(x: Tensor, bias: Tensor | None, mask: Tensor, w: AttentionWeights) -> Tensor:
+def pair_of(draw: Draw, n: int, c: int, h: int) -> PairBias:
+    return PairBias(draw.normal(n, n, c), Norm(draw.normal(c), draw.normal(c)), draw.weight(c, h, over=c))
+
+
+def _run(x: Tensor, pair: PairBias | None, mask: Tensor, w: AttentionWeights) -> Tensor:
     assert attention.kernel is not None
-    assert attention.kernel(x, bias, mask, w) is x
+    assert attention.kernel(x, pair, mask, w) is x
     return x
 
 
@@ -48,10 +63,10 @@ def test_attention(level: str, dtype: torch.dtype, biased: bool, shape: tuple[in
     b, n, c, h, d = shape
     draw = Draw(dtype)
     x, w, mask = draw.normal(b, n, c), weights(draw, c, h, d), draw.mask(b, n)
-    bias = draw.normal(h, n, n).float() if biased else None
+    pair = pair_of(draw, n, 24, h) if biased else None
     mask[-1] = 0
-    expected = attention.reference(x.double(), None if bias is None else bias.double(), mask.double(), doubled(w))
-    close(_run(x, bias, mask, w), expected, n + c, roundings=3)
+    expected = attention.reference(x.double(), None if pair is None else doubled(pair), mask.double(), doubled(w))
+    close(_run(x, pair, mask, w), expected, n + c, roundings=3)
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
@@ -67,42 +82,33 @@ def test_columns(level: str, dtype: torch.dtype) -> None:
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 def test_large_logits(level: str, dtype: torch.dtype) -> None:
     """Maxima far from zero that move from tile to tile, where exponentials alone would overflow or vanish."""
-    draw = Draw(dtype)
-    x, w, mask = draw.normal(1, 200, 32), weights(draw, 32, 2, 16), draw.mask(1, 200)
-    bias = (draw.normal(2, 200, 200) * 100 + torch.arange(200) - 1000).float()
-    expected = attention.reference(x.double(), bias.double(), mask.double(), doubled(w))
-    close(_run(x, bias, mask, w), expected, 200 * 100, roundings=10)
+    draw, n = Draw(dtype), 200
+    x, w, mask = draw.normal(1, n, 32), weights(draw, 32, 2, 16), draw.mask(1, n)
+    bias = (draw.normal(2, n, n) * 100 + torch.arange(n) - 1000).float()
+    stream = F.pad(bias, (0, 0, 0, 24)).unflatten(1, (7, 32)).transpose(2, 3).flatten(0, 1) / math.log(2)
+    expected = x.double() + attend(x.double(), bias.double(), mask.double(), doubled(w))
+    close(attend_streamed(x, stream.contiguous(), mask, w), expected, n * 100, roundings=10)
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize(("n", "c", "h"), [(1, 4, 1), (17, 24, 2), (67, 128, 8)])
 @pytest.mark.parametrize("ending", [False, True])
 def test_pair_bias(level: str, dtype: torch.dtype, n: int, c: int, h: int, ending: bool) -> None:
-    draw = Draw(dtype)
-    z, norm, weight = draw.normal(n, n, c), Norm(draw.normal(c), draw.normal(c)), draw.weight(c, h, over=c)
-    z = z.transpose(0, 1) if ending else z
-    assert pair_bias.kernel is not None
-    bias = pair_bias.kernel(z, norm, weight)
-    close(bias.to(dtype), pair_bias.reference(z.double(), doubled(norm), weight.double()), c, roundings=2)
-
-
-@pytest.mark.parametrize("dtype", DTYPES, ids=str)
-def test_bias_from_its_kernel_is_taken_as_it_is(dtype: torch.dtype) -> None:
-    """Without a copy, and with the same result as a copy."""
-    draw, n, c = Draw(dtype), 70, 32
-    z, x, mask, w = draw.normal(n, n, c), draw.normal(4, n, c), draw.mask(4, n), weights(draw, c, 4, 8)
-    assert pair_bias.kernel is not None
-    bias = pair_bias.kernel(z, w.norm, draw.weight(c, 4, over=c))
-    assert torch.equal(_run(x.clone(), bias, mask, w), _run(x.clone(), bias.contiguous(), mask, w))
+    """The stream [h * blocks, key, 32 queries] that attention reads."""
+    pair = pair_of(Draw(dtype), n, c, h)
+    pair = pair._replace(z=pair.z.transpose(0, 1)) if ending else pair
+    stream = streamed_bias(pair)[:, :n].unflatten(0, (h, -1))
+    bias = stream.permute(0, 1, 3, 2).flatten(1, 2)[:, :n] * math.log(2)
+    close(bias.to(dtype), pair_bias(doubled(pair)), c, roundings=2)
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 def test_threads_and_neighbours_change_nothing(threads: None, dtype: torch.dtype) -> None:
     draw, n, c = Draw(dtype), 150, 64
-    x, w, mask, bias = draw.normal(9, n, c), weights(draw, c, 4, 16), draw.mask(9, n), draw.normal(4, n, n).float()
+    x, w, mask, pair = draw.normal(9, n, c), weights(draw, c, 4, 16), draw.mask(9, n), pair_of(draw, n, c, 4)
     results = []
     for k in (1, 2, 3, 4):
         torch.set_num_threads(k)
-        results.append(_run(x.clone(), bias, mask, w))
+        results.append(_run(x.clone(), pair, mask, w))
     assert all(torch.equal(result, results[0]) for result in results)
-    assert torch.equal(_run(x[5:6].clone(), bias, mask[5:6], w)[0], results[0][5])
+    assert torch.equal(_run(x[5:6].clone(), pair, mask[5:6], w)[0], results[0][5])

@@ -31,7 +31,7 @@ template <class T>
 AF2CPU_INLINE T most(T a, T b) { return a < b ? b : a; }
 AF2CPU_INLINE index round_up(index n, index to) { return (n + to - 1) / to * to; }
 
-AF2CPU_INLINE F all(float x) { return F{} + x; }
+AF2CPU_INLINE F all(float x) { return x - F{}; }  // x + 0 would be an addition: it is not x for -0
 AF2CPU_INLINE F as_float(I x) { return (F)x; }
 AF2CPU_INLINE I as_int(F x) { return (I)x; }
 
@@ -185,6 +185,12 @@ AF2CPU_INLINE I zip(F a, F b) {
 #define AF2CPU_UPPER 2, 6, 3, 7
 #endif
 
+#ifdef __clang__
+#define AF2CPU_IN_TURN(a, b, half) __builtin_shufflevector(a, b, half)
+#else
+#define AF2CPU_IN_TURN(a, b, half) __builtin_shuffle(a, b, I{half})
+#endif
+
 // r[i][j] becomes r[j][i], for a square of 32-bit lanes: each of log2(W) rounds rotates the bits of (row, lane) by one.
 AF2CPU_INLINE void transpose(I (&r)[W]) {
 #pragma GCC unroll 4
@@ -192,18 +198,24 @@ AF2CPU_INLINE void transpose(I (&r)[W]) {
         I x[W];
 #pragma GCC unroll 8
         for (index i = 0; i < W / 2; ++i) {
-#ifdef __clang__
-            x[2 * i] = __builtin_shufflevector(r[i], r[i + W / 2], AF2CPU_LOWER);
-            x[2 * i + 1] = __builtin_shufflevector(r[i], r[i + W / 2], AF2CPU_UPPER);
-#else
-            x[2 * i] = __builtin_shuffle(r[i], r[i + W / 2], I{AF2CPU_LOWER});
-            x[2 * i + 1] = __builtin_shuffle(r[i], r[i + W / 2], I{AF2CPU_UPPER});
-#endif
+            x[2 * i] = AF2CPU_IN_TURN(r[i], r[i + W / 2], AF2CPU_LOWER);
+            x[2 * i + 1] = AF2CPU_IN_TURN(r[i], r[i + W / 2], AF2CPU_UPPER);
         }
 #pragma GCC unroll 16
         for (index i = 0; i < W; ++i) r[i] = x[i];
     }
 }
+
+// Lane i: the sum of the lanes of x[i], whose order does not depend on i.
+AF2CPU_INLINE F sum_each(F (&x)[W]) {
+#pragma GCC unroll 4
+    for (index n = W / 2; n > 0; n /= 2)
+#pragma GCC unroll 8
+        for (index i = 0; i < n; ++i)
+            x[i] = AF2CPU_IN_TURN(x[i], x[i + n], AF2CPU_LOWER) + AF2CPU_IN_TURN(x[i], x[i + n], AF2CPU_UPPER);
+    return x[0];
+}
+#undef AF2CPU_IN_TURN
 #undef AF2CPU_LOWER
 #undef AF2CPU_UPPER
 
@@ -264,6 +276,15 @@ AF2CPU_INLINE F reciprocal(F x) {
 
 AF2CPU_INLINE F sigmoid(F x) { return reciprocal(all(1.0f) + exp2<5>(min(x * all(-kLog2E), all(126.0f)))); }
 
-AF2CPU_INLINE float inverse_root(float x) { return 1.0f / __builtin_sqrtf(x); }
+AF2CPU_INLINE F inverse_root(F x) {
+#if AF2CPU_ISA >= AF2CPU_IS_avx512
+    return all(1.0f) / _mm512_sqrt_ps(x);
+#elif AF2CPU_ISA == AF2CPU_IS_avx2
+    return all(1.0f) / _mm256_sqrt_ps(x);
+#else
+    for (index i = 0; i < W; ++i) x[i] = 1.0f / __builtin_sqrtf(x[i]);
+    return x;
+#endif
+}
 
 AF2CPU_END

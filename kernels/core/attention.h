@@ -285,11 +285,8 @@ static void prepare_item(const Attention& args, index item, AttentionWork<P>& wo
     for (index first = 0; first < n; first += kQueries) {
         const index m = least(kQueries, n - first);
         P* left = work.left + first * work.left_depth;
-        for (index r = 0; r < m; ++r) {
-            if (first + r + kAhead < n) prefetch_row(row<const T>(args.x, item * n + first + r + kAhead), c);
-            prepare_row(row<const T>(args.x, item * n + first + r), c, {args.scale, args.offset}, left + r * work.left_depth,
-                        work.left_depth);
-        }
+        const auto x = [&](index r) { return row<const T>(args.x, item * n + first + r); };
+        prepare_rows<T>(m, x, c, {args.scale, args.offset}, left, work.left_depth);
         for (index head = 0; head < work.heads; head += work.group) {
             const index start = head * work.dim, columns = least(work.group, work.heads - head) * work.dim;
             project(m, left, work.left_depth, args.k, start, columns, work.c, work.columns);
@@ -379,10 +376,8 @@ static void pair_bias(const PairBias& args) {
         for (index item = 0; item < query_items * key_items; ++item) {
             const index i = item / key_items * W, j = item % key_items * kBiasKeys;
             const index queries = least(W, n - i), keys = least(kBiasKeys, n - j);
-            for (index a = 0; a < queries; ++a)
-                for (index b = 0; b < keys; ++b)
-                    prepare_row(row<const T>(args.z, (i + a) * n + j + b), c, {args.scale, args.offset},
-                                work.left + (b * W + a) * depth, depth);
+            const auto z = [&](index r) { return r % W < queries ? row<const T>(args.z, (i + r % W) * n + j + r / W) : nullptr; };
+            prepare_rows<T>(keys * W, z, c, {args.scale, args.offset}, work.left, depth);
             project(keys * W, work.left, depth, args.w, 0, heads, work.c, work.columns);
             for (index b = 0; b < keys; ++b)
                 for (index h = 0; h < heads; h += W) {

@@ -85,15 +85,18 @@ static void prepare_column(const GlobalAttention& args, index item, GlobalWork<P
     const T* const x = static_cast<const T*>(args.x.data) + item * args.x.stride[0];
     float count = 1e-10f;
     for (index i = 0; i < work.depth; i += W) store(work.mean + i, F{});
-    for (index r = 0; r < work.s; ++r) {
-        P* const left = work.left + r * work.depth;
-        if (r + kAhead < work.s) prefetch_row(x + (r + kAhead) * args.x.stride[1], work.c);
-        const float there = widen(mask[r * args.mask.stride[1]]);
-        norm_row(x + r * args.x.stride[1], work.c, args.scale, args.offset, left, work.depth);
-        for (index i = 0; i < work.depth; i += W)
-            store(work.mean + i, fma(all(there), load_up_to(left + i, work.depth - i), load(work.mean + i)));
-        work.mask[r] = (1.0f - there) * (kMasked * kLog2E);
-        count += there;
+    for (index first = 0; first < work.s; first += kGlobalRows) {
+        const index end = least(first + kGlobalRows, work.s);
+        const auto row_of = [&](index r) { return x + (first + r) * args.x.stride[1]; };
+        prepare_rows<T>(end - first, row_of, work.c, {args.scale, args.offset}, work.left + first * work.depth, work.depth);
+        for (index r = first; r < end; ++r) {
+            const P* const left = work.left + r * work.depth;
+            const float there = widen(mask[r * args.mask.stride[1]]);
+            for (index i = 0; i < work.depth; i += W)
+                store(work.mean + i, fma(all(there), load_up_to(left + i, work.depth - i), load(work.mean + i)));
+            work.mask[r] = (1.0f - there) * (kMasked * kLog2E);
+            count += there;
+        }
     }
     for (index i = 0; i < work.depth; ++i) narrow(work.mean[i] / count, work.query + i);
 }

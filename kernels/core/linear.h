@@ -79,8 +79,8 @@ static void linear(const Linear& args) {
         for (index item = 0; item < row_items * column_items; ++item) {
             const index first = item / column_items * kLinearRows, m = least(kLinearRows, rows - first);
             const index start = item % column_items * columns, end = least(start + columns, n);
-            for (index r = 0; r < m; ++r)
-                prepare_row(row<const T>(args.x, first + r), k, {args.scale, args.offset}, work.left + r * work.depth, work.depth);
+            const auto x = [&](index r) { return row<const T>(args.x, first + r); };
+            prepare_rows<T>(m, x, k, {args.scale, args.offset}, work.left, work.depth);
             for (index column = start; column < end; column += width) {
                 multiply_chunks(m, work.left, work.depth, panel<P>(args.w, column / width), work.c);
                 for (index r = 0; r < m; ++r)

@@ -109,8 +109,8 @@ static void project_outer(const OuterProduct& args, const OuterSides<P>& sides, 
     const index at = first - chunk, depth = sides.depth(chunk), a_panels = round_up(args.c, width) / width;
     const T* const x = static_cast<const T*>(args.m.data) + first * args.m.stride[0] + i * args.m.stride[1];
     const float* const mask = args.mask + i * sides.s + first;
-    for (index r = 0; r < m; ++r)
-        prepare_row(x + r * args.m.stride[0], args.m.size[2], {args.scale, args.offset}, work.x + r * work.depth, work.depth);
+    const auto row_of = [&](index r) { return x + r * args.m.stride[0]; };
+    prepare_rows<T>(m, row_of, args.m.size[2], {args.scale, args.offset}, work.x, work.depth);
     for (index p = 0; p < a_panels; ++p) {
         multiply(m, work.x, work.depth, panel<P>(args.in, p), work.depth, work.c, width, false);
         bias_and_mask(work.c, width, m, rows, args.a_bias + p * width, mask);

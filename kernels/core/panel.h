@@ -39,31 +39,69 @@ AF2CPU_INLINE F accumulate(const T* x, index n, Add add) {
     return (total[0] + total[1]) + (total[2] + total[3]);
 }
 
-// out [width] = (x - mean) / sqrt(variance + 1e-5) * scale + offset over c channels, zero behind c. Statistics in float.
-template <class T, class P>
-static void norm_row(const T* x, index c, const float* scale, const float* offset, P* out, index width) {
-    const index whole = c / W * W, rest = c - whole;
-    F total = accumulate(x, whole, [](F sum, F value) { return sum + value; });
-    if (rest) total += load_part(x + whole, rest);
-    const float mean = sum(total) / c;
-    const F squares = accumulate(x, whole, [mean](F sum, F value) {
-        const F d = value - mean;
-        return fma(d, d, sum);
-    });
-    float tail = 0;
-    for (index i = whole; i < c; ++i) tail += (widen(x[i]) - mean) * (widen(x[i]) - mean);
-    const float factor = inverse_root((sum(squares) + tail) / c + 1e-5f);
-    for (index i = 0; i < whole; i += W) store(out + i, fma((load(x + i) - mean) * factor, load(scale + i), load(offset + i)));
-    for (index i = whole; i < c; ++i) narrow((widen(x[i]) - mean) * factor * scale[i] + offset[i], out + i);
-    for (index i = c; i < width; ++i) narrow(0.0f, out + i);
-}
-
 // Rows that lie apart in memory are asked for so many rows ahead: more would push each other out of a small cache.
 constexpr index kAhead = 6;
 
 template <class T>
 AF2CPU_INLINE void prefetch_row(const T* x, index c) {
     for (index i = 0; i < c; i += 64 / index(sizeof(T))) __builtin_prefetch(x + i);
+}
+
+// Layer norm's parameters [c]; without them the row is taken as it is.
+struct NormOf {
+    const float *scale, *offset;
+};
+
+// Rows [m, width] of c channels become (x - mean) / sqrt(variance + 1e-5) * scale + offset. Statistics in float; W rows at a time, so
+// that they wait together for what takes long.
+template <class P>
+static void norm_rows(index m, P* rows, index c, NormOf norm, index width) {
+    const index whole = c / W * W, rest = c - whole;
+    float ones[W];
+    store(ones, all(1.0f));
+    const F there = rest ? load_part(ones, rest) : F{};
+    for (index first = 0; first < m; first += W, rows += W * width) {
+        const index n = least(W, m - first);
+        F part[W] = {};
+        for (index r = 0; r < n; ++r) {
+            part[r] = accumulate(rows + r * width, whole, [](F sum, F value) { return sum + value; });
+            if (rest) part[r] += load_part(rows + r * width + whole, rest);
+        }
+        float mean[W], factor[W];
+        store(mean, sum_each(part) * (1.0f / c));
+        for (index r = 0; r < n; ++r) {
+            part[r] = accumulate(rows + r * width, whole, [&](F sum, F value) {
+                const F d = value - mean[r];
+                return fma(d, d, sum);
+            });
+            if (rest) {
+                const F d = (load_part(rows + r * width + whole, rest) - mean[r]) * there;
+                part[r] = fma(d, d, part[r]);
+            }
+        }
+        store(factor, inverse_root(sum_each(part) * (1.0f / c) + 1e-5f));
+        for (index r = 0; r < n; ++r) {
+            P* const x = rows + r * width;
+            for (index i = 0; i < whole; i += W)
+                store(x + i, fma((load(x + i) - mean[r]) * factor[r], load(norm.scale + i), load(norm.offset + i)));
+            if (rest) {
+                const F scale = load_part(norm.scale + whole, rest), offset = load_part(norm.offset + whole, rest);
+                store_part(x + whole, fma((load_part(x + whole, rest) - mean[r]) * factor[r], scale, offset), rest);
+            }
+        }
+    }
+}
+
+// out [m, width] = rows row(r) of c channels, normalised; zero behind c. A row that is nullptr counts as zeros.
+template <class T, class P, class Row>
+static void prepare_rows(index m, Row row, index c, NormOf norm, P* out, index width) {
+    static const T nothing[1] = {};
+    for (index r = 0; r < m; ++r) {
+        const T* const x = row(r);
+        if (const T* next = r + kAhead < m ? row(r + kAhead) : nullptr) prefetch_row(next, c);
+        copy_row(x ? x : nothing, x ? c : 0, out + r * width, width);
+    }
+    if (norm.scale) norm_rows(m, out, c, norm, width);
 }
 
 // c [m, columns] = A W [:, start : start + columns], whole panels of W; start is a panel's first column.
@@ -98,19 +136,6 @@ static void add_panels(const Array& x, index first, index m, const float* update
             store_up_to(p + i, load_up_to(p + i, c - i) + sum, c - i);
         }
     }
-}
-
-// Layer norm's parameters [c]; without them the row is taken as it is.
-struct NormOf {
-    const float *scale, *offset;
-};
-
-template <class T, class P>
-AF2CPU_INLINE void prepare_row(const T* x, index c, NormOf norm, P* out, index width) {
-    if (norm.scale)
-        norm_row(x, c, norm.scale, norm.offset, out, width);
-    else
-        copy_row(x, c, out, width);
 }
 
 // c [m, width] = A B for one panel of a matrix, depth cut into chunks whose panels fit the L1 cache.

@@ -45,13 +45,13 @@ struct PointWork {
     index panels = (c + width - 1) / width;
 
     float* a = nullptr;      // [heads, stride], logits, then probabilities
-    float* row = nullptr;    // [panels * width], of z
+    float* rows = nullptr;   // [W, panels * width], of z
     float* right = nullptr;  // [panels, n, width]
     float* sums = nullptr;   // [heads, width]
 
     void lay(Arena& arena) {
         a = arena.take<float>(round_up(heads, kRows) * stride);
-        row = arena.take<float>(panels * width);
+        rows = arena.take<float>(W * panels * width);
         right = arena.take<float>(panels * n * width);
         sums = arena.take<float>(round_up(heads, kRows) * width);
     }
@@ -115,10 +115,12 @@ static void point_attention(const PointAttention& args) {
                     store_up_to(const_cast<float*>(at<float>(args.out, i, h)) + k, o, e - k);
                 }
             }
-            for (index j = 0; j < n; ++j) {
-                prepare_row(at<T>(args.z, i, j), c, {args.scale, args.offset}, work.row, work.panels * width);
-                for (index k = 0; k < work.panels * width; k += W)
-                    store(work.right + (k / width * n + j) * width + k % width, load(work.row + k));
+            for (index first = 0; first < n; first += W) {
+                const index m = least(W, n - first), columns = work.panels * width;
+                prepare_rows<T>(m, [&](index r) { return at<T>(args.z, i, first + r); }, c, {args.scale, args.offset}, work.rows, columns);
+                for (index r = 0; r < m; ++r)
+                    for (index k = 0; k < columns; k += W)
+                        store(work.right + (k / width * n + first + r) * width + k % width, load(work.rows + r * columns + k));
             }
             for (index k = 0; k < c; k += width) {
                 multiply(heads, work.a, work.stride, work.right + k * n, n, work.sums, width, false);

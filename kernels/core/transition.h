@@ -74,8 +74,8 @@ static void transition(const Transition& args) {
 #pragma omp for schedule(dynamic)
         for (index first = 0; first < rows; first += kTransitionRows) {
             const index m = least(kTransitionRows, rows - first);
-            for (index r = 0; r < m; ++r)
-                prepare_row(row<const T>(args.x, first + r), c, {args.scale, args.offset}, work.left + r * work.depth, work.depth);
+            const auto x = [&](index r) { return row<const T>(args.x, first + r); };
+            prepare_rows<T>(m, x, c, {args.scale, args.offset}, work.left, work.depth);
             for (index start = 0; start < args.down.depth; start += kHiddenChunk) {
                 widen_rows(args, m, start, work);
                 const index depth = least(kHiddenChunk, args.down.depth - start);

@@ -123,17 +123,13 @@ static void make_edges(const Triangle& args, const TriangleData<T, P>& data, ind
     constexpr index width = Product<P>::width;
     const index rows = least(kEdgeRows, data.n - i), channels = least(data.group, data.c - first);
     float mask[EdgeWork<P>::rows];
-    for (index q = 0; q < rows * kEdgeColumns; ++q) {
-        // In the order of memory: z is read as its transpose for incoming edges.
-        const index y = args.outgoing ? q / kEdgeColumns : q % rows, x = args.outgoing ? q % kEdgeColumns : q / rows;
-        const index r = y * kEdgeColumns + x, pair = args.outgoing ? (i + y) * data.n + k + x : (k + x) * data.n + i + y;
-        P* const left = work.left + r * work.depth;
-        mask[r] = k + x < data.n ? args.mask[pair] : 0.0f;
-        if (k + x < data.n)
-            norm_row(row<const T>(args.z, pair), args.z.size[2], args.scale, args.offset, left, work.depth);
-        else
-            __builtin_memset(left, 0, work.depth * sizeof(P));
-    }
+    const auto pair = [&](index r) {
+        const index y = i + r / kEdgeColumns, x = k + r % kEdgeColumns;
+        return x >= data.n ? -1 : args.outgoing ? y * data.n + x : x * data.n + y;
+    };
+    const auto z = [&](index r) { return pair(r) < 0 ? nullptr : row<const T>(args.z, pair(r)); };
+    prepare_rows<T>(rows * kEdgeColumns, z, args.z.size[2], {args.scale, args.offset}, work.left, work.depth);
+    for (index r = 0; r < rows * kEdgeColumns; ++r) mask[r] = pair(r) < 0 ? 0.0f : args.mask[pair(r)];
     for (index at = 0; at < channels; at += width)
         for (index side = 0; side < 2; ++side) {
             const index p = (first + at) / width * 4 + 2 * side, m = rows * kEdgeColumns;
@@ -196,10 +192,7 @@ static void norm_lanes(const T* x, index plane, index c, const float* scale, con
         const F d = load(lanes + i * W) - mean;
         squares = fma(d, d, squares);
     }
-    float factors[W];
-    store(factors, squares);
-    for (index r = 0; r < W; ++r) factors[r] = inverse_root(factors[r] / c + 1e-5f);
-    const F factor = load(factors);
+    const F factor = inverse_root(squares * (1.0f / c) + 1e-5f);
     for (index i = 0; i < width; i += W) {
         I y[W] = {};
         for (index k = 0; k < least(W, c - i); ++k)
@@ -218,8 +211,8 @@ static void close_triangle(const Triangle& args, const TriangleData<T, P>& data,
     for (index r = 0; r < rows; r += W)
         norm_lanes(data.x + i * data.columns + j + r, data.x_plane, data.c, args.center_scale, args.center_offset, work.lanes,
                    work.x + r * x_width, x_width);
-    for (index r = 0; r < rows; ++r)
-        norm_row(z + r * args.z.stride[1], args.z.size[2], args.scale, args.offset, work.z + r * work.z_depth, work.z_depth);
+    const auto z_row = [&](index r) { return z + r * args.z.stride[1]; };
+    prepare_rows<T>(rows, z_row, args.z.size[2], {args.scale, args.offset}, work.z, work.z_depth);
     for (index p = 0; p < args.out.panels; ++p) {
         const index column = p * width, n = least(width, args.z.size[2] - column);
         multiply(rows, work.x, x_width, panel<P>(args.out, p), work.x_depth, work.update, width, false);

@@ -34,7 +34,7 @@ def test_linear(level: str, dtype: torch.dtype, rows: int, k: int, n: int) -> No
 @pytest.mark.parametrize("activation", ["none", "relu", "sigmoid"])
 def test_all_that_stands_before_and_behind(level: str, dtype: torch.dtype, activation: str) -> None:
     """Layer norm, bias, activation, mask and sum, on rows that lie apart in memory."""
-    draw, k, n = Draw(dtype), 40, 72
+    draw, k, n = Draw(dtype), 43, 75
     x, scale, offset = draw.normal(5, 14, k)[:, ::2], draw.normal(k), draw.normal(k)
     w, b, mask = draw.weight(n, k, over=k), draw.normal(n), draw.mask(5, 7)
     y = draw.normal(7, 5, n).transpose(0, 1)

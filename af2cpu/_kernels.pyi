@@ -63,6 +63,9 @@ class TriangleWeights:
     def __init__(self, parameters: list[Tensor]) -> None: ...
 
 def triangle(z: Tensor, mask: Tensor, weights: TriangleWeights, outgoing: bool) -> None: ...
+
+triangle_edge_bytes: int
+
 def rate(repeats: int, type: str) -> float: ...
 
 class AttentionWeights:

@@ -177,4 +177,6 @@ def record(benchmark: str, usage: str | None, works: Callable[[int], Iterator[Wo
             for row in measure(work, sides, args.repeats):
                 print(show(row), flush=True)
                 rows.append(row | state)
-    merge_rows(benchmark, rows, ("stack", "what", "n_res", "engine", "precision"), "torch")
+    if not rows:
+        parser.error(f"no layer has {args.only!r} in its name")
+    merge_rows(benchmark, rows, ("stack", "what", "n_res", "engine", "precision", "level", "threads"), "torch")

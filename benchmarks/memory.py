@@ -48,7 +48,7 @@ def main() -> None:
     args = parser.parse_args()
     for n_res in args.n_res:
         for program in args.programs:
-            row = measure(program, Case(args.model, n_res, None, args.templates, args.one_block))
+            row = measure(program, Case(args.model, n_res, templates=args.templates, one_block=args.one_block))
             print("  ".join(f"{k} {v:.2f}" if isinstance(v, float) else f"{k} {v}" for k, v in row.items()), flush=True)
             merge_rows("memory", [row], KEY, "torch", "jax", "alphafold-colabfold")
 

@@ -15,6 +15,8 @@ from machine import ROOT, result_path
 from memory import estimated_gb
 from sides import Case, Program
 
+from af2cpu.ops.native import level
+
 mpl.use("agg")
 from matplotlib import pyplot as plt
 
@@ -45,7 +47,7 @@ def end_to_end(record: dict[str, Any], axes: Any) -> None:
 
 def memory(record: dict[str, Any], axes: Any) -> None:
     """Peak memory against length; dashed: what `af2cpu estimate` says. One block of each stack takes what all take."""
-    rows = [row for row in record["rows"] if row["model"] == "model_1_ptm" and row["one_block"]]
+    rows = [r for r in record["rows"] if r["model"] == "model_1_ptm" and r["one_block"] and r["templates"]]
     for program in sorted({row["program"] for row in rows}):
         mine = sorted((row for row in rows if row["program"] == program), key=lambda row: row["n_res"])
         lengths = [row["n_res"] for row in mine]
@@ -60,12 +62,14 @@ def memory(record: dict[str, Any], axes: Any) -> None:
 
 def kernels(record: dict[str, Any], axes: Any) -> None:
     """Share of the machine's measured rate that each kernel reaches, beside PyTorch."""
-    rows = [row for row in record["rows"] if row["precision"] == "bf16" and row["n_res"] == 256]
-    names = list(dict.fromkeys(f"{row['stack']}: {row['what'].replace('_', ' ')}" for row in rows))
+    of_interest = {"precision": "bf16", "n_res": 256, "threads": record["machine"]["cores"], "level": level()}
+    rows = [row for row in record["rows"] if of_interest.items() <= row.items()]
+    layers = list(dict.fromkeys((row["stack"], row["what"]) for row in rows))
     for k, engine in enumerate(("native", "torch")):
-        shares = [100 * row["share_of_rate"] for row in rows if row["engine"] == engine]
-        if shares:
-            axes.barh([i + 0.4 * k for i in range(len(names))], shares, 0.4, label=engine)
+        shares = {(row["stack"], row["what"]): row["share_of_rate"] for row in rows if row["engine"] == engine}
+        places = [i + 0.4 * k for i, layer in enumerate(layers) if layer in shares]
+        axes.barh(places, [100 * shares[layer] for layer in layers if layer in shares], 0.4, label=engine)
+    names = [f"{stack}: {what.replace('_', ' ')}" for stack, what in layers]
     axes.set_yticks([i + 0.2 for i in range(len(names))], names, fontsize=7)
     axes.invert_yaxis()
     axes.set_xlabel("% of the machine's bf16 rate, 256 residues")

@@ -19,8 +19,6 @@ from typing import Any
 
 import numpy as np
 
-from af2cpu.model.cost import Sizes, full_sizes
-
 PARAMS = "synthetic:0"
 REFERENCE = "jax"  # the oracle: alphafold-colabfold's network in float32
 
@@ -43,8 +41,10 @@ class Case:
         config = model_config(self.model)
         return with_one_block(config) if self.one_block else config
 
-    def sizes(self) -> Sizes:
+    def sizes(self) -> Any:
         """Of what our network sees."""
+        from af2cpu.model.cost import full_sizes
+
         full = full_sizes(self.config(), self.n_res)
         few = {} if self.rows is None else {"n_seq": self.rows, "n_extra": 0}
         few |= {} if self.templates is None else {"n_templ": self.templates}
@@ -114,6 +114,7 @@ def peak_gb() -> float:
 
 def features_of(case: Case, padded_rows: bool) -> Any:
     """One draw. The reference takes every MSA padded to full size; nothing padded reaches our network."""
+    from af2cpu.model.cost import full_sizes
     from af2cpu.validate.synthetic import padded, synthetic_features
 
     config = case.config()

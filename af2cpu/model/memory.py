@@ -16,7 +16,7 @@ from af2cpu.ops.slicing import DEFAULT_BUDGET
 from af2cpu.ops.triangle import CHANNEL_GROUP
 
 _PROGRAM = 280_000_000  # bytes: the interpreter and its libraries
-_EDGES = 64 * 2**20  # bytes: where they fit, engine native makes the edges of all channels of a triangle at once
+EDGE_BYTES = 64 * 2**20  # where they fit, engine native makes the edges of all channels of a triangle at once
 
 
 def peak_bytes(config: ConfigDict, sizes: Sizes, precision: str, engine: str) -> int:
@@ -51,7 +51,7 @@ def _triangle(config: ConfigDict, sizes: Sizes, size: int) -> int:
     """The product of all edges, and the edges of a group of channels."""
     c = config.triangle_multiplication.c
     all_edges, group = 2 * _pair(sizes, c, size), 2 * _pair(sizes, min(c, CHANNEL_GROUP), size)
-    return _pair(sizes, c, size) + max(group, min(all_edges, _EDGES))
+    return _pair(sizes, c, size) + max(group, min(all_edges, EDGE_BYTES))
 
 
 def _msa(config: ConfigDict, sizes: Sizes, size: int) -> int:

@@ -106,14 +106,17 @@ def _attention(x: Tensor, pair: PairBias | None, mask: Tensor, w: AttentionWeigh
 
 
 def attend_streamed(x: Tensor, bias: Tensor | None, mask: Tensor, w: AttentionWeights) -> Tensor:
-    """The kernel, with a bias as `streamed_bias` makes it."""
+    """x, updated: the kernel, with a bias as `streamed_bias` makes it."""
     weights = packed(_pack, w.q, w.k, w.v, w.gate, w.out, *w.norm, w.gate_bias, w.out_bias)
     kernels().attention(x, mask, weights, bias)
     return x
 
 
 def streamed_bias(pair: PairBias) -> Tensor:
-    """The bias [h * blocks, n + room, 32] as the kernel reads it: 32 queries of key after key, in units of log 2."""
+    """The bias [h * blocks, n up to a multiple of 4, 32] as the kernel reads it.
+
+    A block has 32 queries of key after key, in units of log 2.
+    """
     n, heads = pair.z.shape[0], pair.weight.shape[1]
     blocks, keys = (n + 31) // 32, (n + 3) // 4 * 4
     out = torch.empty(heads * blocks, keys, 32)

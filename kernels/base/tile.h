@@ -89,7 +89,7 @@ struct AsItIs {
     AF2CPU_INLINE_MEMBER void advance(index) {}
 };
 
-// M rows, of which `valid` are finished.
+// M rows, of which the first `valid` are finished and stored.
 template <index M, class P, class Finish>
 static void block(const P* a, index lda, const P* b, index depth, float* c, bool add, index valid, Finish& finish) {
     using D = Product<P>;
@@ -136,12 +136,11 @@ static void multiply_then(index m, const P* a, index lda, const P* b, index dept
 #if AF2CPU_TILES
     if constexpr (sizeof(P) == 2) {
         multiply_tiles(m, a, lda, b, depth, c, ldc, add);
-        for (index i = 0; i < m; i += 4, finish.advance(4))
-            for (index r = 0; r < least(index(4), m - i); ++r)
-                for (index v = 0; v < Product<P>::width / W; ++v) {
-                    float* const x = c + (i + r) * ldc + v * W;
-                    store(x, finish.at(r, v, add ? load(x) : load(x) + finish.start(r, v)));
-                }
+        for (index i = 0; i < m; ++i, finish.advance(1))
+            for (index v = 0; v < Product<P>::width / W; ++v) {
+                float* const x = c + i * ldc + v * W;
+                store(x, finish.at(0, v, add ? load(x) : load(x) + finish.start(0, v)));
+            }
         return;
     } else {
 #endif

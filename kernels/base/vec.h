@@ -206,7 +206,7 @@ AF2CPU_INLINE void transpose(I (&r)[W]) {
     }
 }
 
-// Lane i: the sum of the lanes of x[i], whose order does not depend on i.
+// Lane i: the sum of the lanes of x[i], in an order that does not depend on i. x is used up.
 AF2CPU_INLINE F sum_each(F (&x)[W]) {
 #pragma GCC unroll 4
     for (index n = W / 2; n > 0; n /= 2)

@@ -38,8 +38,8 @@ Array bias_of(const Tensor& bias, index heads, index n) {
     const Array out = array_of(bias, "bias");
     const index blocks = (n + kBiasQueries - 1) / kBiasQueries;
     require(out.type == Type::fp32, "bias: float32");
-    require(out.size[0] == heads * blocks && out.size[1] == (n + 3) / 4 * 4 && out.size[2] == kBiasQueries && out.stride[1] == kBiasQueries,
-            "bias: not [h ceil(n / 32), n up to a multiple of 4, 32]");
+    const bool fits = out.size[0] == heads * blocks && out.size[1] == (n + 3) / 4 * 4 && out.size[2] == kBiasQueries;
+    require(fits && out.stride[1] == kBiasQueries, "bias: not [h ceil(n / 32), n up to a multiple of 4, 32]");
     return out;
 }
 

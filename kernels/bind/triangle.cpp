@@ -75,6 +75,7 @@ void bind_triangle(nb::module_& m) {
     nb::class_<TriangleWeights>(m, "TriangleWeights").def(nb::init<const std::vector<Tensor>&>(), nb::arg("parameters"));
     m.def("triangle", &run, nb::arg("z"), nb::arg("mask"), nb::arg("weights"), nb::arg("outgoing"),
           "z += sigmoid(gate) * LN(sum_k a_ik * b_jk) W, or with a_ki * b_kj");
+    m.attr("triangle_edge_bytes") = kEdgeBytes;
 }
 
 }  // namespace af2cpu

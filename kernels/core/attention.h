@@ -1,7 +1,7 @@
 // x += (sigmoid(gate) * softmax(q k^T / sqrt(d) + bias + mask) v) W + b along the rows of each item: the gated attentions.
 //
 // Everything is transposed: S^T = K Q^T has keys as rows and 32 queries as lanes, so that softmax needs no sum across lanes, the
-// bias is added lane by lane, and O^T = V^T P^T wastes nothing on small heads (8 rows for d = 8).
+// sums begin with the bias lane by lane, and O^T = V^T P^T wastes nothing on small heads (8 rows for d = 8).
 // Blocking: an item (one row of x) goes through a thread in two phases:
 // 1. 96 rows at a time: layer norm into a left side that stays, keys as rows [n, d], values transposed in tiles [d, 64];
 // 2. 96 queries at a time, head by head: q and gate from the left side; for each 32 queries all tiles of 64 keys: logits
@@ -181,10 +181,10 @@ static void store_queries(AttentionWork<P>& work, index head, index m) {
         }
 }
 
-// What makes logits of q k^T, which start from bias and mask: the maximum over the keys is kept.
+// What makes logits of q k^T, whose sums begin with bias and mask: the maximum over the keys is kept.
 template <index V, bool Biased>
 struct Logits {
-    const float* bias;  // [key, query] from the next key on
+    const float* bias;  // [key, 32] from the next key on
     const float* mask;  // [key]
     F top[V];           // of all logits so far
 
@@ -232,7 +232,7 @@ AF2CPU_INLINE void exponentiate(index keys, float* x, const F (&high)[V], F (&to
     __builtin_memset(reinterpret_cast<char*>(x) + done / group * V * W * 4, 0, std::size_t((filled - done) / group * V * W * 4));
 }
 
-// O^T [d, width] of one head and `width` queries over all keys. bias: [key, query] from these queries on, or nullptr.
+// O^T [d, width] of one head and `width` queries over all keys. bias: [key, 32] from these queries on, or nullptr.
 template <class P, int Degree, bool Biased>
 static void attend(const AttentionWork<P>& work, const P* keys, const P* values, const P* queries, const float* bias, float* o) {
     constexpr index width = Product<P>::width, V = width / W;
@@ -304,6 +304,7 @@ static void update_queries(const Attention& args, index item, index first, index
     const P* left = work.left + first * work.left_depth;
     const auto* bias = static_cast<const float*>(args.bias.data);
     const index blocks = (work.n + kBiasQueries - 1) / kBiasQueries;
+    static_assert(kQueries % kBiasQueries == 0 && kBiasQueries % width == 0);
     for (index head = 0; head < work.heads; head += work.group) {
         const index start = head * work.dim, columns = least(work.group, work.heads - head) * work.dim;
         project(m, left, work.left_depth, args.q, start, columns, work.c, work.columns);

@@ -52,56 +52,57 @@ struct NormOf {
     const float *scale, *offset;
 };
 
-// Rows [m, width] of c channels become (x - mean) / sqrt(variance + 1e-5) * scale + offset. Statistics in float; W rows at a time, so
-// that they wait together for what takes long.
+// Rows [m, width] of c channels, W at the most, become (x - mean) / sqrt(variance + 1e-5) * scale + offset. Statistics in float; the
+// rows wait together for what takes long.
 template <class P>
 static void norm_rows(index m, P* rows, index c, NormOf norm, index width) {
     const index whole = c / W * W, rest = c - whole;
-    float ones[W];
+    float ones[W], mean[W], factor[W];
     store(ones, all(1.0f));
     const F there = rest ? load_part(ones, rest) : F{};
-    for (index first = 0; first < m; first += W, rows += W * width) {
-        const index n = least(W, m - first);
-        F part[W] = {};
-        for (index r = 0; r < n; ++r) {
-            part[r] = accumulate(rows + r * width, whole, [](F sum, F value) { return sum + value; });
-            if (rest) part[r] += load_part(rows + r * width + whole, rest);
+    F part[W] = {};
+    for (index r = 0; r < m; ++r) {
+        const P* const x = rows + r * width;
+        part[r] = accumulate(x, whole, [](F sum, F value) { return sum + value; });
+        if (rest) part[r] += load_part(x + whole, rest);
+    }
+    store(mean, sum_each(part) * (1.0f / c));
+    for (index r = 0; r < m; ++r) {
+        const P* const x = rows + r * width;
+        part[r] = accumulate(x, whole, [&](F sum, F value) {
+            const F d = value - mean[r];
+            return fma(d, d, sum);
+        });
+        if (rest) {
+            const F d = (load_part(x + whole, rest) - mean[r]) * there;
+            part[r] = fma(d, d, part[r]);
         }
-        float mean[W], factor[W];
-        store(mean, sum_each(part) * (1.0f / c));
-        for (index r = 0; r < n; ++r) {
-            part[r] = accumulate(rows + r * width, whole, [&](F sum, F value) {
-                const F d = value - mean[r];
-                return fma(d, d, sum);
-            });
-            if (rest) {
-                const F d = (load_part(rows + r * width + whole, rest) - mean[r]) * there;
-                part[r] = fma(d, d, part[r]);
-            }
-        }
-        store(factor, inverse_root(sum_each(part) * (1.0f / c) + 1e-5f));
-        for (index r = 0; r < n; ++r) {
-            P* const x = rows + r * width;
-            for (index i = 0; i < whole; i += W)
-                store(x + i, fma((load(x + i) - mean[r]) * factor[r], load(norm.scale + i), load(norm.offset + i)));
-            if (rest) {
-                const F scale = load_part(norm.scale + whole, rest), offset = load_part(norm.offset + whole, rest);
-                store_part(x + whole, fma((load_part(x + whole, rest) - mean[r]) * factor[r], scale, offset), rest);
-            }
+    }
+    store(factor, inverse_root(sum_each(part) * (1.0f / c) + 1e-5f));
+    for (index r = 0; r < m; ++r) {
+        P* const x = rows + r * width;
+        for (index i = 0; i < whole; i += W)
+            store(x + i, fma((load(x + i) - mean[r]) * factor[r], load(norm.scale + i), load(norm.offset + i)));
+        if (rest) {
+            const F scale = load_part(norm.scale + whole, rest), offset = load_part(norm.offset + whole, rest);
+            store_part(x + whole, fma((load_part(x + whole, rest) - mean[r]) * factor[r], scale, offset), rest);
         }
     }
 }
 
-// out [m, width] = rows row(r) of c channels, normalised; zero behind c. A row that is nullptr counts as zeros.
+// out [m, width] = rows row(r) of c channels, normalised; zero behind c. A row that is nullptr counts as zeros, which the norm makes
+// its offset.
 template <class T, class P, class Row>
 static void prepare_rows(index m, Row row, index c, NormOf norm, P* out, index width) {
-    static const T nothing[1] = {};
-    for (index r = 0; r < m; ++r) {
-        const T* const x = row(r);
-        if (const T* next = r + kAhead < m ? row(r + kAhead) : nullptr) prefetch_row(next, c);
-        copy_row(x ? x : nothing, x ? c : 0, out + r * width, width);
+    for (index first = 0; first < m; first += W) {
+        const index end = least(first + W, m);
+        for (index r = first; r < end; ++r) {
+            if (const T* next = r + kAhead < m ? row(r + kAhead) : nullptr) prefetch_row(next, c);
+            const T* const x = row(r);
+            copy_row(x, x ? c : 0, out + r * width, width);
+        }
+        if (norm.scale) norm_rows(end - first, out + first * width, c, norm, width);
     }
-    if (norm.scale) norm_rows(m, out, c, norm, width);
 }
 
 // c [m, columns] = A W [:, start : start + columns], whole panels of W; start is a panel's first column.

@@ -15,6 +15,9 @@
 
 namespace af2cpu {
 
+// Up to so much the edges of all channels are made at once; model/memory.py counts with it.
+constexpr index kEdgeBytes = index(64) << 20;
+
 struct Triangle {
     Array z;                      // [n, n, c_z]
     bool outgoing = true;
@@ -36,7 +39,7 @@ struct Triangle {
 AF2CPU_BEGIN
 
 constexpr index kEdgeRows = 6, kEdgeColumns = 32, kProductRows = 96, kProductColumns = 128, kCloseRows = 96;
-constexpr index kEdgeGroup = 32, kEdgeBytes = index(64) << 20;
+constexpr index kEdgeGroup = 32;
 
 // Elements from channel to channel for `n` of them: one cache line more than whole pages, so that many channels at one place
 // do not share one set of the cache.

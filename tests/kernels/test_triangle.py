@@ -7,6 +7,8 @@ import torch
 from kernel_cases import DTYPES, Draw, close, doubled
 from torch import Tensor
 
+from af2cpu.model.memory import EDGE_BYTES
+from af2cpu.ops.native import kernels
 from af2cpu.ops.norm import Norm
 from af2cpu.ops.triangle import TriangleWeights, triangle_multiplication
 
@@ -61,6 +63,10 @@ def test_threads_change_nothing(threads: None, dtype: torch.dtype) -> None:
         torch.set_num_threads(n)
         results.append(run(z.clone(), mask, w, True))
     assert all(torch.equal(result, results[0]) for result in results)
+
+
+def test_the_memory_estimate_counts_with_the_kernel_s_edges() -> None:
+    assert kernels().triangle_edge_bytes == EDGE_BYTES
 
 
 def test_what_does_not_fit_is_refused() -> None:

@@ -36,9 +36,8 @@ struct PairBiasWeights : Weights {
 // A bias as `PairBias` says.
 Array bias_of(const Tensor& bias, index heads, index n) {
     const Array out = array_of(bias, "bias");
-    const index blocks = (n + kBiasQueries - 1) / kBiasQueries;
     require(out.type == Type::fp32, "bias: float32");
-    const bool fits = out.size[0] == heads * blocks && out.size[1] == (n + 3) / 4 * 4 && out.size[2] == kBiasQueries;
+    const bool fits = out.size[0] == heads * bias_blocks(n) && out.size[1] == (n + 3) / 4 * 4 && out.size[2] == kBiasQueries;
     require(fits && out.stride[1] == kBiasQueries, "bias: not [h ceil(n / 32), n up to a multiple of 4, 32]");
     return out;
 }
@@ -92,7 +91,8 @@ void bind_attention(nb::module_& m) {
           "x += gated attention along the rows of each item");
     nb::class_<PairBiasWeights>(m, "PairBiasWeights")
         .def(nb::init<const Tensor&, const Tensor&, const Tensor&>(), nb::arg("scale"), nb::arg("offset"), nb::arg("weight"));
-    m.def("pair_bias", &run_pair_bias, nb::arg("z"), nb::arg("out"), nb::arg("weights"), "out [h and i / 32, j, i % 32] = log2(e) LN(z_ij) W");
+    m.def("pair_bias", &run_pair_bias, nb::arg("z"), nb::arg("out"), nb::arg("weights"),
+          "out [h and i / 32, j, i % 32] = log2(e) LN(z_ij) W");
 }
 
 }  // namespace af2cpu

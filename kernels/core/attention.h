@@ -29,6 +29,7 @@ struct Attention {
 };
 
 constexpr index kBiasQueries = 32;
+static constexpr index bias_blocks(index n) { return (n + kBiasQueries - 1) / kBiasQueries; }
 
 // out [h and i / 32, j, i % 32] = log2(e) LN(z_ij) W: the bias as attention wants it.
 struct PairBias {
@@ -297,14 +298,18 @@ static void prepare_item(const Attention& args, index item, AttentionWork<P>& wo
     }
 }
 
+// What head h adds for query i and the first key; the next key is kBiasQueries further.
+AF2CPU_INLINE float* bias_stream(const Array& bias, index n, index h, index i) {
+    return static_cast<float*>(bias.data) + (h * bias_blocks(n) + i / kBiasQueries) * bias.stride[0] + i % kBiasQueries;
+}
+
 // Phase 2 for queries [first, first + m) of row `item`.
 template <class T, class P>
 static void update_queries(const Attention& args, index item, index first, index m, AttentionWork<P>& work) {
     constexpr index width = Product<P>::width;
     const P* left = work.left + first * work.left_depth;
-    const auto* bias = static_cast<const float*>(args.bias.data);
-    const index blocks = (work.n + kBiasQueries - 1) / kBiasQueries;
     static_assert(kQueries % kBiasQueries == 0 && kBiasQueries % width == 0);
+    const bool biased = args.bias.data;
     for (index head = 0; head < work.heads; head += work.group) {
         const index start = head * work.dim, columns = least(work.group, work.heads - head) * work.dim;
         project(m, left, work.left_depth, args.q, start, columns, work.c, work.columns);
@@ -312,11 +317,10 @@ static void update_queries(const Attention& args, index item, index first, index
         project(m, left, work.left_depth, args.gate, start, columns, work.gate, work.columns);
         for (index r = 0; r < m; r += width) {
             for (index h = head; h < least(head + work.group, work.heads); ++h) {
-                const auto attend_head = bias ? attend<P, sizeof(T) == 2 ? 3 : 5, true> : attend<P, sizeof(T) == 2 ? 3 : 5, false>;
+                const auto attend_head = biased ? attend<P, sizeof(T) == 2 ? 3 : 5, true> : attend<P, sizeof(T) == 2 ? 3 : 5, false>;
                 attend_head(work, work.keys + h * work.key_stride(), work.values + h * work.value_stride(),
                             work.queries + (h - head) * work.query_stride() + r * work.head_depth,
-                            bias ? bias + (h * blocks + (first + r) / kBiasQueries) * args.bias.stride[0] + (first + r) % kBiasQueries
-                                 : nullptr,
+                            biased ? bias_stream(args.bias, work.n, h, first + r) : nullptr,
                             work.o + (h - head) * work.dim * width);
             }
             for (index v = 0; v < width && r + v < m; v += W) gate_rows(args, work, head, r + v, work.o + v);
@@ -367,7 +371,6 @@ static void pair_bias(const PairBias& args) {
     constexpr index width = Product<P>::width;
     const index n = args.z.size[0], c = args.z.size[2], heads = args.w.n, depth = args.w.depth;
     const index query_items = (n + W - 1) / W, key_items = (n + kBiasKeys - 1) / kBiasKeys;
-    const index blocks = (n + kBiasQueries - 1) / kBiasQueries;
 #pragma omp parallel
     {
         [[maybe_unused]] const Tiles tiles;
@@ -386,9 +389,7 @@ static void pair_bias(const PairBias& args) {
                     for (index a = 0; a < W; ++a) lanes[a] = as_int(load(work.c + (b * W + a) * work.columns + h) * kLog2E);
                     transpose(lanes);
                     for (index t = 0; t < least(W, heads - h); ++t)
-                        store_lanes(static_cast<float*>(args.out.data) + ((h + t) * blocks + i / kBiasQueries) * args.out.stride[0] +
-                                        (j + b) * kBiasQueries + i % kBiasQueries,
-                                    lanes[t]);
+                        store_lanes(bias_stream(args.out, n, h + t, i) + (j + b) * kBiasQueries, lanes[t]);
                 }
         }
     }

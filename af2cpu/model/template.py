@@ -126,6 +126,7 @@ class TemplatePointwiseAttention(nn.Module):
         state = nothing_gathered(z, weights)
         for t in templates:
             state = gather_template(state, z, t, weights)
+            del t  # it is large, and the next one is made before the loop would let go of it
         return add_templates(z, state, weights)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -69,6 +70,24 @@ def test_a_pass_uses_up_the_pair_tensor_of_the_one_before(net: AlphaFold) -> Non
     assert pair() is None
     assert second.representations.z.numel() > 0
     assert first.structure.atoms.atom37.shape == second.structure.atoms.atom37.shape
+
+
+def test_a_template_is_gone_when_the_next_one_is_made(net: AlphaFold) -> None:
+    embedder = net.template_embedder
+    assert embedder is not None
+    c_t, c_z, made = net.config.template_embedder.c_t, net.config.c_z, []
+
+    def templates() -> Iterator[torch.Tensor]:
+        for _ in range(3):
+            assert not any(t() is not None for t in made)
+            t = torch.randn(N_RES, N_RES, c_t)
+            made.append(weakref.ref(t))
+            yield t
+            del t
+
+    with torch.no_grad():
+        embedder.attention(templates(), torch.randn(N_RES, N_RES, c_z))
+    assert len(made) == 3
 
 
 def test_recycles_use_new_draws_and_the_pass_before(net: AlphaFold) -> None:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from machine import describe, write_result
-from sides import PARAMS, Case, Program, Side, features_of, parse_program
+from sides import PARAMS, Case, Program, Side, features_of, parse_program, peak_gb
 
 from af2cpu.formats.features import write_draws
 from af2cpu.model.config import model_config
@@ -39,7 +39,7 @@ def run_rival(command: str) -> dict[str, float]:
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise SystemExit(f"the command ended with {process.returncode}: {command}")
-    return {"seconds": _own_seconds(lines) or time.perf_counter() - start, "peak_gb": usage.ru_maxrss / 1e6}
+    return {"seconds": _own_seconds(lines) or time.perf_counter() - start, "peak_gb": peak_gb(usage)}
 
 
 def _own_seconds(lines: list[str]) -> float | None:

@@ -108,8 +108,10 @@ class Side:
         return json.loads(line)
 
 
-def peak_gb() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+def peak_gb(usage: resource.struct_rusage | None = None) -> float:
+    """The peak resident set of this process so far, or of one that has ended, in GB (the system counts in KiB)."""
+    usage = usage or resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_maxrss * 1024 / 1e9
 
 
 def features_of(case: Case, padded_rows: bool) -> Any:

@@ -1,11 +1,13 @@
-"""Another program beside ours on the same features and parameters, in one run.
+"""Other programs beside ours on the same features and parameters, in one run.
 
-    python benchmarks/rivals.py --name openfold --command 'python run.py {features} {params} {n_res}' [--n-res 128 256]
+    python benchmarks/rivals.py --rival openfold 'python run.py {features} {params} {output}'
+        [--rival NAME COMMAND ...] [--programs native:bf16 native:fp32] [--n-res 128 256] [--repeats 3]
 
-The command is run in a shell. It gets the file of one draw of processed features (AlphaFold 2's names and shapes, a
-leading axis of 1) and a parameter file in DeepMind's format. If its last line of output is a JSON object with
-`seconds`, these count (a pass without loading); else the wall time of the whole command does. Measured is its peak
-resident set too.
+A command is run in a shell. It gets the file of one draw of processed features (AlphaFold 2's names and shapes, a
+leading axis of 1), a parameter file in DeepMind's format, and where to leave plddt [n_res] and atom_positions
+[n_res, 37, 3] as npz, which is compared with ours. If its last line of output is a JSON object with `seconds`, these
+count (a pass without loading and compiling); else the wall time of the whole command does. Measured is its peak
+resident set too. Runs alternate; the record names a rival as it was named here (its version is of use there).
 """
 
 from __future__ import annotations
@@ -17,29 +19,44 @@ import statistics
 import subprocess
 import tempfile
 import time
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from machine import describe, write_result
+import numpy as np
+from end_to_end import differences
+from machine import machine_rates, merge_rows
 from sides import PARAMS, Case, Program, Side, features_of, parse_program, peak_gb
 
 from af2cpu.formats.features import write_draws
-from af2cpu.model.config import model_config
 from af2cpu.weights import read_parameters
 from af2cpu.weights.synthetic import write_parameters
 
+KEY = ("model", "n_res", "rival", "program")
 
-def run_rival(command: str) -> dict[str, float]:
-    """Runs the command: seconds, and the peak resident set of its largest process in GB."""
-    start = time.perf_counter()
-    process = subprocess.Popen(command, shell=True, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    lines = process.stdout.read().splitlines()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"the command ended with {process.returncode}: {command}")
-    return {"seconds": _own_seconds(lines) or time.perf_counter() - start, "peak_gb": peak_gb(usage)}
+
+class Rival(NamedTuple):
+    """Another program: its name in the record, and its command with the paths filled in."""
+
+    name: str
+    command: str
+    output: Path
+
+    def run(self) -> dict[str, float]:
+        """Seconds, and the peak resident set of its largest process in GB."""
+        start = time.perf_counter()
+        process = subprocess.Popen(self.command, shell=True, stdout=subprocess.PIPE, text=True)
+        assert process.stdout is not None
+        lines = process.stdout.read().splitlines()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            raise SystemExit(f"{self.name}'s command ended with {process.returncode}: {self.command}")
+        return {"seconds": _own_seconds(lines) or time.perf_counter() - start, "peak_gb": peak_gb(usage)}
+
+    def outputs(self) -> dict[str, np.ndarray]:
+        with np.load(self.output) as arrays:
+            return dict(arrays)
 
 
 def _own_seconds(lines: list[str]) -> float | None:
@@ -50,52 +67,77 @@ def _own_seconds(lines: list[str]) -> float | None:
     return float(found["seconds"]) if isinstance(found, dict) and "seconds" in found else None
 
 
-def measure(name: str, command: str, case: Case, program: Program, repeats: int, folder: Path) -> list[dict[str, Any]]:
-    """Two rows: the rival, and ours."""
-    features = folder / f"features_{case.n_res}.npz"
+def prepare(rivals: list[tuple[str, str]], case: Case, folder: Path) -> list[Rival]:
+    """Writes what the commands read."""
+    features, params = folder / "features.npz", folder / "params.npz"
     write_draws(features, [features_of(case, padded_rows=True)])
-    text = command.format(features=features, params=folder / f"params_{case.model}.npz", n_res=case.n_res)
-    theirs: list[dict[str, float]] = []
-    with Side(program, case) as side:
-        ours = []
+    write_parameters(params, dict(read_parameters(PARAMS, case.config())))
+    outputs = [folder / f"output_{k}.npz" for k in range(len(rivals))]
+    return [
+        Rival(name, command.format(features=features, params=params, output=output), output)
+        for (name, command), output in zip(rivals, outputs, strict=True)
+    ]
+
+
+def measure(rivals: list[tuple[str, str]], case: Case, programs: list[Program], repeats: int) -> list[dict[str, Any]]:
+    """A row for each program of ours beside each rival."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        others = prepare(rivals, case, folder)
+        sides = [stack.enter_context(Side(program, case)) for program in programs]
+        theirs: list[list[dict[str, float]]] = [[] for _ in others]
+        ours: list[list[dict[str, float]]] = [[] for _ in sides]
         for _ in range(repeats):
-            theirs.append(run_rival(text))
-            ours.append(side.run())
+            for other, runs in zip(others, theirs, strict=True):
+                runs.append(other.run())
+            for side, runs in zip(sides, ours, strict=True):
+                runs.append(side.run())
+        saved = [side.save(folder / f"ours_{k}.npz") for k, side in enumerate(sides)]
+        found = [other.outputs() for other in others]
     rows = []
-    for who, runs in ((name, theirs), (str(program), ours)):
-        seconds = [run["seconds"] for run in runs]
-        rows.append(
-            {
-                "program": who,
-                "n_res": case.n_res,
-                "median_s": statistics.median(seconds),
-                "min_s": min(seconds),
-                "max_s": max(seconds),
-                "peak_gb": max(run["peak_gb"] for run in runs),
-            }
-        )
+    for other, their_runs, their_outputs in zip(others, theirs, found, strict=True):
+        for program, our_runs, our_outputs in zip(programs, ours, saved, strict=True):
+            row = {"model": case.model, "n_res": case.n_res, "rival": other.name, "program": str(program)}
+            row |= figures("rival", their_runs) | figures("our", our_runs)
+            row["times_faster"] = row["rival_median_s"] / row["our_median_s"]
+            rows.append(row | differences(our_outputs, their_outputs))
     return rows
+
+
+def figures(whose: str, runs: list[dict[str, float]]) -> dict[str, float]:
+    """Median and spread of the seconds, and the highest peak."""
+    seconds = [run["seconds"] for run in runs]
+    return {
+        f"{whose}_median_s": statistics.median(seconds),
+        f"{whose}_min_s": min(seconds),
+        f"{whose}_max_s": max(seconds),
+        f"{whose}_peak_gb": max(run["peak_gb"] for run in runs),
+    }
+
+
+def line(row: dict[str, Any]) -> str:
+    return (
+        f"n_res {row['n_res']:5}  {row['rival']:24} {row['rival_median_s']:8.1f} s {row['rival_peak_gb']:6.2f} GB  "
+        f"{row['program']:12} {row['our_median_s']:8.1f} s {row['our_peak_gb']:6.2f} GB  x {row['times_faster']:.2f}  "
+        f"atoms {row['atoms_rmsd_angstrom']:.1e} A"
+    )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--name", required=True, help="of the rival, in the record")
-    parser.add_argument("--command", required=True, help="with {features}, {params} and {n_res}")
-    parser.add_argument("--program", type=parse_program, default=Program("native", "bf16"), help="of ours")
+    parser.add_argument("--rival", nargs=2, action="append", required=True, metavar=("NAME", "COMMAND"))
+    parser.add_argument("--programs", type=parse_program, nargs="+", default=[Program("native", "bf16")], help="ours")
     parser.add_argument("--model", default="model_1_ptm")
     parser.add_argument("--n-res", type=int, nargs="+", default=[128, 256])
     parser.add_argument("--repeats", type=int, default=3)
     args = parser.parse_args()
-    record: dict[str, Any] = {"machine": describe("torch"), "rival": args.name, "command": args.command, "rows": []}
-    with tempfile.TemporaryDirectory() as name:
-        folder, config = Path(name), model_config(args.model)
-        write_parameters(folder / f"params_{args.model}.npz", dict(read_parameters(PARAMS, config)))
-        for n_res in args.n_res:
-            case = Case(args.model, n_res)
-            for row in measure(args.name, args.command, case, args.program, args.repeats, folder):
-                record["rows"].append(row)
-                print("  ".join(f"{k} {v:.2f}" if isinstance(v, float) else f"{k} {v}" for k, v in row.items()))
-    write_result(f"rival_{args.name}", record)
+    for n_res in args.n_res:
+        rates = machine_rates()
+        rows = measure([tuple(one) for one in args.rival], Case(args.model, n_res), args.programs, args.repeats)
+        state = {"rates_before": rates, "rates_after": machine_rates(), "load_after": os.getloadavg()}
+        for row in rows:
+            print(line(row), flush=True)
+        merge_rows("rivals", [row | state for row in rows], KEY, "torch", "numpy")
 
 
 if __name__ == "__main__":

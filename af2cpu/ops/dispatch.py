@@ -99,6 +99,8 @@ def _made_for(name: str, reference: Callable[_P, _R]) -> Callable[_P, _R]:
     """A formula as an engine runs it."""
     if name == "compile":
         # fullgraph: a formula that can't be compiled, or only anew for each shape, is an error and no silent slow run.
+        # But the stacks' masks, biases, layouts and last slices of one row are more variants than PyTorch's limit of 8.
+        torch._dynamo.config.recompile_limit = 64
         return torch.compile(reference, dynamic=True, fullgraph=True)
     return cast("Callable[_P, _R]", ipex.Frozen(reference)) if name == "ipex" else reference
 

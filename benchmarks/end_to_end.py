@@ -11,16 +11,15 @@ The reference's compilation is not counted. What is measured joins the record of
 from __future__ import annotations
 
 import argparse
-import os
-import statistics
 import tempfile
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from machine import machine_rates, merge_rows
-from sides import Case, Program, Side, parse_program
+from machine import merge_rows, with_rates
+from sides import Case, Program, Side, alternate, figures, parse_program
 
 from af2cpu.model.cost import pass_flops
 
@@ -34,16 +33,11 @@ def measure(case: Case, programs: list[Program], repeats: int) -> list[dict[str,
     """A row for each program, the first one being what the others are compared with."""
     with ExitStack() as stack:
         sides = [stack.enter_context(Side(program, case)) for program in programs]
-        runs: list[list[dict[str, float]]] = [[] for _ in sides]
-        for _ in range(repeats):
-            for side, done in zip(sides, runs, strict=True):
-                done.append(side.run())
+        runs = [figures(done) for done in alternate(sides, repeats)]
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         outputs = [side.save(folder / f"{k}.npz") for k, side in enumerate(sides)]
     rows = []
     for side, done, found in zip(sides, runs, outputs, strict=True):
-        seconds = [run["seconds"] for run in done]
-        median = statistics.median(seconds)
         rows.append(
             {
                 "model": case.model,
@@ -51,14 +45,11 @@ def measure(case: Case, programs: list[Program], repeats: int) -> list[dict[str,
                 "program": str(side.program),
                 "n_res": case.n_res,
                 "rows": case.rows or "full",
-                "median_s": median,
-                "min_s": min(seconds),
-                "max_s": max(seconds),
+                **done,
                 "tflop": flops(case) / 1e12,
-                "gflop_per_s": flops(case) / median / 1e9,
+                "gflop_per_s": flops(case) / done["median_s"] / 1e9,
                 "loaded_gb": side.loaded["loaded_gb"],
-                "peak_gb": done[-1]["peak_gb"],
-                "times_faster": statistics.median([run["seconds"] for run in runs[0]]) / median,
+                "times_faster": runs[0]["median_s"] / done["median_s"],
                 **differences(found, outputs[0]),
             }
         )
@@ -95,14 +86,12 @@ def main() -> None:
     for rows in args.rows:
         for n_res in args.n_res:
             case = Case(args.model, n_res, None if rows == "full" else int(rows))
-            rates = machine_rates()
-            measured = measure(case, [args.compare, *args.programs], args.repeats)
-            state = {"rates_before": rates, "rates_after": machine_rates(), "load_after": os.getloadavg()}
+            measured = with_rates(partial(measure, case, [args.compare, *args.programs], args.repeats))
             for row in measured:
                 print(line(row), flush=True)
             by = ("model", "rows", "n_res", "reference", "program")
             packages = ("torch", "numpy", "jax", "alphafold-colabfold")
-            merge_rows("end_to_end", [row | state for row in measured], by, *packages)
+            merge_rows("end_to_end", measured, by, *packages)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import platform
 import re
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -56,6 +56,13 @@ def describe(*packages: str) -> dict[str, Any]:
 def machine_rates() -> dict[str, float]:
     """GFLOP/s of products in registers and the L1 cache on all cores, now: what shares are shares of."""
     return {precision: native.rate(precision) / 1e9 for precision in ("bf16", "fp32")}
+
+
+def with_rates(measure: Callable[[], list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """The rows that are measured, each with the machine's rates before and after and its load."""
+    rates, rows = machine_rates(), measure()
+    state = {"rates_before": rates, "rates_after": machine_rates(), "load_after": os.getloadavg()}
+    return [row | state for row in rows]
 
 
 def result_path(benchmark: str) -> Path:

@@ -15,20 +15,21 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import statistics
 import subprocess
 import tempfile
 import time
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from end_to_end import differences
-from machine import machine_rates, merge_rows
-from sides import PARAMS, Case, Program, Side, features_of, parse_program, peak_gb
+from machine import merge_rows, with_rates
+from sides import PARAMS, Case, Program, Side, alternate, features_of, figures, parse_program, peak_gb
 
 from af2cpu.formats.features import write_draws
+from af2cpu.model.config import model_config
 from af2cpu.weights import read_parameters
 from af2cpu.weights.synthetic import write_parameters
 
@@ -67,11 +68,10 @@ def _own_seconds(lines: list[str]) -> float | None:
     return float(found["seconds"]) if isinstance(found, dict) and "seconds" in found else None
 
 
-def prepare(rivals: list[tuple[str, str]], case: Case, folder: Path) -> list[Rival]:
-    """Writes what the commands read."""
-    features, params = folder / "features.npz", folder / "params.npz"
+def prepare(rivals: list[tuple[str, str]], case: Case, params: Path, folder: Path) -> list[Rival]:
+    """Writes the features that the commands read."""
+    features = folder / "features.npz"
     write_draws(features, [features_of(case, padded_rows=True)])
-    write_parameters(params, dict(read_parameters(PARAMS, case.config())))
     outputs = [folder / f"output_{k}.npz" for k in range(len(rivals))]
     return [
         Rival(name, command.format(features=features, params=params, output=output), output)
@@ -79,40 +79,32 @@ def prepare(rivals: list[tuple[str, str]], case: Case, folder: Path) -> list[Riv
     ]
 
 
-def measure(rivals: list[tuple[str, str]], case: Case, programs: list[Program], repeats: int) -> list[dict[str, Any]]:
+def measure(
+    rivals: list[tuple[str, str]], case: Case, params: Path, programs: list[Program], repeats: int
+) -> list[dict[str, Any]]:
     """A row for each program of ours beside each rival."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        others = prepare(rivals, case, folder)
+        others = prepare(rivals, case, params, folder)
         sides = [stack.enter_context(Side(program, case)) for program in programs]
-        theirs: list[list[dict[str, float]]] = [[] for _ in others]
-        ours: list[list[dict[str, float]]] = [[] for _ in sides]
-        for _ in range(repeats):
-            for other, runs in zip(others, theirs, strict=True):
-                runs.append(other.run())
-            for side, runs in zip(sides, ours, strict=True):
-                runs.append(side.run())
+        runs = [figures(done) for done in alternate([*others, *sides], repeats)]
+        theirs, ours = runs[: len(others)], runs[len(others) :]
         saved = [side.save(folder / f"ours_{k}.npz") for k, side in enumerate(sides)]
         found = [other.outputs() for other in others]
     rows = []
-    for other, their_runs, their_outputs in zip(others, theirs, found, strict=True):
-        for program, our_runs, our_outputs in zip(programs, ours, saved, strict=True):
-            row = {"model": case.model, "n_res": case.n_res, "rival": other.name, "program": str(program)}
-            row |= figures("rival", their_runs) | figures("our", our_runs)
+    for other, their_figures, their_outputs in zip(others, theirs, found, strict=True):
+        for program, our_figures, our_outputs in zip(programs, ours, saved, strict=True):
+            row: dict[str, Any] = {
+                "model": case.model,
+                "n_res": case.n_res,
+                "rival": other.name,
+                "program": str(program),
+            }
+            row |= {f"rival_{name}": value for name, value in their_figures.items()}
+            row |= {f"our_{name}": value for name, value in our_figures.items()}
             row["times_faster"] = row["rival_median_s"] / row["our_median_s"]
             rows.append(row | differences(our_outputs, their_outputs))
     return rows
-
-
-def figures(whose: str, runs: list[dict[str, float]]) -> dict[str, float]:
-    """Median and spread of the seconds, and the highest peak."""
-    seconds = [run["seconds"] for run in runs]
-    return {
-        f"{whose}_median_s": statistics.median(seconds),
-        f"{whose}_min_s": min(seconds),
-        f"{whose}_max_s": max(seconds),
-        f"{whose}_peak_gb": max(run["peak_gb"] for run in runs),
-    }
 
 
 def line(row: dict[str, Any]) -> str:
@@ -131,13 +123,15 @@ def main() -> None:
     parser.add_argument("--n-res", type=int, nargs="+", default=[128, 256])
     parser.add_argument("--repeats", type=int, default=3)
     args = parser.parse_args()
-    for n_res in args.n_res:
-        rates = machine_rates()
-        rows = measure([tuple(one) for one in args.rival], Case(args.model, n_res), args.programs, args.repeats)
-        state = {"rates_before": rates, "rates_after": machine_rates(), "load_after": os.getloadavg()}
-        for row in rows:
-            print(line(row), flush=True)
-        merge_rows("rivals", [row | state for row in rows], KEY, "torch", "numpy")
+    with tempfile.TemporaryDirectory() as folder:
+        params = Path(folder) / "params.npz"
+        write_parameters(params, dict(read_parameters(PARAMS, model_config(args.model))))
+        for n_res in args.n_res:
+            case = Case(args.model, n_res)
+            rows = with_rates(partial(measure, args.rival, case, params, args.programs, args.repeats))
+            for row in rows:
+                print(line(row), flush=True)
+            merge_rows("rivals", rows, KEY, "torch", "numpy")
 
 
 if __name__ == "__main__":

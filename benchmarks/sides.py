@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import json
 import resource
+import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -106,6 +107,32 @@ class Side:
         if not line:
             raise RuntimeError(f"{self.program} ended with {self._process.wait()} on {self.case}; its message is above")
         return json.loads(line)
+
+
+class Runs(Protocol):
+    """What can be run again and again: seconds, and the peak of its process in GB."""
+
+    def run(self) -> dict[str, float]: ...
+
+
+def alternate(sides: Sequence[Runs], repeats: int) -> list[list[dict[str, float]]]:
+    """What each of the sides found at its repeats, all having their turn before one has its next."""
+    runs: list[list[dict[str, float]]] = [[] for _ in sides]
+    for _ in range(repeats):
+        for side, done in zip(sides, runs, strict=True):
+            done.append(side.run())
+    return runs
+
+
+def figures(runs: list[dict[str, float]]) -> dict[str, float]:
+    """Median and spread of the seconds, and the highest peak."""
+    seconds = [run["seconds"] for run in runs]
+    return {
+        "median_s": statistics.median(seconds),
+        "min_s": min(seconds),
+        "max_s": max(seconds),
+        "peak_gb": max(run["peak_gb"] for run in runs),
+    }
 
 
 def peak_gb(usage: resource.struct_rusage | None = None) -> float:

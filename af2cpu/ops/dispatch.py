@@ -88,6 +88,9 @@ def use_engine(name: str) -> None:
         _log.warning("no native kernels in this installation (no C++ compiler was found): running on PyTorch")
     if name == "ipex":
         ipex.load()
+    if name == "compile":
+        # The stacks' masks, biases, layouts and last slices of one row are more variants than PyTorch's limit of 8.
+        torch._dynamo.config.recompile_limit = 64
     for formula in _formulas:
         formula.run = _made_for(name, formula.reference)
     _engine = name
@@ -99,8 +102,6 @@ def _made_for(name: str, reference: Callable[_P, _R]) -> Callable[_P, _R]:
     """A formula as an engine runs it."""
     if name == "compile":
         # fullgraph: a formula that can't be compiled, or only anew for each shape, is an error and no silent slow run.
-        # But the stacks' masks, biases, layouts and last slices of one row are more variants than PyTorch's limit of 8.
-        torch._dynamo.config.recompile_limit = 64
         return torch.compile(reference, dynamic=True, fullgraph=True)
     return cast("Callable[_P, _R]", ipex.Frozen(reference)) if name == "ipex" else reference
 

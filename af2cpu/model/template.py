@@ -70,7 +70,7 @@ class TemplatePairEmbedder(nn.Module):
     """Algorithm 2 lines 9-11 for one template: pair features, linear, pair stack. -> [n_res, n_res, c_t].
 
     DEVIATION from the paper, as the published models: the three channels of the unit vector are zero, and a pair
-    counts only where both backbones (N, C-alpha, C) are known; tests/parity/test_modules.py pins it.
+    counts only where both backbones (N, C-alpha, C) are known; tests/parity/network/test_modules.py pins it.
     """
 
     N_UNIT_VECTOR = 3
@@ -106,7 +106,7 @@ class TemplatePairEmbedder(nn.Module):
 class TemplatePointwiseAttention(nn.Module):
     """Algorithm 17 TemplatePointwiseAttention: z_ij += sum_t softmax_t(q_ij k_tij / sqrt(c)) v_tij, not gated.
 
-    DEVIATION from the paper, as DeepMind's code: z is not normalised; tests/parity/test_modules.py pins it.
+    DEVIATION from the paper, as DeepMind's code: z is not normalised; tests/parity/network/test_modules.py pins it.
     t [n_res, n_res, c_t] for each template, asked for one after the other; z [n_res, n_res, c_z] -> z.
     """
 

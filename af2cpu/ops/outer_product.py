@@ -37,7 +37,7 @@ def _outer(a: Tensor, b: Tensor, count: Tensor, out: Tensor, out_bias: Tensor) -
     """(sum_s a_si x b_sj) out + out_bias, divided by the number of sequences that have both i and j."""
     o = torch.einsum("sic,sje->ijce", a, b)
     # DEVIATION from the paper, as DeepMind's code: the bias is divided too, by a count with an epsilon. Without a
-    # single sequence the update is therefore out_bias / 1e-3; tests/parity/test_modules.py pins it.
+    # single sequence the update is therefore out_bias / 1e-3; tests/parity/network/test_modules.py pins it.
     return (torch.einsum("ijce,cez->ijz", o, out) + out_bias) / (1e-3 + count[..., None])
 
 

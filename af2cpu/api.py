@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from af2cpu.errors import InputError
-from af2cpu.model import AlphaFold
+from af2cpu.model.alphafold import AlphaFold
 from af2cpu.model.config import model_config
 from af2cpu.pipeline.network import load_network
 from af2cpu.pipeline.plan import plan_run

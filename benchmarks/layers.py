@@ -24,7 +24,7 @@ from af2cpu.model.config import model_config
 from af2cpu.model.evoformer import EvoformerBlock
 from af2cpu.model.template import TemplatePairBlock
 from af2cpu.ops.dispatch import use_engine
-from af2cpu.ops.native import kernels
+from af2cpu.ops.isa import kernels
 
 TYPES = {"bf16": torch.bfloat16, "fp32": torch.float32}
 SIDES = (("native", "bf16"), ("native", "fp32"), ("torch", "bf16"), ("torch", "fp32"))

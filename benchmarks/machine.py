@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from af2cpu.ops import native
+from af2cpu.ops import isa
 
 ROOT = Path(__file__).parents[1]
 
@@ -55,7 +55,7 @@ def describe(*packages: str) -> dict[str, Any]:
 
 def machine_rates() -> dict[str, float]:
     """GFLOP/s of products in registers and the L1 cache on all cores, now: what shares are shares of."""
-    return {precision: native.rate(precision) / 1e9 for precision in ("bf16", "fp32")}
+    return {precision: isa.rate(precision) / 1e9 for precision in ("bf16", "fp32")}
 
 
 def with_rates(measure: Callable[[], list[dict[str, Any]]]) -> list[dict[str, Any]]:

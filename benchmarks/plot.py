@@ -15,7 +15,7 @@ from machine import ROOT, result_path
 from memory import estimated_gb
 from sides import Case, Program
 
-from af2cpu.ops.native import level
+from af2cpu.ops.isa import level
 
 mpl.use("agg")
 from matplotlib import pyplot as plt

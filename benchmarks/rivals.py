@@ -30,7 +30,7 @@ from sides import PARAMS, Case, Program, Side, alternate, features_of, figures, 
 
 from af2cpu.formats.features import write_draws
 from af2cpu.model.config import model_config
-from af2cpu.weights import read_parameters
+from af2cpu.weights.load import read_parameters
 from af2cpu.weights.synthetic import write_parameters
 
 KEY = ("model", "n_res", "rival", "program")

@@ -173,7 +173,7 @@ def ours(program: Program, case: Case) -> Callable[[], Outputs]:
 def reference(program: Program, case: Case) -> Callable[[], Outputs]:
     from af2cpu.validate.reference import haiku_parameters, run_passes
     from af2cpu.validate.torsions import shared_torsions
-    from af2cpu.weights import read_parameters
+    from af2cpu.weights.load import read_parameters
 
     if program.precision != "fp32":
         raise ValueError("the reference is run in float32")

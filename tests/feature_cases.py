@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from af2cpu.chemistry.residues import HHBLITS_AA_TO_ID, HHBLITS_ORDER, RESTYPES
-from af2cpu.features import make_features
+from af2cpu.features.raw import make_features
 from af2cpu.formats.rows import digest, digest_weights
 from af2cpu.records import Alignment, Features, Query
 

@@ -79,7 +79,7 @@ def _parameters(params: str | None, data_dir: Path | None) -> list[str]:
     from af2cpu.errors import ParameterError
     from af2cpu.model.config import model_config
     from af2cpu.settings import default_models
-    from af2cpu.weights import find_parameters, fingerprint
+    from af2cpu.weights.source import find_parameters, fingerprint
 
     missing = []
     for name in default_models(params):

@@ -88,7 +88,7 @@ def _files(folder: Path) -> Iterator[tuple[str, Path]]:
 
 def _state(model: str, path: Path) -> str:
     from af2cpu.model.config import PRESETS, model_config
-    from af2cpu.weights import fingerprint
+    from af2cpu.weights.source import fingerprint
     from af2cpu.weights.receipts import read_receipt, untouched
 
     size = path.stat().st_size
@@ -175,7 +175,7 @@ def selftest_command(
     """
     with one_line():
         from af2cpu.validate.selftest import PUBLISHED, run_selftest
-        from af2cpu.weights import find_parameters
+        from af2cpu.weights.source import find_parameters
 
         source = find_parameters(params, data_dir, PUBLISHED.model)
         print_line(f"{PUBLISHED.model} from {source}, {len(PUBLISHED.sequence)} residues, no MSA, fp32")

@@ -1,13 +1,12 @@
 """Files from HTTP servers: whole or in pieces, resumed, with an eye on the disk."""
 
 from af2cpu.download.parts import bytes_there, drop, fetch, fetch_piece, finish, part_path
-from af2cpu.download.requests import BodyReader, Piece, Progress, Remote, RemoteReader, client, look, stream_whole
+from af2cpu.download.requests import BodyReader, Piece, Remote, RemoteReader, client, look, stream_whole
 from af2cpu.download.space import check_space, exclusive, outlook, size_text
 
 __all__ = [
     "BodyReader",
     "Piece",
-    "Progress",
     "Remote",
     "RemoteReader",
     "bytes_there",

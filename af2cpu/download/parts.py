@@ -10,7 +10,6 @@ import gzip
 import os
 import shutil
 import zlib
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import IO
@@ -18,9 +17,9 @@ from typing import IO
 import httpx
 import orjson
 
+from af2cpu import events
 from af2cpu.download.requests import (
     Piece,
-    Progress,
     check_piece,
     length_of,
     patiently,
@@ -34,18 +33,10 @@ from af2cpu.errors import DownloadError
 from af2cpu.formats.streams import atomic_write
 
 _BLOCK = 1 << 20
+PART = ".part"  # how the name of a file ends that has not come whole
 
-Say = Callable[[str], None]
 
-
-def fetch(
-    http: httpx.Client,
-    url: str,
-    path: Path,
-    unpacked_size: int | None = None,
-    progress: Progress | None = None,
-    say: Say | None = None,
-) -> None:
+def fetch(http: httpx.Client, url: str, path: Path, unpacked_size: int | None = None) -> None:
     """Fetches `url` to `path`; a .gz URL is unpacked unless path ends with .gz too. Does nothing if path exists.
 
     unpacked_size: what is expected in bytes, for the look at the disk. Raises DownloadError: server's refusal,
@@ -57,7 +48,7 @@ def fetch(
     unpack = url.endswith(".gz") and path.suffix != ".gz"
     part = part_path(path)
     spare = (unpacked_size or 0) if unpack else 0
-    patiently(url, lambda: _pull(http, url, part, spare, progress, say), lambda: _bytes_in(part))
+    patiently(url, lambda: _pull(http, url, part, spare), lambda: _bytes_in(part))
     if unpack:
         _unpack(url, part, path)
     else:
@@ -65,9 +56,7 @@ def fetch(
     drop(part)
 
 
-def fetch_piece(
-    http: httpx.Client, piece: Piece, part: Path, progress: Progress | None = None, say: Say | None = None
-) -> None:
+def fetch_piece(http: httpx.Client, piece: Piece, part: Path) -> None:
     """Fetches a piece of known size into `part`; goes on with what is there of this very piece, drops aloud what isn't.
 
     Raises DownloadError: server's refusal, or the file has changed there since its validator was given.
@@ -75,15 +64,15 @@ def fetch_piece(
     saved = _saved(part)
     if saved != piece:
         if saved is not None:
-            _drop_aloud(part, piece.url, say)
+            _drop_aloud(part, piece.url)
         part.write_bytes(b"")
         _save(part, piece)
-    patiently(piece.url, lambda: _pull_piece(http, piece, part, progress), lambda: _bytes_in(part))
+    patiently(piece.url, lambda: _pull_piece(http, piece, part), lambda: _bytes_in(part))
 
 
 def part_path(path: Path) -> Path:
     """Where what has come of `path` waits for the rest."""
-    return path.with_name(path.name + ".part")
+    return path.with_name(path.name + PART)
 
 
 def bytes_there(path: Path, piece: Piece) -> int:
@@ -105,11 +94,11 @@ def drop(part: Path) -> None:
     _state_path(part).unlink(missing_ok=True)
 
 
-def _pull(http: httpx.Client, url: str, part: Path, spare: int, progress: Progress | None, say: Say | None) -> None:
+def _pull(http: httpx.Client, url: str, part: Path, spare: int) -> None:
     """One attempt at a whole file of which nothing is known but what an earlier attempt has left."""
     saved = _saved(part)
     if saved is not None and (saved.url != url or not saved.validator):  # nothing tells whether it is the same file
-        _drop_aloud(part, url, say)
+        _drop_aloud(part, url)
         saved = None
     have = _bytes_in(part) if saved else 0
     if saved and saved.size == have:
@@ -117,7 +106,7 @@ def _pull(http: httpx.Client, url: str, part: Path, spare: int, progress: Progre
     with request(http, url, range_headers(saved, have) if saved and have else {}) as response:
         resumed = saved is not None and _continues(response, saved, have)
         if have and not resumed:
-            _drop_aloud(part, url, say)
+            _drop_aloud(part, url)
             have = 0
         if response.status_code != 200 and not resumed:
             raise httpx.RemoteProtocolError(f"the server answers {response.status_code}, not with what is missing")
@@ -125,7 +114,7 @@ def _pull(http: httpx.Client, url: str, part: Path, spare: int, progress: Progre
         total = None if rest is None else have + rest
         check_space(part.parent, (rest or 0) + spare, url)
         _save(part, Piece(url, 0, total, validator_of(response)))
-        _append(response, part, "ab" if resumed else "wb", total or 0, progress)
+        _append(response, part, "ab" if resumed else "wb", total or 0)
 
 
 def _continues(response: httpx.Response, saved: Piece, have: int) -> bool:
@@ -133,12 +122,12 @@ def _continues(response: httpx.Response, saved: Piece, have: int) -> bool:
     return response.status_code == 206 and same and range_of(response)[0] == have
 
 
-def _pull_piece(http: httpx.Client, piece: Piece, part: Path, progress: Progress | None) -> None:
+def _pull_piece(http: httpx.Client, piece: Piece, part: Path) -> None:
     have, size = _bytes_in(part), piece.size or 0
     if have < size:
         with request(http, piece.url, range_headers(piece, have)) as response:
             check_piece(response, piece, have)
-            _append(response, part, "ab", size, progress)
+            _append(response, part, "ab", size)
         have = _bytes_in(part)
     if have < size:
         raise httpx.RemoteProtocolError(f"{size - have} bytes fewer came than were asked for")
@@ -147,14 +136,13 @@ def _pull_piece(http: httpx.Client, piece: Piece, part: Path, progress: Progress
         raise DownloadError(f"{piece.url}: more came than was asked for, and was removed; run the same command again")
 
 
-def _append(response: httpx.Response, part: Path, mode: str, total: int, progress: Progress | None) -> None:
+def _append(response: httpx.Response, part: Path, mode: str, total: int) -> None:
     with part.open(mode, buffering=0) as file:  # as it comes: what is held back is lost when the line breaks
         done = file.tell()
         for data in response.iter_raw():
             _write_all(file, data, part)
             done += len(data)
-            if progress:
-                progress(done, total)
+            events.emit("progress", part.name.removesuffix(PART), done=done, total=total)
 
 
 def _write_all(file: IO[bytes], data: bytes, part: Path) -> None:
@@ -190,11 +178,12 @@ def _save(part: Path, piece: Piece) -> None:
         file.write(orjson.dumps(asdict(piece)))
 
 
-def _drop_aloud(part: Path, url: str, say: Say | None) -> None:
-    if say and _bytes_in(part):
-        say(
+def _drop_aloud(part: Path, url: str) -> None:
+    if _bytes_in(part):
+        events.emit(
+            "line",
             f"{part}: {size_text(_bytes_in(part))} of an earlier download are dropped: nothing says that they are of "
-            f"the file that is now at {url}"
+            f"the file that is now at {url}",
         )
     drop(part)
 

@@ -12,13 +12,13 @@ from typing import TypeVar
 
 import httpx
 
+from af2cpu import events
 from af2cpu.errors import DownloadError
 
 _RETRIES = 5  # in a row without a new byte
 _PAUSE = 1.0  # seconds before the first retry; doubled each time
 _BUSY = {408, 425, 429, 500, 502, 503, 504}  # what a server answers that may do better in a moment
 
-Progress = Callable[[int, int], None]  # bytes done, bytes in all (0: the server does not say)
 T = TypeVar("T")
 
 
@@ -108,11 +108,11 @@ class RemoteReader(io.RawIOBase):
 
 
 class BodyReader(io.RawIOBase):
-    """The body of an answer as a stream that can only be read on."""
+    """The body of an answer as a stream that can only be read forward; `name` is what its progress is told under."""
 
-    def __init__(self, response: httpx.Response, progress: Progress | None = None) -> None:
+    def __init__(self, response: httpx.Response, name: str) -> None:
         self._blocks, self._rest = response.iter_raw(), memoryview(b"")
-        self._done, self._total, self._progress = 0, length_of(response) or 0, progress
+        self._done, self._total, self._name = 0, length_of(response) or 0, name
 
     def readable(self) -> bool:
         return True
@@ -126,8 +126,7 @@ class BodyReader(io.RawIOBase):
         size = min(len(buffer), len(self._rest))
         buffer[:size], self._rest = self._rest[:size], self._rest[size:]
         self._done += size
-        if self._progress:
-            self._progress(self._done, self._total)
+        events.emit("progress", self._name, done=self._done, total=self._total)
         return size
 
 

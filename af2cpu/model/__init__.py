@@ -2,8 +2,5 @@
 
 Letters are the paper's: m MSA, z pair, s single, t template representation; axes s sequences, i j k residues, h heads,
 c channels. There is no batch axis: the unit is one protein. A layer returns the representation with its update added.
+`config`, `cost` and `memory` load without PyTorch, for planning.
 """
-
-from af2cpu.model.alphafold import AlphaFold
-
-__all__ = ["AlphaFold"]

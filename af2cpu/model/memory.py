@@ -1,41 +1,29 @@
-"""The peak memory of a pass through the network, from what stands beside what in each stage.
+"""The peak memory of a pass through the network: the sum of the arrays that each stage holds at the same time.
 
 `benchmarks/memory.py` holds the formula against measured peaks.
 """
 
 from __future__ import annotations
 
-from functools import cache
+from ml_collections import ConfigDict
 
-import torch
-from ml_collections import ConfigDict, FrozenConfigDict
-
-from af2cpu.model.alphafold import AlphaFold
 from af2cpu.model.cost import Sizes
-from af2cpu.ops.slicing import DEFAULT_BUDGET
-from af2cpu.ops.triangle import CHANNEL_GROUP
+from af2cpu.ops.sizes import CHANNEL_GROUP, DEFAULT_BUDGET
 
 _PROGRAM = 280_000_000  # bytes: the interpreter and its libraries
 EDGE_BYTES = 64 * 2**20  # where they fit, engine native makes the edges of all channels of a triangle at once
 
 
-def peak_bytes(config: ConfigDict, sizes: Sizes, precision: str, engine: str) -> int:
+def peak_bytes(config: ConfigDict, sizes: Sizes, precision: str, engine: str, parameters: int) -> int:
     """Peak resident memory of a prediction on one protein, the program itself included: bytes.
 
-    The largest of: loading the parameters, the template stage, the extra MSA stack, the Evoformer.
+    The largest of: loading the parameters (so many numbers), the template stage, the extra MSA stack, the Evoformer.
     """
     size = 2 if precision == "bf16" else 4
-    parameters = _n_parameters(config)
     loading = (4 if size == 4 else 4 + size) * parameters  # as in the file, and in the type of the trunk
     kept = (2 if engine == "native" else 1) * size * parameters  # as they are, and packed for the kernels
     stages = (_templates(config, sizes, size), _extra_stack(config, sizes, size), _evoformer(config, sizes, size))
     return _PROGRAM + max(loading, kept + DEFAULT_BUDGET + _inputs(sizes) + max(stages))
-
-
-@cache
-def _n_parameters(config: FrozenConfigDict) -> int:
-    with torch.device("meta"):
-        return sum(p.numel() for p in AlphaFold(config).parameters())
 
 
 def _inputs(sizes: Sizes) -> int:

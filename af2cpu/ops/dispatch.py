@@ -13,10 +13,8 @@ from typing import Any, Generic, ParamSpec, TypeVar, cast
 
 import torch
 
-from af2cpu.errors import InputError
-from af2cpu.ops import ipex, native
-
-ENGINES = ("auto", "native", "torch", "compile", "ipex")
+from af2cpu.ops import ipex
+from af2cpu.ops.isa import chosen, level
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -69,17 +67,6 @@ _in_pytorch: list[str] = []
 _engine = "torch"
 
 
-def chosen(name: str) -> str:
-    """The engine that `name` stands for here. Raises InputError for one that is unknown or was not built."""
-    if name not in ENGINES:
-        raise InputError(f"unknown engine {name!r}: choose one of {', '.join(ENGINES)}")
-    if name == "native" and not native.built():
-        raise InputError("engine native: this installation has no kernels; install again where there is a C++ compiler")
-    if name == "auto":
-        return "native" if native.built() else "torch"
-    return name
-
-
 def use_engine(name: str) -> None:
     """Run all operations on this engine from now on. Raises InputError for one that is unknown or was not built."""
     global _engine
@@ -115,9 +102,9 @@ def record() -> dict[str, Any]:
     """For the run's record: the engine, the kernels' instruction set, the operations that had no kernel so far."""
     if _engine != "native":
         return {"engine": _engine}
-    return {"engine": _engine, "isa": native.level(), "in_pytorch": list(_in_pytorch)}
+    return {"engine": _engine, "isa": level(), "in_pytorch": list(_in_pytorch)}
 
 
 def describe() -> str:
     """The same in a few words."""
-    return f"native ({native.level()})" if _engine == "native" else _engine
+    return f"native ({level()})" if _engine == "native" else _engine

@@ -6,7 +6,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from af2cpu.ops.dispatch import Operation
-from af2cpu.ops.native import kernels, packed
+from af2cpu.ops.isa import kernels
+from af2cpu.ops.native import packed
 from af2cpu.shapes import Float
 
 

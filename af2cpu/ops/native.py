@@ -1,49 +1,18 @@
-"""The native kernels as Python sees them, and the parameters packed for them."""
+"""Parameters packed for the native kernels."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
-from importlib import util
-from types import ModuleType
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 from torch.utils.weak import WeakTensorKeyDictionary
 
+from af2cpu.ops.isa import level
+
 _W = TypeVar("_W")
 _Stamp = tuple[Any, ...]
-
-BF16_LEVELS = ("avx512bf16", "amx", "amx_model")  # those that multiply bf16 as it is; the model of AMX too
-
-
-def built() -> bool:
-    """Whether this installation has kernels."""
-    return util.find_spec("af2cpu._kernels") is not None
-
-
-def kernels() -> ModuleType:
-    """The module of kernels. torch is imported before it, so that both run on the same OpenMP threads."""
-    from af2cpu import _kernels
-
-    return _kernels
-
-
-def level() -> str:
-    """The instruction set that the kernels run on: the machine's best, capped by AF2CPU_ISA."""
-    return kernels().level()
-
-
-def rate(precision: str, seconds: float = 0.1) -> float:
-    """Operations per second of products in registers and the L1 cache on all threads: the machine's own limit, now."""
-    name = {"bf16": "bfloat16", "fp32": "float32"}[precision]
-    kernels().rate(100, name)  # threads and clock come up
-    flops, start = 0.0, time.perf_counter()
-    while (passed := time.perf_counter() - start) < seconds:
-        flops += kernels().rate(2000, name)
-    return flops / passed
-
 
 # By the first parameter of a set: its packed forms, each with the stamp of what it was made from.
 _packs: WeakTensorKeyDictionary = WeakTensorKeyDictionary()

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from af2cpu.ops.dispatch import Formula, Operation
-from af2cpu.ops.native import kernels
+from af2cpu.ops.isa import kernels
 from af2cpu.ops.norm import Norm
 from af2cpu.ops.slicing import slices
 from af2cpu.shapes import Float

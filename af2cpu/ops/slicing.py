@@ -11,16 +11,9 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
-DEFAULT_BUDGET = 64 * 2**20
+from af2cpu.ops.sizes import DEFAULT_BUDGET
+
 _budget = DEFAULT_BUDGET
-
-
-def budget_within(memory: int | None) -> int:
-    """The budget of a run that may take `memory` bytes: a share of it, and no more than what keeps the cores busy.
-
-    It follows from the setting alone and never from what is free just now: the same run cuts the same slices.
-    """
-    return DEFAULT_BUDGET if memory is None else min(DEFAULT_BUDGET, max(2**20, memory // 256))
 
 
 @contextmanager

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from af2cpu.ops.dispatch import Formula, Operation
-from af2cpu.ops.native import kernels, packed
+from af2cpu.ops.isa import kernels
+from af2cpu.ops.native import packed
 from af2cpu.ops.slicing import replace_rows, update_rows
 from af2cpu.shapes import Float
 

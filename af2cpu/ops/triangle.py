@@ -9,8 +9,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from af2cpu.ops.dispatch import Formula, Operation
-from af2cpu.ops.native import kernels, packed
+from af2cpu.ops.isa import kernels
+from af2cpu.ops.native import packed
 from af2cpu.ops.norm import Norm
+from af2cpu.ops.sizes import CHANNEL_GROUP
 from af2cpu.ops.slicing import build_rows, update_rows
 from af2cpu.shapes import Float
 
@@ -32,10 +34,6 @@ class TriangleWeights(NamedTuple):
     out_bias: Tensor  # [c_z]
     gate: Tensor  # [c_z, c_z]
     gate_bias: Tensor  # [c_z]
-
-
-# A constant, and no multiple of the budget: the result must not depend on how it is cut.
-CHANNEL_GROUP = 32
 
 
 @Formula

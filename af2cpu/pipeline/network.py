@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from ml_collections import ConfigDict
 
-from af2cpu.model import AlphaFold
-from af2cpu.weights import load_parameters, read_parameters
+from af2cpu.model.alphafold import AlphaFold
+from af2cpu.weights.load import load_parameters, read_parameters
 
 
 def load_network(config: ConfigDict, source: str) -> AlphaFold:

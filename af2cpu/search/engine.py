@@ -6,11 +6,10 @@ or written. Memory is a shard and a pool of sequences per thread, and the hits.
 
 from __future__ import annotations
 
-import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,12 +17,12 @@ from pathlib import Path
 from pyhmmer.easel import Alphabet
 from pyhmmer.plan7 import OptimizedProfile, Pipeline, TopHits
 
+from af2cpu import events
 from af2cpu.errors import DatabaseError
 from af2cpu.search.index import Index, Shard
 from af2cpu.search.reading import ShardReader
 from af2cpu.search.screen import Screen
-
-logger = logging.getLogger(__name__)
+from af2cpu.search.thresholds import Thresholds
 
 ALPHABET = Alphabet.amino()
 _BLOCK_PROFILES = 3  # from so many profiles on a shard is parsed once for all: measured, quiet machine, 2 threads
@@ -32,20 +31,6 @@ _HIT_BYTES = 7_000  # while they are merged: measured with 300 residues, benchma
 _MERGE = 64  # parts that are merged at a time
 _POLL = 0.2  # seconds between looks for Ctrl-C
 
-Progress = Callable[[str, int, int], None]  # database, residues done, residues in all
-
-
-@dataclass(frozen=True)
-class Thresholds:
-    """HMMER's reporting (E), inclusion (incE, incdomE) and filter (F1-F3) settings, by HMMER's names."""
-
-    E: float
-    incE: float  # noqa: N815
-    domE: float  # noqa: N815
-    incdomE: float  # noqa: N815
-    F1: float
-    F2: float
-    F3: float
 
 
 @dataclass(frozen=True)
@@ -110,20 +95,19 @@ class PartialHits:
             yield from level
 
 
-def search(
-    tasks: Sequence[Task], threads: int, progress: Progress | None = None, screen: Screen | None = None
-) -> list[TaskHits]:
+def search(tasks: Sequence[Task], threads: int, screen: Screen | None = None) -> list[TaskHits]:
     """The hits of each task's profiles.
 
     Raises DatabaseError if a database is not what its index says. Ctrl-C stops after the shards in flight.
     """
-    run = _Run(tasks, progress, screen)
+    run = _Run(tasks, screen)
     workers = [threading.Thread(target=run.work, name=f"search-{i}", daemon=True) for i in range(max(threads, 1))]
     for worker in workers:
         worker.start()
     try:
         while alive := [worker for worker in workers if worker.is_alive()]:
             alive[0].join(_POLL)  # in short waits: Ctrl-C is seen between them
+            run.tell()
     finally:
         run.stop.set()
         for worker in workers:
@@ -147,9 +131,8 @@ def _merge(profile: OptimizedProfile, collected: Sequence[PartialHits]) -> TopHi
 class _Run:
     """What the threads share: the shards that wait, the hits, the first error."""
 
-    def __init__(self, tasks: Sequence[Task], progress: Progress | None, screen: Screen | None) -> None:
+    def __init__(self, tasks: Sequence[Task], screen: Screen | None) -> None:
         self.tasks = tasks
-        self.progress = progress
         self.screen = screen
         self.stop = threading.Event()
         self.errors: list[BaseException] = []
@@ -158,6 +141,7 @@ class _Run:
         self.seconds = [0.0] * len(tasks)
         self._done = [0] * len(tasks)
         self._hits = 0
+        self._many_told = False
         self._waiting: queue.SimpleQueue[tuple[int, Shard]] = queue.SimpleQueue()
         for t, task in enumerate(tasks):
             for shard in task.index.shards:
@@ -185,15 +169,19 @@ class _Run:
         with self._lock:
             self.seconds[t] += seconds
             self._done[t] += shard.n_res
-            before, self._hits = self._hits, self._hits + n_hits
-            if before < MANY_HITS <= self._hits:
-                logger.warning(
-                    "more than %d hits are in memory, about %.1f GB and growing; search fewer sequences at a time",
-                    MANY_HITS,
-                    MANY_HITS * _HIT_BYTES / 1e9,
-                )
-            if self.progress:
-                self.progress(self.tasks[t].database, self._done[t], self.tasks[t].index.n_res)
+            self._hits += n_hits
+
+    def tell(self) -> None:
+        """Progress of each database, and a warning once many hits are in memory; from the caller's thread."""
+        for task, done in zip(self.tasks, self._done, strict=True):
+            events.emit("progress", task.database, done=done, total=task.index.n_res)
+        if self._hits >= MANY_HITS and not self._many_told:
+            self._many_told = True
+            size = self._hits * _HIT_BYTES / 1e9
+            events.emit(
+                "warning",
+                f"{self._hits:,} hits are in memory, about {size:.1f} GB and growing; search fewer sequences at a time",
+            )
 
 
 class _Searcher:

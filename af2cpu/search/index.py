@@ -17,6 +17,7 @@ from af2cpu.search.scan import Skipped
 
 SUFFIX = ".af2cpu-index.json"
 _FORMAT = 1
+_RESIDUES_PER_BYTE = 0.85  # of FASTA files such as UniRef90: the rest is headers and line ends
 
 
 @dataclass(frozen=True)
@@ -102,3 +103,9 @@ def write_index(index: Index, path: Path) -> None:
     """Writes the index, whole or not at all."""
     with atomic_write(path) as file:
         file.write(orjson.dumps({"format": _FORMAT} | asdict(index)))
+
+
+def estimated_residues(fasta: Path) -> int:
+    """How many residues a search sees, from the index where there is one, else from the size of the file."""
+    index = load_index(fasta)
+    return index.n_res if index else int(_RESIDUES_PER_BYTE * fasta.stat().st_size)

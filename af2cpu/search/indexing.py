@@ -7,7 +7,7 @@ counted on all cores and in any order: an interrupted indexing goes on where it 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import BinaryIO
 
 import orjson
 
+from af2cpu import events
 from af2cpu.errors import DatabaseError
 from af2cpu.search.index import Index, Shard, load_index, make_index, shard_from, writable_index_path, write_index
 from af2cpu.search.scan import BadRecord, scan
@@ -25,10 +26,7 @@ _LEAST_SHARD_BYTES = 64 << 10
 _SHARDS = 64  # at least, where the file is large enough for it
 _PROBE = 1 << 16
 
-Progress = Callable[[int, int], None]  # bytes done, bytes in all
-
-
-def build_index(fasta: Path, threads: int, progress: Progress | None = None) -> Index:
+def build_index(fasta: Path, threads: int) -> Index:
     """Counts the file on `threads` cores and writes its index; goes on where an interrupted run stopped.
 
     Raises DatabaseError: no such file, empty, unreadable, not FASTA, illegal characters (record and character).
@@ -37,7 +35,7 @@ def build_index(fasta: Path, threads: int, progress: Progress | None = None) -> 
     path = writable_index_path(fasta)
     partial = path.with_name(path.name + ".partial")
     log = _PartialLog(partial, status)
-    shards = _count(fasta, status.st_size, log, threads, progress)
+    shards = _count(fasta, status.st_size, log, threads)
     after = fasta.stat()
     if (after.st_size, after.st_mtime_ns) != (status.st_size, status.st_mtime_ns):
         partial.unlink()
@@ -51,33 +49,45 @@ def build_index(fasta: Path, threads: int, progress: Progress | None = None) -> 
     return index
 
 
-def current_index(fasta: Path, threads: int, progress: Progress | None = None) -> Index:
+def current_index(fasta: Path, threads: int) -> Index:
     """The index of a file that is still what was indexed; made now if there is none.
 
     That of a database which came with the program is counted anew each time, nothing is written beside it.
     Size and time are compared; where only the time differs (a copy, a touch) the contents are. Raises DatabaseError
     if the file is missing, broken or has changed.
     """
-    status = checked_file(fasta)
-    if is_shipped(fasta):
-        shards = tuple(_count_shard(fasta, offset, length) for offset, length in _boundaries(fasta, status.st_size))
-        return make_index(status.st_size, status.st_mtime_ns, shards, ends_with_newline=True)
-    index = load_index(fasta)
+    index = kept_index(fasta)
+    if index is not None:
+        return index
+    status, index = checked_file(fasta), load_index(fasta)
     if index is None:
-        return build_index(fasta, threads, progress)
+        return build_index(fasta, threads)
     if index.size != status.st_size:
         raise DatabaseError(
             f"{fasta}: has {status.st_size:,} bytes and had {index.size:,} when it was indexed; if it is cut off fetch "
             f"it again, if it is a new release run af2cpu db index {fasta}"
         )
-    if index.mtime_ns != status.st_mtime_ns:
-        verify(fasta, index, threads, progress)
-        index = replace(index, mtime_ns=status.st_mtime_ns)
-        write_index(index, writable_index_path(fasta))
+    verify(fasta, index, threads)
+    index = replace(index, mtime_ns=status.st_mtime_ns)
+    write_index(index, writable_index_path(fasta))
     return index
 
 
-def verify(fasta: Path, index: Index, threads: int, progress: Progress | None = None) -> None:
+def kept_index(fasta: Path) -> Index | None:
+    """The index of a file whose size and time are those of its indexing; None if it has to be made or compared.
+
+    A database that came with the program is counted, which is quick. Raises DatabaseError as `current_index`.
+    """
+    status = checked_file(fasta)
+    if is_shipped(fasta):
+        shards = tuple(_count_shard(fasta, offset, length) for offset, length in _boundaries(fasta, status.st_size))
+        return make_index(status.st_size, status.st_mtime_ns, shards, ends_with_newline=True)
+    index = load_index(fasta)
+    same = index is not None and (index.size, index.mtime_ns) == (status.st_size, status.st_mtime_ns)
+    return index if same else None
+
+
+def verify(fasta: Path, index: Index, threads: int) -> None:
     """Reads all of the file. Raises DatabaseError that says where its contents are not what was indexed."""
     status = checked_file(fasta)
     if status.st_size != index.size:
@@ -92,8 +102,7 @@ def verify(fasta: Path, index: Index, threads: int, progress: Progress | None = 
                     f"indexed; fetch it again, or if the change is meant run af2cpu db index {fasta}"
                 )
             done += shard.length
-            if progress:
-                progress(done, index.size)
+            events.emit("progress", f"read {fasta.name}", done=done, total=index.size)
 
 
 def checked_file(fasta: Path) -> os.stat_result:
@@ -161,7 +170,7 @@ def _next_record(file: BinaryIO, place: int) -> int | None:
     return None
 
 
-def _count(fasta: Path, size: int, log: _PartialLog, threads: int, progress: Progress | None) -> tuple[Shard, ...]:
+def _count(fasta: Path, size: int, log: _PartialLog, threads: int) -> tuple[Shard, ...]:
     shards = dict(log.shards)
     running: set[Future[Shard]] = set()
     done = sum(shard.length for shard in shards.values())
@@ -175,8 +184,7 @@ def _count(fasta: Path, size: int, log: _PartialLog, threads: int, progress: Pro
                 shards[shard.offset] = shard
                 log.add(shard)
                 done += shard.length
-            if progress:
-                progress(done, size)
+            events.emit("progress", f"index {fasta.name}", done=done, total=size)
 
     with ThreadPoolExecutor(threads) as pool, log:
         try:

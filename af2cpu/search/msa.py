@@ -6,9 +6,8 @@ Stockholm file, to the byte but for the `#=GF AU` line.
 
 from __future__ import annotations
 
-import logging
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -17,17 +16,16 @@ import pyhmmer
 from pyhmmer.easel import DigitalSequence, TextSequence
 from pyhmmer.plan7 import Background, Builder, OptimizedProfile, TopHits, Trace
 
+from af2cpu import events
 from af2cpu.formats.streams import TEMPORARY, atomic_write
 from af2cpu.records import Query
 from af2cpu.search.databases import Database
-from af2cpu.search.engine import ALPHABET, Progress, Task, Thresholds, search
+from af2cpu.search.engine import ALPHABET, Task, search
 from af2cpu.search.index import Index
 from af2cpu.search.screen import Screen
 from af2cpu.search.stockholm_text import cut, is_row, utf8_lines
+from af2cpu.search.thresholds import JACKHMMER
 
-logger = logging.getLogger(__name__)
-
-JACKHMMER = Thresholds(E=1e-4, incE=1e-4, domE=10.0, incdomE=1e-3, F1=5e-4, F2=5e-5, F3=5e-7)
 AUTHOR = f"af2cpu (pyhmmer {pyhmmer.__version__})"
 LARGE_ALIGNMENT = 200_000  # rows; above this the user is told what an alignment takes
 _BYTES_PER_HIT = 17_500  # of memory while hits are merged and written: measured in benchmarks/search.py
@@ -55,26 +53,23 @@ def search_msas(
     folders: Sequence[Path],
     databases: Sequence[tuple[Database, Index]],
     threads: int,
-    progress: Progress | None = None,
     screen: Screen | None = None,
-) -> list[MsaResult]:
-    """Searches all queries in all databases in one pass and writes each alignment into its query's folder.
+) -> Iterator[MsaResult]:
+    """Searches all queries in all databases in one pass, then writes each alignment into its query's folder.
 
-    Results are ordered by query, then database. Raises DatabaseError if a database is not what its index says.
+    Yields a result as soon as its file is complete, ordered by query, then database. Raises DatabaseError if a database is not what its index says.
     """
     sequences = [digital(query) for query in queries]
     profiles = [_profile(sequence) for sequence in sequences]
     tasks = [Task(database.name, database.path, index, profiles, JACKHMMER) for database, index in databases]
-    found = search(tasks, threads, progress, screen)
-    results = []
+    found = search(tasks, threads, screen)
     for q, (query, folder, sequence) in enumerate(zip(queries, folders, sequences, strict=True)):
         for (database, _), task in zip(databases, found, strict=True):
             path, hits = folder / file_name(database), task.hits
             rows = write_alignment(hits[q], sequence, path, database.max_rows)
             seconds = task.seconds / len(queries)
-            results.append(MsaResult(query, database, path, len(hits[q].included), rows, seconds))
+            yield MsaResult(query, database, path, len(hits[q].included), rows, seconds)
             hits[q] = TopHits(profiles[q])  # written: its memory is free before the next one's alignment is made
-    return results
 
 
 def digital(query: Query) -> DigitalSequence[Any]:
@@ -94,12 +89,8 @@ def _profile(sequence: DigitalSequence[Any]) -> OptimizedProfile:
 def write_alignment(hits: TopHits, sequence: DigitalSequence[Any], path: Path, max_rows: int | None) -> int:
     """Writes jackhmmer's Stockholm file, cut to max_rows as AlphaFold does; the number of its rows."""
     if len(hits) > LARGE_ALIGNMENT:
-        logger.warning(
-            "%s: %d hits; their alignment takes about %.1f GB of memory while it is written",
-            path,
-            len(hits),
-            len(hits) * _BYTES_PER_HIT / 1e9,
-        )
+        size = len(hits) * _BYTES_PER_HIT / 1e9
+        events.emit("warning", f"{path}: {len(hits):,} hits; writing their alignment takes about {size:.1f} GB of memory")
     alignment = hits.to_msa(
         ALPHABET, sequences=[sequence], traces=[Trace.from_sequence(sequence)], all_consensus_cols=True, digitize=True
     )
@@ -129,5 +120,5 @@ def _finish(raw: Path, path: Path, max_rows: int | None) -> int:
                 rows += first_block and is_row(line)
                 target.write(line)
     if replaced:
-        logger.warning("%s: %d descriptions are not UTF-8; their foreign bytes are replaced", path, replaced)
+        events.emit("warning", f"{path}: {replaced} descriptions are not UTF-8; their foreign bytes are replaced")
     return rows

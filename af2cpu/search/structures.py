@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import logging
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
 
+from af2cpu import events
 from af2cpu.download import check_space, client, exclusive, fetch
 from af2cpu.errors import DownloadError
 from af2cpu.search.sources import MMCIF_URL
-
-logger = logging.getLogger(__name__)
 
 _CONNECTIONS = 8
 _ENTRY = re.compile(r"[0-9a-z_]+")  # of a list that came from a server: part of an address and of a file's name
 ENTRY_BYTES = 350_000  # of a packed mmCIF file, on average
 _ON_DEMAND = 60  # best hits whose entries are fetched: 20 are taken, some fall to the filters
-
-Progress = Callable[[int, int], None]  # entries done, entries in all
-
 
 def entries_of(pdb_seqres: Path) -> list[str]:
     """The entries with a protein chain, sorted, from the headers of pdb_seqres.txt."""
@@ -35,16 +30,12 @@ def _is_protein(line: bytes) -> bool:
     return line.startswith(b">") and b"mol:protein" in line
 
 
-def fetch_missing(entries: Sequence[str], folder: Path) -> None:
-    """The structures of the best hits that the folder lacks; one that can't be had is logged and left out."""
-    distinct = list(dict.fromkeys(entry.lower() for entry in entries))[:_ON_DEMAND]
-    for line in fetch_entries(distinct, folder):
-        logger.warning("%s", line)
+def fetch_missing(entries: Sequence[str], folder: Path) -> list[str]:
+    """Fetches the structures of the best hits that the folder lacks; a line for each that can't be had."""
+    return fetch_entries(list(dict.fromkeys(entry.lower() for entry in entries))[:_ON_DEMAND], folder)
 
 
-def fetch_entries(
-    entries: Iterable[str], folder: Path, url: str = MMCIF_URL, progress: Progress | None = None
-) -> list[str]:
+def fetch_entries(entries: Iterable[str], folder: Path, url: str = MMCIF_URL) -> list[str]:
     """Fetches each entry that the folder lacks (.cif or .cif.gz), packed as it comes; the failures, a line each."""
     lacking = lacking_entries(entries, folder)
     if not lacking:
@@ -52,7 +43,7 @@ def fetch_entries(
     with exclusive(folder, wait=True):
         wanted = lacking_entries(lacking, folder)  # another search may have fetched some meanwhile
         check_space(folder, len(wanted) * ENTRY_BYTES, f"{len(wanted):,} structures")
-        return _fetch_all(wanted, folder, url, progress)
+        return _fetch_all(wanted, folder, url)
 
 
 def lacking_entries(entries: Iterable[str], folder: Path) -> list[str]:
@@ -60,14 +51,13 @@ def lacking_entries(entries: Iterable[str], folder: Path) -> list[str]:
     return [e for e in entries if not (folder / f"{e}.cif").exists() and not (folder / f"{e}.cif.gz").exists()]
 
 
-def _fetch_all(wanted: Sequence[str], folder: Path, url: str, progress: Progress | None) -> list[str]:
+def _fetch_all(wanted: Sequence[str], folder: Path, url: str) -> list[str]:
     failures = []
     with client() as http, ThreadPoolExecutor(_CONNECTIONS) as pool:
         try:
             for done, failure in enumerate(pool.map(lambda entry: _fetch(http, entry, folder, url), wanted), start=1):
                 failures += [failure] if failure else []
-                if progress:
-                    progress(done, len(wanted))
+                events.emit("progress", "structures", done=done, total=len(wanted))
         finally:
             pool.shutdown(cancel_futures=True)
     return failures

@@ -18,12 +18,12 @@ from af2cpu.errors import InputError
 from af2cpu.formats.streams import atomic_write, open_bytes
 from af2cpu.records import Query, TemplateHit
 from af2cpu.search.databases import Database
-from af2cpu.search.engine import ALPHABET, Progress, Task, Thresholds, search
+from af2cpu.search.engine import ALPHABET, Task, search
 from af2cpu.search.index import Index
 from af2cpu.search.msa import AUTHOR
 from af2cpu.search.stockholm_text import distinct_rows, read_rows, utf8_lines, write_rows
+from af2cpu.search.thresholds import HMMSEARCH
 
-HMMSEARCH = Thresholds(E=100.0, incE=100.0, domE=100.0, incdomE=100.0, F1=0.1, F2=0.1, F3=0.1)
 FILE_NAME = "pdb_hits.sto"
 _PROFILE_NAME = "query"  # hmmbuild names the profile after AlphaFold's temporary file query.msa
 
@@ -38,14 +38,13 @@ def search_templates(
     database: Database,
     index: Index,
     threads: int,
-    progress: Progress | None = None,
 ) -> list[Path]:
     """Searches PDB sequences with the profiles of UniRef90 alignments (as cut by AlphaFold), all in one pass.
 
     Writes pdb_hits.sto into each folder (empty if nothing is found) and returns the files.
     """
     profiles = [_searchable(profile_of(path)) for path in alignments]
-    (found,) = search([Task(database.name, database.path, index, profiles, HMMSEARCH)], threads, progress)
+    (found,) = search([Task(database.name, database.path, index, profiles, HMMSEARCH)], threads)
     paths = []
     for folder, hits in zip(folders, found.hits, strict=True):
         paths.append(folder / FILE_NAME)

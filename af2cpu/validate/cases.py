@@ -14,7 +14,7 @@ from ml_collections import ConfigDict
 from torch import Tensor
 
 from af2cpu.geometry.rigid import Rigid, rotation_from_quaternion
-from af2cpu.model import AlphaFold
+from af2cpu.model.alphafold import AlphaFold
 from af2cpu.model.template import Templates
 from af2cpu.validate.reference import ATOM_TABLES, load_reference
 

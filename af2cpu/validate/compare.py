@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from ml_collections import ConfigDict
 
-from af2cpu.model import AlphaFold
+from af2cpu.model.alphafold import AlphaFold
 from af2cpu.model.config import model_config
 from af2cpu.pipeline.network import build_network
 from af2cpu.records import Prediction, ProcessedFeatures
@@ -18,7 +18,7 @@ from af2cpu.validate.cases import cases
 from af2cpu.validate.modules import Sizes, compare_module
 from af2cpu.validate.reference import haiku_parameters, run_passes
 from af2cpu.validate.torsions import shared_torsions
-from af2cpu.weights import read_parameters
+from af2cpu.weights.load import read_parameters
 
 # What counts as equal in float32: (measure, tolerance). 48 blocks amplify rounding about sixfold, hence the looser
 # bound of the network; two right float32 implementations differ by far less than either.

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from ml_collections import ConfigDict
 
-from af2cpu.model import AlphaFold
+from af2cpu.model.alphafold import AlphaFold
 from af2cpu.validate.cases import NAME, Case
 from af2cpu.validate.reference import reference_config, run_module, scoped
 from af2cpu.validate.synthetic import synthetic_features

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from af2cpu.features import Draws, SamplingConfig, make_features
+from af2cpu.features.config import SamplingConfig
+from af2cpu.features.draws import Draws
+from af2cpu.features.raw import make_features
 from af2cpu.formats.a3m import read_a3m
 from af2cpu.model.config import model_config
 from af2cpu.pipeline.network import load_network

@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 
 import httpx
 
-from af2cpu.download import BodyReader, Piece, Progress, Remote, RemoteReader
+from af2cpu.download import BodyReader, Piece, Remote, RemoteReader
 from af2cpu.errors import DownloadError
 
 _HEADERS = 1024  # bytes of one request: a header, and what tarfile looks at before it
@@ -43,13 +43,13 @@ def find_members(http: httpx.Client, remote: Remote, wanted: Collection[str]) ->
 
 
 def stream_members(
-    response: httpx.Response, wanted: Collection[str], progress: Progress | None = None
+    response: httpx.Response, wanted: Collection[str]
 ) -> Iterator[tuple[str, int, io.BufferedIOBase]]:
     """(name, size, content) of each wanted member while the whole tar goes by.
 
     To be used within `plain_tar`: a tar that is cut off shows when the content is read.
     """
-    with tarfile.open(fileobj=BodyReader(response, progress), mode="r|", bufsize=_STREAM) as tar:
+    with tarfile.open(fileobj=BodyReader(response, "archive"), mode="r|", bufsize=_STREAM) as tar:
         for name, info in _wanted(tar, wanted, str(response.url)):
             content = tar.extractfile(info)
             assert content is not None  # a regular file

@@ -6,16 +6,15 @@ A file gets its name only once each of its arrays was compared with the model's 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 
 import httpx
 from ml_collections import ConfigDict
 
+from af2cpu import events
 from af2cpu.download import (
     Remote,
     bytes_there,
@@ -45,16 +44,7 @@ _BLOCK = 1 << 20
 Configs = Mapping[str, ConfigDict]  # by the name of the file
 
 
-@dataclass(frozen=True)
-class Job:
-    """Where files go, and who hears of it."""
-
-    folder: Path
-    say: Callable[[str], None]
-    progress: Callable[[str, int, int], None]  # file, bytes done, bytes in all
-
-
-def download_parameters(models: Sequence[str], job: Job, url: str | None = None, *, dry_run: bool = False) -> None:
+def download_parameters(models: Sequence[str], folder: Path, url: str | None = None, *, dry_run: bool = False) -> None:
     """Fetches the parameters of `models` into a folder, but for those that are there; also the archive's licence.
 
     url: of a tar with DeepMind's members, by default DeepMind's own. dry_run: only says what would be fetched.
@@ -62,67 +52,66 @@ def download_parameters(models: Sequence[str], job: Job, url: str | None = None,
     """
     url = url or manifest().url
     configs = {file_name(model): model_config(model) for model in models}
-    lacking = {name: config for name, config in configs.items() if not _is_there(job.folder / name, job)}
+    lacking = {name: config for name, config in configs.items() if not _is_there(folder / name)}
     if not lacking:
         return
-    with nullcontext() if dry_run else exclusive(job.folder), client() as http:
+    with nullcontext() if dry_run else exclusive(folder), client() as http:
         remote = look(http, url)
         fetch = _fetch_pieces if remote.ranges else _fetch_stream
-        fetch(http, remote, lacking, job, dry_run=dry_run)
+        fetch(http, remote, lacking, folder, dry_run=dry_run)
 
 
-def _is_there(path: Path, job: Job) -> bool:
+def _is_there(path: Path) -> bool:
     if not path.exists():
         return False
     try:
         receipt = check_receipt(path)
     except ParameterError as error:
-        job.say(f"fetched anew: {error}")
+        _tell(f"fetched anew: {error}")
         return False
     own = "there already, without a receipt (your own file): left as it is; af2cpu params verify looks into it"
-    job.say(f"{path}: {'there already, as it was downloaded' if receipt else own}")
+    _tell(f"{path}: {'there already, as it was downloaded' if receipt else own}")
     return True
 
 
-def _fetch_pieces(http: httpx.Client, remote: Remote, lacking: Configs, job: Job, *, dry_run: bool) -> None:
-    book, folder = manifest(), job.folder
+def _fetch_pieces(http: httpx.Client, remote: Remote, lacking: Configs, folder: Path, *, dry_run: bool) -> None:
+    book = manifest()
     pieces = find_members(http, remote, [*lacking, book.licence_member])
     _all_found(pieces, lacking, remote.url)
     have = sum(bytes_there(folder / name, pieces[name]) for name in lacking)
     rest = sum(pieces[name].size or 0 for name in lacking) - have
-    job.say(f"{len(lacking)} of the files in {remote.url}: {outlook(rest, folder)}")
+    _tell(f"{len(lacking)} of the files in {remote.url}: {outlook(rest, folder)}")
     if have:
-        job.say(f"{size_text(have)} are there from an earlier run and are gone on with")
+        _tell(f"{size_text(have)} are there from an earlier run and are gone on with")
     check_space(folder, rest, "parameters")
     if dry_run:
         return
-    _say_licence(job)
+    _say_licence()
     licence = folder / book.licence_member
     if book.licence_member not in pieces:
-        job.say(f"{remote.url}: holds no {book.licence_member} to keep beside the parameters")
+        _tell(f"{remote.url}: holds no {book.licence_member} to keep beside the parameters")
     elif not licence.exists():
         _keep(licence, read_piece(http, pieces[book.licence_member]))
     for name, config in lacking.items():
         part = part_path(folder / name)
-        fetch_piece(http, pieces[name], part, partial(job.progress, name), job.say)
-        _conclude(part, folder / name, config, remote, job)
+        fetch_piece(http, pieces[name], part)
+        _conclude(part, folder / name, config, remote)
 
 
-def _fetch_stream(http: httpx.Client, remote: Remote, lacking: Configs, job: Job, *, dry_run: bool) -> None:
+def _fetch_stream(http: httpx.Client, remote: Remote, lacking: Configs, folder: Path, *, dry_run: bool) -> None:
     """The whole archive goes by once; what is wanted of it is kept."""
-    book, folder, left = manifest(), job.folder, dict(lacking)
+    book, left = manifest(), dict(lacking)
     size = remote.size or book.size_gb * 1e9
-    job.say(
+    _tell(
         f"{remote.url}: the server sends no pieces of files, so the archive is read from its beginning until "
         f"{len(lacking)} files of it are found; at the most {outlook(size, folder)}"
     )
     if dry_run:
         return
-    _say_licence(job)
+    _say_licence()
 
     def keep_wanted(response: httpx.Response) -> None:
-        progress = partial(job.progress, "archive")
-        for name, size, content in stream_members(response, [*left, book.licence_member], progress):
+        for name, size, content in stream_members(response, [*left, book.licence_member]):
             check_space(folder, size, name)
             if name == book.licence_member:
                 _keep(folder / name, content.read())
@@ -131,7 +120,7 @@ def _fetch_stream(http: httpx.Client, remote: Remote, lacking: Configs, job: Job
             try:
                 with part.open("wb") as file:
                     shutil.copyfileobj(content, file, _BLOCK)
-                _conclude(part, folder / name, left[name], remote, job)
+                _conclude(part, folder / name, left[name], remote)
             finally:
                 drop(part)  # what a stream broke off can't be gone on with
             del left[name]
@@ -142,7 +131,11 @@ def _fetch_stream(http: httpx.Client, remote: Remote, lacking: Configs, job: Job
         stream_whole(http, remote.url, keep_wanted, lambda: len(lacking) - len(left))
     _all_found({name: None for name in lacking if name not in left}, lacking, remote.url)
     if not (folder / book.licence_member).exists():
-        job.say(f"{book.licence_member} did not come by before the last file: see {book.licence_url}")
+        _tell(f"{book.licence_member} did not come by before the last file: see {book.licence_url}")
+
+
+def _tell(line: str) -> None:
+    events.emit("line", line)
 
 
 def _all_found(found: Collection[str], lacking: Collection[str], url: str) -> None:
@@ -151,9 +144,9 @@ def _all_found(found: Collection[str], lacking: Collection[str], url: str) -> No
         raise DownloadError(f"{url}: the archive holds no {', '.join(missing)}; check --models and --url")
 
 
-def _say_licence(job: Job) -> None:
+def _say_licence() -> None:
     book = manifest()
-    job.say(f"{book.credit}; licence {book.licence}, {book.licence_url}: free to use and share, with credit")
+    _tell(f"{book.credit}; licence {book.licence}, {book.licence_url}: free to use and share, with credit")
 
 
 def _keep(path: Path, content: bytes) -> None:
@@ -161,7 +154,7 @@ def _keep(path: Path, content: bytes) -> None:
         file.write(content)
 
 
-def _conclude(part: Path, path: Path, config: ConfigDict, remote: Remote, job: Job) -> None:
+def _conclude(part: Path, path: Path, config: ConfigDict, remote: Remote) -> None:
     """Looks into a complete file, writes its receipt, gives it its name."""
     try:
         arrays = read_parameters(part, config)
@@ -184,4 +177,4 @@ def _conclude(part: Path, path: Path, config: ConfigDict, remote: Remote, job: J
     write_receipt(path, receipt)
     finish(part, path)
     drop(part)
-    job.say(f"{path}: {size_text(receipt.size)}, {receipt.arrays} arrays checked, sha256 {receipt.sha256}")
+    _tell(f"{path}: {size_text(receipt.size)}, {receipt.arrays} arrays checked, sha256 {receipt.sha256}")

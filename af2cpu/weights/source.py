@@ -20,6 +20,7 @@ _HOW = (
     f"{OFFICIAL}, then give the folder with --params; "
     "or try the program out with --params demo, which comes with it and knows a handful of small proteins"
 )
+_FLOAT32 = 4  # bytes; the header of an array is little beside its numbers
 _SYNTHETIC = "SYNTHETIC PARAMETERS: drawn at random, the structures mean nothing"
 _DEMO_KNOWN = "DEMO PARAMETERS: for trying the program out, not for science; they know this protein by heart"
 _DEMO_UNKNOWN = (
@@ -78,16 +79,29 @@ def fingerprint(source: str, config: ConfigDict) -> str:
     """
     if is_synthetic(source):
         return source
-    try:
-        with zipfile.ZipFile(parameter_file(source)) as archive:
-            entries = sorted((info.filename, info.file_size, info.CRC) for info in archive.infolist())
-    except (OSError, zipfile.BadZipFile) as error:
-        raise ParameterError(
-            f"{source}: not a whole parameter file ({error}). Fetch it again with af2cpu params download"
-        ) from error
+    entries = sorted((info.filename, info.file_size, info.CRC) for info in _members(source))
     names = {name.removesuffix(".npy") for name, _, _ in entries}
     if names != set(parameter_table(config)):
         raise ParameterError(
             f"{source}: not the parameters of {config.name}: its arrays are others. Give the params_{config.name}.npz"
         )
     return hashlib.blake2b(repr(entries).encode(), digest_size=16).hexdigest()
+
+
+def parameter_count(source: str, config: ConfigDict) -> int:
+    """How many numbers the parameters are; of a file from its directory. Raises ParameterError as `fingerprint`."""
+    if source and not is_synthetic(source):
+        return sum(info.file_size for info in _members(source)) // _FLOAT32
+    from af2cpu.model.count import n_parameters  # PyTorch loads with it
+
+    return n_parameters(config)
+
+
+def _members(source: str) -> list[zipfile.ZipInfo]:
+    try:
+        with zipfile.ZipFile(parameter_file(source)) as archive:
+            return archive.infolist()
+    except (OSError, zipfile.BadZipFile) as error:
+        raise ParameterError(
+            f"{source}: not a whole parameter file ({error}). Fetch it again with af2cpu params download"
+        ) from error

@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from af2cpu.chemistry.residues import ATOM37_EXISTS, HHBLITS_AA_TO_ID, HHBLITS_ORDER, aatype_of
-from af2cpu.features import SamplingConfig, make_features
+from af2cpu.features.config import SamplingConfig
+from af2cpu.features.raw import make_features
 from af2cpu.features.sample import Sampler
 from af2cpu.formats.chain import ProteinChain
 from af2cpu.records import Alignment, ProcessedFeatures, Query, Templates

@@ -8,8 +8,10 @@ import numpy as np
 
 import af2cpu
 from af2cpu.chemistry.residues import CA, HHBLITS_AA_TO_ID, C, N, O
-from af2cpu.features import Draws, SamplingConfig, make_features
-from af2cpu.model import AlphaFold
+from af2cpu.features.config import SamplingConfig
+from af2cpu.features.draws import Draws
+from af2cpu.features.raw import make_features
+from af2cpu.model.alphafold import AlphaFold
 from af2cpu.model.config import DEMO
 from af2cpu.records import Alignment, Prediction, Query
 from af2cpu.weights.demo import is_known

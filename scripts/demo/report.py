@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 import torch
 
-from af2cpu.model import AlphaFold
+from af2cpu.model.alphafold import AlphaFold
 from af2cpu.records import Prediction
 from af2cpu.relax.violations import find_violations
 from demo.evolution import random_letters

@@ -11,7 +11,10 @@ from feature_cases import alignment, random_sequence
 from mmcif_cases import protein, write_mmcif
 
 from af2cpu.errors import InputError
-from af2cpu.features import Draws, SamplingConfig, TemplateSource, hit_templates, make_features
+from af2cpu.features.config import SamplingConfig
+from af2cpu.features.draws import Draws
+from af2cpu.features.raw import make_features
+from af2cpu.features.template import TemplateSource, hit_templates
 from af2cpu.formats.obsolete import current_entry, read_obsolete
 from af2cpu.records import Query, TemplateHit, Templates
 

@@ -7,18 +7,18 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from af2cpu.ops import native
+from af2cpu.ops import isa
 
-if not native.built():
+if not isa.built():
     pytest.skip("the native kernels are not built in this installation", allow_module_level=True)
 
 
-@pytest.fixture(params=native.kernels().levels())
+@pytest.fixture(params=isa.kernels().levels())
 def level(request: pytest.FixtureRequest) -> Iterator[str]:
-    before = native.level()
-    native.kernels().use_level(request.param)
+    before = isa.level()
+    isa.kernels().use_level(request.param)
     yield request.param
-    native.kernels().use_level(before)
+    isa.kernels().use_level(before)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from kernel_cases import DTYPES, Draw, close
 from torch import Tensor
 
-from af2cpu.ops.native import kernels
+from af2cpu.ops.isa import kernels
 
 SHAPES = [(1, 1, 1), (17, 24, 40), (255, 64, 23), (97, 1100, 33), (1000, 256, 128)]
 

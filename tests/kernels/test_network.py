@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import af2cpu
-from af2cpu.model import AlphaFold
+from af2cpu.model.alphafold import AlphaFold
 from af2cpu.model.config import model_config
 from af2cpu.ops import dispatch
 from af2cpu.ops.slicing import memory_budget

@@ -6,7 +6,8 @@ import pytest
 import torch
 from kernel_cases import DTYPES, Draw, close, doubled
 
-from af2cpu.ops.native import kernels, packed
+from af2cpu.ops.isa import kernels
+from af2cpu.ops.native import packed
 from af2cpu.ops.norm import Norm
 from af2cpu.ops.transition import TransitionWeights, transition
 

@@ -8,7 +8,7 @@ from kernel_cases import DTYPES, Draw, close, doubled
 from torch import Tensor
 
 from af2cpu.model.memory import EDGE_BYTES
-from af2cpu.ops.native import kernels
+from af2cpu.ops.isa import kernels
 from af2cpu.ops.norm import Norm
 from af2cpu.ops.triangle import TriangleWeights, triangle_multiplication
 

@@ -19,7 +19,7 @@ import numpy_tensorflow
 import pytest
 from feature_cases import random_features
 
-from af2cpu.features import SamplingConfig
+from af2cpu.features.config import SamplingConfig
 from af2cpu.features.mask import mask_msa, msa_profile
 from af2cpu.features.sample import _TO_AATYPE, Sampler
 from af2cpu.records import Features, ProcessedFeatures

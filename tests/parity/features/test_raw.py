@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from shared_data import shared_data
 
-from af2cpu.features import make_features
+from af2cpu.features.raw import make_features
 from af2cpu.formats.a3m import read_a3m
 from af2cpu.formats.stockholm import read_stockholm
 from af2cpu.records import Features, Query

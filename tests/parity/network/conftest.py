@@ -10,7 +10,7 @@ import pytest
 import af2cpu
 from af2cpu.model.config import model_config
 from af2cpu.validate.reference import haiku_parameters, load_reference
-from af2cpu.weights import read_parameters
+from af2cpu.weights.load import read_parameters
 
 
 def _both(name: str) -> SimpleNamespace:

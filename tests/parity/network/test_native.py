@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from af2cpu.model.config import model_config
-from af2cpu.ops import dispatch, native
+from af2cpu.ops import dispatch, isa
 from af2cpu.validate.cases import Case, cases
 from af2cpu.validate.compare import MODULE, compare, make_row
 from af2cpu.validate.modules import Sizes, compare_module, make_inputs
 from af2cpu.validate.synthetic import synthetic_features
 
-if not native.built():
+if not isa.built():
     pytest.skip("the native kernels are not built in this installation", allow_module_level=True)
 
 
@@ -24,12 +24,12 @@ def _native() -> None:
     dispatch.use_engine("native")
 
 
-@pytest.fixture(params=native.kernels().levels())
+@pytest.fixture(params=isa.kernels().levels())
 def level(request: pytest.FixtureRequest) -> Iterator[str]:
-    before = native.level()
-    native.kernels().use_level(request.param)
+    before = isa.level()
+    isa.kernels().use_level(request.param)
     yield request.param
-    native.kernels().use_level(before)
+    isa.kernels().use_level(before)
 
 
 @pytest.mark.parametrize("case", list(cases(model_config("model_1_ptm"))), ids=lambda case: case.name)

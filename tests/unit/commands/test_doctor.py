@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from af2cpu.cli import app
 from af2cpu.model.config import model_config
-from af2cpu.ops import native
+from af2cpu.ops import isa
 from af2cpu.pipeline.plan import Estimate
 from af2cpu.weights.names import parameter_table
 
@@ -18,22 +18,22 @@ def test_doctor_names_the_machine_and_what_is_missing() -> None:
     result = CliRunner().invoke(app, ["doctor"])
     assert result.exit_code == 1
     assert "precision auto" in result.stdout
-    assert ("engine: native (" if native.built() else "engine: torch;") in result.stdout
+    assert ("engine: native (" if isa.built() else "engine: torch;") in result.stdout
     assert "missing: parameters of model_1_ptm" in result.stdout
     assert "missing: databases" in result.stdout
 
 
-@pytest.mark.skipif(not native.built(), reason="no native kernels in this installation")
+@pytest.mark.skipif(not isa.built(), reason="no native kernels in this installation")
 def test_a_lower_instruction_set_lowers_the_precision() -> None:
-    before = native.level()
+    before = isa.level()
     try:
-        for level in native.kernels().levels():
-            native.kernels().use_level(level)
+        for level in isa.kernels().levels():
+            isa.kernels().use_level(level)
             has_bf16 = level in {"avx512bf16", "amx", "amx_model"}
             stdout = CliRunner().invoke(app, ["doctor"]).stdout
             assert f"engine: native ({level}); precision auto: {'bf16' if has_bf16 else 'fp32'};" in stdout
     finally:
-        native.kernels().use_level(before)
+        isa.kernels().use_level(before)
 
 
 def test_doctor_looks_into_parameter_files(tmp_path: Path) -> None:

@@ -17,10 +17,10 @@ from demo.proteins import Target, target_of
 from demo.violations import violation_loss
 
 from af2cpu.chemistry.residues import ATOM37_EXISTS, aatype_of
-from af2cpu.features import SamplingConfig
+from af2cpu.features.config import SamplingConfig
 from af2cpu.formats.chain import ProteinChain
 from af2cpu.geometry.rigid import Rigid
-from af2cpu.model import AlphaFold
+from af2cpu.model.alphafold import AlphaFold
 from af2cpu.model.atoms import compute_all_atom_coordinates
 from af2cpu.model.config import model_config
 from af2cpu.model.structure import Structure

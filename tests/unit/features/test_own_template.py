@@ -12,7 +12,7 @@ from mmcif_cases import protein, special_cases, write_mmcif
 
 from af2cpu.chemistry.residues import ATOM37_INDEX, CA
 from af2cpu.errors import InputError
-from af2cpu.features import own_templates
+from af2cpu.features.own_template import own_templates
 from af2cpu.formats.chain import ProteinChain
 from af2cpu.formats.mmcif import read_mmcif
 from af2cpu.formats.pdb import read_chains

@@ -7,7 +7,8 @@ import pytest
 from feature_cases import random_features
 
 from af2cpu.errors import InputError
-from af2cpu.features import Draws, SamplingConfig
+from af2cpu.features.config import SamplingConfig
+from af2cpu.features.draws import Draws
 from af2cpu.features.sample import _TO_AATYPE, Sampler
 from af2cpu.records import Features, ProcessedFeatures
 

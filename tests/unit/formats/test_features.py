@@ -11,7 +11,8 @@ from feature_cases import random_features
 
 import af2cpu.formats.features as module
 from af2cpu.errors import InputError
-from af2cpu.features import Draws, SamplingConfig
+from af2cpu.features.config import SamplingConfig
+from af2cpu.features.draws import Draws
 from af2cpu.formats.features import read_draws, read_features, write_draws, write_features
 from af2cpu.records import Features, ProcessedFeatures
 

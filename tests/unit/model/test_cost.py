@@ -7,7 +7,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 import af2cpu
-from af2cpu.model import AlphaFold
+from af2cpu.model.alphafold import AlphaFold
 from af2cpu.model.config import model_config
 from af2cpu.model.cost import Sizes, full_sizes, pass_flops
 from af2cpu.validate.synthetic import synthetic_features

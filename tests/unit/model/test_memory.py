@@ -12,6 +12,7 @@ import pytest
 
 from af2cpu.model.config import model_config
 from af2cpu.model.cost import full_sizes
+from af2cpu.model.count import n_parameters
 from af2cpu.model.memory import peak_bytes
 from af2cpu.validate.synthetic import with_one_block
 
@@ -30,7 +31,7 @@ def test_near_what_was_measured(row: dict[str, Any]) -> None:
     config = model_config(row["model"])
     config = with_one_block(config) if row["one_block"] else config
     sizes = replace(full_sizes(config, row["n_res"]), n_templ=row["templates"])
-    estimated = peak_bytes(config, sizes, precision, engine)
+    estimated = peak_bytes(config, sizes, precision, engine, n_parameters(config))
     assert estimated == pytest.approx(row["peak_gb"] * 1e9, rel=0.1, abs=150e6)
 
 

@@ -12,7 +12,7 @@ import torch
 
 import af2cpu
 from af2cpu.chemistry import residues
-from af2cpu.model import AlphaFold
+from af2cpu.model.alphafold import AlphaFold
 from af2cpu.model.config import model_config
 from af2cpu.model.inputs import Inputs
 from af2cpu.validate.synthetic import padded, synthetic_features

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 import af2cpu
-from af2cpu.model import AlphaFold
+from af2cpu.model.alphafold import AlphaFold
 from af2cpu.ops.slicing import DEFAULT_BUDGET, budget_within, build_rows, memory_budget, slices, update_rows
 
 N_RES, N_SEQ = 13, 9

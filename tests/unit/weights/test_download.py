@@ -330,7 +330,7 @@ def test_a_server_that_is_not_there(tmp_path: Path, server: Server) -> None:
 
 def test_manifest_is_of_the_models_that_there_are() -> None:
     """Numbers of arrays and parameters are those of the tables that loads are checked with."""
-    from af2cpu.model import AlphaFold
+    from af2cpu.model.alphafold import AlphaFold
     from af2cpu.model.config import OFFICIAL_MODELS
     from af2cpu.weights.names import parameter_table
     from af2cpu.weights.source import OFFICIAL

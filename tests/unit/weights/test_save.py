@@ -10,7 +10,7 @@ import torch
 
 import af2cpu
 from af2cpu.model.config import model_config
-from af2cpu.weights import read_parameters
+from af2cpu.weights.load import read_parameters
 from af2cpu.weights.save import file_arrays
 from af2cpu.weights.synthetic import synthetic_parameters, write_parameters
 

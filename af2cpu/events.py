@@ -1,0 +1,63 @@
+"""What happens in a run, as events on one channel: console, progress display, log files and JSON logs listen to it.
+
+Whoever does something emits; nobody is handed a callback. `about` names the target and the stage for all events that
+are emitted within its block by the same thread.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Literal
+
+Kind = Literal["line", "note", "warning", "progress", "done", "reused", "failed"]
+
+
+@dataclass(frozen=True)
+class Event:
+    """One thing that happened."""
+
+    kind: Kind
+    text: str  # one line; of "progress" the name of what progresses
+    target: str = ""  # name of the protein; empty for what concerns the whole run
+    stage: str = ""
+    numbers: Mapping[str, float] = field(default_factory=dict)  # "progress" has done and total (0: not known)
+    time: float = field(default_factory=time.time)  # seconds since the epoch
+
+
+Listener = Callable[[Event], None]
+
+_listeners: list[Listener] = []
+_about: ContextVar[tuple[str, str]] = ContextVar("about", default=("", ""))
+
+
+def emit(kind: Kind, text: str, *, target: str | None = None, **numbers: float) -> None:
+    """Tells all listeners, in the order in which they came. `target`: another one than `about` has named."""
+    named, stage = _about.get()
+    event = Event(kind, text, named if target is None else target, stage, numbers)
+    for listener in tuple(_listeners):
+        listener(event)
+
+
+@contextmanager
+def about(target: str, stage: str = "") -> Iterator[None]:
+    """Names the target and the stage of the events of this block."""
+    token = _about.set((target, stage))
+    try:
+        yield
+    finally:
+        _about.reset(token)
+
+
+@contextmanager
+def listening(*listeners: Listener) -> Iterator[None]:
+    """Within this block the listeners get every event of this process, from whichever thread."""
+    _listeners.extend(listeners)
+    try:
+        yield
+    finally:
+        for listener in listeners:
+            _listeners.remove(listener)

@@ -1,0 +1,63 @@
+"""The native kernels before PyTorch is loaded: whether they were built, their instruction set, their speed."""
+
+from __future__ import annotations
+
+import ctypes
+import time
+from functools import cache
+from importlib import util
+from pathlib import Path
+from types import ModuleType
+
+from af2cpu.errors import InputError
+
+ENGINES = ("auto", "native", "torch", "compile", "ipex")
+BF16_LEVELS = ("avx512bf16", "amx", "amx_model")  # those that multiply bf16 as it is; the model of AMX too
+
+
+def built() -> bool:
+    """Whether this installation has kernels."""
+    return util.find_spec("af2cpu._kernels") is not None
+
+
+@cache
+def kernels() -> ModuleType:
+    """The module of kernels, on the OpenMP threads that PyTorch uses, whichever of the two is loaded first."""
+    _load_openmp_of_torch()
+    from af2cpu import _kernels
+
+    return _kernels
+
+
+def _load_openmp_of_torch() -> None:
+    """PyTorch's wheels bring a libgomp.so.1 of their own. A second one in the process would mean a second thread pool."""
+    spec = util.find_spec("torch")
+    bundled = Path(str(spec and spec.origin)).parent / "lib" / "libgomp.so.1"
+    if bundled.is_file():  # other builds of PyTorch use the system's, as the kernels do
+        ctypes.CDLL(str(bundled), mode=ctypes.RTLD_GLOBAL)
+
+
+def level() -> str:
+    """The instruction set that the kernels run on: the machine's best, capped by AF2CPU_ISA."""
+    return str(kernels().level())
+
+
+def rate(precision: str, seconds: float = 0.1) -> float:
+    """Operations per second of products in registers and the L1 cache on all threads: the machine's own limit, now."""
+    name = {"bf16": "bfloat16", "fp32": "float32"}[precision]
+    kernels().rate(100, name)  # threads and clock come up
+    flops, start = 0.0, time.perf_counter()
+    while (passed := time.perf_counter() - start) < seconds:
+        flops += kernels().rate(2000, name)
+    return flops / passed
+
+
+def chosen(name: str) -> str:
+    """The engine that `name` stands for here. Raises InputError for one that is unknown or was not built."""
+    if name not in ENGINES:
+        raise InputError(f"unknown engine {name!r}: choose one of {', '.join(ENGINES)}")
+    if name == "native" and not built():
+        raise InputError("engine native: this installation has no kernels; install again where there is a C++ compiler")
+    if name == "auto":
+        return "native" if built() else "torch"
+    return name

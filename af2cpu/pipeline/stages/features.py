@@ -1,0 +1,107 @@
+"""features.npz: alignments and templates of one protein put together."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from af2cpu import events
+from af2cpu.formats.entries import mmcif_path
+from af2cpu.formats.features import read_features, write_features
+from af2cpu.records import Query, TemplateHit, Templates
+from af2cpu.run_records import FeaturesMade
+from af2cpu.workspace import Receipt, Stage, Work, content_hash, each
+
+
+@dataclass(frozen=True)
+class FeaturesTask:
+    """A protein, and where structures of its template hits are."""
+
+    query: Query
+    mmcif: Path | None  # folder with the entries' mmCIF files
+    obsolete: Path | None  # the PDB's list of entries and their successors
+    max_template_date: date | None
+
+
+def _depends_on(work: Work[FeaturesTask]) -> Mapping[str, Any]:
+    task = work.task
+    return {
+        "sequence": task.query.sequence,
+        "description": task.query.description,
+        "alignments": [alignment.content for alignment in work.all("alignments")],
+        "own_templates": [template.content for template in work.all("own_templates")],
+        "hits": [hits.content for hits in work.all("hits")],
+        "structures": [_stamp(mmcif_path(task.mmcif, entry)) for entry in _entries(work)] if task.mmcif else [],
+        "obsolete": content_hash(task.obsolete) if task.obsolete else None,
+        "max_template_date": task.max_template_date,
+    }
+
+
+def _entries(work: Work[FeaturesTask]) -> Sequence[str]:
+    """PDB entries of the hits: known from the search, or read from a file of the user's."""
+    (hits,) = work.all("hits") or (None,)
+    if hits is None:
+        return ()
+    if hits.done is not None:
+        return tuple(hits.done.entries)
+    return tuple(dict.fromkeys(hit.name.partition("_")[0] for hit in _hits(work, hits)))
+
+
+def _hits(work: Work[FeaturesTask], hits: Receipt[Any]) -> list[TemplateHit]:
+    from af2cpu.search.templates import read_template_hits
+
+    assert hits.path is not None
+    return read_template_hits(hits.path, work.task.query)
+
+
+def _stamp(path: Path) -> tuple[str, int, int] | None:
+    """What tells a file from an earlier one without reading it."""
+    if not path.is_file():
+        return None
+    status = path.stat()
+    return str(path), status.st_size, status.st_mtime_ns
+
+
+def _make(work: Work[FeaturesTask], cores: int) -> FeaturesMade:
+    from af2cpu.features.raw import make_features
+    from af2cpu.query import read_given
+
+    assert work.path is not None
+    start, query = time.perf_counter(), work.task.query
+    templates, notes = _templates(work)
+    alignments = [read_given(alignment.path, query) for alignment in work.all("alignments") if alignment.path]
+    features = make_features(query, alignments, templates)
+    write_features(work.path, features)
+    seconds = time.perf_counter() - start
+    events.emit("line", f"features: {features.n_seq:,} rows, {features.n_templ} templates, {seconds:.1f} s")
+    return FeaturesMade(features.n_seq, features.n_templ, seconds, notes)
+
+
+def _templates(work: Work[FeaturesTask]) -> tuple[Templates | None, tuple[str, ...]]:
+    """Templates and what is to be said of them."""
+    from af2cpu.features.own_template import own_templates
+    from af2cpu.features.template import TemplateSource, hit_templates
+    from af2cpu.formats.obsolete import read_obsolete
+
+    task = work.task
+    own = [template.path for template in work.all("own_templates") if template.path]
+    if own:
+        templates = own_templates(task.query, own)
+        return templates, templates.notes
+    hits = [hit for receipt in work.all("hits") for hit in _hits(work, receipt)]
+    if not hits:
+        return None, ()
+    if task.mmcif is None:
+        return None, ("no templates: there is no folder pdb_mmcif/mmcif_files with structures",)
+    obsolete = read_obsolete(task.obsolete) if task.obsolete else {}
+    templates = hit_templates(task.query, hits, TemplateSource(task.mmcif, obsolete, task.max_template_date))
+    return templates, templates.notes
+
+
+FEATURES = Stage(
+    name="features", version=3, done=FeaturesMade, depends_on=_depends_on, make=each(_make), read=read_features
+)

@@ -1,0 +1,139 @@
+"""One prediction: one model, one draw of random numbers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from af2cpu import events
+from af2cpu.confidence import confidence_of
+from af2cpu.errors import InputError
+from af2cpu.features.config import SamplingConfig
+from af2cpu.formats.features import read_features
+from af2cpu.outputs.layout import Layout
+from af2cpu.plan.machine import EngineChoice
+from af2cpu.plan.models import ModelPlan
+from af2cpu.records import Prediction, PredictionId, Provenance
+from af2cpu.run_records import EngineUsed, Predicted
+from af2cpu.workspace import Stage, Work, each
+
+if TYPE_CHECKING:
+    from af2cpu.model.alphafold import AlphaFold
+
+
+@dataclass(frozen=True)
+class PredictionTask:
+    """Everything about a prediction but the features."""
+
+    who: PredictionId
+    model: ModelPlan
+    draw_seed: int
+    ensembles: int
+    sampling: SamplingConfig
+    choice: EngineChoice
+    layout: Layout
+    provenance: Provenance
+    save_all: bool
+    af2_pickles: bool
+
+
+def names_and_texts(layout: Layout, provenance: Provenance) -> list[str | None]:
+    """Settings that change the text or names of output files; part of the keys of predictions and relaxations."""
+    date = str(provenance.date)
+    return [type(layout).__name__, provenance.description, provenance.parameters, provenance.warning, date]
+
+
+def _depends_on(work: Work[PredictionTask]) -> Mapping[str, Any]:
+    task = work.task
+    return {
+        "features": work.one("features").content,
+        "parameters": task.model.fingerprint,
+        "model": task.model.name,
+        "seed": task.draw_seed,
+        "passes": [task.model.recycles, task.model.recycle_tolerance, task.ensembles],
+        "sampling": asdict(task.sampling),
+        "engine": asdict(task.choice),
+        "files": [*names_and_texts(task.layout, task.provenance), task.save_all, task.af2_pickles],
+    }
+
+
+_held: list[tuple[tuple[ModelPlan, str], AlphaFold]] = []  # the network that this process used last, if any
+
+
+def _network(task: PredictionTask) -> AlphaFold:
+    """The network of the task's model; the last one is freed before another one is loaded."""
+    from af2cpu.pipeline.network import load_network
+
+    wanted = (task.model, task.choice.precision)
+    if not _held or _held[0][0] != wanted:
+        _held.clear()
+        network = load_network(task.model.config, task.model.source).set_precision(task.choice.precision)
+        _held.append((wanted, network))
+    return _held[0][1]
+
+
+def _make(work: Work[PredictionTask], cores: int) -> Predicted:
+    import torch
+
+    from af2cpu.ops import dispatch, slicing
+    from af2cpu.outputs.write import write_prediction
+
+    task = work.task
+    _use(task.choice, cores)
+    with slicing.memory_budget(task.choice.budget), torch.no_grad():
+        prediction, seconds, draw_seconds = _predict(work)
+    confidence = confidence_of(task.who, prediction)
+    written = write_prediction(
+        task.layout, prediction, confidence, task.provenance, save_all=task.save_all, af2_pickles=task.af2_pickles
+    )
+    engine = EngineUsed(precision=task.choice.precision, threads=torch.get_num_threads(), **dispatch.record())
+    return Predicted(confidence, engine, seconds, draw_seconds, written.notes)
+
+
+def _use(choice: EngineChoice, cores: int) -> None:
+    """Sets the engine of this process. Raises InputError where it is not the one that was planned."""
+    import torch
+
+    from af2cpu.ops import dispatch
+
+    if dispatch.engine() != choice.engine:
+        dispatch.use_engine(choice.engine)
+    if dispatch.describe() != str(choice):
+        raise InputError(f"planned with engine {choice}, and here it is {dispatch.describe()}; set AF2CPU_ISA alike")
+    torch.set_num_threads(cores)
+
+
+def _predict(work: Work[PredictionTask]) -> tuple[Prediction, float, float]:
+    """The prediction, and the seconds of the network and of drawing its input."""
+    from af2cpu.features.draws import Draws
+
+    task, model = work.task, work.task.model
+    features = work.one("features").path
+    assert features is not None
+    network = _network(task)
+    draws = Draws(read_features(features), task.sampling, task.draw_seed, (model.recycles + 1) * task.ensembles)
+    start, changes = time.perf_counter(), []
+    for result in network.passes(draws, model.recycles, model.recycle_tolerance, task.ensembles):
+        changes.append(result.change)
+        plddt = network.heads.predicted_lddt.plddt(network.heads.predicted_lddt(result.structure.s)).mean()
+        _tell(task, result.index + 1, float(plddt), time.perf_counter() - start)
+    prediction = network.conclude(result, tuple(changes), task.save_all)
+    return prediction, time.perf_counter() - start - draws.seconds, draws.seconds
+
+
+def _tell(task: PredictionTask, number: int, plddt: float, seconds: float) -> None:
+    name, total = task.who.name, task.model.recycles + 1
+    events.emit("line", f"{name}: pass {number} of {total}, pLDDT {plddt:.1f}, {seconds:.1f} s")
+    events.emit("progress", name, done=number, total=total)
+
+
+def _intact(work: Work[PredictionTask], done: Predicted) -> bool:
+    """Whether structures and scores are still beside the arrays, under whichever name."""
+    return work.task.layout.has_prediction(work.task.who)
+
+
+PREDICTION = Stage(
+    name="prediction", version=3, done=Predicted, depends_on=_depends_on, make=each(_make), intact=_intact
+)

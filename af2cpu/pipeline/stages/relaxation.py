@@ -1,0 +1,93 @@
+"""One relaxation. Whatever fails, the unrelaxed structure stays, and the record says why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from af2cpu import events
+from af2cpu.outputs.layout import STRUCTURES, Layout, write_bytes
+from af2cpu.pipeline.stages.prediction import names_and_texts
+from af2cpu.records import PredictionId, Protein, Provenance, Relaxed
+from af2cpu.relax.settings import RelaxSettings
+from af2cpu.run_records import RelaxationDone, RelaxationRecord, record_bytes
+from af2cpu.workspace import Stage, Work, content_hash, each
+
+
+@dataclass(frozen=True)
+class RelaxationTask:
+    """A prediction to relax."""
+
+    who: PredictionId
+    layout: Layout
+    settings: RelaxSettings
+    provenance: Provenance
+
+
+def _depends_on(work: Work[RelaxationTask]) -> Mapping[str, Any]:
+    return {
+        "prediction": work.one("prediction").content,
+        "settings": asdict(work.task.settings),
+        "files": names_and_texts(work.task.layout, work.task.provenance),
+    }
+
+
+def _make(work: Work[RelaxationTask], cores: int) -> RelaxationDone:
+    from af2cpu.outputs.arrays import read_result
+    from af2cpu.outputs.write import write_relaxed
+    from af2cpu.relax.rounds import relax
+
+    task, predicted = work.task, work.one("prediction")
+    assert predicted.path is not None
+    assert work.path is not None
+    events.emit("line", f"{task.who.name}: relaxing")
+    prediction = read_result(predicted.path, task.who.model, extras=False)
+    relaxed = relax(Protein.from_prediction(prediction), task.settings)
+    notes: tuple[str, ...] = ()
+    if relaxed.relaxed:
+        notes = write_relaxed(task.layout, prediction, relaxed, predicted.done.confidence, task.provenance).notes
+    else:
+        task.layout.drop_old(["relaxed"], task.who)
+    record = _record(relaxed, _structures(task) if relaxed.relaxed else {})
+    write_bytes(work.path, record_bytes(record))
+    events.emit("line", f"{task.who.name}: {_result(record)}")
+    return RelaxationDone(record, relaxed.seconds, notes)
+
+
+def _record(relaxed: Relaxed, files: Mapping[str, str]) -> RelaxationRecord:
+    return RelaxationRecord(
+        relaxed=relaxed.relaxed,
+        reason=relaxed.reason,
+        notes=relaxed.notes,
+        violations_before=tuple(relaxed.violations_before.astype(int).tolist()),
+        violations_after=tuple(relaxed.violations_after.astype(int).tolist()),
+        energy_before_kcal_mol=relaxed.energy_before_kcal_mol,
+        energy_after_kcal_mol=relaxed.energy_after_kcal_mol,
+        rmsd_heavy_angstrom=relaxed.rmsd_heavy,
+        rounds=relaxed.rounds,
+        steps=relaxed.steps,
+        files=files,
+    )
+
+
+def _result(record: RelaxationRecord) -> str:
+    if not record.relaxed:
+        return f"NOT relaxed, the unrelaxed structure is kept: {record.reason}"
+    left = sum(record.violations_after)
+    return f"relaxed, {left} residues with violations remain, moved by {record.rmsd_heavy_angstrom:.3f} A"
+
+
+def _structures(task: RelaxationTask) -> dict[str, str]:
+    """Content of the relaxed files by ending, under whichever name they have."""
+    found = {ending: task.layout.find("relaxed", task.who, ending) for ending in STRUCTURES}
+    return {ending: content_hash(path) for ending, path in found.items() if path is not None}
+
+
+def _intact(work: Work[RelaxationTask], done: RelaxationDone) -> bool:
+    return not done.record.relaxed or _structures(work.task) == done.record.files
+
+
+RELAXATION = Stage(
+    name="relaxation", version=3, done=RelaxationDone, depends_on=_depends_on, make=each(_make), intact=_intact
+)

@@ -1,0 +1,103 @@
+"""run.json and timings.json: how a protein was predicted, and what that cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Any
+
+from af2cpu.outputs.layout import Layout
+from af2cpu.outputs.write import write_run, write_timings
+from af2cpu.pipeline.stages.ranked import hashes, relaxations, unchanged
+from af2cpu.pipeline.stages.search_record import search_notes, searches
+from af2cpu.plan.jobs import Job
+from af2cpu.run_records import FilesWritten, ParametersUsed, PredictionScores, TargetRun
+from af2cpu.workspace import Stage, Work, each
+
+_PACKAGES = ("af2cpu", "torch", "numpy", "pyhmmer", "openmm", "pdbfixer")
+
+
+@dataclass(frozen=True)
+class RunTask:
+    """A job with its settings."""
+
+    job: Job
+    layout: Layout
+    settings: Mapping[str, Any]
+    parameters: Mapping[str, ParametersUsed]  # by model
+    warnings: tuple[str, ...]
+    notes: tuple[str, ...]  # of the search, beyond those of the stages
+
+
+def _timings(work: Work[RunTask]) -> dict[str, float]:
+    """Seconds by AlphaFold 2's names, of this run and of earlier ones whose artefacts are used.
+
+    `features` is search and features together.
+    """
+    seconds = {f"search_{entry['name']}": entry["seconds"] for entry in _databases(work)}
+    made = work.one("features").done
+    own = made.seconds if made else work.task.job.features_seconds
+    if own is not None:
+        seconds = {"features": own + sum(seconds.values())} | seconds
+    for prediction in work.all("predictions"):
+        name = prediction.done.confidence.who.name
+        seconds[f"process_features_{name}"] = prediction.done.draw_seconds
+        seconds[f"predict_and_compile_{name}"] = prediction.done.seconds
+    return seconds | {f"relax_{name}": done.seconds for name, done in relaxations(work).items()}
+
+
+def _databases(work: Work[RunTask]) -> tuple[Mapping[str, Any], ...]:
+    known = work.task.job.searched
+    return known.databases if known else searches(work)
+
+
+def _notes(work: Work[RunTask]) -> tuple[str, ...]:
+    notes = [*work.task.job.notes, *work.task.notes, *search_notes(work)]
+    notes += [note for prediction in work.all("predictions") for note in prediction.done.notes]
+    for name, done in relaxations(work).items():
+        notes += done.notes
+        notes += [f"{name}: {done.record.reason}"] if done.record.relaxed and done.record.reason else []
+    return tuple(notes)
+
+
+def _record(work: Work[RunTask]) -> TargetRun:
+    task, ranking = work.task, work.one("ranking").done.ranking
+    engine = work.all("predictions")[0].done.engine
+    return TargetRun(
+        name=task.job.name,
+        sequence=task.job.query.sequence,
+        source=task.job.query.source,
+        settings=task.settings,
+        engine=engine.engine,
+        isa=engine.isa,
+        in_pytorch=engine.in_pytorch,
+        precision=engine.precision,
+        threads=engine.threads,
+        versions={name: metadata.version(name) for name in _PACKAGES},
+        parameters=task.parameters,
+        databases=_databases(work),
+        ranking=tuple(PredictionScores(c.who.name, c.mean_plddt, c.ptm) for c in ranking.entries),
+        not_relaxed={
+            name: done.record.reason or "" for name, done in relaxations(work).items() if not done.record.relaxed
+        },
+        warnings=task.warnings,
+        notes=_notes(work),
+        timings=_timings(work),
+    )
+
+
+def _depends_on(work: Work[RunTask]) -> Mapping[str, Any]:
+    return {"record": _record(work).as_json()}
+
+
+def _make(work: Work[RunTask], cores: int) -> FilesWritten:
+    record, layout = _record(work), work.task.layout
+    timings = write_timings(layout, record.timings).paths
+    write_run(layout, record)
+    return FilesWritten(hashes(work, timings))
+
+
+RUN_RECORD = Stage(
+    name="run record", version=1, done=FilesWritten, depends_on=_depends_on, make=each(_make), intact=unchanged
+)

@@ -1,0 +1,70 @@
+"""search.json: what was searched for one protein, and what it gave."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from af2cpu.outputs.layout import write_bytes
+from af2cpu.plan.jobs import Job
+from af2cpu.run_records import FilesWritten, SearchRecord, record_bytes, to_json
+from af2cpu.workspace import Stage, Work, each
+
+
+@dataclass(frozen=True)
+class SearchRecordTask:
+    """A job whose features are made, and what is to be said of its search."""
+
+    job: Job
+    max_template_date: date | None
+    notes: tuple[str, ...]  # beyond those of the stages
+
+
+def searches(work: Work[Any]) -> tuple[Mapping[str, Any], ...]:
+    """What was searched for a protein, as in search.json and run.json."""
+    return tuple(receipt.done.as_json() for receipt in (*work.all("alignments"), *work.all("hits")) if receipt.done)
+
+
+def search_notes(work: Work[Any]) -> tuple[str, ...]:
+    """What the stages up to the features have said."""
+    names = ("databases", "structures", "alignments", "hits", "features")
+    return tuple(note for name in names for receipt in work.all(name) if receipt.done for note in receipt.done.notes)
+
+
+def _record(work: Work[SearchRecordTask]) -> SearchRecord:
+    job, features = work.task.job, work.one("features").done
+    date_limit = work.task.max_template_date
+    return SearchRecord(
+        name=job.name,
+        source=job.query.source,
+        sequence=job.query.sequence,
+        databases=searches(work),
+        alignments=tuple(_place(receipt.path, job.folder) for receipt in work.all("alignments")),
+        own_templates=tuple(map(str, job.templates)),
+        max_template_date=date_limit.isoformat() if date_limit else None,
+        msa_rows=features.n_seq,
+        templates=features.n_templ,
+        notes=(*job.notes, *work.task.notes, *search_notes(work)),
+    )
+
+
+def _place(path: Path | None, folder: Path) -> str:
+    """Below the target's folder, or, of a file that the user gave, as it was given."""
+    assert path is not None
+    return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else str(path)
+
+
+def _depends_on(work: Work[SearchRecordTask]) -> Mapping[str, Any]:
+    return {"record": to_json(_record(work))}
+
+
+def _make(work: Work[SearchRecordTask], cores: int) -> FilesWritten:
+    assert work.path is not None
+    write_bytes(work.path, record_bytes(_record(work)))
+    return FilesWritten({})
+
+
+SEARCH_RECORD = Stage(name="search record", version=1, done=FilesWritten, depends_on=_depends_on, make=each(_make))

@@ -1,0 +1,52 @@
+"""Template hits: PDB sequences found with the profile of a UniRef90 alignment."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from af2cpu.pipeline.stages.database import index_of
+from af2cpu.pipeline.stages.msa import searched, tell
+from af2cpu.records import Query
+from af2cpu.run_records import DatabaseSearched
+from af2cpu.search.databases import Database
+from af2cpu.search.thresholds import HMMSEARCH
+from af2cpu.workspace import Stage, Work
+
+
+@dataclass(frozen=True)
+class HitsTask:
+    """A sequence and the database of PDB sequences."""
+
+    query: Query
+    database: Database
+
+
+def _depends_on(work: Work[HitsTask]) -> Mapping[str, Any]:
+    return {
+        "profile": work.one("profile").content,
+        "database": work.one("database").content,
+        "thresholds": asdict(HMMSEARCH),
+    }
+
+
+def _make(works: Sequence[Work[HitsTask]], cores: int) -> Iterator[tuple[Work[HitsTask], DatabaseSearched]]:
+    from af2cpu.search.templates import read_template_hits, search_templates
+
+    database = works[0].task.database
+    index = index_of(database, cores)
+    began = time.perf_counter()
+    profiles = [work.one("profile").path for work in works]
+    paths = search_templates(profiles, [work.folder for work in works], database, index, cores)
+    seconds = (time.perf_counter() - began) / len(works)
+    for work, path in zip(works, paths, strict=True):
+        hits = read_template_hits(path, work.task.query)
+        entries = tuple(dict.fromkeys(hit.name.partition("_")[0] for hit in hits))
+        done = searched(work.one("database").done, hits=len(hits), rows=None, seconds=seconds, entries=entries)
+        tell(work, done)
+        yield work, done
+
+
+TEMPLATE_HITS = Stage(name="template hits", version=3, done=DatabaseSearched, depends_on=_depends_on, make=_make)

@@ -1,0 +1,98 @@
+"""The jobs of a run: one protein each, with its folder and everything that the user gave for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from af2cpu.errors import InputError
+from af2cpu.formats.features import read_features
+from af2cpu.query import QueryInput, check_unique, given_alignments, query_of_features, read_given
+from af2cpu.records import Query
+from af2cpu.run_records import FeaturesMade, SearchRecord, read_record
+from af2cpu.settings import RunSettings
+from af2cpu.workspace.receipts import read_receipt
+
+SEARCH_RECORD = "search.json"
+HITS = "pdb_hits.sto"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One protein to predict."""
+
+    query: Query
+    folder: Path  # of the target: out/<name>
+    alignments: tuple[Path, ...] = ()  # of the user's own, in place of the search
+    hits: Path | None = None  # template hits that came with them
+    templates: tuple[Path, ...] = ()  # structures of the user's own, in place of the template search
+    features: Path | None = None  # made by an earlier search, in place of all that
+    searched: SearchRecord | None = None  # what that search did
+    features_seconds: float | None = None  # that it took to make the features; None where that is not known
+    notes: tuple[str, ...] = ()  # what the user should be told of the input
+
+    @property
+    def name(self) -> str:
+        return self.query.name
+
+    @property
+    def msas(self) -> Path:
+        """AlphaFold's folder for alignments."""
+        return self.folder / "msas"
+
+
+def jobs_of_inputs(inputs: Sequence[QueryInput], out: Path, settings: RunSettings) -> tuple[Job, ...]:
+    """A job for each input. Raises InputError for settings that don't go together and for files that can't be used:
+    given alignments are read whole, so that what is wrong with them shows before any work."""
+    if settings.msa and len(inputs) != 1:
+        raise InputError(f"--msa: fits one sequence, and the input has {len(inputs)}; run one at a time")
+    if settings.msa and inputs[0].alignment:
+        raise InputError(f"--msa: {inputs[0].alignment} is an alignment itself; give one of the two")
+    given = tuple(given_alignments(settings.msa))
+    for path in given:
+        read_given(path, inputs[0].query)
+    return tuple(_job(item, out, given, settings) for item in inputs)
+
+
+def _job(item: QueryInput, out: Path, given: tuple[Path, ...], settings: RunSettings) -> Job:
+    hits = [path / HITS for path in settings.msa if (path / HITS).is_file()]
+    return Job(
+        query=item.query,
+        folder=out / item.query.name,
+        alignments=(item.alignment,) if item.alignment else given,
+        hits=hits[0] if hits else None,
+        templates=settings.template,
+        notes=item.notes,
+    )
+
+
+def jobs_of_folders(folders: Sequence[Path]) -> tuple[Job, ...]:
+    """The targets whose features are made: each folder is a target's, or holds folders of targets.
+
+    Raises InputError for a folder without any, for features that can't be read, for two targets of one name.
+    """
+    jobs = tuple(_job_of(path) for folder in folders for path in _features_in(folder))
+    check_unique(job.query for job in jobs)
+    return jobs
+
+
+def _features_in(folder: Path) -> list[Path]:
+    found = [path for path in (folder / "features.npz", *sorted(folder.glob("*/features.npz"))) if path.exists()]
+    if not found:
+        raise InputError(f"{folder}: has no features.npz, nor has a folder in it; make them with af2cpu search")
+    return found
+
+
+def _job_of(features: Path) -> Job:
+    query = query_of_features(read_features(features), features)
+    receipt, record = read_receipt(features, FeaturesMade), features.parent / SEARCH_RECORD
+    searched = read_record(SearchRecord, record) if record.is_file() else None
+    return Job(
+        query=query,
+        folder=features.parent,
+        features=features,
+        searched=searched,
+        features_seconds=receipt.done.seconds if receipt else None,
+        notes=searched.notes if searched else (),
+    )

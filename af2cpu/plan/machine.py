@@ -1,0 +1,87 @@
+"""What predictions run on: engine, precision and speed of this machine, found out before PyTorch is loaded."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import psutil
+
+from af2cpu.cores import available_cores
+from af2cpu.ops import isa
+from af2cpu.ops.sizes import budget_within
+from af2cpu.settings import RunSettings
+
+# The share of the machine's rate that a whole pass reaches: measured, benchmarks/end_to_end.py.
+_EFFICIENCY = {"native": 0.8}
+_EFFICIENCY_OF_PYTORCH = 0.35
+
+
+@dataclass(frozen=True)
+class EngineChoice:
+    """What the network is computed with. A prediction depends on all of it, to the last bit."""
+
+    engine: str  # native, torch, compile or ipex
+    isa: str | None  # instruction set of engine native
+    precision: str  # bf16 or fp32
+    budget: int  # bytes, for the intermediates of one operation
+
+    def __str__(self) -> str:
+        """As in keys and log lines."""
+        return f"{self.engine} ({self.isa})" if self.isa else self.engine
+
+
+@dataclass(frozen=True)
+class Machine:
+    """The machine as the plan of a run sees it."""
+
+    cores: int
+    memory: int  # bytes that the run may take
+    choice: EngineChoice
+    rate: float  # operations per second of a matrix product with this engine and precision
+
+    @property
+    def pass_rate(self) -> float:
+        """Operations per second that a whole pass of the network reaches."""
+        return self.rate * _EFFICIENCY.get(self.choice.engine, _EFFICIENCY_OF_PYTORCH)
+
+
+def this_machine(settings: RunSettings) -> Machine:
+    """This machine with these settings; its rate is measured now (0.1 s). Raises InputError for an unknown engine."""
+    choice = engine_choice(settings)
+    memory = settings.memory or psutil.virtual_memory().available
+    return Machine(settings.threads or available_cores(), memory, choice, matrix_rate(choice))
+
+
+def engine_choice(settings: RunSettings) -> EngineChoice:
+    """What `auto` means on this machine. Raises InputError for an engine that is unknown or was not built."""
+    engine = isa.chosen(settings.engine)
+    level = isa.level() if engine == "native" else None
+    return EngineChoice(engine, level, _precision(settings.precision, level), budget_within(settings.memory))
+
+
+def _precision(wanted: str, level: str | None) -> str:
+    """bf16 where the processor multiplies it in hardware and AF2CPU_ISA allows that."""
+    if wanted != "auto":
+        return wanted
+    if level is not None:
+        return "bf16" if level in isa.BF16_LEVELS else "fp32"
+    import torch
+
+    capability = torch.cpu.get_capabilities()
+    return "bf16" if capability.get("avx512_bf16") or capability.get("amx_bf16") else "fp32"
+
+
+def matrix_rate(choice: EngineChoice) -> float:
+    """Operations per second of a matrix product, measured now."""
+    if choice.engine == "native":
+        return isa.rate(choice.precision)
+    import torch
+
+    a = torch.ones(1024, 1024, dtype=torch.bfloat16 if choice.precision == "bf16" else torch.float32)
+    torch.mm(a, a)
+    start, count = time.perf_counter(), 0
+    while time.perf_counter() - start < 0.1:
+        torch.mm(a, a)
+        count += 1
+    return count * 2 * 1024**3 / (time.perf_counter() - start)

@@ -1,0 +1,126 @@
+"""The models of a run: their parameters found, their settings resolved."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from ml_collections import ConfigDict
+
+from af2cpu.features.config import SamplingConfig
+from af2cpu.model.config import model_config
+from af2cpu.model.cost import Sizes, pass_flops
+from af2cpu.model.memory import peak_bytes
+from af2cpu.plan.machine import EngineChoice
+from af2cpu.records import PredictionId, Query
+from af2cpu.settings import RunSettings
+from af2cpu.weights.source import caution, find_parameters, fingerprint, parameter_count
+
+
+@dataclass(frozen=True)
+class ModelPlan:
+    """A model that will run, as plain data: its configuration goes by its name."""
+
+    name: str
+    source: str  # of the parameters: a file, demo, or synthetic:SEED
+    fingerprint: str
+    parameters: int  # numbers
+    recycles: int
+    recycle_tolerance: float  # angstrom
+
+    @property
+    def config(self) -> ConfigDict:
+        return model_config(self.name)
+
+
+def plan_models(settings: RunSettings) -> tuple[ModelPlan, ...]:
+    """All models of a run, their parameters found and looked into. Raises InputError, ParameterError."""
+    sources = {name: find_parameters(settings.params, settings.data_dir, name) for name in settings.models}
+    return tuple(
+        _model(name, source, fingerprint(source, model_config(name)), settings) for name, source in sources.items()
+    )
+
+
+def models_without_parameters(settings: RunSettings) -> tuple[ModelPlan, ...]:
+    """The same where only the cost matters: parameters are neither looked for nor needed."""
+    return tuple(_model(name, "", "", settings) for name in settings.models)
+
+
+def _model(name: str, source: str, content: str, settings: RunSettings) -> ModelPlan:
+    config = model_config(name)
+    return ModelPlan(
+        name=name,
+        source=source,
+        fingerprint=content,
+        parameters=parameter_count(source, config),
+        recycles=settings.recycles,
+        recycle_tolerance=settings.recycle_tolerance,
+    )
+
+
+def cautions(models: Iterable[ModelPlan], query: Query) -> tuple[str, ...]:
+    """What is to be said of the parameters, once each."""
+    found = (caution(model.name, model.source, query.sequence) for model in models)
+    return tuple(dict.fromkeys(one for one in found if one))
+
+
+def sampling_of(config: ConfigDict, settings: RunSettings) -> SamplingConfig:
+    """How many rows and templates a model takes. Raises InputError for --max-msa of another form."""
+    data = config.data
+    sampling = SamplingConfig(data.max_msa_clusters, data.max_extra_msa, data.max_templates)
+    return sampling.with_max_msa(settings.max_msa) if settings.max_msa else sampling
+
+
+def predictions_of(models: Sequence[ModelPlan], settings: RunSettings) -> list[tuple[ModelPlan, PredictionId]]:
+    """Every prediction of a protein, model by model."""
+    return [
+        (model, PredictionId(model.name, index, settings.seed + index))
+        for model in models
+        for index in range(settings.num_seeds)
+    ]
+
+
+def draw_seed(seed: int, who: PredictionId) -> int:
+    """The seed of a prediction's draws: the same whichever other models run."""
+    digest = hashlib.blake2b(f"{seed}/{who.name}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little")
+
+
+@dataclass(frozen=True)
+class PredictionCost:
+    """What one prediction takes at the most: full MSA and templates."""
+
+    passes: int
+    flops: float
+    peak_bytes: int
+    disk_bytes: float
+
+
+_RESIDUE_BYTES = 12e3  # per residue and prediction: structures, relaxed and ranked ones too, arrays
+_PAIR_BYTES = 20  # per pair of residues and prediction: PAE as JSON, twice, and as an array
+
+
+def prediction_cost(model: ModelPlan, n_res: int, settings: RunSettings, choice: EngineChoice) -> PredictionCost:
+    """The cost of one prediction of a protein with `n_res` residues. Raises InputError."""
+    config = model.config
+    sampling = sampling_of(config, settings)
+    sizes = Sizes(n_res, sampling.msa_rows, sampling.max_extra_msa, sampling.max_templates)
+    passes = (model.recycles + 1) * settings.ensembles
+    return PredictionCost(
+        passes=passes,
+        flops=passes * pass_flops(config, sizes),
+        peak_bytes=peak_bytes(config, sizes, choice.precision, choice.engine, model.parameters),
+        disk_bytes=_result_bytes(config, sizes, settings),
+    )
+
+
+def _result_bytes(config: ConfigDict, sizes: Sizes, settings: RunSettings) -> float:
+    """Disk space of one prediction's files, at the most."""
+    n = sizes.n_res
+    size = _RESIDUE_BYTES * n + _PAIR_BYTES * n**2
+    if settings.save_all:
+        heads = config.heads
+        per_pair = config.c_z + heads.distogram.n_bins + heads.predicted_aligned_error.n_bins
+        size += 4 * n * (per_pair * n + (config.c_m + heads.masked_msa.n_classes) * sizes.n_seq)
+    return size * (2 if settings.af2_pickles else 1)

@@ -1,0 +1,111 @@
+"""The plan of a run: jobs, databases, models and machine, as frozen plain data that any process can read."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from af2cpu.errors import InputError
+from af2cpu.features.own_template import own_templates
+from af2cpu.plan.jobs import Job, jobs_of_folders, jobs_of_inputs
+from af2cpu.plan.machine import Machine, this_machine
+from af2cpu.plan.models import ModelPlan, cautions, plan_models, prediction_cost, predictions_of
+from af2cpu.query import QueryInput, check_memory, read_inputs
+from af2cpu.records import Query
+from af2cpu.search.databases import Database, DatabaseSet, select
+from af2cpu.search.index import estimated_residues
+from af2cpu.settings import RunSettings
+
+_SPARE_DISK = 200e6  # bytes
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A run that can start."""
+
+    out: Path
+    jobs: tuple[Job, ...]
+    settings: RunSettings
+    databases: DatabaseSet
+    residues: Mapping[str, int]  # of each database, about
+    models: tuple[ModelPlan, ...]  # none: search and features only
+    machine: Machine
+
+    def warnings(self) -> dict[str, list[str]]:
+        """What is to be said of the parameters, each with the targets that it is about."""
+        about: dict[str, list[str]] = {}
+        for job in self.jobs:
+            for caution in cautions(self.models, job.query):
+                about.setdefault(caution, []).append(job.name)
+        return about
+
+
+def plan_run(paths: Sequence[Path], out: Path, settings: RunSettings) -> Plan:
+    """From sequences to ranked structures. Raises InputError for whatever would stop it later."""
+    inputs = read_inputs(paths)
+    models = plan_models(settings)
+    machine = this_machine(settings)
+    check_sizes([item.query for item in inputs], out, models, settings, machine)
+    return _plan(inputs, out, models, machine, settings)
+
+
+def plan_search(paths: Sequence[Path], out: Path, settings: RunSettings, *, features_only: bool = False) -> Plan:
+    """From sequences to features. Raises InputError for whatever would stop it later."""
+    _check_place(out)
+    plan = _plan(read_inputs(paths), out, (), this_machine(settings), settings)
+    if not features_only:
+        return plan
+    if any(not job.alignments for job in plan.jobs):
+        raise InputError("--features-only: needs alignments; give --msa, or a3m or Stockholm files as input")
+    return Plan(**vars(plan) | {"databases": DatabaseSet((), None, plan.databases.mmcif, plan.databases.obsolete)})
+
+
+def plan_fold(folders: Sequence[Path], settings: RunSettings) -> Plan:
+    """From features to ranked structures. Raises InputError for whatever would stop it later."""
+    jobs = jobs_of_folders(folders)
+    models = plan_models(settings)
+    machine = this_machine(settings)
+    check_sizes([job.query for job in jobs], folders[0], models, settings, machine)
+    return Plan(folders[0], jobs, settings, DatabaseSet((), None, None, None), {}, models, machine)
+
+
+def _plan(
+    inputs: Sequence[QueryInput], out: Path, models: tuple[ModelPlan, ...], machine: Machine, settings: RunSettings
+) -> Plan:
+    jobs = jobs_of_inputs(inputs, out, settings)
+    for job in jobs:
+        own_templates(job.query, job.templates)  # read and aligned: what is wrong with them shows before the search
+    databases = DatabaseSet((), None, None, None)
+    if settings.data_dir or settings.db or any(not job.alignments for job in jobs):
+        databases = select(settings.data_dir, settings.preset, settings.db)
+    return Plan(out, jobs, settings, databases, _residues(databases), models, machine)
+
+
+def _residues(databases: DatabaseSet) -> dict[str, int]:
+    every: list[Database] = [*databases.msa, *([databases.templates] if databases.templates else [])]
+    return {database.name: estimated_residues(database.path) for database in every}
+
+
+def check_sizes(
+    queries: Sequence[Query], out: Path, models: Sequence[ModelPlan], settings: RunSettings, machine: Machine
+) -> None:
+    """Raises InputError for a protein that needs more memory than there is, and for a disk that is too small."""
+    costs = {
+        n_res: [prediction_cost(model, n_res, settings, machine.choice) for model, _ in predictions_of(models, settings)]
+        for n_res in {query.n_res for query in queries}
+    }
+    check_memory(queries, machine.memory, lambda n_res: max(cost.peak_bytes for cost in costs[n_res]))
+    _check_place(out, sum(cost.disk_bytes for query in queries for cost in costs[query.n_res]))
+
+
+def _check_place(out: Path, disk_bytes: float = 0.0) -> None:
+    place = next(path for path in (out, *out.absolute().parents) if path.exists())
+    if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
+        raise InputError(f"{out}: nothing can be written there ({place}); give another folder with -o")
+    free = shutil.disk_usage(place).free
+    needed = _SPARE_DISK + disk_bytes
+    if disk_bytes and needed > free:
+        raise InputError(f"{out}: about {needed / 1e9:.1f} GB are needed and {free / 1e9:.1f} GB are free on the disk")

@@ -1,0 +1,252 @@
+"""What each stage of a run did, as frozen records, and their JSON: written and read here and nowhere else.
+
+The records travel from stage to stage and into the report. Their files keep the names and keys that users' scripts
+know: run.json, search.json, relax_<prediction>.json.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import orjson
+from pydantic import TypeAdapter, ValidationError
+
+from af2cpu.errors import InputError
+from af2cpu.records import Confidence, Ranking
+
+_R = TypeVar("_R")
+
+
+@dataclass(frozen=True)
+class DatabaseIndexed:
+    """A database that is ready to be searched."""
+
+    name: str
+    path: str
+    hash: str  # of all its bytes
+    sequences: int
+    residues: int
+    too_long_skipped: int  # sequences over HMMER's limit, which no search sees
+    notes: tuple[str, ...] = ()
+    seconds: float = 0.0  # of counting it, if that was done now
+
+
+@dataclass(frozen=True)
+class DatabaseSearched:
+    """The search of one database for one sequence."""
+
+    name: str
+    path: str
+    hash: str
+    sequences: int
+    residues: int
+    too_long_skipped: int
+    hits: int
+    rows: int | None  # of the alignment, the query counts; None for template hits
+    seconds: float  # the sequence's share of the pass over the database
+    notes: tuple[str, ...] = ()
+    entries: tuple[str, ...] = ()  # PDB entries of the template hits, best first
+
+    def as_json(self) -> dict[str, Any]:
+        """The entry of search.json and run.json."""
+        left_out = {"notes", "entries"} | ({"rows"} if self.rows is None else set())
+        return {name: value for name, value in vars(self).items() if name not in left_out}
+
+
+@dataclass(frozen=True)
+class StructuresFetched:
+    """Structures of template hits, fetched on demand."""
+
+    notes: tuple[str, ...]  # one line for each that could not be had
+    seconds: float
+
+
+@dataclass(frozen=True)
+class FeaturesMade:
+    """The raw features of one protein."""
+
+    n_seq: int  # rows of the joined MSA
+    n_templ: int
+    seconds: float
+    notes: tuple[str, ...]  # templates that were skipped or realigned
+
+
+@dataclass(frozen=True)
+class SearchRecord:
+    """search.json: where a protein's features come from."""
+
+    name: str
+    source: str
+    sequence: str
+    databases: tuple[Mapping[str, Any], ...]  # DatabaseSearched.as_json
+    alignments: tuple[str, ...]  # below the target's folder, or as the user gave them
+    own_templates: tuple[str, ...]
+    max_template_date: str | None
+    msa_rows: int
+    templates: int
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class EngineUsed:
+    """What a prediction was computed with."""
+
+    engine: str
+    precision: str
+    threads: int
+    isa: str | None = None  # instruction set of the native kernels
+    in_pytorch: tuple[str, ...] = ()  # operations that had no kernel
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """One prediction of one model."""
+
+    confidence: Confidence
+    engine: EngineUsed
+    seconds: float  # of the passes
+    draw_seconds: float  # of drawing the network's input from the features
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """The order of a protein's predictions, best first."""
+
+    ranking: Ranking
+    seconds: float = 0.0
+    notes: tuple[str, ...] = ()
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        return tuple(entry.who.name for entry in self.ranking.entries)
+
+
+@dataclass(frozen=True)
+class RelaxationRecord:
+    """relax_<prediction>.json: one relaxation."""
+
+    relaxed: bool
+    reason: str | None  # why it is not relaxed, or what ended it before it converged
+    notes: tuple[str, ...]
+    violations_before: tuple[int, ...]  # n_res, 1 for a residue with structural violations
+    violations_after: tuple[int, ...]
+    energy_before_kcal_mol: float | None
+    energy_after_kcal_mol: float | None
+    rmsd_heavy_angstrom: float | None
+    rounds: int
+    steps: int
+    files: Mapping[str, str]  # ending -> content hash of the relaxed structure
+
+
+@dataclass(frozen=True)
+class RelaxationDone:
+    """A relaxation and what it cost."""
+
+    record: RelaxationRecord
+    seconds: float
+    notes: tuple[str, ...]  # of writing the files
+
+
+@dataclass(frozen=True)
+class FilesWritten:
+    """Files that a stage wrote beside its first one."""
+
+    files: Mapping[str, str]  # path below the first one's folder -> content hash
+    seconds: float = 0.0
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ParametersUsed:
+    """The parameters of one model."""
+
+    source: str
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class PredictionScores:
+    """One line of a ranking."""
+
+    name: str
+    plddt: float  # mean, 0-100
+    ptm: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TargetRun:
+    """run.json: enough to predict a protein again in the same way, and to know what it cost."""
+
+    name: str
+    sequence: str
+    source: str
+    settings: Mapping[str, Any]
+    engine: str | None = None
+    isa: str | None = None  # of the native kernels
+    in_pytorch: tuple[str, ...] = ()  # operations that had no native kernel
+    precision: str | None = None
+    threads: int | None = None
+    versions: Mapping[str, str] = field(default_factory=dict)
+    parameters: Mapping[str, ParametersUsed] = field(default_factory=dict)
+    databases: tuple[Mapping[str, Any], ...] = ()  # DatabaseSearched.as_json
+    ranking: tuple[PredictionScores, ...]  # best first
+    not_relaxed: Mapping[str, str]  # prediction -> why
+    warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    timings: Mapping[str, float] = field(default_factory=dict)  # seconds, by AlphaFold 2's names
+
+    @property
+    def best(self) -> PredictionScores:
+        return self.ranking[0]
+
+    def as_json(self) -> dict[str, Any]:
+        """The content of run.json; only engine native has an instruction set."""
+        content: dict[str, Any] = to_json(self)
+        left_out = {"isa", "in_pytorch"} if self.isa is None else set()
+        return {name: value for name, value in content.items() if name not in left_out}
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a target's last run failed."""
+
+    stage: str
+    message: str  # one line
+
+
+@cache
+def _adapter(kind: type) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
+
+
+def to_json(record: Any) -> Any:
+    """A record as values that JSON can hold."""
+    return _adapter(type(record)).dump_python(record, mode="json")
+
+
+def from_json(kind: type[_R], value: Any) -> _R:
+    """A record from `to_json`'s values. Raises ValueError that says what is missing or of another type."""
+    try:
+        return _adapter(kind).validate_python(value)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise ValueError(f"{place}: {first['msg']}" if place else str(first["msg"])) from error
+
+
+def record_bytes(record: Any) -> bytes:
+    """The content of a record's file."""
+    return orjson.dumps(to_json(record), option=orjson.OPT_INDENT_2)
+
+
+def read_record(kind: type[_R], path: Path) -> _R:
+    """The record in a file. Raises InputError that names the file and what is wrong with it."""
+    try:
+        return from_json(kind, orjson.loads(path.read_bytes()))
+    except (OSError, ValueError) as error:  # orjson's and ours are ValueErrors
+        raise InputError(f"{path}: can't be read ({error}); run af2cpu predict again") from error

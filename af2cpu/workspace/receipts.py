@@ -1,0 +1,96 @@
+"""Receipts: beside each artefact a small file with the key that it was made with, its content's hash, what was done.
+
+One file for each artefact, in the hidden folder .af2cpu beside it: two processes never write the same one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import orjson
+
+from af2cpu.formats.streams import atomic_write
+from af2cpu.run_records import from_json, to_json
+
+HIDDEN = ".af2cpu"  # folder of receipts and of other files that only this program reads
+_PART = 1 << 20
+
+D = TypeVar("D")
+
+
+@dataclass(frozen=True)
+class Receipt(Generic[D]):
+    """An artefact that is there, and how it was made."""
+
+    path: Path | None  # None for a stage that leaves no file of its own
+    key: str
+    content: str  # hash of the file, or of what a stage without a file tells
+    done: D
+    reused: bool = False  # made by an earlier run
+
+
+def content_hash(path: Path) -> str:
+    """blake2b, 16 bytes, of a file's bytes. Raises OSError."""
+    digest = hashlib.blake2b(digest_size=16)
+    with path.open("rb") as file:
+        while part := file.read(_PART):
+            digest.update(part)
+    return digest.hexdigest()
+
+
+def receipt_path(artefact: Path) -> Path:
+    """Where the receipt of an artefact is."""
+    return artefact.parent / HIDDEN / f"{artefact.name}.json"
+
+
+def write_receipt(receipt: Receipt[Any]) -> None:
+    """Writes it beside its artefact, whole or not at all. Raises OSError."""
+    assert receipt.path is not None
+    path = receipt_path(receipt.path)
+    path.parent.mkdir(exist_ok=True)
+    content = {"key": receipt.key, "content": receipt.content, "done": to_json(receipt.done)}
+    with atomic_write(path) as file:
+        file.write(orjson.dumps(content, option=orjson.OPT_INDENT_2))
+
+
+def read_receipt(artefact: Path, done: type[D]) -> Receipt[D] | None:
+    """The receipt of an artefact; None if it has none, or one that is damaged: then the artefact is made anew."""
+    try:
+        fields = orjson.loads(receipt_path(artefact).read_bytes())
+        return Receipt(artefact, fields["key"], fields["content"], from_json(done, fields["done"]), reused=True)
+    except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError):
+        return None
+
+
+def is_unchanged(receipt: Receipt[Any]) -> bool:
+    """Whether the artefact is still what the receipt says."""
+    path = receipt.path
+    return path is not None and path.is_file() and content_hash(path) == receipt.content
+
+
+def share(receipt: Receipt[D], place: Path) -> Receipt[D]:
+    """The same artefact at another place: a hard link, or a copy where the file system allows none. Raises OSError."""
+    assert receipt.path is not None
+    place.parent.mkdir(parents=True, exist_ok=True)
+    temporary = place.with_name(f".{place.name}.{os.getpid()}.tmp")
+    temporary.unlink(missing_ok=True)
+    try:
+        _link_or_copy(receipt.path, temporary)
+        temporary.replace(place)
+    finally:
+        temporary.unlink(missing_ok=True)  # rename(2) leaves it where both names are the same file
+    shared = replace(receipt, path=place)
+    write_receipt(shared)
+    return shared
+
+
+def _link_or_copy(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # another file system, one without hard links, or a file of another user
+        shutil.copyfile(source, target)

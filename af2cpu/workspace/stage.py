@@ -1,0 +1,85 @@
+"""What a stage is: declared once, as a value. `pipeline/stages/` has all of them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import orjson
+
+from af2cpu.workspace.receipts import Receipt
+
+T = TypeVar("T")  # task: frozen plain data
+D = TypeVar("D")  # what making it did: a record of af2cpu.run_records
+
+Inputs = Mapping[str, tuple[Receipt[Any], ...]]
+
+
+@dataclass(frozen=True)
+class Work(Generic[T]):
+    """One artefact to make: the task, where it goes, the artefacts that it is made from."""
+
+    task: T
+    path: Path | None
+    inputs: Inputs = field(default_factory=dict)
+    copies: tuple[Path, ...] = ()  # other places for the same artefact
+    targets: tuple[str, ...] = ()  # names of the proteins that need it
+
+    def one(self, name: str) -> Receipt[Any]:
+        """The input of which there is one."""
+        (receipt,) = self.inputs[name]
+        return receipt
+
+    def all(self, name: str) -> tuple[Receipt[Any], ...]:
+        """The inputs of one name, in order; none if there are none."""
+        return self.inputs.get(name, ())
+
+    @property
+    def folder(self) -> Path:
+        """Where the artefact goes."""
+        assert self.path is not None
+        return self.path.parent
+
+
+def _always_intact(work: Work[Any], done: Any) -> bool:
+    return True
+
+
+def _nothing_kept(task: Any) -> None:
+    return None
+
+
+@dataclass(frozen=True)
+class Stage(Generic[T, D]):
+    """A kind of artefact and how it is made.
+
+    `make` gets all works of a node that are not current, with the cores that it may use, and yields each work with what
+    was done for it as soon as its file is complete.
+    """
+
+    name: str
+    version: int  # a change makes all artefacts made before stale
+    done: type[D]
+    depends_on: Callable[[Work[T]], Mapping[str, Any]]  # everything that the artefact depends on, as JSON's values
+    make: Callable[[Sequence[Work[T]], int], Iterator[tuple[Work[T], D]]]
+    read: Callable[[Path], Any] | None = None  # the artefact as a record
+    intact: Callable[[Work[T], D], bool] = _always_intact  # whether files made beside the artefact are unchanged
+    kept: Callable[[T], D | None] = _nothing_kept  # of a stage without an artefact: what needs no making
+
+    def key(self, work: Work[T]) -> str:
+        """The hash of everything that the artefact depends on."""
+        content = {"stage": self.name, "version": self.version, **self.depends_on(work)}
+        return hashlib.blake2b(orjson.dumps(content, option=orjson.OPT_SORT_KEYS), digest_size=16).hexdigest()
+
+
+def each(make_one: Callable[[Work[T], int], D]) -> Callable[[Sequence[Work[T]], int], Iterator[tuple[Work[T], D]]]:
+    """`Stage.make` of a stage that makes its artefacts one by one."""
+
+    def make(works: Sequence[Work[T]], cores: int) -> Iterator[tuple[Work[T], D]]:
+        for work in works:
+            yield work, make_one(work, cores)
+
+    return make

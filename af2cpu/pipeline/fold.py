@@ -84,6 +84,15 @@ def sampling_of(config: ConfigDict, settings: RunSettings) -> SamplingConfig:
     return sampling.with_max_msa(settings.max_msa) if settings.max_msa else sampling
 
 
+def recycling_of(config: ConfigDict, settings: RunSettings) -> tuple[int, float]:
+    """Recycles of a model and their tolerance in angstrom: the run's, or the model's own where it names none."""
+    recycles, tolerance = settings.recycles, settings.recycle_tolerance
+    return (
+        config.recycles if recycles is None else recycles,
+        config.recycle_tolerance if tolerance is None else tolerance,
+    )
+
+
 def draw_seed(seed: int, who: PredictionId) -> int:
     """The seed of a prediction's draws: the same whichever other models run."""
     digest = hashlib.blake2b(f"{seed}/{who.name}".encode(), digest_size=8).digest()
@@ -136,7 +145,7 @@ class Folder:
             parameters=plan.fingerprint,
             model=plan.name,
             seed=draw_seed(s.seed, who),
-            run=[s.recycles, s.recycle_tolerance, s.ensembles, s.max_msa, s.save_all, s.af2_pickles],
+            run=[*recycling_of(plan.config, s), s.ensembles, s.max_msa, s.save_all, s.af2_pickles],
             network=[self.precision, dispatch.describe(), slicing.budget()],
             files=said_in_files(s, provenance),
         )
@@ -153,15 +162,16 @@ class Folder:
         """Makes a prediction and its files; what is to be remembered of it."""
         s = self.settings
         model = self._model(plan)
-        count = (s.recycles + 1) * s.ensembles
+        recycles, tolerance = recycling_of(plan.config, s)
+        count = (recycles + 1) * s.ensembles
         draws = Draws(features, sampling_of(plan.config, s), draw_seed(s.seed, who), count)
         start, changes = time.perf_counter(), []
         with torch.no_grad():
-            for result in model.passes(draws, s.recycles, s.recycle_tolerance, s.ensembles):
+            for result in model.passes(draws, recycles, tolerance, s.ensembles):
                 changes.append(result.change)
                 plddt = model.heads.predicted_lddt.plddt(model.heads.predicted_lddt(result.structure.s)).mean()
                 seconds = time.perf_counter() - start
-                say(f"{who.name}: pass {result.index + 1} of {s.recycles + 1}, pLDDT {plddt:.1f}, {seconds:.1f} s")
+                say(f"{who.name}: pass {result.index + 1} of {recycles + 1}, pLDDT {plddt:.1f}, {seconds:.1f} s")
             prediction = model.conclude(result, tuple(changes), s.save_all)
         seconds = time.perf_counter() - start - draws.seconds
         confidence = confidence_of(who, prediction)

@@ -17,7 +17,7 @@ from af2cpu.errors import InputError
 from af2cpu.model.cost import Sizes, pass_flops
 from af2cpu.model.memory import peak_bytes
 from af2cpu.ops import dispatch, native
-from af2cpu.pipeline.fold import ModelPlan, plan_models, precision_of, sampling_of
+from af2cpu.pipeline.fold import ModelPlan, plan_models, precision_of, recycling_of, sampling_of
 from af2cpu.pipeline.inputs import input_settings_of
 from af2cpu.pipeline.report import InputSettings
 from af2cpu.query import QueryInput, check_memory, read_inputs
@@ -112,7 +112,7 @@ def estimate(name: str, n_res: int, models: Sequence[ModelPlan], settings: RunSe
     for plan in models:
         sampling = sampling_of(plan.config, settings)
         sizes = Sizes(n_res, sampling.msa_rows, sampling.max_extra_msa, sampling.max_templates)
-        count = settings.num_seeds * (settings.recycles + 1) * settings.ensembles
+        count = settings.num_seeds * (recycling_of(plan.config, settings)[0] + 1) * settings.ensembles
         passes += count
         seconds += count * pass_flops(plan.config, sizes) / rate
         peak = max(peak, peak_bytes(plan.config, sizes, precision, engine))

@@ -3,33 +3,25 @@
 from __future__ import annotations
 
 from importlib import metadata
-from pathlib import Path
-from typing import Annotated
 
 import typer
 
-from af2cpu.commands.errors import FAILED, one_line
+from af2cpu.commands.errors import FAILED
+from af2cpu.commands.options import with_settings
 from af2cpu.cores import available_cores, numa_nodes
+from af2cpu.settings import RunSettings
 
 _PACKAGES = ("af2cpu", "torch", "numpy", "pyhmmer", "gemmi", "openmm", "pdbfixer")
 _OPTIONAL = {"jax": "validate", "alphafold-colabfold": "validate"}
 
 
-def doctor(
-    data_dir: Annotated[
-        Path | None, typer.Option(envvar="AF2CPU_DATA_DIR", help="Folder with databases and parameters.")
-    ] = None,
-    params: Annotated[
-        str | None, typer.Option(envvar="AF2CPU_PARAMS", help="Folder with params_model_*.npz; demo.")
-    ] = None,
-    db: Annotated[list[str] | None, typer.Option(help="name=path, or demo: the databases of a run.")] = None,
-) -> None:
+@with_settings("data_dir", "params", "db")
+def doctor(settings: RunSettings) -> None:
     """Check the installation, the processor, the memory, the parameters and the databases.
 
     Exit code 1 if something that a prediction needs is missing. Example: af2cpu doctor --data-dir /data/alphafold
     """
-    with one_line():
-        missing = _software() + _machine() + _parameters(params, data_dir) + _databases(data_dir, db or [])
+    missing = _software() + _machine(settings) + _parameters(settings) + _databases(settings)
     for line in missing:
         typer.echo(f"missing: {line}")
     if missing:
@@ -52,55 +44,50 @@ def _software() -> list[str]:
     return missing
 
 
-def _machine() -> list[str]:
+def _machine(settings: RunSettings) -> list[str]:
     import psutil
     import torch
 
-    from af2cpu.ops.dispatch import describe, use_engine
-    from af2cpu.pipeline.fold import precision_of
-    from af2cpu.pipeline.plan import matrix_rate
-    from af2cpu.settings import RunSettings
+    from af2cpu.plan.machine import this_machine
 
     flags = [name for name, there in torch.cpu.get_capabilities().items() if there is True and name != "architecture"]
     memory = psutil.virtual_memory()
-    use_engine("auto")
-    settings = RunSettings()
+    here = this_machine(settings)
     typer.echo(f"processor: {available_cores()} cores for this process; {', '.join(flags)}")
     for node in numa_nodes():
         cores = f"{len(node.cores)} cores" if node.cores else "no cores (HBM or other memory)"
         typer.echo(f"NUMA node {node.number}: {cores}, {node.memory / 1e9:.1f} GB")
     typer.echo(f"memory: {memory.total / 1e9:.1f} GB, {memory.available / 1e9:.1f} GB free")
-    rate = matrix_rate(settings) / 1e9
-    typer.echo(f"engine: {describe()}; precision auto: {precision_of(settings)}; {rate:.0f} GFLOP/s in a large product")
+    precision = f"precision {settings.precision}: {here.choice.precision}"
+    typer.echo(f"engine: {here.choice}; {precision}; {here.rate / 1e9:.0f} GFLOP/s in a large product")
     return []
 
 
-def _parameters(params: str | None, data_dir: Path | None) -> list[str]:
+def _parameters(settings: RunSettings) -> list[str]:
     from af2cpu.errors import ParameterError
     from af2cpu.model.config import model_config
-    from af2cpu.settings import default_models
     from af2cpu.weights.source import find_parameters, fingerprint
 
     missing = []
-    for name in default_models(params):
+    for name in settings.models:
         try:
-            source = find_parameters(params, data_dir, name)
+            source = find_parameters(settings.params, settings.data_dir, name)
             typer.echo(f"parameters of {name}: {source}, {fingerprint(source, model_config(name))}")
         except ParameterError as error:
             missing.append(f"parameters of {name}: {error}")
-            if params is None and data_dir is None:
+            if settings.params is None and settings.data_dir is None:
                 return missing
     return missing
 
 
-def _databases(data_dir: Path | None, db: list[str]) -> list[str]:
+def _databases(settings: RunSettings) -> list[str]:
     from af2cpu.errors import InputError
     from af2cpu.search.databases import select
 
-    if data_dir is None and not db:
+    if settings.data_dir is None and not settings.db:
         return ["databases: give their folder with --data-dir; or predict with --msa; to try it out, --db demo"]
     try:
-        databases = select(data_dir, None, db)
+        databases = select(settings.data_dir, settings.preset, settings.db)
     except InputError as error:
         return [f"databases: {error}"]
     for database in (*databases.msa, *([databases.templates] if databases.templates else [])):

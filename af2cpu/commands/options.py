@@ -1,81 +1,87 @@
-"""Options that several commands share, and the settings that they make."""
+"""The options of the commands that run on settings: generated from the fields of RunSettings."""
 
 from __future__ import annotations
 
+import functools
+import inspect
+from collections.abc import Callable
+from inspect import Parameter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
+from af2cpu.commands.errors import one_line
 from af2cpu.cores import keep_to_node
-
-if TYPE_CHECKING:
-    from af2cpu.settings import RunSettings
-
-RUN, INPUT, NETWORK, OUTPUT = "Run", "Search and features", "Network", "Output"
-
-
-def _of(panel: str, text: str) -> Any:
-    return typer.Option(help=text, rich_help_panel=panel)
-
+from af2cpu.settings import RUN, RunSettings, load_settings, parts_of, setting
 
 Inputs = Annotated[list[Path], typer.Argument(help="FASTA, a3m, Stockholm, CSV files or folders, plain or .gz.")]
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for the results: one folder in it per target.")]
-
-DataDir = Annotated[Path | None, _of(INPUT, "Folder with databases and params, as AlphaFold's scripts make it.")]
-Preset = Annotated[str | None, _of(INPUT, "reduced: AlphaFold's reduced_dbs, the default.")]
-Db = Annotated[
-    list[str] | None,
-    _of(INPUT, "name=path: search this FASTA file too, repeatable; demo: the small made-up ones that are built in."),
-]
-Msa = Annotated[list[Path] | None, _of(INPUT, "Alignment, or AlphaFold's msas folder, in place of the search.")]
-Template = Annotated[list[Path] | None, _of(INPUT, "Structure (mmCIF, PDB) to use as template.")]
-MaxTemplateDate = Annotated[str | None, _of(INPUT, "Only templates released up to this day, such as 2020-05-14.")]
-Mmcif = Annotated[str | None, _of(INPUT, "on-demand: fetch missing structures of template hits from files.wwpdb.org.")]
-
-Models = Annotated[
-    str | None, _of(NETWORK, "Comma-separated; default: the five ptm models, with --params demo its own.")
-]
-Params = Annotated[
-    str | None,
-    _of(NETWORK, "Folder of params_model_*.npz, one such file, demo (comes with the program), or synthetic:SEED."),
-]
-Recycles = Annotated[int | None, _of(NETWORK, "0 to 20; default 3.")]
-RecycleTolerance = Annotated[
-    float | None, _of(NETWORK, "Stop recycling at a change under this, angstrom; default: never.")
-]
-Ensembles = Annotated[int | None, _of(NETWORK, "Draws averaged; default 1.")]
-MaxMsa = Annotated[str | None, _of(NETWORK, "CLUSTERS:EXTRA rows, such as 256:512.")]
-Seed = Annotated[int | None, _of(NETWORK, "Of all draws; default 0.")]
-NumSeeds = Annotated[int | None, _of(NETWORK, "Predictions per model; default 1.")]
-Precision = Annotated[str | None, _of(NETWORK, "auto, bf16 or fp32.")]
-Engine = Annotated[str | None, _of(NETWORK, "auto, native, torch, compile or ipex.")]
-
-Relax = Annotated[str | None, _of(OUTPUT, "best, all or none; default best.")]
-FileLayout = Annotated[str | None, _of(OUTPUT, "af2 or colabfold file names.")]
-SaveAll = Annotated[
-    bool | None, typer.Option("--save-all", help="Logits and representations too.", rich_help_panel=OUTPUT)
-]
-Af2Pickles = Annotated[
-    bool | None, typer.Option("--af2-pickles", help="AlphaFold's .pkl files too.", rich_help_panel=OUTPUT)
-]
-
-Threads = Annotated[int | None, _of(RUN, "Default: all cores of this process.")]
-NumaNode = Annotated[int | None, _of(RUN, "Keep to the cores and the memory of this NUMA node.")]
-Memory = Annotated[str | None, _of(RUN, "That the run may take, such as 16G; default: what is free.")]
-Config = Annotated[Path | None, _of(RUN, "TOML file with settings.")]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Check everything, print the plan, start nothing.", rich_help_panel=RUN)
 ]
+_Config = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        metavar="PATH",
+        help="TOML file with settings, as af2cpu config prints it; flags and AF2CPU_* variables win over it.",
+        rich_help_panel=RUN,
+    ),
+]
 
 
-def settings_from(flags: dict[str, Any], config: Path | None, *, without: tuple[str, ...]) -> RunSettings:
-    """The settings of a command from its local variables, but for those named in `without`. Raises InputError."""
-    from af2cpu.settings import load_settings
+def with_settings(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Decorates the body of a command, which takes its own arguments and `settings: RunSettings`.
 
-    given = {name: value for name, value in flags.items() if name not in without and value not in (None, [])}
-    if "models" in given:
-        given["models"] = [name.strip() for name in given["models"].split(",")]
+    The command gets an option for each setting in `names`, and --config. Whatever is wrong with a value ends as one
+    line. Settings without an option come from the variables and the file all the same.
+    """
+
+    def decorate(body: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(body)
+        def command(config: Path | None, **values: Any) -> None:
+            given = {name: values.pop(name) for name in names}
+            with one_line():
+                body(**values, settings=_settings_from(given, config))
+
+        parameters = _parameters(body, names)
+        # typer reads these two, not the body's own, to which functools.wraps points.
+        vars(command)["__signature__"] = inspect.Signature(parameters)
+        command.__annotations__ = {one.name: one.annotation for one in parameters}
+        del vars(command)["__wrapped__"]
+        return command
+
+    return decorate
+
+
+def _parameters(body: Callable[..., None], names: tuple[str, ...]) -> list[Parameter]:
+    """The command's parameters: the body's own, those that are required first, and one for each setting."""
+    own = [one for one in inspect.signature(body, eval_str=True).parameters.values() if one.name != "settings"]
+    options = [_keyword(name, _option(name)) for name in names] + [_keyword("config", _Config)]
+    required = [one.replace(kind=Parameter.KEYWORD_ONLY) for one in own if one.default is Parameter.empty]
+    optional = [one.replace(kind=Parameter.KEYWORD_ONLY) for one in own if one.default is not Parameter.empty]
+    return required + options + optional
+
+
+def _keyword(name: str, annotation: Any) -> Parameter:
+    return Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+
+
+def _option(name: str) -> Any:
+    """A setting as typer wants an option. Values stay text: RunSettings reads them, as it reads the variables."""
+    one = setting(name)
+    if one.is_bool:
+        off = one.flag.replace("--", "--no-", 1)
+        return Annotated[bool | None, typer.Option(f"{one.flag}/{off}", help=one.help, rich_help_panel=one.group)]
+    kind: Any = list[str] | None if one.is_list else str | None
+    return Annotated[kind, typer.Option(one.flag, help=one.help, metavar=one.metavar, rich_help_panel=one.group)]
+
+
+def _settings_from(given: dict[str, Any], config: Path | None) -> RunSettings:
+    """The settings of a command; the process keeps to their NUMA node from here on. Raises InputError."""
+    lists = {name: value for name, value in given.items() if isinstance(value, list | tuple)}
+    given |= {name: [part for text in texts for part in parts_of(text)] or None for name, texts in lists.items()}
     settings = load_settings(given, config)
     if settings.numa_node is not None:
         keep_to_node(settings.numa_node)  # now: the threads that torch starts take it over

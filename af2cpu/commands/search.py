@@ -9,43 +9,33 @@ from rich.console import Console
 
 from af2cpu.commands import options as o
 from af2cpu.commands.console import Lines
-from af2cpu.commands.errors import FAILED, one_line
+from af2cpu.commands.errors import FAILED
 from af2cpu.commands.progress import bars
+from af2cpu.settings import INPUT, RunSettings, names_in
 
 if TYPE_CHECKING:
     from af2cpu.pipeline.report import InputReport
 
 
-def search(  # noqa: PLR0913, PLR0917 - the options of a command
+@o.with_settings(*names_in(INPUT), "threads", "numa_node")
+def search(
     inputs: o.Inputs,
     out: o.Out,
-    data_dir: o.DataDir = None,
-    preset: o.Preset = None,
-    db: o.Db = None,
-    msa: o.Msa = None,
-    template: o.Template = None,
-    max_template_date: o.MaxTemplateDate = None,
-    mmcif: o.Mmcif = None,
+    settings: RunSettings,
     features_only: Annotated[bool, typer.Option(help="No search: features from --msa or alignment inputs.")] = False,
-    threads: o.Threads = None,
-    numa_node: o.NumaNode = None,
-    config: o.Config = None,
 ) -> None:
     """Search databases for homologs and templates; write AlphaFold's msas/ files and features.npz.
 
     predict and fold use what it leaves. Example: af2cpu search *.fasta --data-dir /data/alphafold -o results
     """
-    flags = dict(locals())
-    with one_line():
-        settings = o.settings_from(flags, config, without=("inputs", "out", "features_only", "config"))
-        from af2cpu.pipeline.inputs import input_settings_of, prepare
-        from af2cpu.query import read_inputs
+    from af2cpu.pipeline.inputs import input_settings_of, prepare
+    from af2cpu.query import read_inputs
 
-        given = read_inputs(inputs)
-        input_settings = input_settings_of(given, settings, features_only=features_only)
-        with bars() as progress:
-            reports = prepare(given, out, input_settings, Lines(), progress)
-        _show(reports)
+    given = read_inputs(inputs)
+    input_settings = input_settings_of(given, settings, features_only=features_only)
+    with bars() as progress:
+        reports = prepare(given, out, input_settings, Lines(), progress)
+    _show(reports)
     if any(report.error for report in reports):
         raise typer.Exit(FAILED)
 

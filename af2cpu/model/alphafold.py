@@ -170,7 +170,7 @@ class AlphaFold(nn.Module):
         features: Sequence[ProcessedFeatures],
         *,
         recycles: int | None = None,
-        tolerance: float = 0.0,
+        tolerance: float | None = None,
         ensembles: int | None = None,
         save_all: bool = False,
     ) -> Prediction:
@@ -181,6 +181,7 @@ class AlphaFold(nn.Module):
             at least (recycles + 1) * ensembles of them, lengths in angstrom. They may be made on demand.
           recycles: passes after the first, 0 to 20. By default the model's own, 3.
           tolerance: stop recycling once the C-alpha distances change by less than this, in angstrom. 0: never.
+            By default the model's own, 0.
           ensembles: draws whose representations are averaged in each pass, 1 or more. By default the model's own, 1.
           save_all: also keep logits and representations in `Prediction.extras`.
 
@@ -191,8 +192,9 @@ class AlphaFold(nn.Module):
         Raises:
           ValueError: a number out of range, too few draws, or features without a residue or a query row.
         """
-        recycles = self.config.num_recycle if recycles is None else recycles
-        ensembles = self.config.num_ensemble if ensembles is None else ensembles
+        recycles = self.config.recycles if recycles is None else recycles
+        tolerance = self.config.recycle_tolerance if tolerance is None else tolerance
+        ensembles = self.config.ensembles if ensembles is None else ensembles
         _check_run(len(features), recycles, tolerance, ensembles)
         changes = []
         for result in self.passes(features, recycles, tolerance, ensembles):

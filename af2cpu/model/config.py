@@ -68,8 +68,10 @@ _MODEL_5 = {
     },
     # What the features must look like; the network itself works on any number of rows.
     "data": {"max_msa_clusters": 512, "max_extra_msa": 1024, "max_templates": 0},
-    "num_recycle": 3,
-    "num_ensemble": 1,
+    # Defaults of a run. Recycling ends early at a change under the tolerance, angstrom; 0: never.
+    "recycles": 3,
+    "recycle_tolerance": 0.0,
+    "ensembles": 1,
 }
 
 _TEMPLATES = {"template_embedder.enabled": True, "data.max_templates": 4}

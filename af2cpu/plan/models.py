@@ -54,8 +54,10 @@ def _model(name: str, source: str, content: str, settings: RunSettings) -> Model
         source=source,
         fingerprint=content,
         parameters=parameter_count(source, config),
-        recycles=settings.recycles,
-        recycle_tolerance=settings.recycle_tolerance,
+        recycles=config.recycles if settings.recycles is None else settings.recycles,
+        recycle_tolerance=(
+            config.recycle_tolerance if settings.recycle_tolerance is None else settings.recycle_tolerance
+        ),
     )
 
 

@@ -273,10 +273,10 @@ def test_flags_win_over_variables_and_these_over_the_file(
     wrong = af2cpu(*arguments)
     assert wrong.exit_code == 2
     assert "recicles" in wrong.stderr
-    monkeypatch.setenv("AF2CPU_DB", "mine")
-    wrong = af2cpu(*arguments)
+    monkeypatch.setenv("AF2CPU_RECYCLES", "many")
+    wrong = af2cpu(*arguments[:-3], "--dry-run")
     assert wrong.exit_code == 2
-    assert 'field "db"' in wrong.stderr.splitlines()[-1]
+    assert "AF2CPU_RECYCLES=many: must be a whole number, 0 to 20" in wrong.stderr.splitlines()[-1]
 
 
 def test_a_second_run_on_the_folder_is_refused(alignment: Path, predicted: Path) -> None:

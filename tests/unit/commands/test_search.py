@@ -110,7 +110,7 @@ def test_a_database_by_name(tmp_path: Path) -> None:
         ([], "no database to search"),
         (["--db", "x"], "must be demo, or name=path"),
         (["--features-only"], "needs alignments"),
-        (["--mmcif", "some"], "--mmcif: Input should be 'local' or 'on-demand'"),
+        (["--mmcif", "some"], "--mmcif some: must be one of local, on-demand"),
         (["--db", "x=/nowhere/x.fa"], "databases are missing: x (/nowhere/x.fa)"),
         (["--msa", "/nowhere/x.a3m"], "there is no such alignment"),
     ],

@@ -16,7 +16,7 @@ def test_the_ten_published_models() -> None:
         assert c.template_embedder.enabled == (number in (1, 2))
         assert c.data.max_extra_msa == (1024 if number in (2, 5) else 5120)
         assert c.heads.predicted_aligned_error.enabled == name.endswith("_ptm")
-        assert (c.evoformer.n_blocks, c.extra_msa_stack.n_blocks, c.num_recycle) == (48, 4, 3)
+        assert (c.evoformer.n_blocks, c.extra_msa_stack.n_blocks, c.recycles) == (48, 4, 3)
 
 
 def test_unknown_model() -> None:

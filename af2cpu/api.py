@@ -7,13 +7,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from af2cpu import events
 from af2cpu.errors import InputError
+from af2cpu.events import Event
 from af2cpu.model.alphafold import AlphaFold
 from af2cpu.model.config import model_config
 from af2cpu.pipeline.network import load_network
-from af2cpu.pipeline.plan import plan_run
-from af2cpu.pipeline.run import Outcome
-from af2cpu.pipeline.run import predict as run
+from af2cpu.pipeline.run import Outcome, run
+from af2cpu.plan.run import plan_run
 from af2cpu.settings import load_settings
 
 _log = logging.getLogger("af2cpu")
@@ -30,8 +31,8 @@ def predict(inputs: str | Path | Iterable[str | Path], out: str | Path, **settin
         those not given.
 
     Returns:
-      An Outcome per target, in the order of the inputs: `error` (None if all went well), `finished.ranking`, and
-      `prediction(rank)`, a Prediction with lengths in angstrom and pLDDT 0-100.
+      An Outcome per target, in the order of the inputs: `error` (None if all went well), `ranking`, `run` (the
+      content of run.json), and `prediction(rank)`, a Prediction with lengths in angstrom and pLDDT 0-100.
 
     Raises:
       af2cpu.errors.InputError: bad input, setting, parameters or database; nothing has been started then.
@@ -41,9 +42,16 @@ def predict(inputs: str | Path | Iterable[str | Path], out: str | Path, **settin
     if read.numa_node is not None:
         raise InputError("numa_node: this process has threads already; give --numa-node to the command, or use numactl")
     plan = plan_run([Path(path) for path in paths], Path(out), read)
-    for warning, names in plan.fold.warnings().items():
+    for warning, names in plan.warnings().items():
         _log.warning("%s: %s", ", ".join(names), warning)
-    return run(plan, lambda target, line: _log.info("%s", f"{target}: {line}" if target else line))
+    with events.listening(_to_log):
+        return run(plan)
+
+
+def _to_log(event: Event) -> None:
+    if event.kind != "progress":
+        level = logging.WARNING if event.kind == "warning" else logging.INFO
+        _log.log(level, "%s", f"{event.target}: {event.text}" if event.target else event.text)
 
 
 def load_model(name: str, params: str | Path, *, precision: str = "fp32") -> AlphaFold:

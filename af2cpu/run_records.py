@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -144,6 +143,14 @@ class RelaxationRecord:
 
 
 @dataclass(frozen=True)
+class Remaining:
+    """The entry of a relaxed prediction in relax_metrics.json, AlphaFold 2's."""
+
+    remaining_violations: tuple[float, ...]  # n_res, 1.0 for a residue with structural violations
+    remaining_violations_count: float
+
+
+@dataclass(frozen=True)
 class RelaxationDone:
     """A relaxation and what it cost."""
 
@@ -219,9 +226,13 @@ class Failure:
     message: str  # one line
 
 
-@cache
-def _adapter(kind: type) -> TypeAdapter[Any]:
-    return TypeAdapter(kind)
+_adapters: dict[Any, TypeAdapter[Any]] = {}  # by type; each takes milliseconds to make
+
+
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    if kind not in _adapters:
+        _adapters[kind] = TypeAdapter(kind)
+    return _adapters[kind]
 
 
 def to_json(record: Any) -> Any:

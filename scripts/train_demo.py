@@ -29,13 +29,12 @@ from torch import Tensor, nn
 from af2cpu.chemistry.residues import ATOM37_EXISTS
 from af2cpu.features.config import SamplingConfig
 from af2cpu.formats.chain import ProteinChain
-from af2cpu.model.alphafold import AlphaFold
-from af2cpu.model.alphafold import Pass, Recycled
+from af2cpu.model.alphafold import AlphaFold, Pass, Recycled
 from af2cpu.model.config import DEMO, model_config
 from af2cpu.model.inputs import Inputs
-from af2cpu.weights.load import load_parameters
 from af2cpu.weights.demo import KNOWN as KNOWN_LIST
 from af2cpu.weights.demo import PARAMETERS
+from af2cpu.weights.load import load_parameters
 from af2cpu.weights.save import file_arrays
 from af2cpu.weights.synthetic import write_parameters
 

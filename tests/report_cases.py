@@ -12,12 +12,13 @@ import torch
 from output_cases import features, relaxed
 from prediction_cases import MAX_PAE, prediction
 
-from af2cpu import outputs
 from af2cpu.chemistry.residues import aatype_of
 from af2cpu.confidence import confidence_of, rank
 from af2cpu.formats.features import write_features
 from af2cpu.geometry.rigid import rigid_from_3_points
 from af2cpu.model.atoms import compute_all_atom_coordinates
+from af2cpu.outputs.layout import Layout
+from af2cpu.outputs.write import write_done, write_prediction, write_ranking, write_relaxed, write_run
 from af2cpu.records import Features, Prediction, PredictionId, Provenance, Relaxed
 
 MADE_UP = "MADE-UP RESULTS: ideal helices, not a prediction"
@@ -110,7 +111,7 @@ def bundle_plddt(sequence: str) -> np.ndarray:
 
 
 def results(
-    layout: outputs.Layout,
+    layout: Layout,
     work: Path,
     predictions: list[Prediction],
     sequence: str,
@@ -125,18 +126,18 @@ def results(
     scored = {}
     for p in predictions:
         confidence = confidence_of(PredictionId(p.model, 0, 0), p)
-        outputs.write_prediction(layout, p, confidence, PROVENANCE)
+        write_prediction(layout, p, confidence, PROVENANCE)
         scored[confidence.who.name] = p, confidence
     ranking = rank(confidence for _, confidence in scored.values())
     best = ranking.entries[0].who.name
     record = relax or relaxed(scored[best][0])
-    outputs.write_relaxed(layout, scored[best][0], record, scored[best][1], PROVENANCE)
-    outputs.write_ranking(layout, ranking, {best: record.violations_after})
+    write_relaxed(layout, scored[best][0], record, scored[best][1], PROVENANCE)
+    write_ranking(layout, ranking, {best: record.violations_after})
     target: dict[str, Any] = {"relaxed": True, "violations_before": record.violations_before.astype(int).tolist()}
-    outputs.write_run(layout, _run(layout.job, sequence, ranking, scored) | facts)
+    write_run(layout, _run(layout.job, sequence, ranking, scored) | facts)
     target["violations_after"] = record.violations_after.astype(int).tolist()
     (work / f"relax_{best}.json").write_bytes(orjson.dumps(target))
-    outputs.write_done(layout)
+    write_done(layout)
 
 
 def _run(name: str, sequence: str, ranking: Any, scored: Mapping[str, Any]) -> dict[str, Any]:
@@ -164,7 +165,7 @@ def _run(name: str, sequence: str, ranking: Any, scored: Mapping[str, Any]) -> d
     }
 
 
-def bundle_results(layout: outputs.Layout, work: Path, n_helices: int = 4, n_models: int = 5, **facts: Any) -> None:
+def bundle_results(layout: Layout, work: Path, n_helices: int = 4, n_models: int = 5, **facts: Any) -> None:
     """A bundle of helices in a results folder."""
     sequence = bundle_sequence(n_helices)
     positions, plddt = bundle_atoms(sequence), bundle_plddt(sequence)

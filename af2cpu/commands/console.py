@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 
+from af2cpu import events
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from af2cpu.pipeline.plan import FoldPlan
     from af2cpu.pipeline.run import Outcome
 
 
@@ -20,43 +20,26 @@ def print_line(line: str) -> None:
     Console(highlight=False, soft_wrap=True).print(line, markup=False)
 
 
-class Lines:
-    """Prints `target: line` on standard error, with the seconds since the start."""
-
-    def __init__(self) -> None:
-        self._console = Console(stderr=True, highlight=False, soft_wrap=True)
-        self._start = time.perf_counter()
-
-    def __call__(self, target: str, line: str) -> None:
-        text = f"{target}: {line}" if target else line
-        self._console.print(f"{time.perf_counter() - self._start:8.1f} s  {text}", markup=False)
-
-
-def show_plan(plan: FoldPlan, lines: Lines) -> None:
-    """What will run, how long it takes and how much memory; warnings."""
-    for warning, names in plan.warnings().items():
-        all_of_them = len(names) == len(plan.targets)
-        lines("", f"warning: {warning}" if all_of_them else f"warning: {', '.join(names)}: {warning}")
-    for target in plan.targets:
-        lines("", str(target))
-
-
-def show_outcomes(outcomes: Sequence[Outcome], lines: Lines) -> None:
+def show_outcomes(outcomes: Sequence[Outcome]) -> None:
     """The table at the end."""
     table = Table("target", "residues", "best model", "pLDDT", "pTM", "relaxed", "seconds", "result")
     for outcome in outcomes:
         best, relaxed, plddt, ptm = "", "", "", ""
-        if outcome.finished is not None:
-            first = outcome.finished.ranking.entries[0]
-            best, plddt = first.who.name, f"{first.mean_plddt:.1f}"
+        if outcome.run is not None:
+            first = outcome.run.best
+            best, plddt = first.name, f"{first.plddt:.1f}"
             ptm = "" if first.ptm is None else f"{first.ptm:.3f}"
-            relaxed = "yes" if first.who.name in outcome.finished.violations else "no"
+            relaxed = "yes" if outcome.relaxed else "no"
         result = f"failed: {outcome.error}" if outcome.error else str(outcome.layout.page())
-        result += " (was there already)" if outcome.reused else ""
+        result += " (was up to date)" if outcome.reused and not outcome.error else ""
         seconds = f"{outcome.seconds:.1f}"
         table.add_row(outcome.name, str(outcome.n_res), best, plddt, ptm, relaxed, seconds, result)
     width = None if Console().is_terminal else max(Console().width, 160)
     Console(highlight=False, markup=False, width=width).print(table)
+
+
+def tell_notes(outcomes: Sequence[Outcome]) -> None:
+    """Each note of each target once, as events."""
     for outcome in outcomes:
-        for note in dict.fromkeys(outcome.notes):
-            lines(outcome.name, f"note: {note}")
+        for note in dict.fromkeys(outcome.run.notes if outcome.run else ()):
+            events.emit("note", f"note: {note}", target=outcome.name)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +10,7 @@ import typer
 
 from af2cpu.commands.console import print_line
 from af2cpu.commands.errors import FAILED, one_line
-from af2cpu.commands.progress import bars
+from af2cpu.commands.listeners import print_result_lines, showing
 from af2cpu.cores import available_cores
 from af2cpu.errors import DatabaseError, InputError
 
@@ -40,9 +39,9 @@ def index_command(paths: Annotated[list[Path], typer.Argument(help="FASTA files.
     """Count a database and write its index beside it (or into the cache); goes on where it was interrupted."""
     from af2cpu.search.indexing import build_index
 
-    with one_line(), bars() as progress:
+    with one_line(), showing(print_result_lines):
         for path in paths:
-            index = build_index(path, threads or available_cores(), partial(progress, path.name))
+            index = build_index(path, threads or available_cores())
             print_line(_summary(path, index))
 
 
@@ -54,12 +53,12 @@ def verify_command(
     from af2cpu.search.index import load_index
     from af2cpu.search.indexing import verify
 
-    with one_line(), bars() as progress:
+    with one_line(), showing(print_result_lines):
         for path in paths:
             index = load_index(path)
             if index is None:
                 raise DatabaseError(f"{path}: has no index; make it with af2cpu db index {path}")
-            verify(path, index, threads or available_cores(), partial(progress, path.name))
+            verify(path, index, threads or available_cores())
             print_line(f"{_summary(path, index)}: as indexed")
 
 
@@ -119,7 +118,7 @@ def download_command(
     from af2cpu.search.sources import SOURCES
 
     failures: list[str] = []
-    with one_line(), bars() as progress:
+    with one_line(), showing(print_result_lines):
         wanted = _wanted(names, mmcif)
         _announce(data_dir, wanted, all_structures=mmcif == "all")
         if dry_run:
@@ -129,11 +128,11 @@ def download_command(
                 if name in SOURCES:
                     path = data_dir / SOURCES[name].path
                     unpacked = int(SOURCES[name].unpacked_gb * 1e9)
-                    fetch(http, SOURCES[name].url, path, unpacked, partial(progress, name), print_line)
+                    fetch(http, SOURCES[name].url, path, unpacked)
                     print_line(f"{name}: {path}")
             if _STRUCTURES in wanted:
                 (data_dir / MMCIF).mkdir(parents=True, exist_ok=True)
-                failures = _all_structures(data_dir, partial(progress, _STRUCTURES)) if mmcif == "all" else []
+                failures = _all_structures(data_dir) if mmcif == "all" else []
     if failures:
         raise typer.Exit(FAILED)
 
@@ -198,14 +197,14 @@ def _structures_bytes(data_dir: Path) -> float:
     return ENTRY_BYTES * len(lacking_entries(entries_of(seqres), data_dir / MMCIF))
 
 
-def _all_structures(data_dir: Path, progress: Callable[[int, int], None]) -> list[str]:
+def _all_structures(data_dir: Path) -> list[str]:
     from af2cpu.search.databases import MMCIF, expected_path
     from af2cpu.search.structures import entries_of, fetch_entries
 
     seqres = expected_path(data_dir, "pdb_seqres")
     if not seqres.is_file():
         raise DatabaseError(f"{seqres}: is missing; it lists the structures, download pdb_seqres first")
-    failures = fetch_entries(entries_of(seqres), data_dir / MMCIF, progress=progress)
+    failures = fetch_entries(entries_of(seqres), data_dir / MMCIF)
     for failure in failures:
         print_line(failure)
     return failures

@@ -24,22 +24,17 @@ def estimate(
 
     Example: af2cpu estimate ubiquitin.fasta 3000
     """
-    import psutil
+    from af2cpu.commands.plan_text import target_line
+    from af2cpu.pipeline.graph import build_graph
+    from af2cpu.plan.run import plan_estimate
 
-    from af2cpu.model.config import model_config
-    from af2cpu.pipeline.fold import ModelPlan, precision_of
-    from af2cpu.pipeline.plan import estimate as estimate_target
-    from af2cpu.pipeline.plan import matrix_rate
-    from af2cpu.query import read_inputs
-
-    targets = [(f"length {text}", int(text)) for text in inputs if text.isdecimal() and int(text) > 0]
+    lengths = [int(text) for text in inputs if text.isdecimal() and int(text) > 0]
     files = [Path(text) for text in inputs if not text.isdecimal()]
-    targets += [(item.query.name, item.query.n_res) for item in read_inputs(files)] if files else []
-    plans = tuple(ModelPlan(model_config(name), "", "") for name in settings.models)
-    rate = matrix_rate(settings)
-    available = (settings.memory or psutil.virtual_memory().available) / 1e9
-    typer.echo(f"{rate / 1e9:.0f} GFLOP/s in {precision_of(settings)}, {available:.1f} GB of memory")
-    for name, n_res in targets:
-        one = estimate_target(name, n_res, plans, settings, rate)
-        fits = "" if one.peak_gb <= available else "; DOES NOT FIT: lower --max-msa, or cut it into domains"
-        typer.echo(f"{one}{fits}")
+    plan = plan_estimate(lengths, files, settings)
+    graph, machine = build_graph(plan), plan.machine
+    available = machine.memory / 1e9
+    typer.echo(f"{machine.rate / 1e9:.0f} GFLOP/s in {machine.choice.precision}, {available:.1f} GB of memory")
+    for job in plan.jobs:
+        needed = max(node.cost.memory for node in graph.of_target(job.name))
+        fits = "" if needed <= machine.memory else "; DOES NOT FIT: lower --max-msa, or cut it into domains"
+        typer.echo(f"{target_line(plan, job, graph)}{fits}")

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from af2cpu import events
 from af2cpu.commands import options as o
-from af2cpu.commands.errors import FAILED
 from af2cpu.settings import NETWORK, OUTPUT, RUN, RunSettings, names_in
 
 
@@ -26,20 +26,10 @@ def fold(
 
     Example: af2cpu search *.fasta --data-dir /data/alphafold -o results; af2cpu fold results --params /data/params
     """
-    from af2cpu.commands.console import Lines, show_outcomes, show_plan
+    from af2cpu.commands.listeners import Lines, showing
+    from af2cpu.commands.running import carry_out
+    from af2cpu.plan.run import plan_fold
 
-    lines = Lines()
-    lines("", "checking the input")
-    from af2cpu.pipeline.inputs import prepared
-    from af2cpu.pipeline.plan import plan_fold
-    from af2cpu.pipeline.run import fold as run
-
-    reports = prepared(folders)
-    plan = plan_fold([report.query for report in reports], folders[0], settings)
-    show_plan(plan, lines)
-    if dry_run:
-        return
-    outcomes = run(reports, plan, folders, lines)
-    show_outcomes(outcomes, lines)
-    if any(outcome.error for outcome in outcomes):
-        raise typer.Exit(FAILED)
+    with showing(Lines()):
+        events.emit("line", "checking the input")
+        carry_out(plan_fold(folders, settings), dry_run=dry_run)

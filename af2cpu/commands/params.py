@@ -10,9 +10,10 @@ from typing import Annotated
 
 import typer
 
+from af2cpu import events
 from af2cpu.commands.console import print_line
 from af2cpu.commands.errors import FAILED, one_line
-from af2cpu.commands.progress import bars
+from af2cpu.commands.listeners import print_result_lines, showing
 from af2cpu.errors import InputError, ParameterError
 
 app = typer.Typer(no_args_is_help=True, help="Parameters: download, list, verify, selftest.")
@@ -58,10 +59,10 @@ def download_command(
     """
     with one_line():
         folder = _folder(params, data_dir)
-        from af2cpu.weights.download import Job, download_parameters
+        from af2cpu.weights.download import download_parameters
 
-        with bars() as progress:
-            download_parameters(_names(models), Job(folder, print_line, progress), url, dry_run=dry_run)
+        with showing(print_result_lines):
+            download_parameters(_names(models), folder, url, dry_run=dry_run)
 
 
 @app.command("list")
@@ -88,8 +89,8 @@ def _files(folder: Path) -> Iterator[tuple[str, Path]]:
 
 def _state(model: str, path: Path) -> str:
     from af2cpu.model.config import PRESETS, model_config
-    from af2cpu.weights.source import fingerprint
     from af2cpu.weights.receipts import read_receipt, untouched
+    from af2cpu.weights.source import fingerprint
 
     size = path.stat().st_size
     text = f"{size / 1e6:.1f} MB"
@@ -123,11 +124,11 @@ def verify_command(models: Models = None, params: Params = None, data_dir: DataD
         if missing or not wanted:
             what = f"parameters of {', '.join(missing)}" if missing else "parameters"
             raise ParameterError(f"{folder}: no {what}; af2cpu params download --params {folder} fetches them")
-        with bars() as progress:
+        with showing():
             failed = 0
             for done, model in enumerate(wanted, start=1):
                 failed += not _verified(model, files[model])
-                progress("files", done, len(wanted))
+                events.emit("progress", "files", done=done, total=len(wanted))
     if failed:
         raise typer.Exit(FAILED)
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import typer
-
+from af2cpu import events
 from af2cpu.commands import options as o
-from af2cpu.commands.errors import FAILED
 from af2cpu.settings import NAMES, RunSettings
 
 
@@ -18,20 +16,10 @@ def predict(inputs: o.Inputs, out: o.Out, settings: RunSettings, dry_run: o.DryR
 
     Example: af2cpu predict ubiquitin.fasta --data-dir /data/alphafold -o results
     """
-    from af2cpu.commands.console import Lines, show_outcomes, show_plan
-    from af2cpu.commands.progress import bars
+    from af2cpu.commands.listeners import Lines, showing
+    from af2cpu.commands.running import carry_out
+    from af2cpu.plan.run import plan_run
 
-    lines = Lines()
-    lines("", "checking the input")
-    from af2cpu.pipeline.plan import plan_run
-    from af2cpu.pipeline.run import predict as run
-
-    plan = plan_run(inputs, out, settings)
-    show_plan(plan.fold, lines)
-    if dry_run:
-        return
-    with bars() as progress:
-        outcomes = run(plan, lines, progress)
-    show_outcomes(outcomes, lines)
-    if any(outcome.error for outcome in outcomes):
-        raise typer.Exit(FAILED)
+    with showing(Lines()):
+        events.emit("line", "checking the input")
+        carry_out(plan_run(inputs, out, settings), dry_run=dry_run)

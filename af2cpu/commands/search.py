@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from af2cpu.commands import options as o
-from af2cpu.commands.console import Lines
+from af2cpu.commands.console import print_line
 from af2cpu.commands.errors import FAILED
-from af2cpu.commands.progress import bars
 from af2cpu.settings import INPUT, RunSettings, names_in
 
 if TYPE_CHECKING:
-    from af2cpu.pipeline.report import InputReport
+    from af2cpu.pipeline.run import Outcome
 
 
 @o.with_settings(*names_in(INPUT), "threads", "numa_node")
@@ -28,33 +27,29 @@ def search(
 
     predict and fold use what it leaves. Example: af2cpu search *.fasta --data-dir /data/alphafold -o results
     """
-    from af2cpu.pipeline.inputs import input_settings_of, prepare
-    from af2cpu.query import read_inputs
+    from af2cpu.commands.listeners import Lines, showing
+    from af2cpu.pipeline.run import run
+    from af2cpu.plan.run import plan_search
 
-    given = read_inputs(inputs)
-    input_settings = input_settings_of(given, settings, features_only=features_only)
-    with bars() as progress:
-        reports = prepare(given, out, input_settings, Lines(), progress)
-    _show(reports)
-    if any(report.error for report in reports):
+    with showing(Lines()):
+        outcomes = run(plan_search(inputs, out, settings, features_only=features_only))
+    for outcome in outcomes:
+        for line in _lines(outcome):
+            print_line(line)
+    if any(outcome.error for outcome in outcomes):
         raise typer.Exit(FAILED)
 
 
-def _show(reports: list[InputReport]) -> None:
-    console = Console(highlight=False, soft_wrap=True)
-    for report in reports:
-        console.print(f"{report.query.name}: {report.query.n_res} residues", markup=False)
-        for database in report.databases:
-            console.print(f"  {_line(database, database['name'] in report.fresh)}", markup=False)
-        for note in report.notes:
-            console.print(f"  note: {note}", markup=False)
-        if report.error:
-            console.print(f"  failed: {report.error}", markup=False)
-        else:
-            files = report.target.features
-            console.print(f"  {report.n_seq:,} rows, {report.n_templ} templates: {files}", markup=False)
-
-
-def _line(database: dict[str, Any], fresh: bool) -> str:
-    last = f"{database['seconds']:.1f} s" if fresh else "reused"
-    return f"{database['name']}: {database['sequences']:,} sequences, {database['hits']:,} hits, {last}"
+def _lines(outcome: Outcome) -> Iterator[str]:
+    """What was searched for a target, and what it gave."""
+    yield f"{outcome.name}: {outcome.n_res} residues"
+    if outcome.search is None:
+        yield f"  failed: {outcome.error}"
+        return
+    for database in outcome.search.databases:
+        last = f"{database['seconds']:.1f} s" if database["name"] in outcome.searched else "reused"
+        yield f"  {database['name']}: {database['sequences']:,} sequences, {database['hits']:,} hits, {last}"
+    for note in outcome.search.notes:
+        yield f"  note: {note}"
+    rows, templates = outcome.search.msa_rows, outcome.search.templates
+    yield f"  {rows:,} rows, {templates} templates: {outcome.folder / 'features.npz'}"

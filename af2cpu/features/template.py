@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -14,6 +13,7 @@ import numpy as np
 from af2cpu.errors import InputError
 from af2cpu.features.hits import SkippedHit, check_hit, entry_and_chain, hit_letters, query_to_hit
 from af2cpu.features.placement import PlacedTemplate, find_in_entry, place
+from af2cpu.formats.entries import mmcif_path
 from af2cpu.formats.mmcif import MmcifEntry, read_mmcif
 from af2cpu.formats.obsolete import current_entry
 from af2cpu.records import Query, TemplateHit, Templates
@@ -74,16 +74,6 @@ def stack_templates(templates: Sequence[PlacedTemplate], n_res: int, notes: tupl
         template_sum_probs=np.array([[t.sum_probs] for t in templates], np.float32).reshape(n_templ, 1),
         notes=notes,
     )
-
-
-def mmcif_path(folder: str | os.PathLike[str], entry: str) -> Path:
-    """Where a folder keeps an entry: AlphaFold 2's `1abc.cif`, zipped, or divided as on the PDB's server.
-
-    The first of these that exists, else the first.
-    """
-    folder = Path(folder)
-    places = (folder / f"{entry}.cif", folder / f"{entry}.cif.gz", folder / entry[1:3] / f"{entry}.cif.gz")
-    return next((path for path in places if path.is_file()), places[0])
 
 
 def _template(

@@ -63,6 +63,7 @@ def _open(path: Path) -> BinaryIO:
         raise InputError(f"{path}: can't be read ({error.strerror}); check the path and its permissions") from error
 
 
+HIDDEN = ".af2cpu"  # folder of files that only this program reads: receipts, failures
 TEMPORARY = ".tmp"  # how the names of files end that are being written; they begin with a dot
 
 

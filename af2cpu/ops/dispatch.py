@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any, Generic, ParamSpec, TypeVar, cast
+from typing import Generic, ParamSpec, TypeVar, cast
 
 import torch
 
@@ -98,13 +98,11 @@ def engine() -> str:
     return _engine
 
 
-def record() -> dict[str, Any]:
-    """For the run's record: the engine, the kernels' instruction set, the operations that had no kernel so far."""
-    if _engine != "native":
-        return {"engine": _engine}
-    return {"engine": _engine, "isa": level(), "in_pytorch": list(_in_pytorch)}
+def in_pytorch() -> tuple[str, ...]:
+    """The operations that had no native kernel so far."""
+    return tuple(_in_pytorch)
 
 
 def describe() -> str:
-    """The same in a few words."""
+    """The engine in use, and the instruction set of its kernels."""
     return f"native ({level()})" if _engine == "native" else _engine

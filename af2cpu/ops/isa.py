@@ -30,7 +30,7 @@ def kernels() -> ModuleType:
 
 
 def _load_openmp_of_torch() -> None:
-    """PyTorch's wheels bring a libgomp.so.1 of their own. A second one in the process would mean a second thread pool."""
+    """PyTorch's wheels bring a libgomp.so.1 of their own; a second one in the process would be a second thread pool."""
     spec = util.find_spec("torch")
     bundled = Path(str(spec and spec.origin)).parent / "lib" / "libgomp.so.1"
     if bundled.is_file():  # other builds of PyTorch use the system's, as the kernels do

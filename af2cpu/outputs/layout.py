@@ -13,6 +13,8 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import orjson
+
 from af2cpu.formats.streams import atomic_write
 from af2cpu.outputs.scores import afdb_pae_json, colabfold_scores_json, confidence_json, pae_json
 from af2cpu.records import Prediction, PredictionId, Ranking
@@ -43,12 +45,21 @@ class Layout(ABC):
     def find(self, kind: str, who: PredictionId, ending: str) -> Path | None:
         """The same file where it stands now, ranked or not; None if there is none."""
 
+    def has_prediction(self, who: PredictionId) -> bool:
+        """Whether the structures of a prediction are there, ranked or not."""
+        return all(self.find("unrelaxed", who, ending) is not None for ending in STRUCTURES)
+
+    def is_relaxed(self, name: str) -> bool:
+        """Whether the ranking names a relaxed structure for a prediction, known by AlphaFold 2's name."""
+        path = self.document("relax_metrics")
+        return path.is_file() and name in orjson.loads(path.read_bytes())
+
     @abstractmethod
     def plot(self, kind: str) -> Path:
         """coverage, plddt or pae."""
 
     @abstractmethod
-    def facts(self, name: str) -> Path:
+    def document(self, name: str) -> Path:
         """A JSON file of the whole protein: ranking_debug, timings, relax_metrics or run."""
 
     @abstractmethod
@@ -82,7 +93,7 @@ class AlphaFoldLayout(Layout):
     def plot(self, kind: str) -> Path:
         return self.folder / "plots" / f"{kind}.png"
 
-    def facts(self, name: str) -> Path:
+    def document(self, name: str) -> Path:
         return self.folder / f"{name}.json"
 
     def page(self) -> Path:
@@ -137,7 +148,7 @@ class ColabFoldLayout(Layout):
     def plot(self, kind: str) -> Path:
         return self.folder / f"{self.job}_{kind}.png"
 
-    def facts(self, name: str) -> Path:
+    def document(self, name: str) -> Path:
         return self.folder / f"{self.job}_{name}.json"
 
     def page(self) -> Path:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import orjson
@@ -23,6 +22,7 @@ from af2cpu.outputs.pickles import write_features_pickle, write_result_pickle
 from af2cpu.outputs.scores import ranking_json, relax_metrics_json, timings_json
 from af2cpu.outputs.structure import pdb_limit_note, pdb_text
 from af2cpu.records import Confidence, Features, Prediction, Provenance, Ranking, Relaxed
+from af2cpu.run_records import TargetRun
 
 
 @dataclass(frozen=True)
@@ -87,11 +87,11 @@ def write_ranking(layout: Layout, ranking: Ranking, violations: Mapping[str, np.
     also where a file of a ranked prediction is missing.
     """
     paths = layout.show_ranks(ranking, (violations or {}).keys())
-    paths.append(write_bytes(layout.facts("ranking_debug"), ranking_json(ranking)))
+    paths.append(write_bytes(layout.document("ranking_debug"), ranking_json(ranking)))
     if violations is None:
-        layout.facts("relax_metrics").unlink(missing_ok=True)
+        layout.document("relax_metrics").unlink(missing_ok=True)
     else:
-        paths.append(write_bytes(layout.facts("relax_metrics"), relax_metrics_json(violations)))
+        paths.append(write_bytes(layout.document("relax_metrics"), relax_metrics_json(violations)))
     return Written(tuple(paths))
 
 
@@ -115,7 +115,7 @@ def write_features_of(layout: Layout, features: Features, *, af2_pickles: bool =
     if isinstance(layout, ColabFoldLayout):
         paths.append(write_bytes(layout.alignment(), a3m_text(features, layout.job)))
     if af2_pickles:
-        path = layout.facts("features").with_suffix(".pkl")
+        path = layout.document("features").with_suffix(".pkl")
         write_features_pickle(path, features)
         paths.append(path)
     return Written(tuple(paths))
@@ -123,13 +123,13 @@ def write_features_of(layout: Layout, features: Features, *, af2_pickles: bool =
 
 def write_timings(layout: Layout, seconds: Mapping[str, float]) -> Written:
     """timings.json. Raises OSError."""
-    return Written((write_bytes(layout.facts("timings"), timings_json(seconds)),))
+    return Written((write_bytes(layout.document("timings"), timings_json(seconds)),))
 
 
-def write_run(layout: Layout, facts: Mapping[str, Any]) -> Written:
-    """run.json: settings, versions, hashes, costs. Raises OSError, TypeError for what JSON can't hold."""
-    content = orjson.dumps(facts, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY)
-    return Written((write_bytes(layout.facts("run"), content),))
+def write_run(layout: Layout, record: TargetRun) -> Written:
+    """run.json: settings, versions, hashes, costs. Raises OSError."""
+    content = orjson.dumps(record.as_json(), option=orjson.OPT_INDENT_2)
+    return Written((write_bytes(layout.document("run"), content),))
 
 
 def write_done(layout: Layout) -> Written:

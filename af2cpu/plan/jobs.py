@@ -11,11 +11,11 @@ from af2cpu.formats.features import read_features
 from af2cpu.query import QueryInput, check_unique, given_alignments, query_of_features, read_given
 from af2cpu.records import Query
 from af2cpu.run_records import FeaturesMade, SearchRecord, read_record
+from af2cpu.search.databases import HITS
 from af2cpu.settings import RunSettings
 from af2cpu.workspace.receipts import read_receipt
 
 SEARCH_RECORD = "search.json"
-HITS = "pdb_hits.sto"
 
 
 @dataclass(frozen=True)

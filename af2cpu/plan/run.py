@@ -12,7 +12,14 @@ from af2cpu.errors import InputError
 from af2cpu.features.own_template import own_templates
 from af2cpu.plan.jobs import Job, jobs_of_folders, jobs_of_inputs
 from af2cpu.plan.machine import Machine, this_machine
-from af2cpu.plan.models import ModelPlan, cautions, plan_models, prediction_cost, predictions_of
+from af2cpu.plan.models import (
+    ModelPlan,
+    cautions,
+    models_without_parameters,
+    plan_models,
+    prediction_cost,
+    predictions_of,
+)
 from af2cpu.query import QueryInput, check_memory, read_inputs
 from af2cpu.records import Query
 from af2cpu.search.databases import Database, DatabaseSet, select
@@ -33,6 +40,7 @@ class Plan:
     residues: Mapping[str, int]  # of each database, about
     models: tuple[ModelPlan, ...]  # none: search and features only
     machine: Machine
+    pages: tuple[Path, ...] = ()  # folders that get an index page of their targets
 
     def warnings(self) -> dict[str, list[str]]:
         """What is to be said of the parameters, each with the targets that it is about."""
@@ -69,7 +77,20 @@ def plan_fold(folders: Sequence[Path], settings: RunSettings) -> Plan:
     models = plan_models(settings)
     machine = this_machine(settings)
     check_sizes([job.query for job in jobs], folders[0], models, settings, machine)
-    return Plan(folders[0], jobs, settings, DatabaseSet((), None, None, None), {}, models, machine)
+    return Plan(folders[0], jobs, settings, DatabaseSet((), None, None, None), {}, models, machine, tuple(folders))
+
+
+def plan_estimate(lengths: Sequence[int], paths: Sequence[Path], settings: RunSettings) -> Plan:
+    """Proteins of some lengths and those in files, to be estimated only: nothing is looked for, nothing refused.
+
+    Raises InputError for files that can't be read.
+    """
+    queries = [Query(f"length {n_res}", "A" * n_res, "", "the command line") for n_res in lengths]
+    queries += [item.query for item in read_inputs(paths)] if paths else []
+    # Features count as made: what a search takes depends on databases that are not given here.
+    jobs = tuple(Job(query, Path(query.name), features=Path(query.name)) for query in queries)
+    models = models_without_parameters(settings)
+    return Plan(Path(), jobs, settings, DatabaseSet((), None, None, None), {}, models, this_machine(settings))
 
 
 def _plan(
@@ -81,7 +102,7 @@ def _plan(
     databases = DatabaseSet((), None, None, None)
     if settings.data_dir or settings.db or any(not job.alignments for job in jobs):
         databases = select(settings.data_dir, settings.preset, settings.db)
-    return Plan(out, jobs, settings, databases, _residues(databases), models, machine)
+    return Plan(out, jobs, settings, databases, _residues(databases), models, machine, (out,))
 
 
 def _residues(databases: DatabaseSet) -> dict[str, int]:
@@ -94,7 +115,9 @@ def check_sizes(
 ) -> None:
     """Raises InputError for a protein that needs more memory than there is, and for a disk that is too small."""
     costs = {
-        n_res: [prediction_cost(model, n_res, settings, machine.choice) for model, _ in predictions_of(models, settings)]
+        n_res: [
+            prediction_cost(model, n_res, settings, machine.choice) for model, _ in predictions_of(models, settings)
+        ]
         for n_res in {query.n_res for query in queries}
     }
     check_memory(queries, machine.memory, lambda n_res: max(cost.peak_bytes for cost in costs[n_res]))

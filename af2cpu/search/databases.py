@@ -20,6 +20,11 @@ class Database:
     max_rows: int | None = None
 
 
+def alignment_file(database: Database) -> str:
+    """The name of an alignment in AlphaFold's msas/ folder."""
+    return f"{database.name}_hits.sto"
+
+
 @dataclass(frozen=True)
 class DatabaseSet:
     """All that one run searches. Alignments are joined in the order of `msa`, which is AlphaFold's."""
@@ -38,6 +43,7 @@ _LAYOUT: Mapping[str, tuple[str, int | None]] = {
     "pdb_seqres": ("pdb_seqres/pdb_seqres.txt", None),
 }
 TEMPLATES = "pdb_seqres"
+HITS = "pdb_hits.sto"  # template hits in AlphaFold's msas/ folder
 MMCIF = "pdb_mmcif/mmcif_files"
 _OBSOLETE = "pdb_mmcif/obsolete.dat"
 

@@ -32,7 +32,6 @@ _MERGE = 64  # parts that are merged at a time
 _POLL = 0.2  # seconds between looks for Ctrl-C
 
 
-
 @dataclass(frozen=True)
 class Task:
     """Profiles to search in one database."""

@@ -26,6 +26,7 @@ _LEAST_SHARD_BYTES = 64 << 10
 _SHARDS = 64  # at least, where the file is large enough for it
 _PROBE = 1 << 16
 
+
 def build_index(fasta: Path, threads: int) -> Index:
     """Counts the file on `threads` cores and writes its index; goes on where an interrupted run stopped.
 

@@ -19,7 +19,7 @@ from pyhmmer.plan7 import Background, Builder, OptimizedProfile, TopHits, Trace
 from af2cpu import events
 from af2cpu.formats.streams import TEMPORARY, atomic_write
 from af2cpu.records import Query
-from af2cpu.search.databases import Database
+from af2cpu.search.databases import Database, alignment_file
 from af2cpu.search.engine import ALPHABET, Task, search
 from af2cpu.search.index import Index
 from af2cpu.search.screen import Screen
@@ -43,11 +43,6 @@ class MsaResult:
     seconds: float  # of search: the query's share of the pass over the database
 
 
-def file_name(database: Database) -> str:
-    """The alignment's file in AlphaFold's msas/ folder."""
-    return f"{database.name}_hits.sto"
-
-
 def search_msas(
     queries: Sequence[Query],
     folders: Sequence[Path],
@@ -57,7 +52,8 @@ def search_msas(
 ) -> Iterator[MsaResult]:
     """Searches all queries in all databases in one pass, then writes each alignment into its query's folder.
 
-    Yields a result as soon as its file is complete, ordered by query, then database. Raises DatabaseError if a database is not what its index says.
+    Yields a result as soon as its file is complete, ordered by query, then database. Raises DatabaseError
+    if a database is not what its index says.
     """
     sequences = [digital(query) for query in queries]
     profiles = [_profile(sequence) for sequence in sequences]
@@ -65,7 +61,7 @@ def search_msas(
     found = search(tasks, threads, screen)
     for q, (query, folder, sequence) in enumerate(zip(queries, folders, sequences, strict=True)):
         for (database, _), task in zip(databases, found, strict=True):
-            path, hits = folder / file_name(database), task.hits
+            path, hits = folder / alignment_file(database), task.hits
             rows = write_alignment(hits[q], sequence, path, database.max_rows)
             seconds = task.seconds / len(queries)
             yield MsaResult(query, database, path, len(hits[q].included), rows, seconds)
@@ -90,7 +86,9 @@ def write_alignment(hits: TopHits, sequence: DigitalSequence[Any], path: Path, m
     """Writes jackhmmer's Stockholm file, cut to max_rows as AlphaFold does; the number of its rows."""
     if len(hits) > LARGE_ALIGNMENT:
         size = len(hits) * _BYTES_PER_HIT / 1e9
-        events.emit("warning", f"{path}: {len(hits):,} hits; writing their alignment takes about {size:.1f} GB of memory")
+        events.emit(
+            "warning", f"{path}: {len(hits):,} hits; writing their alignment takes about {size:.1f} GB of memory"
+        )
     alignment = hits.to_msa(
         ALPHABET, sequences=[sequence], traces=[Trace.from_sequence(sequence)], all_consensus_cols=True, digitize=True
     )

@@ -19,6 +19,7 @@ _ENTRY = re.compile(r"[0-9a-z_]+")  # of a list that came from a server: part of
 ENTRY_BYTES = 350_000  # of a packed mmCIF file, on average
 _ON_DEMAND = 60  # best hits whose entries are fetched: 20 are taken, some fall to the filters
 
+
 def entries_of(pdb_seqres: Path) -> list[str]:
     """The entries with a protein chain, sorted, from the headers of pdb_seqres.txt."""
     with pdb_seqres.open("rb") as file:

@@ -17,14 +17,13 @@ from pyhmmer.plan7 import HMM, Background, Builder, HMMFile, OptimizedProfile, T
 from af2cpu.errors import InputError
 from af2cpu.formats.streams import atomic_write, open_bytes
 from af2cpu.records import Query, TemplateHit
-from af2cpu.search.databases import Database
+from af2cpu.search.databases import HITS, Database
 from af2cpu.search.engine import ALPHABET, Task, search
 from af2cpu.search.index import Index
 from af2cpu.search.msa import AUTHOR
 from af2cpu.search.stockholm_text import distinct_rows, read_rows, utf8_lines, write_rows
 from af2cpu.search.thresholds import HMMSEARCH
 
-FILE_NAME = "pdb_hits.sto"
 _PROFILE_NAME = "query"  # hmmbuild names the profile after AlphaFold's temporary file query.msa
 
 # 4pqx_A/2-217 [subseq from] mol:protein length:217  Free text. Easel numbers the rows of an alignment, as in
@@ -47,7 +46,7 @@ def search_templates(
     (found,) = search([Task(database.name, database.path, index, profiles, HMMSEARCH)], threads)
     paths = []
     for folder, hits in zip(folders, found.hits, strict=True):
-        paths.append(folder / FILE_NAME)
+        paths.append(folder / HITS)
         _write(hits, paths[-1])
     return paths
 

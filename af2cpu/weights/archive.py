@@ -42,9 +42,7 @@ def find_members(http: httpx.Client, remote: Remote, wanted: Collection[str]) ->
     return found
 
 
-def stream_members(
-    response: httpx.Response, wanted: Collection[str]
-) -> Iterator[tuple[str, int, io.BufferedIOBase]]:
+def stream_members(response: httpx.Response, wanted: Collection[str]) -> Iterator[tuple[str, int, io.BufferedIOBase]]:
     """(name, size, content) of each wanted member while the whole tar goes by.
 
     To be used within `plain_tar`: a tar that is cut off shows when the content is read.

@@ -10,12 +10,12 @@ import fcntl
 import hashlib
 import os
 import struct
-from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 
 from af2cpu.errors import InputError
+from af2cpu.formats.streams import TEMPORARY
 
 NAME = ".lock"
 _FLOCK = "hhqqi4x"  # struct flock: type, whence, start, length, pid
@@ -64,8 +64,7 @@ def _lock_byte(file: int, place: int) -> None:
     fcntl.fcntl(file, fcntl.F_OFD_SETLK, request)
 
 
-def sweep(folders: Iterable[Path], ending: str) -> None:
-    """Removes the temporary files that a killed run has left in folders that are locked now."""
-    for folder in folders:
-        for path in folder.rglob(f".*{ending}"):
-            path.unlink(missing_ok=True)
+def sweep(folder: Path) -> None:
+    """Removes the temporary files that a killed run has left in a folder that is locked now."""
+    for path in folder.rglob(f".*{TEMPORARY}"):
+        path.unlink(missing_ok=True)

@@ -20,7 +20,7 @@ D = TypeVar("D")
 def look(stage: Stage[T, D], work: Work[T]) -> Receipt[D] | None:
     """The artefact if it is current, at whichever of its places; None if it has to be made. Writes nothing."""
     if work.path is None:
-        done = stage.kept(work.task)
+        done = stage.kept(work)
         return None if done is None else _without_file(stage, work, done, reused=True)
     key = stage.key(work)
     for place in (work.path, *work.copies):
@@ -58,7 +58,7 @@ def obtain(stage: Stage[T, D], works: Sequence[Work[T]], cores: int) -> list[Rec
 def _record(stage: Stage[T, D], work: Work[T], done: D) -> Receipt[D]:
     if work.path is None:
         return _without_file(stage, work, done, reused=False)
-    receipt = Receipt(work.path, stage.key(work), content_hash(work.path), done)
+    receipt = Receipt(work.path, stage.key(work), content_hash(work.file), done)
     write_receipt(receipt)
     return receipt
 
@@ -76,9 +76,8 @@ def _at_all_places(receipt: Receipt[D], work: Work[Any]) -> Receipt[D]:
 
 
 def _shared(receipt: Receipt[D], place: Path) -> Receipt[D]:
-    assert receipt.path is not None
     there = read_receipt(place, type(receipt.done))
-    if there and (there.key, there.content) == (receipt.key, receipt.content) and place.is_file():
-        if place.samefile(receipt.path) or content_hash(place) == receipt.content:
-            return replace(there, reused=receipt.reused)
+    same = there is not None and (there.key, there.content) == (receipt.key, receipt.content)
+    if same and place.is_file() and (place.samefile(receipt.file) or content_hash(place) == receipt.content):
+        return replace(receipt, path=place)
     return share(receipt, place)

@@ -14,10 +14,9 @@ from typing import Any, Generic, TypeVar
 
 import orjson
 
-from af2cpu.formats.streams import atomic_write
+from af2cpu.formats.streams import HIDDEN, atomic_write
 from af2cpu.run_records import from_json, to_json
 
-HIDDEN = ".af2cpu"  # folder of receipts and of other files that only this program reads
 _PART = 1 << 20
 
 D = TypeVar("D")
@@ -32,6 +31,13 @@ class Receipt(Generic[D]):
     content: str  # hash of the file, or of what a stage without a file tells
     done: D
     reused: bool = False  # made by an earlier run
+
+    @property
+    def file(self) -> Path:
+        """The artefact of a stage that leaves one."""
+        if self.path is None:
+            raise ValueError("this stage leaves no file")
+        return self.path
 
 
 def content_hash(path: Path) -> str:
@@ -50,8 +56,7 @@ def receipt_path(artefact: Path) -> Path:
 
 def write_receipt(receipt: Receipt[Any]) -> None:
     """Writes it beside its artefact, whole or not at all. Raises OSError."""
-    assert receipt.path is not None
-    path = receipt_path(receipt.path)
+    path = receipt_path(receipt.file)
     path.parent.mkdir(exist_ok=True)
     content = {"key": receipt.key, "content": receipt.content, "done": to_json(receipt.done)}
     with atomic_write(path) as file:
@@ -75,12 +80,11 @@ def is_unchanged(receipt: Receipt[Any]) -> bool:
 
 def share(receipt: Receipt[D], place: Path) -> Receipt[D]:
     """The same artefact at another place: a hard link, or a copy where the file system allows none. Raises OSError."""
-    assert receipt.path is not None
     place.parent.mkdir(parents=True, exist_ok=True)
     temporary = place.with_name(f".{place.name}.{os.getpid()}.tmp")
     temporary.unlink(missing_ok=True)
     try:
-        _link_or_copy(receipt.path, temporary)
+        _link_or_copy(receipt.file, temporary)
         temporary.replace(place)
     finally:
         temporary.unlink(missing_ok=True)  # rename(2) leaves it where both names are the same file

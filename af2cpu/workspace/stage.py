@@ -38,17 +38,23 @@ class Work(Generic[T]):
         return self.inputs.get(name, ())
 
     @property
+    def file(self) -> Path:
+        """Where the artefact of a stage that leaves one goes."""
+        if self.path is None:
+            raise ValueError("this stage leaves no file")
+        return self.path
+
+    @property
     def folder(self) -> Path:
-        """Where the artefact goes."""
-        assert self.path is not None
-        return self.path.parent
+        """The folder that the artefact goes into."""
+        return self.file.parent
 
 
 def _always_intact(work: Work[Any], done: Any) -> bool:
     return True
 
 
-def _nothing_kept(task: Any) -> None:
+def _nothing_kept(work: Work[Any]) -> None:
     return None
 
 
@@ -67,7 +73,7 @@ class Stage(Generic[T, D]):
     make: Callable[[Sequence[Work[T]], int], Iterator[tuple[Work[T], D]]]
     read: Callable[[Path], Any] | None = None  # the artefact as a record
     intact: Callable[[Work[T], D], bool] = _always_intact  # whether files made beside the artefact are unchanged
-    kept: Callable[[T], D | None] = _nothing_kept  # of a stage without an artefact: what needs no making
+    kept: Callable[[Work[T]], D | None] = _nothing_kept  # of a stage without an artefact: what needs no making
 
     def key(self, work: Work[T]) -> str:
         """The hash of everything that the artefact depends on."""

@@ -7,13 +7,13 @@ import os
 from pathlib import Path
 
 import pytest
+from af2cpu.pipeline.inputs import prepare
+from af2cpu.pipeline.report import InputReport, InputSettings
 from search_cases import demo, demo_database, jackhmmer, queries, without_author
 
 from af2cpu.errors import DatabaseError
 from af2cpu.formats.features import read_features
 from af2cpu.formats.stockholm import read_stockholm
-from af2cpu.pipeline.inputs import prepare
-from af2cpu.pipeline.report import InputReport, InputSettings
 from af2cpu.query import QueryInput
 from af2cpu.records import Query
 from af2cpu.search import engine, indexing, msa

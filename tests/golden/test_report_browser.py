@@ -25,7 +25,8 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from af2cpu import outputs
+from af2cpu.outputs.arrays import read_result
+from af2cpu.outputs.layout import AlphaFoldLayout
 from af2cpu.outputs.report import write_index, write_report
 
 pytestmark = pytest.mark.skipif(
@@ -40,7 +41,7 @@ N_RES = len(bundle_sequence(2))
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("results")
     for job in ("bundle", "another"):
-        place = outputs.AlphaFoldLayout(out / job, job)
+        place = AlphaFoldLayout(out / job, job)
         place.folder.mkdir()
         described = replace(features(bundle_sequence(2), 30), domain_name=np.array([NAME.encode()]))
         bundle_results(place, place.folder, 2, 2, given=described, notes=[NAME])
@@ -157,7 +158,7 @@ def test_the_map_marks_the_pair_in_the_structure(page: Chrome, folder: Path) -> 
     sequence = bundle_sequence(2)
     readout = _wait(lambda: "expected to be off" in _text(page, "readout") and _text(page, "readout"))
     pae = _pae(folder, "model_1_ptm_pred_0")
-    ca = outputs.read_result(folder / "bundle" / "result_model_1_ptm_pred_0.npz", "model_1_ptm").atom_positions[:, 1]
+    ca = read_result(folder / "bundle" / "result_model_1_ptm_pred_0.npz", "model_1_ptm").atom_positions[:, 1]
     assert readout == (
         f"Aligned on {sequence[9]}10, {sequence[39]}40 is expected to be off by {pae[9, 39]:.1f} Å. "
         f"Cα–Cα {np.linalg.norm(ca[9] - ca[39]):.1f} Å. The other way round {pae[39, 9]:.1f} Å."
@@ -275,7 +276,7 @@ def test_fits_a_phone(folder: Path) -> None:
 @pytest.mark.parametrize(("sequence", "ptm"), [("M", 0.5), ("MKVLAXTT", None)])
 def test_odd_targets_open_too(chrome: Chrome, tmp_path: Path, sequence: str, ptm: float | None) -> None:
     """One residue; one without atoms and a model without PAE."""
-    place = outputs.AlphaFoldLayout(tmp_path, "odd")
+    place = AlphaFoldLayout(tmp_path, "odd")
     results(place, tmp_path, [prediction(sequence, model="model_1", ptm=ptm)], sequence)
     chrome.get_log("browser")
     screenshots.open_report(chrome, write_report(place, tmp_path))

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import orjson
@@ -14,11 +13,12 @@ from af2cpu.errors import InputError
 from af2cpu.formats.features import read_features
 from af2cpu.outputs.arrays import read_result
 from af2cpu.outputs.layout import STRUCTURES, Layout
-from af2cpu.outputs.report.find import Found, read_object, read_run
+from af2cpu.outputs.report.find import Found, read_run
 from af2cpu.outputs.report.frames import view_frames
-from af2cpu.outputs.report.pack import coverage_map, packed, pae_map
+from af2cpu.outputs.report.pack import CoverageMap, PaeMap, coverage_map, packed, pae_map
 from af2cpu.outputs.scores import confidence_json
 from af2cpu.records import Features, Prediction, PredictionId
+from af2cpu.run_records import RelaxationRecord, Remaining, TargetRun, read_record
 
 MOST_EMBEDDED = 10  # predictions whose structures the page holds; the table names all
 
@@ -42,49 +42,75 @@ class Content:
 
     name: str
     layout: Layout
-    run: dict[str, Any]  # run.json
-    ranking: tuple[dict[str, Any], ...]  # all predictions, best first: name, plddt, ptm
-    shown: tuple[Shown, ...]  # the first of them
-    relaxation: dict[str, dict[str, Any]]  # relax_<name>.json of those that were relaxed or should have been
+    run: TargetRun
+    shown: tuple[Shown, ...]  # the best predictions of the ranking
+    relaxation: Mapping[str, RelaxationRecord]  # of those that were relaxed or should have been, by name
     features: Features | None
 
-    @property
-    def sequence(self) -> str:
-        return str(self.run["sequence"])
+
+@dataclass(frozen=True)
+class Download:
+    """A file that the page holds."""
+
+    name: str
+    gzip: str  # in base64
+
+
+@dataclass(frozen=True)
+class ModelData:
+    """One prediction as the page's scripts read it."""
+
+    name: str
+    plddt: tuple[float, ...]
+    pae: PaeMap | None
+    pae_name: str
+    confidence: Download
+    structures: Mapping[str, Mapping[str, Download]]  # unrelaxed, relaxed -> ending without dot -> file
+    violations: tuple[int, ...]
+    frame: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class PageData:
+    """What the scripts of the page work on."""
+
+    name: str
+    sequence: str
+    models: tuple[ModelData, ...]
+    coverage: CoverageMap | None
 
 
 def read_content(found: Found) -> Content:
     """Raises InputError that names the file that is missing or damaged."""
     layout = found.layout
     run = read_run(layout)
-    metrics = layout.facts("relax_metrics")
-    left = read_object(metrics) if metrics.is_file() else {}
-    names = [entry["name"] for entry in run["ranking"]]
+    metrics = layout.document("relax_metrics")
+    left = read_record(dict[str, Remaining], metrics) if metrics.is_file() else {}
+    names = [entry.name for entry in run.ranking]
     records = {name: found.work / f"relax_{name}.json" for name in names}
     features = found.work / "features.npz"
     return Content(
         name=found.name,
         layout=layout,
         run=run,
-        ranking=tuple(run["ranking"]),
-        shown=_shown(layout, [_who(name, run["settings"]["seed"]) for name in names[:MOST_EMBEDDED]], left),
+        shown=_shown(layout, [_who(name, run.settings["seed"]) for name in names[:MOST_EMBEDDED]], left),
         relaxation={
-            name: read_object(path)
+            name: read_record(RelaxationRecord, path)
             for name, path in records.items()
-            if path.is_file() and (name in left or name in run["not_relaxed"])
+            if path.is_file() and (name in left or name in run.not_relaxed)
         },
         features=read_features(features) if features.is_file() else None,
     )
 
 
-def page_data(content: Content) -> dict[str, Any]:
+def page_data(content: Content) -> PageData:
     """What the scripts of the page work on."""
-    return {
-        "name": content.name,
-        "sequence": content.sequence,
-        "models": [_model_data(content, one) for one in content.shown],
-        "coverage": coverage_map(content.features) if content.features is not None else None,
-    }
+    return PageData(
+        name=content.name,
+        sequence=content.run.sequence,
+        models=tuple(_model_data(content, one) for one in content.shown),
+        coverage=coverage_map(content.features) if content.features is not None else None,
+    )
 
 
 def _who(name: str, seed: int) -> PredictionId:
@@ -92,7 +118,7 @@ def _who(name: str, seed: int) -> PredictionId:
     return PredictionId(model, int(index), seed + int(index))
 
 
-def _shown(layout: Layout, who: Sequence[PredictionId], left: dict[str, Any]) -> tuple[Shown, ...]:
+def _shown(layout: Layout, who: Sequence[PredictionId], left: Mapping[str, Remaining]) -> tuple[Shown, ...]:
     predictions = [read_result(layout.of("result", one, ".npz"), one.model, extras=False) for one in who]
     if len({len(p.aatype) for p in predictions}) != 1:
         raise InputError(f"{layout.folder}: the predictions of {layout.job} differ in length; run af2cpu predict again")
@@ -110,9 +136,9 @@ def _shown(layout: Layout, who: Sequence[PredictionId], left: dict[str, Any]) ->
     )
 
 
-def _violations(metrics: dict[str, Any] | None) -> tuple[int, ...]:
-    """From a prediction's entry in relax_metrics.json; none if it was not relaxed."""
-    return tuple(np.flatnonzero(metrics["remaining_violations"]).tolist()) if metrics else ()
+def _violations(left: Remaining | None) -> tuple[int, ...]:
+    """Residues with violations after relaxation; none if it was not relaxed."""
+    return tuple(np.flatnonzero(left.remaining_violations).tolist()) if left else ()
 
 
 def _structures(layout: Layout, who: PredictionId, relaxed: bool) -> dict[str, dict[str, Path]]:
@@ -138,27 +164,25 @@ def _there(layout: Layout, kind: str, who: PredictionId, ending: str) -> Path:
     return path
 
 
-def _model_data(content: Content, one: Shown) -> dict[str, Any]:
+def _model_data(content: Content, one: Shown) -> ModelData:
     p, layout = one.prediction, content.layout
-    return {
-        "name": one.who.name,
-        "plddt": [round(value, 2) for value in p.plddt.tolist()],
-        "pae": pae_map(one.pae, p.max_pae or 0.0) if one.pae is not None else None,
-        "paeName": _download(layout, layout.of("pae", one.who, ".json")),
-        "confidence": {
-            "name": _download(layout, layout.of("confidence", one.who, ".json")),
-            "gzip": packed(confidence_json(p.plddt)),
-        },
-        "structures": {
+    return ModelData(
+        name=one.who.name,
+        plddt=tuple(round(value, 2) for value in p.plddt.tolist()),
+        pae=pae_map(one.pae, p.max_pae or 0.0) if one.pae is not None else None,
+        pae_name=_download(layout, layout.of("pae", one.who, ".json")),
+        confidence=Download(
+            _download(layout, layout.of("confidence", one.who, ".json")), packed(confidence_json(p.plddt))
+        ),
+        structures={
             kind: {
-                ending: {"name": _download(layout, path), "gzip": packed(path.read_bytes())}
-                for ending, path in files.items()
+                ending: Download(_download(layout, path), packed(path.read_bytes())) for ending, path in files.items()
             }
             for kind, files in one.structures.items()
         },
-        "violations": one.violations,
-        "frame": np.round(one.frame, 6).ravel().tolist(),
-    }
+        violations=one.violations,
+        frame=tuple(np.round(one.frame, 6).ravel().tolist()),
+    )
 
 
 def _download(layout: Layout, path: Path) -> str:

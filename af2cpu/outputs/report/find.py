@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import orjson
 
 from af2cpu.errors import InputError
+from af2cpu.failures import failure_path, read_failure
 from af2cpu.outputs.layout import AlphaFoldLayout, ColabFoldLayout, Layout
+from af2cpu.run_records import TargetRun, read_record
 
 _RUN = "run.json"  # written when a target is done
-_SEARCH = "search.json"  # written when its features are there, or could not be made
+_SEARCH = "search.json"  # written when its features are made
 
 
 @dataclass(frozen=True)
@@ -30,7 +29,7 @@ class Found:
     @property
     def done(self) -> bool:
         """Whether there are results, of this run or of one before."""
-        return self.layout.facts("run").is_file()
+        return self.layout.document("run").is_file()
 
 
 def find_targets(out: Path) -> list[Found]:
@@ -47,51 +46,27 @@ def find_targets(out: Path) -> list[Found]:
     found += [
         _found(AlphaFoldLayout(folder, folder.name), folder)
         for folder in out.iterdir()
-        if (folder / _RUN).is_file() or ((folder / _SEARCH).is_file() and folder.name not in colabfold)
+        if (folder / _RUN).is_file() or (_has_begun(folder) and folder.name not in colabfold)
     ]
-    return sorted(found, key=lambda one: one.layout.facts("run").as_posix())
+    return sorted(found, key=lambda one: one.layout.document("run").as_posix())
 
 
-def read_object(path: Path) -> dict[str, Any]:
-    """A JSON object of the results. Raises InputError that names the file."""
-    try:
-        content = orjson.loads(path.read_bytes())
-    except (OSError, orjson.JSONDecodeError) as error:
-        raise InputError(f"{path}: can't be read ({error}); run af2cpu predict again") from error
-    if not isinstance(content, dict):
-        raise InputError(f"{path}: not a JSON object; run af2cpu predict again")
-    return content
-
-
-def read_run(layout: Layout) -> dict[str, Any]:
+def read_run(layout: Layout) -> TargetRun:
     """run.json of a target. Raises InputError that names it if it is missing, damaged or not of this program."""
-    path = layout.facts("run")
-    run = read_object(path)
-    missing = [key for key in ("name", "sequence", "settings", "ranking", "not_relaxed") if key not in run]
-    if missing or not run["ranking"]:
-        raise InputError(f"{path}: lacks {', '.join(missing) or 'any prediction'}; run af2cpu predict again")
+    path = layout.document("run")
+    run = read_record(TargetRun, path)
+    if not run.ranking:
+        raise InputError(f"{path}: lacks any prediction; run af2cpu predict again")
     return run
 
 
 def _found(layout: Layout, work: Path) -> Found:
-    return Found(layout, work, _error(work, layout.facts("run").is_file()))
+    failure = read_failure(work)
+    if failure:
+        return Found(layout, work, f"failed: {failure.message}")
+    return Found(layout, work, None if layout.document("run").is_file() else "no prediction yet")
 
 
-def _error(work: Path, done: bool) -> str | None:
-    if not (work / _SEARCH).is_file():
-        return None
-    try:
-        error = read_object(work / _SEARCH).get("error")
-    except InputError as damaged:
-        error = str(damaged)
-    if error is None and not done:
-        return _failure(work / "log.txt") or "no prediction yet"
-    return f"failed: {error}" if error else None
-
-
-def _failure(log: Path) -> str | None:
-    """Where a target failed, the last line says so, after its time; in one that was interrupted it does not."""
-    lines = log.read_text(errors="replace").split("\n") if log.is_file() else []
-    last = next((line.strip() for line in reversed(lines) if line.strip()), "")
-    _, _, text = last.partition(" ")
-    return text if text.startswith("failed: ") else None
+def _has_begun(folder: Path) -> bool:
+    """Whether a folder is that of a target without results yet."""
+    return (folder / _SEARCH).is_file() or failure_path(folder).is_file()

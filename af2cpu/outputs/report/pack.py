@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import gzip
 import math
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import orjson
@@ -25,7 +25,28 @@ def packed(content: bytes) -> str:
     return base64.b64encode(gzip.compress(content, 6, mtime=0)).decode()
 
 
-def pae_map(pae: np.ndarray, max_pae: float) -> dict[str, Any]:
+@dataclass(frozen=True)
+class PaeMap:
+    """PAE as the page's scripts read it."""
+
+    cells: int  # in each direction
+    step: int  # residues of a cell
+    max: float  # the largest value that there can be, angstrom
+    tenths: str
+
+
+@dataclass(frozen=True)
+class CoverageMap:
+    """The picture of an alignment as the page's scripts read it."""
+
+    n_seq: int
+    rows: int  # shown
+    identity: tuple[int, ...]  # of each row to the query, percent
+    aligned: str  # a bit for each row and residue
+    depth: tuple[int, ...]  # rows without a gap, for each residue
+
+
+def pae_map(pae: np.ndarray, max_pae: float) -> PaeMap:
     """PAE [n_res, n_res], angstrom, row: the residue aligned on. Values have one decimal, as in AlphaFold's files.
 
     `tenths`: the differences along each row of uint16 [cells, cells], low bytes first, then high bytes: neighbours are
@@ -35,23 +56,23 @@ def pae_map(pae: np.ndarray, max_pae: float) -> dict[str, Any]:
     cells = np.round(_block_means(pae, step) * 10).astype(np.uint16)
     differences = np.diff(cells, axis=1, prepend=np.uint16(0)).astype("<u2")
     planes = np.stack([differences & 255, differences >> 8]).astype(np.uint8)
-    return {"cells": len(cells), "step": step, "max": max_pae, "tenths": packed(planes.tobytes())}
+    return PaeMap(len(cells), step, max_pae, packed(planes.tobytes()))
 
 
-def coverage_map(features: Features) -> dict[str, Any]:
+def coverage_map(features: Features) -> CoverageMap:
     """The picture of the alignment: which residues each row covers, its identity to the query, depth per residue."""
     shown = coverage(features, _MOST_ROWS)
-    return {
-        "n_seq": features.n_seq,
-        "rows": len(shown.identity),
-        "identity": np.round(shown.identity * 100).astype(int).tolist(),
-        "aligned": packed(np.packbits(shown.aligned, axis=1).tobytes()),
-        "depth": shown.depth.tolist(),
-    }
+    return CoverageMap(
+        n_seq=features.n_seq,
+        rows=len(shown.identity),
+        identity=tuple(np.round(shown.identity * 100).astype(int).tolist()),
+        aligned=packed(np.packbits(shown.aligned, axis=1).tobytes()),
+        depth=tuple(shown.depth.tolist()),
+    )
 
 
-def json_text(content: Any) -> str:
-    """JSON that can stand in a <script> element: nothing in it ends the element or begins a comment."""
+def json_text(content: object) -> str:
+    """A record as JSON for a <script> element: nothing in it ends the element or begins a comment."""
     text = orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY).decode()
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 

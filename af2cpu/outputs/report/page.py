@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from af2cpu.errors import InputError
 from af2cpu.outputs.classes import NAMES
-from af2cpu.outputs.report import facts
+from af2cpu.outputs.report import tables
 from af2cpu.outputs.report.content import Content, page_data
 from af2cpu.outputs.report.find import Found, read_run
 from af2cpu.outputs.report.pack import json_text
@@ -36,15 +36,15 @@ def report_html(content: Content) -> bytes:
         style=asset("base.css") + asset("report.css"),
         name=content.name,
         run=content.run,
-        headline=facts.headline(content),
-        rows=facts.ranking_rows(content),
-        notes=facts.notes(content),
-        settings=facts.settings_rows(content.run),
-        parameters=facts.parameter_rows(content.run),
-        databases=facts.database_rows(content.run),
-        times=facts.time_rows(content.run),
-        citations=facts.citations(content),
-        description=facts.description(content),
+        headline=tables.headline(content),
+        rows=tables.ranking_rows(content),
+        notes=tables.notes(content),
+        settings=tables.settings_rows(content.run),
+        parameters=tables.parameter_rows(content.run),
+        databases=tables.database_rows(content.run),
+        times=tables.time_rows(content.run),
+        citations=tables.citations(content),
+        description=tables.description(content),
         classes=list(zip(NAMES, ("under 50", "50–70", "70–90", "90+"), strict=True)),
         has_pae=content.shown[0].pae is not None,
         has_coverage=content.features is not None,
@@ -60,8 +60,8 @@ def index_html(found: list[Found], out: Path) -> bytes:
         scripts=[_joined(_INDEX_SCRIPTS)],
         style=asset("base.css") + asset("index.css"),
         rows=rows,
-        failed=sum(1 for row in rows if row["error"]),
-        warnings=list(dict.fromkeys(warning for row in rows for warning in row["warnings"])),
+        failed=sum(1 for row in rows if row.error),
+        warnings=list(dict.fromkeys(warning for row in rows for warning in row.warnings)),
     ).encode()
 
 
@@ -71,27 +71,45 @@ def asset(name: str) -> str:
     return resources.files("af2cpu.outputs.report").joinpath("static", name).read_text(encoding="utf-8")
 
 
-def _index_row(found: Found, out: Path) -> dict[str, Any]:
-    row: dict[str, Any] = {"name": found.name, "error": found.error, "link": None, "warnings": [], "notes": []}
+@dataclass(frozen=True)
+class IndexRow:
+    """One target in the table of a run."""
+
+    name: str
+    error: str | None
+    link: str | None = None  # to its report; None without results, and then the rest is not known
+    n_res: int = 0
+    best: str = ""
+    plddt: float = 0.0
+    level: int = 0  # class of pLDDT
+    ptm: float | None = None
+    predictions: int = 0
+    relaxed: bool = False
+    warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def _index_row(found: Found, out: Path) -> IndexRow:
     if not found.done:
-        return row
+        return IndexRow(found.name, found.error)
     try:
         run = read_run(found.layout)
     except InputError as error:
-        return row | {"error": str(error)}
-    best = run["ranking"][0]
-    return row | {
-        "link": quote(found.layout.page().relative_to(out).as_posix()),
-        "n_res": len(run["sequence"]),
-        "best": best["name"],
-        "plddt": best["plddt"],
-        "class": facts.plddt_class(best["plddt"]),
-        "ptm": best["ptm"],
-        "predictions": len(run["ranking"]),
-        "relaxed": found.layout.facts("relax_metrics").is_file() and best["name"] not in run["not_relaxed"],
-        "warnings": run.get("warnings", []),
-        "notes": [*run.get("notes", []), *(f"{name}: not relaxed" for name in run["not_relaxed"])],
-    }
+        return IndexRow(found.name, str(error))
+    return IndexRow(
+        name=found.name,
+        error=found.error,
+        link=quote(found.layout.page().relative_to(out).as_posix()),
+        n_res=len(run.sequence),
+        best=run.best.name,
+        plddt=run.best.plddt,
+        level=tables.plddt_class(run.best.plddt),
+        ptm=run.best.ptm,
+        predictions=len(run.ranking),
+        relaxed=found.layout.document("relax_metrics").is_file() and run.best.name not in run.not_relaxed,
+        warnings=run.warnings,
+        notes=(*run.notes, *(f"{name}: not relaxed" for name in run.not_relaxed)),
+    )
 
 
 @cache
@@ -103,7 +121,7 @@ def _environment() -> Environment:
     return environment
 
 
-def _render(template: str, **values: Any) -> str:
+def _render(template: str, **values: object) -> str:
     return _environment().get_template(template).render(values)
 
 

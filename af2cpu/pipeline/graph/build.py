@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from af2cpu.pipeline.graph.folding import folding_nodes
-from af2cpu.pipeline.graph.search import SearchNodes
 from af2cpu.pipeline.graph.nodes import Graph, Node
+from af2cpu.pipeline.graph.search import SearchNodes
 from af2cpu.pipeline.stages.msa import PASS_QUERIES
 from af2cpu.plan.jobs import Job
 from af2cpu.plan.run import Plan

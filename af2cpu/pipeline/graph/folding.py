@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from af2cpu.outputs.layout import LAYOUTS, ColabFoldLayout, Layout
-from af2cpu.pipeline.graph.search import TargetInputs
 from af2cpu.pipeline.graph.nodes import Condition, Cost, Item, Node, Output
+from af2cpu.pipeline.graph.search import TargetInputs
 from af2cpu.pipeline.stages.exports import ExportsTask
 from af2cpu.pipeline.stages.plots import PlotsTask
 from af2cpu.pipeline.stages.prediction import PredictionTask
@@ -25,7 +26,8 @@ from af2cpu.run_records import ParametersUsed
 
 _RELAX_SECONDS = (0.5, 8e-4)  # and per residue squared: one round, one thread; benchmarks/relax.py
 _RELAX_BYTES = 500e6
-_FILES = Cost(1.0, 300e6)  # plots, records and pages
+_QUICK = Cost(0.1, 100e6)
+_COSTS = {"plots": Cost(1.0, 300e6), "report": Cost(1.0, 300e6)}
 
 
 def folding_nodes(plan: Plan, job: Job, inputs: TargetInputs) -> Iterator[Node]:
@@ -45,6 +47,15 @@ def layout_of(plan: Plan, job: Job) -> Layout:
     """AlphaFold 2's layout has a folder for each target, ColabFold's one for all."""
     kind = plan.settings.layout
     return LAYOUTS[kind](job.folder if kind == "af2" else job.folder.parent, job.name)
+
+
+def settings_in_effect(plan: Plan) -> dict[str, Any]:
+    """The settings as JSON's values; the models' own where the user set none and all models agree."""
+    settings: dict[str, Any] = plan.settings.model_dump(mode="json")
+    for name in ("recycles", "recycle_tolerance"):
+        values = {getattr(model, name) for model in plan.models}
+        settings[name] = values.pop() if len(values) == 1 else settings[name]
+    return settings
 
 
 class _Target:
@@ -75,10 +86,10 @@ class _Target:
         }
 
     def _node(
-        self, stage: str, task: object, path: Path | None, inputs: dict[str, tuple[Output | Path, ...]]
+        self, stage: str, task: object, path: Path | None, inputs: Mapping[str, tuple[Output | Path, ...]]
     ) -> Node:
         item = Item(task, path, inputs, targets=(self._job.name,))
-        return Node(self._id(stage), stage, (item,), _FILES)
+        return Node(self._id(stage), stage, (item,), _COSTS.get(stage, _QUICK))
 
     def exports(self) -> Iterator[Node]:
         pickles = self._plan.settings.af2_pickles
@@ -155,7 +166,7 @@ class _Target:
         task = RunTask(
             job=self._job,
             layout=self._layout,
-            settings=self._plan.settings.model_dump(mode="json"),
+            settings=settings_in_effect(self._plan),
             parameters=parameters,
             warnings=self._cautions,
             notes=self._inputs.notes,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,9 +13,9 @@ from af2cpu.pipeline.stages.msa import MsaTask
 from af2cpu.pipeline.stages.search_record import SearchRecordTask
 from af2cpu.pipeline.stages.structures import StructuresTask
 from af2cpu.pipeline.stages.template_hits import HitsTask
-from af2cpu.plan.jobs import HITS, SEARCH_RECORD, Job
+from af2cpu.plan.jobs import SEARCH_RECORD, Job
 from af2cpu.plan.run import Plan
-from af2cpu.search.databases import Database, alignment_file
+from af2cpu.search.databases import HITS, Database, alignment_file
 
 _PROFILE = "uniref90_hits.sto"  # the alignment that templates are searched with
 _CELLS_PER_SECOND = 1.5e10  # query residues times database residues, one core: pyhmmer, benchmarks/search.py
@@ -109,7 +109,7 @@ class SearchNodes:
         return Node(node, "msa", tuple(items), self._search_cost(database, sequences))
 
     def _item(
-        self, task: MsaTask | HitsTask, jobs: Sequence[Job], file: str, inputs: dict[str, tuple[Output | Path, ...]]
+        self, task: MsaTask | HitsTask, jobs: Sequence[Job], file: str, inputs: Mapping[str, tuple[Output | Path, ...]]
     ) -> Item:
         """A search whose file is kept in the cache of alignments, if there is one, and in each target's folder."""
         places = [job.msas / file for job in jobs]
@@ -176,7 +176,7 @@ class SearchNodes:
         mmcif = plan.databases.mmcif
         if inputs.structures:
             assert mmcif is not None
-            item = Item(StructuresTask(job.query, mmcif), inputs={"hits": inputs.hits}, targets=targets)
+            item = Item(StructuresTask(mmcif), inputs={"hits": inputs.hits}, targets=targets)
             yield Node(f"{job.name}/structures", "structures", (item,))
         task = FeaturesTask(job.query, mmcif, plan.databases.obsolete, plan.settings.max_template_date)
         given: dict[str, tuple[Output | Path, ...]] = {"own_templates": job.templates}

@@ -28,11 +28,11 @@ def _index(fasta: Path, size: int, mtime_ns: int, cores: int) -> Index:
     return current_index(fasta, cores)
 
 
-def _kept(database: Database) -> DatabaseIndexed | None:
+def _kept(work: Work[Database]) -> DatabaseIndexed | None:
     from af2cpu.search.indexing import kept_index
 
-    index = kept_index(database.path)
-    return None if index is None else _record(database, index, 0.0)
+    index = kept_index(work.task.path)
+    return None if index is None else _record(work.task, index, 0.0)
 
 
 def _make(work: Work[Database], cores: int) -> DatabaseIndexed:

@@ -32,8 +32,7 @@ def _depends_on(work: Work[ExportsTask]) -> Mapping[str, Any]:
 def _make(work: Work[ExportsTask], cores: int) -> FilesWritten:
     from af2cpu.outputs.write import write_features_of
 
-    features = work.one("features").path
-    assert features is not None
+    features = work.one("features").file
     written = write_features_of(work.task.layout, read_features(features), af2_pickles=work.task.af2_pickles)
     return FilesWritten(hashes(work, written.paths))
 

@@ -54,8 +54,7 @@ def _entries(work: Work[FeaturesTask]) -> Sequence[str]:
 def _hits(work: Work[FeaturesTask], hits: Receipt[Any]) -> list[TemplateHit]:
     from af2cpu.search.templates import read_template_hits
 
-    assert hits.path is not None
-    return read_template_hits(hits.path, work.task.query)
+    return read_template_hits(hits.file, work.task.query)
 
 
 def _stamp(path: Path) -> tuple[str, int, int] | None:
@@ -70,12 +69,11 @@ def _make(work: Work[FeaturesTask], cores: int) -> FeaturesMade:
     from af2cpu.features.raw import make_features
     from af2cpu.query import read_given
 
-    assert work.path is not None
     start, query = time.perf_counter(), work.task.query
     templates, notes = _templates(work)
-    alignments = [read_given(alignment.path, query) for alignment in work.all("alignments") if alignment.path]
+    alignments = [read_given(alignment.file, query) for alignment in work.all("alignments")]
     features = make_features(query, alignments, templates)
-    write_features(work.path, features)
+    write_features(work.file, features)
     seconds = time.perf_counter() - start
     events.emit("line", f"features: {features.n_seq:,} rows, {features.n_templ} templates, {seconds:.1f} s")
     return FeaturesMade(features.n_seq, features.n_templ, seconds, notes)
@@ -88,7 +86,7 @@ def _templates(work: Work[FeaturesTask]) -> tuple[Templates | None, tuple[str, .
     from af2cpu.formats.obsolete import read_obsolete
 
     task = work.task
-    own = [template.path for template in work.all("own_templates") if template.path]
+    own = [template.file for template in work.all("own_templates")]
     if own:
         templates = own_templates(task.query, own)
         return templates, templates.notes

@@ -34,15 +34,14 @@ def predictions(work: Work[Any]) -> dict[str, Prediction]:
     """The predictions of a protein by name, read from their files."""
     from af2cpu.outputs.arrays import read_result
 
-    named = ((receipt.done.confidence.who, receipt.path) for receipt in work.all("predictions"))
+    named = ((receipt.done.confidence.who, receipt.file) for receipt in work.all("predictions"))
     return {who.name: read_result(path, who.model, extras=False) for who, path in named}
 
 
 def _make(work: Work[PlotsTask], cores: int) -> FilesWritten:
     from af2cpu.outputs.write import write_plots
 
-    features = work.one("features").path
-    assert features is not None
+    features = work.one("features").file
     ranking = work.one("ranking").done.ranking
     written = write_plots(work.task.layout, read_features(features), ranking, predictions(work))
     return FilesWritten(hashes(work, written.paths))

@@ -88,7 +88,13 @@ def _make(work: Work[PredictionTask], cores: int) -> Predicted:
     written = write_prediction(
         task.layout, prediction, confidence, task.provenance, save_all=task.save_all, af2_pickles=task.af2_pickles
     )
-    engine = EngineUsed(precision=task.choice.precision, threads=torch.get_num_threads(), **dispatch.record())
+    engine = EngineUsed(
+        engine=dispatch.engine(),
+        precision=task.choice.precision,
+        threads=torch.get_num_threads(),
+        isa=task.choice.isa,
+        in_pytorch=dispatch.in_pytorch(),
+    )
     return Predicted(confidence, engine, seconds, draw_seconds, written.notes)
 
 
@@ -110,8 +116,7 @@ def _predict(work: Work[PredictionTask]) -> tuple[Prediction, float, float]:
     from af2cpu.features.draws import Draws
 
     task, model = work.task, work.task.model
-    features = work.one("features").path
-    assert features is not None
+    features = work.one("features").file
     network = _network(task)
     draws = Draws(read_features(features), task.sampling, task.draw_seed, (model.recycles + 1) * task.ensembles)
     start, changes = time.perf_counter(), []

@@ -37,9 +37,7 @@ def _make(work: Work[RankedTask], cores: int) -> FilesWritten:
 
     task = work.task
     violations = {
-        name: np.array(done.record.violations_after)
-        for name, done in relaxations(work).items()
-        if done.record.relaxed
+        name: np.array(done.record.violations_after) for name, done in relaxations(work).items() if done.record.relaxed
     }
     paths = write_ranking(task.layout, work.one("ranking").done.ranking, violations if task.relax else None).paths
     return FilesWritten(hashes(work, paths))
@@ -47,7 +45,7 @@ def _make(work: Work[RankedTask], cores: int) -> FilesWritten:
 
 def relaxations(work: Work[Any]) -> dict[str, Any]:
     """RelaxationDone of each prediction that was to be relaxed, by its name, best first."""
-    named = {receipt.path.stem.removeprefix("relax_"): receipt.done for receipt in work.all("relaxations")}
+    named = {receipt.file.stem.removeprefix("relax_"): receipt.done for receipt in work.all("relaxations")}
     return {name: named[name] for name in work.one("ranking").done.order if name in named}
 
 
@@ -62,6 +60,4 @@ def unchanged(work: Work[Any], done: FilesWritten) -> bool:
     return all(path.is_file() and content_hash(path) == content for path, content in places)
 
 
-RANKED = Stage(
-    name="ranked", version=1, done=FilesWritten, depends_on=_depends_on, make=each(_make), intact=unchanged
-)
+RANKED = Stage(name="ranked", version=1, done=FilesWritten, depends_on=_depends_on, make=each(_make), intact=unchanged)

@@ -1,4 +1,4 @@
-"""The order of a protein's predictions. It is quick and leaves no file: `ranked` shows it in names of files."""
+"""The order of a protein's predictions: computed anew each time, without a file. `ranked` names files by it."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ def _depends_on(work: Work[None]) -> Mapping[str, Any]:
     return {"predictions": [prediction.content for prediction in work.all("predictions")]}
 
 
-def _make(work: Work[None], cores: int) -> Ranked:
+def _ranked(work: Work[None], cores: int = 1) -> Ranked:
     return Ranked(rank(prediction.done.confidence for prediction in work.all("predictions")))
 
 
-RANKING = Stage(name="ranking", version=1, done=Ranked, depends_on=_depends_on, make=each(_make))
+RANKING = Stage(name="ranking", version=1, done=Ranked, depends_on=_depends_on, make=each(_ranked), kept=_ranked)

@@ -39,10 +39,8 @@ def _make(work: Work[RelaxationTask], cores: int) -> RelaxationDone:
     from af2cpu.relax.rounds import relax
 
     task, predicted = work.task, work.one("prediction")
-    assert predicted.path is not None
-    assert work.path is not None
     events.emit("line", f"{task.who.name}: relaxing")
-    prediction = read_result(predicted.path, task.who.model, extras=False)
+    prediction = read_result(predicted.file, task.who.model, extras=False)
     relaxed = relax(Protein.from_prediction(prediction), task.settings)
     notes: tuple[str, ...] = ()
     if relaxed.relaxed:
@@ -50,7 +48,7 @@ def _make(work: Work[RelaxationTask], cores: int) -> RelaxationDone:
     else:
         task.layout.drop_old(["relaxed"], task.who)
     record = _record(relaxed, _structures(task) if relaxed.relaxed else {})
-    write_bytes(work.path, record_bytes(record))
+    write_bytes(work.file, record_bytes(record))
     events.emit("line", f"{task.who.name}: {_result(record)}")
     return RelaxationDone(record, relaxed.seconds, notes)
 

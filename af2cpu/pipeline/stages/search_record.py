@@ -42,7 +42,7 @@ def _record(work: Work[SearchRecordTask]) -> SearchRecord:
         source=job.query.source,
         sequence=job.query.sequence,
         databases=searches(work),
-        alignments=tuple(_place(receipt.path, job.folder) for receipt in work.all("alignments")),
+        alignments=tuple(_place(receipt.file, job.folder) for receipt in work.all("alignments")),
         own_templates=tuple(map(str, job.templates)),
         max_template_date=date_limit.isoformat() if date_limit else None,
         msa_rows=features.n_seq,
@@ -51,9 +51,8 @@ def _record(work: Work[SearchRecordTask]) -> SearchRecord:
     )
 
 
-def _place(path: Path | None, folder: Path) -> str:
+def _place(path: Path, folder: Path) -> str:
     """Below the target's folder, or, of a file that the user gave, as it was given."""
-    assert path is not None
     return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else str(path)
 
 
@@ -62,8 +61,7 @@ def _depends_on(work: Work[SearchRecordTask]) -> Mapping[str, Any]:
 
 
 def _make(work: Work[SearchRecordTask], cores: int) -> FilesWritten:
-    assert work.path is not None
-    write_bytes(work.path, record_bytes(_record(work)))
+    write_bytes(work.file, record_bytes(_record(work)))
     return FilesWritten({})
 
 

@@ -23,6 +23,13 @@ def _depends_on(work: Work[StructuresTask]) -> Mapping[str, Any]:
     return {"hits": [hits.content for hits in work.all("hits")]}
 
 
+def _kept(work: Work[StructuresTask]) -> StructuresFetched | None:
+    from af2cpu.search.structures import lacking_entries
+
+    hits = work.one("hits").done
+    return None if lacking_entries(hits.entries, work.task.folder) else StructuresFetched((), 0.0)
+
+
 def _make(work: Work[StructuresTask], cores: int) -> StructuresFetched:
     from af2cpu.search.structures import fetch_missing
 
@@ -32,5 +39,5 @@ def _make(work: Work[StructuresTask], cores: int) -> StructuresFetched:
 
 
 STRUCTURES = Stage(
-    name="structures", version=1, done=StructuresFetched, depends_on=_depends_on, make=each(_make)
+    name="structures", version=1, done=StructuresFetched, depends_on=_depends_on, make=each(_make), kept=_kept
 )

@@ -38,7 +38,7 @@ def _make(works: Sequence[Work[HitsTask]], cores: int) -> Iterator[tuple[Work[Hi
     database = works[0].task.database
     index = index_of(database, cores)
     began = time.perf_counter()
-    profiles = [work.one("profile").path for work in works]
+    profiles = [work.one("profile").file for work in works]
     paths = search_templates(profiles, [work.folder for work in works], database, index, cores)
     seconds = (time.perf_counter() - began) / len(works)
     for work, path in zip(works, paths, strict=True):

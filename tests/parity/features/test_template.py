@@ -15,8 +15,8 @@ from feature_cases import random_sequence
 from mmcif_cases import Chain, protein, special_cases, write_mmcif
 from shared_data import shared_data
 
-from af2cpu.features.template import TemplateSource, hit_templates
 from af2cpu.features.pairwise import aligned_pairs
+from af2cpu.features.template import TemplateSource, hit_templates
 from af2cpu.formats.mmcif import read_mmcif
 from af2cpu.records import Query, TemplateHit, Templates
 

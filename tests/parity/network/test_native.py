@@ -50,7 +50,7 @@ def test_whole_network(level: str) -> None:
     draws = [synthetic_features(model_config("tiny"), 19, seed=k, n_seq=20, n_extra=24, n_templ=4) for k in range(2)]
     result = compare("tiny", "synthetic:0", draws, modules=False)
     assert [row for row in result.rows if not row.passed] == []
-    assert dispatch.record() == {"engine": "native", "isa": level, "in_pytorch": []}
+    assert (dispatch.describe(), dispatch.in_pytorch()) == (f"native ({level})", ())
 
 
 def test_bf16_is_near(level: str) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from af2cpu.pipeline.plan import Estimate
 from typer.testing import CliRunner
 
 from af2cpu.cli import app
 from af2cpu.model.config import model_config
 from af2cpu.ops import isa
-from af2cpu.pipeline.plan import Estimate
 from af2cpu.weights.names import parameter_table
 
 

@@ -20,8 +20,9 @@ from prediction_cases import prediction
 from report_cases import bundle_results, results
 from typer.testing import CliRunner
 
-from af2cpu import outputs
 from af2cpu.cli import app
+from af2cpu.outputs.arrays import read_result
+from af2cpu.outputs.layout import LAYOUTS, Layout
 from af2cpu.outputs.report import find_targets, write_index, write_report
 from af2cpu.records import Prediction
 
@@ -53,10 +54,10 @@ class _Page(HTMLParser):
         return [text for name, text in self.texts if name == tag]
 
 
-def _layout(name: str, out: Path, job: str = "job") -> tuple[outputs.Layout, Path]:
+def _layout(name: str, out: Path, job: str = "job") -> tuple[Layout, Path]:
     work = out / job
     work.mkdir(parents=True)
-    return outputs.LAYOUTS[name](work if name == "af2" else out, job), work
+    return LAYOUTS[name](work if name == "af2" else out, job), work
 
 
 def _made_up(sequence: str, n_models: int, **changes: Any) -> list[Prediction]:
@@ -149,7 +150,7 @@ def test_the_same_folder_gives_the_same_bytes(tmp_path: Path, layout: str) -> No
     first = page.read_bytes()
     for path in tmp_path.rglob("*"):  # a copy has other times of files
         path.touch()
-    place, work = outputs.LAYOUTS[layout](page.parent, "job"), tmp_path / "job"
+    place, work = LAYOUTS[layout](page.parent, "job"), tmp_path / "job"
     assert write_report(place, work).read_bytes() == first
 
 
@@ -342,6 +343,6 @@ def test_the_bundle_is_a_protein(tmp_path: Path) -> None:
     """What pictures and the browser's test are made from: helices with bonds of the right length."""
     place, work = _layout("af2", tmp_path)
     bundle_results(place, work, n_helices=2, n_models=1)
-    ca = outputs.read_result(work / "result_model_1_ptm_pred_0.npz", "model_1_ptm").atom_positions[:, 1]
+    ca = read_result(work / "result_model_1_ptm_pred_0.npz", "model_1_ptm").atom_positions[:, 1]
     np.testing.assert_allclose(np.linalg.norm(np.diff(ca, axis=0), axis=1), 3.8, atol=0.15)
     np.testing.assert_allclose(np.linalg.norm(ca[3:20] - ca[:17], axis=1), 5.0, atol=0.6)

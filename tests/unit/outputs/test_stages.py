@@ -11,10 +11,12 @@ from prediction_cases import prediction
 from shared_data import shared_data
 
 import af2cpu
-from af2cpu import outputs
 from af2cpu.confidence import confidence_of, rank
 from af2cpu.formats.pdb import read_chains
 from af2cpu.model.config import model_config
+from af2cpu.outputs.arrays import read_result
+from af2cpu.outputs.layout import AlphaFoldLayout
+from af2cpu.outputs.write import write_prediction, write_ranking, write_relaxed
 from af2cpu.records import PredictionId, Protein
 from af2cpu.relax import relax
 from af2cpu.validate.synthetic import synthetic_features
@@ -28,11 +30,11 @@ def test_a_prediction_of_the_network(tmp_path: Path) -> None:
     draw = synthetic_features(model_config("tiny"), 23, n_seq=5, n_extra=4)
     p = af2cpu.load_model("tiny", "synthetic:0").predict([draw], recycles=0, save_all=True)
     confidence = confidence_of(PredictionId("tiny", 0, 0), p)
-    layout = outputs.AlphaFoldLayout(tmp_path, "tiny")
+    layout = AlphaFoldLayout(tmp_path, "tiny")
     warned = replace(PROVENANCE, warning="random parameters: this means nothing")
-    outputs.write_prediction(layout, p, confidence, warned, save_all=True, af2_pickles=True)
-    outputs.write_ranking(layout, rank([confidence]))
-    again = outputs.read_result(tmp_path / "result_tiny_pred_0.npz", "tiny")
+    write_prediction(layout, p, confidence, warned, save_all=True, af2_pickles=True)
+    write_ranking(layout, rank([confidence]))
+    again = read_result(tmp_path / "result_tiny_pred_0.npz", "tiny")
     np.testing.assert_array_equal(again.atom_positions, p.atom_positions)
     assert again.extras.keys() == p.extras.keys() >= {"distogram/logits", "representations/single"}
     assert (tmp_path / "ranked_0.pdb").read_text().startswith("TITLE     RANDOM PARAMETERS: THIS MEANS NOTHING")
@@ -48,8 +50,8 @@ def test_a_relaxed_structure_keeps_every_atom(tmp_path: Path) -> None:
     result = relax(Protein.from_prediction(p))
     assert result.relaxed, result.reason
     confidence = confidence_of(PredictionId(p.model, 0, 0), p)
-    layout = outputs.AlphaFoldLayout(tmp_path, "x")
-    outputs.write_prediction(layout, p, confidence, PROVENANCE)
-    outputs.write_relaxed(layout, p, result, confidence, PROVENANCE)
-    outputs.write_ranking(layout, rank([confidence]), {confidence.who.name: result.violations_after})
+    layout = AlphaFoldLayout(tmp_path, "x")
+    write_prediction(layout, p, confidence, PROVENANCE)
+    write_relaxed(layout, p, result, confidence, PROVENANCE)
+    write_ranking(layout, rank([confidence]), {confidence.who.name: result.violations_after})
     assert _atom_lines((tmp_path / "ranked_0.pdb").read_text()) == _atom_lines(result.pdb.replace("-0.000", " 0.000"))

@@ -17,9 +17,20 @@ import pytest
 from output_cases import PROVENANCE, features, relaxed
 from prediction_cases import prediction
 
-from af2cpu import outputs
 from af2cpu.confidence import confidence_of, rank
 from af2cpu.formats.a3m import read_a3m
+from af2cpu.outputs.arrays import read_result
+from af2cpu.outputs.layout import LAYOUTS, ColabFoldLayout, Layout
+from af2cpu.outputs.write import (
+    write_done,
+    write_features_of,
+    write_plots,
+    write_prediction,
+    write_ranking,
+    write_relaxed,
+    write_run,
+    write_timings,
+)
 from af2cpu.records import Confidence, Prediction, PredictionId, Relaxed
 
 SEQUENCE = "MKVLAX"
@@ -27,25 +38,25 @@ JOB = "a_protein"
 PLDDT = {"model_1_ptm": 60.0, "model_2_ptm": 80.0}  # the second is the best
 
 
-def _layout(name: str, folder: Path) -> outputs.Layout:
+def _layout(name: str, folder: Path) -> Layout:
     folder.mkdir(exist_ok=True)
-    return outputs.LAYOUTS[name](folder, JOB)
+    return LAYOUTS[name](folder, JOB)
 
 
 def _predict(model: str, seed: int = 0) -> Prediction:
     return prediction(SEQUENCE, model=model, seed=seed, plddt=np.full(len(SEQUENCE), PLDDT.get(model, 50), np.float32))
 
 
-def _run(layout: outputs.Layout, models: tuple[str, ...] = tuple(PLDDT), relax: bool = True) -> None:
+def _run(layout: Layout, models: tuple[str, ...] = tuple(PLDDT), relax: bool = True) -> None:
     """A run as the pipeline does it: what is there is used again."""
     scored: dict[str, tuple[Prediction, Confidence]] = {}
     for model in models:
         who = PredictionId(model, 0, 0)
         done = layout.find("result", who, ".npz")
-        p = outputs.read_result(done, model) if done else _predict(model)
+        p = read_result(done, model) if done else _predict(model)
         scored[who.name] = p, confidence_of(who, p)
         if not done:
-            outputs.write_prediction(layout, *scored[who.name], PROVENANCE)
+            write_prediction(layout, *scored[who.name], PROVENANCE)
     ranking = rank(confidence for _, confidence in scored.values())
     results: dict[str, Relaxed] = {}
     if relax:
@@ -53,10 +64,10 @@ def _run(layout: outputs.Layout, models: tuple[str, ...] = tuple(PLDDT), relax: 
         p, confidence = scored[best.who.name]
         results[best.who.name] = relaxed(p)
         if not layout.find("relaxed", best.who, ".cif"):
-            outputs.write_relaxed(layout, p, results[best.who.name], confidence, PROVENANCE)
+            write_relaxed(layout, p, results[best.who.name], confidence, PROVENANCE)
     violations = {name: result.violations_after for name, result in results.items()}
-    outputs.write_ranking(layout, ranking, violations if relax else None)
-    outputs.write_done(layout)
+    write_ranking(layout, ranking, violations if relax else None)
+    write_done(layout)
 
 
 def _contents(folder: Path) -> dict[str, bytes]:
@@ -120,14 +131,14 @@ def test_colabfold_s_names(tmp_path: Path) -> None:
     ],
 )
 def test_colabfold_s_tags(tmp_path: Path, model: str, seed: int, tag: str) -> None:
-    layout = outputs.ColabFoldLayout(tmp_path, "j.1")
+    layout = ColabFoldLayout(tmp_path, "j.1")
     who = PredictionId(model, 0, seed)
     assert layout.of("scores", who, ".json").name == f"j.1_scores_{tag}.json"
     ranked = layout.ranked("scores", who, ".json", 12)
     assert ranked.name == f"j.1_scores_rank_012_{tag}.json"
     ranked.touch()
     assert layout.find("scores", who, ".json") == ranked
-    assert outputs.ColabFoldLayout(tmp_path, "jx1").find("scores", who, ".json") is None
+    assert ColabFoldLayout(tmp_path, "jx1").find("scores", who, ".json") is None
 
 
 @pytest.mark.parametrize("name", ["af2", "colabfold"])
@@ -160,7 +171,7 @@ def test_a_new_prediction_drops_the_old_one_s_relaxed_structure(tmp_path: Path, 
     _run(layout)
     who = PredictionId("model_2_ptm", 0, 0)
     p = _predict("model_2_ptm", seed=9)
-    outputs.write_prediction(layout, p, confidence_of(who, p), PROVENANCE)
+    write_prediction(layout, p, confidence_of(who, p), PROVENANCE)
     assert layout.find("relaxed", who, ".pdb") is None
     found = layout.find("unrelaxed", who, ".pdb")
     assert found is not None
@@ -178,7 +189,7 @@ def test_a_new_prediction_may_change_the_ranks(tmp_path: Path) -> None:
     before = _contents(tmp_path)
     who = PredictionId("model_2_ptm", 0, 0)
     worse = prediction(SEQUENCE, model="model_2_ptm", plddt=np.full(len(SEQUENCE), 30, np.float32))
-    outputs.write_prediction(layout, worse, confidence_of(who, worse), PROVENANCE)
+    write_prediction(layout, worse, confidence_of(who, worse), PROVENANCE)
     _run(layout, relax=False)
     after = _contents(tmp_path)
     swap = {"rank_001_alphafold2_ptm_model_2": "rank_002_alphafold2_ptm_model_2"}
@@ -189,19 +200,19 @@ def test_a_new_prediction_may_change_the_ranks(tmp_path: Path) -> None:
 
 
 def test_a_new_relaxed_structure_ends_being_done(tmp_path: Path) -> None:
-    layout = outputs.ColabFoldLayout(tmp_path, JOB)
+    layout = ColabFoldLayout(tmp_path, JOB)
     _run(layout)
     assert layout.done().is_file()
     p = _predict("model_2_ptm")
-    outputs.write_relaxed(layout, p, relaxed(p), confidence_of(PredictionId("model_2_ptm", 0, 0), p), PROVENANCE)
+    write_relaxed(layout, p, relaxed(p), confidence_of(PredictionId("model_2_ptm", 0, 0), p), PROVENANCE)
     assert not layout.done().is_file()
 
 
 def test_jobs_in_one_folder_leave_each_other_alone(tmp_path: Path) -> None:
     for job in ("a.b", "axb", "a"):
-        _run(outputs.ColabFoldLayout(tmp_path, job))
+        _run(ColabFoldLayout(tmp_path, job))
     once = _contents(tmp_path)
-    _run(outputs.ColabFoldLayout(tmp_path, "a.b"), ("model_1_ptm",), relax=False)
+    _run(ColabFoldLayout(tmp_path, "a.b"), ("model_1_ptm",), relax=False)
     after = _contents(tmp_path)
     others = [key for key in once if not key.startswith("a.b_") and key != "a.b.done.txt"]
     assert {key: after.get(key) for key in others} == {key: once[key] for key in others}
@@ -263,7 +274,7 @@ def test_the_arrays_vouch_for_all_other_files(tmp_path: Path, monkeypatch: pytes
     with monkeypatch.context() as patch:
         _dies_at(patch, 4)
         with pytest.raises(_Killed):
-            outputs.write_prediction(layout, p, confidence_of(who, p), PROVENANCE)
+            write_prediction(layout, p, confidence_of(who, p), PROVENANCE)
     assert layout.find("result", who, ".npz") is None
 
 
@@ -271,11 +282,11 @@ def test_failed_relaxation_ranks_the_prediction_as_it_is(tmp_path: Path) -> None
     layout = _layout("af2", tmp_path)
     who, p = PredictionId("model_1_ptm", 0, 0), _predict("model_1_ptm")
     confidence = confidence_of(who, p)
-    outputs.write_prediction(layout, p, confidence, PROVENANCE)
+    write_prediction(layout, p, confidence, PROVENANCE)
     failed = relaxed(p, works=False)
     with pytest.raises(ValueError, match=r"model_1_ptm_pred_0 is not relaxed \(it would not\)"):
-        outputs.write_relaxed(layout, p, failed, confidence, PROVENANCE)
-    outputs.write_ranking(layout, rank([confidence]), {})
+        write_relaxed(layout, p, failed, confidence, PROVENANCE)
+    write_ranking(layout, rank([confidence]), {})
     assert (tmp_path / "ranked_0.pdb").read_bytes() == (tmp_path / "unrelaxed_model_1_ptm_pred_0.pdb").read_bytes()
     assert json.loads((tmp_path / "relax_metrics.json").read_bytes()) == {}
 
@@ -290,9 +301,9 @@ def test_a_full_disk_leaves_no_half_file(tmp_path: Path, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space left"):
-        outputs.write_ranking(layout, rank([confidence_of(PredictionId("model_1_ptm", 0, 0), _predict("model_1_ptm"))]))
+        write_ranking(layout, rank([confidence_of(PredictionId("model_1_ptm", 0, 0), _predict("model_1_ptm"))]))
     with pytest.raises(OSError, match="No space left"):
-        outputs.write_timings(layout, {"features": 1.0})
+        write_timings(layout, {"features": 1.0})
     assert _contents(tmp_path) == before
     assert len(list(tmp_path.iterdir())) == len(before)
 
@@ -302,7 +313,7 @@ def test_numbers_that_are_none_leave_no_file(tmp_path: Path) -> None:
     p = _predict("model_1_ptm")
     p.plddt[2] = np.nan
     with pytest.raises(ValueError, match="no finite numbers"):
-        outputs.write_prediction(layout, p, confidence_of(PredictionId("model_1_ptm", 0, 0), p), PROVENANCE)
+        write_prediction(layout, p, confidence_of(PredictionId("model_1_ptm", 0, 0), p), PROVENANCE)
     assert not list(tmp_path.iterdir())
 
 
@@ -311,9 +322,9 @@ def test_models_without_ptm_have_no_pae(tmp_path: Path) -> None:
         layout = _layout(name, tmp_path / name)
         p = prediction(SEQUENCE, model="model_1", ptm=None)
         confidence = confidence_of(PredictionId("model_1", 0, 0), p)
-        outputs.write_prediction(layout, p, confidence, PROVENANCE)
-        outputs.write_ranking(layout, rank([confidence]))
-        outputs.write_plots(layout, features(SEQUENCE, 4), rank([confidence]), {"model_1_pred_0": p})
+        write_prediction(layout, p, confidence, PROVENANCE)
+        write_ranking(layout, rank([confidence]))
+        write_plots(layout, features(SEQUENCE, 4), rank([confidence]), {"model_1_pred_0": p})
         assert not [path for path in _contents(layout.folder) if "pae" in path or "aligned_error" in path]
 
 
@@ -321,9 +332,9 @@ def test_what_is_left(tmp_path: Path) -> None:
     f = features(SEQUENCE, 5)
     for name in ("af2", "colabfold"):
         layout = _layout(name, tmp_path / name)
-        outputs.write_features_of(layout, f, af2_pickles=True)
-        outputs.write_timings(layout, {"features": 1.5})
-        outputs.write_run(layout, {"seed": np.int64(3), "hashes": {"msa": "ab"}})
+        write_features_of(layout, f, af2_pickles=True)
+        write_timings(layout, {"features": 1.5})
+        write_run(layout, {"seed": np.int64(3), "hashes": {"msa": "ab"}})
     assert set(_contents(tmp_path / "af2")) == {"features.pkl", "timings.json", "run.json"}
     assert set(_contents(tmp_path / "colabfold")) == {
         f"{JOB}.a3m",
@@ -345,7 +356,7 @@ def test_plots_have_their_places(tmp_path: Path) -> None:
         ("colabfold", {f"{JOB}_{kind}.png" for kind in ("coverage", "plddt", "pae")}),
     ):
         layout = _layout(name, tmp_path / name)
-        outputs.write_plots(layout, features(SEQUENCE, 5), rank([confidence]), {confidence.who.name: p})
+        write_plots(layout, features(SEQUENCE, 5), rank([confidence]), {confidence.who.name: p})
         assert set(_contents(layout.folder)) == places
 
 
@@ -353,5 +364,5 @@ def test_two_thousand_residues_take_seconds(tmp_path: Path) -> None:
     p = prediction("ACDEFGHIKLMNPQRSTVWY" * 100)
     confidence = confidence_of(PredictionId(p.model, 0, 0), p)
     began = time.perf_counter()
-    outputs.write_prediction(_layout("af2", tmp_path), p, confidence, PROVENANCE)
+    write_prediction(_layout("af2", tmp_path), p, confidence, PROVENANCE)
     assert time.perf_counter() - began < 15  # 1.3 s on a quiet machine; zlib takes half of it

@@ -12,8 +12,8 @@ from af2cpu.model.config import model_config
 from af2cpu.query import read_inputs
 from af2cpu.settings import PTM_MODELS, load_settings
 from af2cpu.shipped import is_shipped, shipped
-from af2cpu.weights.source import caution, find_parameters, fingerprint
 from af2cpu.weights.demo import demo_file, is_known, known_proteins
+from af2cpu.weights.source import caution, find_parameters, fingerprint
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 

@@ -58,7 +58,7 @@ function drawDownloads() {
   }
   files.push(["pLDDT, JSON", model.confidence.name, () => unpack(model.confidence.gzip)]);
   if (model.pae && model.pae.step === 1) {
-    files.push(["PAE, JSON", model.paeName, async () => paeJson(model.pae, await paeTenths(model.pae))]);
+    files.push(["PAE, JSON", model.pae_name, async () => paeJson(model.pae, await paeTenths(model.pae))]);
   }
   document.getElementById("downloads").replaceChildren(...files.map(([label, name, content]) => {
     const button = document.createElement("button");

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from af2cpu.outputs.citation import CITATION
 from af2cpu.outputs.classes import BOUNDS, NAMES
 from af2cpu.outputs.report.content import MOST_EMBEDDED, Content
+from af2cpu.run_records import TargetRun
 
 SHALLOW = 30  # rows; under about as many effective ones AlphaFold 2's accuracy falls steeply (Jumper et al., figure 5a)
 _OF_PAGE = "data_dir", "params", "msa", "template", "db"  # settings that the tables below tell of, with their hashes
@@ -63,30 +64,49 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
-def ranking_rows(content: Content) -> list[dict[str, Any]]:
+@dataclass(frozen=True)
+class RankingRow:
+    """One prediction in the table of predictions."""
+
+    rank: int  # from 1
+    name: str
+    plddt: float
+    level: int  # class of pLDDT
+    ptm: float | None
+    rmsd: float | None  # to the best one, angstrom
+    passes: int | None
+    change: float | None  # of the last pass, angstrom
+    relaxed: bool
+    reason: str | None  # why it was not relaxed
+    before: int | None  # residues with violations
+    after: int | None
+    shown: bool  # whether the page holds its structures
+
+
+def ranking_rows(content: Content) -> list[RankingRow]:
     """The table of predictions, best first."""
-    rows = []
-    for rank, entry in enumerate(content.ranking):
-        name, shown = entry["name"], content.shown[rank] if rank < len(content.shown) else None
-        record = content.relaxation.get(name)
-        rows.append(
-            {
-                "rank": rank + 1,
-                "name": name,
-                "plddt": entry["plddt"],
-                "class": plddt_class(entry["plddt"]),
-                "ptm": entry["ptm"],
-                "rmsd": shown.rmsd if shown else None,
-                "passes": shown.prediction.passes if shown else None,
-                "change": shown.prediction.changes[-1] if shown and shown.prediction.passes > 1 else None,
-                "relaxed": bool(shown and "relaxed" in shown.structures) or bool(record and record["relaxed"]),
-                "reason": content.run["not_relaxed"].get(name),
-                "before": sum(record["violations_before"]) if record else None,
-                "after": sum(record["violations_after"]) if record else None,
-                "shown": shown is not None,
-            }
-        )
-    return rows
+    return [_ranking_row(content, rank) for rank in range(len(content.run.ranking))]
+
+
+def _ranking_row(content: Content, rank: int) -> RankingRow:
+    entry = content.run.ranking[rank]
+    shown = content.shown[rank] if rank < len(content.shown) else None
+    record = content.relaxation.get(entry.name)
+    return RankingRow(
+        rank=rank + 1,
+        name=entry.name,
+        plddt=entry.plddt,
+        level=plddt_class(entry.plddt),
+        ptm=entry.ptm,
+        rmsd=shown.rmsd if shown else None,
+        passes=shown.prediction.passes if shown else None,
+        change=shown.prediction.changes[-1] if shown and shown.prediction.passes > 1 else None,
+        relaxed=bool(shown and "relaxed" in shown.structures) or bool(record and record.relaxed),
+        reason=content.run.not_relaxed.get(entry.name),
+        before=sum(record.violations_before) if record else None,
+        after=sum(record.violations_after) if record else None,
+        shown=shown is not None,
+    )
 
 
 def description(content: Content) -> str:
@@ -94,32 +114,54 @@ def description(content: Content) -> str:
     return content.features.domain_name[0].decode(errors="replace") if content.features is not None else ""
 
 
-def headline(content: Content) -> dict[str, Any]:
-    """The figures at the top of the page; of the best prediction."""
-    best = content.ranking[0]
-    plddt = content.shown[0].prediction.plddt
+@dataclass(frozen=True)
+class ClassShare:
+    """How many residues are of one class of pLDDT."""
+
+    name: str
+    count: int
+    share: float  # percent
+    level: int
+
+
+@dataclass(frozen=True)
+class Headline:
+    """The figures at the top of the page, of the best prediction."""
+
+    plddt: float
+    level: int
+    ptm: float | None
+    n_res: int
+    n_seq: int | None
+    n_templ: int | None
+    classes: tuple[ClassShare, ...]  # best first
+
+
+def headline(content: Content) -> Headline:
+    """The figures at the top of the page."""
+    best, plddt = content.run.best, content.shown[0].prediction.plddt
     counts = [0, 0, 0, 0]
     for value in plddt.tolist():
         counts[plddt_class(value)] += 1
     classes = [
-        {"name": name, "count": count, "share": 100 * count / len(plddt), "class": k}
-        for k, (name, count) in enumerate(zip(NAMES, counts, strict=True))
+        ClassShare(name, count, 100 * count / len(plddt), level)
+        for level, (name, count) in enumerate(zip(NAMES, counts, strict=True))
     ]
-    return {
-        "plddt": best["plddt"],
-        "class": plddt_class(best["plddt"]),
-        "ptm": best["ptm"],
-        "n_res": len(plddt),
-        "n_seq": content.features.n_seq if content.features is not None else None,
-        "n_templ": content.features.n_templ if content.features is not None else None,
-        "classes": classes[::-1],
-    }
+    return Headline(
+        plddt=best.plddt,
+        level=plddt_class(best.plddt),
+        ptm=best.ptm,
+        n_res=len(plddt),
+        n_seq=content.features.n_seq if content.features is not None else None,
+        n_templ=content.features.n_templ if content.features is not None else None,
+        classes=tuple(classes[::-1]),
+    )
 
 
 def notes(content: Content) -> list[str]:
     """What the reader should know of this run, the notes of the run among it; each once."""
-    said = [str(note) for note in content.run.get("notes", [])]
-    said += [f"{name}: not relaxed: {reason}" for name, reason in content.run["not_relaxed"].items()]
+    said = list(content.run.notes)
+    said += [f"{name}: not relaxed: {reason}" for name, reason in content.run.not_relaxed.items()]
     said += [
         f"{one.who.name}: structural violations remain after relaxation in {_count(len(one.violations), 'residue')}"
         for one in content.shown
@@ -132,8 +174,8 @@ def notes(content: Content) -> list[str]:
         )
     if content.shown[0].pae is None:
         said.append("These models predict no PAE and no pTM; the ptm models (model_1_ptm ... model_5_ptm) do.")
-    if len(content.ranking) > MOST_EMBEDDED:
-        said.append(f"The page holds the best {MOST_EMBEDDED} of {len(content.ranking)} predictions.")
+    if len(content.run.ranking) > MOST_EMBEDDED:
+        said.append(f"The page holds the best {MOST_EMBEDDED} of {len(content.run.ranking)} predictions.")
     if content.features is None:
         said.append("features.npz is not in the folder: no picture of the alignment.")
     return list(dict.fromkeys(said))
@@ -141,41 +183,57 @@ def notes(content: Content) -> list[str]:
 
 def citations(content: Content) -> list[tuple[str, str, str]]:
     """What was used, paper, DOI."""
-    used = {"network": True, "relaxation": content.relaxation, "search": content.run.get("databases"), "view": True}
+    used = {"network": True, "relaxation": content.relaxation, "search": content.run.databases, "view": True}
     return [citation for what, citation in _CITATIONS.items() if used[what]]
 
 
-def settings_rows(run: dict[str, Any]) -> Rows:
+def settings_rows(run: TargetRun) -> Rows:
     """The settings that were set, under the names of the command's options."""
-    rows = [("engine", run.get("engine")), ("precision", run.get("precision")), ("threads", run.get("threads"))]
-    rows += [(name, value) for name, value in run["settings"].items() if name not in {*_OF_PAGE, *(k for k, _ in rows)}]
+    rows = [("engine", run.engine), ("precision", run.precision), ("threads", run.threads)]
+    rows += [(name, value) for name, value in run.settings.items() if name not in {*_OF_PAGE, *(k for k, _ in rows)}]
     return [(name.replace("_", "-"), _word(value)) for name, value in rows if value not in (None, [], "")]
 
 
-def parameter_rows(run: dict[str, Any]) -> Rows:
+def parameter_rows(run: TargetRun) -> Rows:
     """Model and file -> fingerprint of its parameters."""
+    return [(f"{model}, {Path(used.source).name}", used.fingerprint) for model, used in run.parameters.items()]
+
+
+@dataclass(frozen=True)
+class DatabaseRow:
+    """One database that was searched, as far as its numbers are known."""
+
+    name: str
+    sequences: str
+    hits: str
+    hash: str
+
+
+def database_rows(run: TargetRun) -> list[DatabaseRow]:
+    """What was searched."""
     return [
-        (f"{model}, {Path(entry['source']).name}", str(entry["fingerprint"]))
-        for model, entry in run.get("parameters", {}).items()
+        DatabaseRow(
+            name=str(entry["name"]),
+            sequences=f"{entry['sequences']:,}" if "sequences" in entry else "",
+            hits=f"{entry['hits']:,}" if "hits" in entry else "",
+            hash=str(entry.get("hash", "")),
+        )
+        for entry in run.databases
     ]
 
 
-def database_rows(run: dict[str, Any]) -> list[dict[str, str]]:
-    """What was searched, as far as a hash and numbers of it are known."""
-    return [
-        {
-            "name": str(entry["name"]),
-            "sequences": f"{entry['sequences']:,}" if "sequences" in entry else "",
-            "hits": f"{entry['hits']:,}" if "hits" in entry else "",
-            "hash": str(entry.get("hash", "")),
-        }
-        for entry in run.get("databases", [])
-    ]
+@dataclass(frozen=True)
+class TimeRow:
+    """One stage and its time."""
+
+    name: str
+    time: str
+    share: str | None  # of the longest stage, percent
 
 
-def time_rows(run: dict[str, Any]) -> list[dict[str, Any]]:
-    """Stages and their seconds, from AlphaFold 2's names in timings.json. `share`: of the longest."""
-    timings: dict[str, float] = dict(run.get("timings", {}))
+def time_rows(run: TargetRun) -> list[TimeRow]:
+    """Stages and their times, from AlphaFold 2's names in timings.json."""
+    timings = dict(run.timings)
     if "features" in timings:  # holds the searches too
         timings["features"] -= sum(value for key, value in timings.items() if key.startswith("search_"))
     stages = [
@@ -186,13 +244,13 @@ def time_rows(run: dict[str, Any]) -> list[dict[str, Any]]:
     ]
     longest = max((seconds for _, seconds in stages), default=0.0)
     rows = [
-        {"name": name, "time": duration(seconds), "share": f"{100 * seconds / longest if longest else 0:.1f}%"}
+        TimeRow(name, duration(seconds), f"{100 * seconds / longest if longest else 0:.1f}%")
         for name, seconds in stages
     ]
-    return [*rows, {"name": "all together", "time": duration(sum(s for _, s in stages)), "share": None}] * bool(rows)
+    return [*rows, TimeRow("all together", duration(sum(s for _, s in stages)), None)] * bool(rows)
 
 
-def _word(value: Any) -> str:
+def _word(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -1,0 +1,112 @@
+"""A run from its plan to its outcomes: the graph is built and walked, the index pages are written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from af2cpu import events
+from af2cpu.errors import InputError
+from af2cpu.outputs.layout import Layout
+from af2cpu.pipeline.graph import Graph, Node, build_graph
+from af2cpu.pipeline.graph.folding import layout_of
+from af2cpu.pipeline.local import Results, run_graph
+from af2cpu.pipeline.logs import TargetLogs
+from af2cpu.plan.jobs import SEARCH_RECORD, Job
+from af2cpu.plan.run import Plan
+from af2cpu.records import Prediction, Ranking
+from af2cpu.run_records import DatabaseSearched, Failure, SearchRecord, TargetRun, read_record
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one target."""
+
+    name: str
+    n_res: int
+    folder: Path
+    layout: Layout  # where its files are
+    failure: Failure | None = None
+    search: SearchRecord | None = None  # what was searched; None if it failed, or for features made before
+    run: TargetRun | None = None  # how it was predicted; None if it failed, or if only features were asked for
+    ranking: Ranking | None = None
+    seconds: float = 0.0
+    reused: bool = False  # nothing had to be made
+    searched: frozenset[str] = frozenset()  # databases that were searched now, not by an earlier run
+
+    @property
+    def error(self) -> str | None:
+        """Why it failed, in one line; None if all went well."""
+        return self.failure.message if self.failure else None
+
+    @property
+    def relaxed(self) -> bool:
+        """Whether the best prediction is relaxed."""
+        return self.run is not None and self.layout.is_relaxed(self.run.best.name)
+
+    def prediction(self, rank: int = 0) -> Prediction:
+        """The prediction of a rank, 0 the best, unrelaxed, read from its file. Raises ValueError if there is none."""
+        from af2cpu.outputs.arrays import read_result
+
+        entries = self.ranking.entries if self.ranking else ()
+        if not 0 <= rank < len(entries):
+            raise ValueError(f"{self.name} has {len(entries)} predictions, and none of rank {rank}")
+        who = entries[rank].who
+        return read_result(self.layout.of("result", who, ".npz"), who.model)
+
+
+def run(plan: Plan) -> list[Outcome]:
+    """Everything that the plan asks for, in the order of its jobs. What happens is told by events.
+
+    A target's failure is its own, the others go on. Raises DatabaseError for a broken database.
+    """
+    graph = build_graph(plan)
+    folders = {job.name: job.folder for job in plan.jobs}
+    with events.listening(TargetLogs(folders)):
+        results = run_graph(graph, folders)
+        if plan.models:
+            _write_index_pages(plan.pages)
+    return [_outcome(plan, job, graph, results) for job in plan.jobs]
+
+
+def _write_index_pages(folders: Sequence[Path]) -> None:
+    """The page of all targets. It shows those of earlier runs too, whose damage is theirs and not this run's."""
+    from af2cpu.outputs.report import write_index
+
+    for folder in folders:
+        try:
+            write_index(folder)
+        except InputError as error:
+            events.emit("warning", f"{folder}: no index page: {error}")
+
+
+def _outcome(plan: Plan, job: Job, graph: Graph, results: Results) -> Outcome:
+    layout, failure = layout_of(plan, job), results.failures.get(job.name)
+    if failure:
+        return Outcome(job.name, job.query.n_res, job.folder, layout, failure)
+    nodes = graph.of_target(job.name)
+    ranking = results.receipts.get(f"{job.name}/ranking")
+    return Outcome(
+        name=job.name,
+        n_res=job.query.n_res,
+        folder=job.folder,
+        layout=layout,
+        search=None if job.features else read_record(SearchRecord, job.folder / SEARCH_RECORD),
+        run=read_record(TargetRun, layout.document("run")) if plan.models else None,
+        ranking=ranking[0].done.ranking if ranking and ranking[0] else None,
+        seconds=results.seconds.get(job.name, 0.0),
+        reused=results.reused(nodes),
+        searched=_searched(job, nodes, results),
+    )
+
+
+def _searched(job: Job, nodes: Sequence[Node], results: Results) -> frozenset[str]:
+    """Databases that were searched now for a target."""
+    found = (
+        receipt
+        for node in nodes
+        for item, receipt in zip(node.items, results.receipts.get(node.id, ()), strict=False)
+        if receipt and job.name in item.targets and not receipt.reused
+    )
+    return frozenset(receipt.done.name for receipt in found if isinstance(receipt.done, DatabaseSearched))

@@ -13,7 +13,9 @@ from typing import Any
 
 import orjson
 
-CHANGING = ("timings.json", "log.txt", "report.html", "keys.json", ".lock")  # times are in them, or their hashes
+from af2cpu.formats.streams import HIDDEN
+
+CHANGING = ("timings.json", "log.txt", "report.html")  # times are in them, or their hashes
 RECORDS = ("run.json", "search.json")  # of which all but the times is the same
 TIMES = ("timings", "seconds")
 
@@ -47,7 +49,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {
         path.relative_to(folder).as_posix(): _timeless(path) if path.name in RECORDS else path.read_bytes()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name not in CHANGING
+        if path.is_file() and path.name not in CHANGING and HIDDEN not in path.parts
     }
 
 
@@ -62,7 +64,7 @@ def _without_times(value: Any) -> Any:
 
 
 def done(folder: Path) -> dict[str, int]:
-    """When each file that a stage has vouched for was written: these a later run must leave alone."""
-    keys = folder / "keys.json"
-    names = orjson.loads(keys.read_bytes()) if keys.is_file() else {}
-    return {name: (folder / name).stat().st_mtime_ns for name in names}
+    """When each artefact that has a receipt was written: these a later run must leave alone."""
+    receipts = folder.rglob(f"{HIDDEN}/*.json")
+    made = (path.parent.parent / path.name.removesuffix(".json") for path in receipts)
+    return {path.relative_to(folder).as_posix(): path.stat().st_mtime_ns for path in made if path.is_file()}

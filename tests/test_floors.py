@@ -17,13 +17,15 @@ FLOORS = (
     ("api", "validate"),
     ("schedule",),
     ("pipeline",),
+    ("plan",),
     ("workspace",),
     ("query", "search", "features", "model", "weights", "confidence", "relax", "outputs"),
-    ("ops", "download"),
+    ("ops", "download", "failures"),
     ("geometry", "formats"),
+    ("run_records",),
     ("records", "settings", "chemistry"),
     ("shapes", "cores"),
-    ("errors", "shipped"),
+    ("errors", "events", "shipped"),
 )
 ALLOWED = {("weights", "model")}  # the table of parameters follows the configuration of the network
 # The package that may import a heavy or optional library; `search` stands for every module below af2cpu/search.

@@ -5,6 +5,7 @@ A protein's failure is its own: what depends on it is left out, everything else 
 
 from __future__ import annotations
 
+import itertools
 import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
@@ -43,15 +44,23 @@ def run_graph(graph: Graph, folders: Mapping[str, Path]) -> Results:
     Raises DatabaseError for a database that can't be searched; failures of single targets are in the results.
     """
     results = Results()
+    # Databases come first and are no target's: a broken one ends the run before any folder is made.
+    shared = list(itertools.takewhile(_leaves_no_file, graph.nodes))
+    for node in shared:
+        _run_node(node, folders, results)
     with TargetLocks() as locks:
         for target, folder in folders.items():
             _lock(target, folder, locks, results)
-        for node in graph.nodes:
+        for node in graph.nodes[len(shared) :]:
             _run_node(node, folders, results)
         for target, folder in folders.items():
             if target not in results.failures:
                 forget_failure(folder)
     return results
+
+
+def _leaves_no_file(node: Node) -> bool:
+    return all(item.path is None for item in node.items)
 
 
 def _lock(target: str, folder: Path, locks: TargetLocks, results: Results) -> None:

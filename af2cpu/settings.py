@@ -214,7 +214,7 @@ class Setting:
     @property
     def variable(self) -> str:
         """The environment variable."""
-        return PREFIX + self.name.upper()
+        return variable_of(self.name)
 
     @property
     def help(self) -> str:
@@ -226,6 +226,11 @@ class Setting:
 def flag_of(name: str) -> str:
     """The option of a setting, such as --num-seeds for num_seeds."""
     return "--" + name.replace("_", "-")
+
+
+def variable_of(name: str) -> str:
+    """The environment variable of a setting, such as AF2CPU_NUM_SEEDS for num_seeds."""
+    return PREFIX + name.upper()
 
 
 @cache
@@ -293,17 +298,23 @@ def _expected(bare: Any, limits: Iterable[Any]) -> str:
 
 @dataclass(frozen=True)
 class _Source:
-    """Values that were given in one way, and how an error message names one of them."""
+    """Values that were given in one way, and how an error message writes one of them."""
 
     values: Mapping[str, Any]
-    said: Callable[[str, Any], str]
+    spelled: Callable[[str], str]  # a setting's name as it is written there
+    sign: str  # between name and value
+    place: str = ""
+
+    def said(self, name: str, value: Any) -> str:
+        text = ",".join(str(part) for part in value) if isinstance(value, list | tuple) else str(value)
+        return f"{self.place}{self.spelled(name)}{self.sign}{text}"
 
 
 def load_settings(
     given: Mapping[str, Any],
     config: Path | None = None,
     *,
-    said: Callable[[str, Any], str] = lambda name, value: f"{flag_of(name)} {_text(value)}",
+    keywords: bool = False,
     environ: Mapping[str, str] | None = None,
 ) -> RunSettings:
     """The settings of a run: what is given wins over the AF2CPU_* variables, and these win over the TOML file.
@@ -311,21 +322,24 @@ def load_settings(
     Args:
       given: by name; None is a value that was not given.
       config: TOML file.
-      said: how an error message names a value of `given`; the default is as a flag.
+      keywords: messages name the values of `given` as Python's keywords, not as flags.
       environ: in place of os.environ.
 
     Raises InputError that names the setting, where its value comes from and what it may be.
     """
     sources = (
-        _Source({name: value for name, value in given.items() if value is not None}, said),
-        _Source(_variables(os.environ if environ is None else environ), _as_variable),
-        _Source(_read_toml(config) if config else {}, lambda name, value: f"{config}: {name} = {_text(value)}"),
+        _Source(
+            {name: value for name, value in given.items() if value is not None},
+            *((str, "=") if keywords else (flag_of, " ")),
+        ),
+        _Source(_variables(os.environ if environ is None else environ), variable_of, "="),
+        _Source(_read_toml(config) if config else {}, str, " = ", f"{config}: "),
     )
     chosen: dict[str, tuple[Any, _Source]] = {}
     for source in sources:
         for name, value in source.values.items():
             if name not in NAMES:
-                raise InputError(f"{source.said(name, value)}: there is no such setting{_near(name)}")
+                raise InputError(f"{source.said(name, value)}: there is no such setting; {_near(name, source)}")
             chosen.setdefault(name, (value, source))
     try:
         return RunSettings(**{name: value for name, (value, _) in chosen.items()})
@@ -335,18 +349,9 @@ def load_settings(
         raise InputError(f"{source.said(name, value)}: must be {setting(name).expected}") from error
 
 
-def _text(value: Any) -> str:
-    return ",".join(str(part) for part in value) if isinstance(value, list | tuple) else str(value)
-
-
-def _as_variable(name: str, value: Any) -> str:
-    return f"{PREFIX}{name.upper()}={_text(value)}"
-
-
-def _near(name: str) -> str:
-    """The end of a message on an unknown name."""
+def _near(name: str, source: _Source) -> str:
     near = difflib.get_close_matches(name, NAMES, n=1)
-    return f"; did you mean {near[0]}?" if near else "; af2cpu config lists all settings"
+    return f"did you mean {source.spelled(near[0])}?" if near else "af2cpu config lists all settings"
 
 
 def _variables(environ: Mapping[str, str]) -> dict[str, str]:

@@ -15,21 +15,26 @@ if TYPE_CHECKING:
     from af2cpu.pipeline.run import Outcome
 
 
+def plain_console(*, stderr: bool = False, width: int | None = None, soft_wrap: bool = True) -> Console:
+    """A console that prints text as it is: no colours, nothing in it taken for markup or emoji."""
+    return Console(stderr=stderr, highlight=False, markup=False, emoji=False, soft_wrap=soft_wrap, width=width)
+
+
 def print_line(line: str) -> None:
     """A line of a command's result, as it is: not wrapped, nothing in it taken for markup."""
-    Console(highlight=False, soft_wrap=True).print(line, markup=False)
+    plain_console().print(line)
 
 
 class Lines:
     """Prints `target: line` on standard error, with the seconds since the start."""
 
     def __init__(self) -> None:
-        self._console = Console(stderr=True, highlight=False, soft_wrap=True)
+        self._console = plain_console(stderr=True)
         self._start = time.perf_counter()
 
     def __call__(self, target: str, line: str) -> None:
         text = f"{target}: {line}" if target else line
-        self._console.print(f"{time.perf_counter() - self._start:8.1f} s  {text}", markup=False)
+        self._console.print(f"{time.perf_counter() - self._start:8.1f} s  {text}")
 
 
 def show_plan(plan: FoldPlan, lines: Lines) -> None:
@@ -56,7 +61,7 @@ def show_outcomes(outcomes: Sequence[Outcome], lines: Lines) -> None:
         seconds = f"{outcome.seconds:.1f}"
         table.add_row(outcome.name, str(outcome.n_res), best, plddt, ptm, relaxed, seconds, result)
     width = None if Console().is_terminal else max(Console().width, 160)
-    Console(highlight=False, markup=False, width=width).print(table)
+    plain_console(width=width, soft_wrap=False).print(table)
     for outcome in outcomes:
         for note in dict.fromkeys(outcome.notes):
             lines(outcome.name, f"note: {note}")

@@ -8,9 +8,16 @@ from typing import Annotated
 import typer
 
 from af2cpu.commands import options as o
+from af2cpu.errors import InputError
 from af2cpu.settings import RunSettings
 
 _SETTINGS = ("models", "params", "recycles", "ensembles", "max_msa", "num_seeds", "precision", "engine", "memory")
+
+
+def _length(text: str) -> int:
+    if int(text) < 1:
+        raise InputError(f"length {text}: must be 1 residue or more")
+    return int(text)
 
 
 @o.with_settings(*_SETTINGS)
@@ -32,7 +39,7 @@ def estimate(
     from af2cpu.pipeline.plan import matrix_rate
     from af2cpu.query import read_inputs
 
-    targets = [(f"length {text}", int(text)) for text in inputs if text.isdecimal() and int(text) > 0]
+    targets = [(f"length {text}", _length(text)) for text in inputs if text.isdecimal()]
     files = [Path(text) for text in inputs if not text.isdecimal()]
     targets += [(item.query.name, item.query.n_res) for item in read_inputs(files)] if files else []
     plans = tuple(ModelPlan(model_config(name), "", "") for name in settings.models)

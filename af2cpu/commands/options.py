@@ -42,7 +42,7 @@ def with_settings(*names: str) -> Callable[[Callable[..., None]], Callable[..., 
         @functools.wraps(body)
         def command(config: Path | None, **values: Any) -> None:
             given = {name: values.pop(name) for name in names}
-            with one_line():
+            with one_line(_folder_of(values)):
                 body(**values, settings=_settings_from(given, config))
 
         parameters = _parameters(body, names)
@@ -53,6 +53,12 @@ def with_settings(*names: str) -> Callable[[Callable[..., None]], Callable[..., 
         return command
 
     return decorate
+
+
+def _folder_of(values: dict[str, Any]) -> Path | None:
+    """The folder that a command writes into, for the traceback of an error: its --out, or the first of its folders."""
+    folders = values.get("folders") or [values.get("out")]
+    return next(iter(folders))
 
 
 def _parameters(body: Callable[..., None], names: tuple[str, ...]) -> list[Parameter]:

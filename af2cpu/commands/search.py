@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 
 from af2cpu.commands import options as o
-from af2cpu.commands.console import Lines
+from af2cpu.commands.console import Lines, plain_console
 from af2cpu.commands.errors import FAILED
 from af2cpu.commands.progress import bars
 from af2cpu.settings import INPUT, RunSettings, names_in
@@ -41,18 +40,18 @@ def search(
 
 
 def _show(reports: list[InputReport]) -> None:
-    console = Console(highlight=False, soft_wrap=True)
+    console = plain_console()
     for report in reports:
-        console.print(f"{report.query.name}: {report.query.n_res} residues", markup=False)
+        console.print(f"{report.query.name}: {report.query.n_res} residues")
         for database in report.databases:
-            console.print(f"  {_line(database, database['name'] in report.fresh)}", markup=False)
+            console.print(f"  {_line(database, database['name'] in report.fresh)}")
         for note in report.notes:
-            console.print(f"  note: {note}", markup=False)
+            console.print(f"  note: {note}")
         if report.error:
-            console.print(f"  failed: {report.error}", markup=False)
+            console.print(f"  failed: {report.error}")
         else:
             files = report.target.features
-            console.print(f"  {report.n_seq:,} rows, {report.n_templ} templates: {files}", markup=False)
+            console.print(f"  {report.n_seq:,} rows, {report.n_templ} templates: {files}")
 
 
 def _line(database: dict[str, Any], fresh: bool) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import cache
 from importlib import util
 from types import ModuleType
 from typing import Any, TypeVar
@@ -11,6 +12,8 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 from torch.utils.weak import WeakTensorKeyDictionary
+
+from af2cpu.errors import InputError
 
 _W = TypeVar("_W")
 _Stamp = tuple[Any, ...]
@@ -23,10 +26,18 @@ def built() -> bool:
     return util.find_spec("af2cpu._kernels") is not None
 
 
+@cache
 def kernels() -> ModuleType:
-    """The module of kernels. torch is imported before it, so that both run on the same OpenMP threads."""
+    """The module of kernels. torch is imported before it, so that both run on the same OpenMP threads.
+
+    Raises InputError for a level in AF2CPU_ISA that does not exist.
+    """
     from af2cpu import _kernels
 
+    try:
+        _kernels.level()  # chooses it
+    except ValueError as error:
+        raise InputError(str(error)) from error
     return _kernels
 
 

@@ -7,6 +7,7 @@ from typing import NoReturn
 import typer
 
 from af2cpu.commands import db, params
+from af2cpu.commands.config import config
 from af2cpu.commands.doctor import doctor
 from af2cpu.commands.errors import OneLineGroup, run
 from af2cpu.commands.estimate import estimate
@@ -24,7 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     cls=OneLineGroup,
 )
-for command in (predict, search, fold, relax, report, estimate, doctor, validate):
+for command in (predict, search, fold, relax, report, estimate, doctor, validate, config):
     app.command()(command)
 app.add_typer(params.app, name="params")
 app.add_typer(db.app, name="db")

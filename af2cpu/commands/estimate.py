@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from af2cpu.commands import options as o
+from af2cpu.cores import available_memory
 from af2cpu.errors import InputError
 from af2cpu.settings import RunSettings
 
@@ -31,8 +32,6 @@ def estimate(
 
     Example: af2cpu estimate ubiquitin.fasta 3000
     """
-    import psutil
-
     from af2cpu.model.config import model_config
     from af2cpu.pipeline.fold import ModelPlan, precision_of
     from af2cpu.pipeline.plan import estimate as estimate_target
@@ -44,7 +43,7 @@ def estimate(
     targets += [(item.query.name, item.query.n_res) for item in read_inputs(files)] if files else []
     plans = tuple(ModelPlan(model_config(name), "", "") for name in settings.models)
     rate = matrix_rate(settings)
-    available = (settings.memory or psutil.virtual_memory().available) / 1e9
+    available = (settings.memory or available_memory()) / 1e9
     typer.echo(f"{rate / 1e9:.0f} GFLOP/s in {precision_of(settings)}, {available:.1f} GB of memory")
     for name, n_res in targets:
         one = estimate_target(name, n_res, plans, settings, rate)

@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
 import torch
 from ml_collections import ConfigDict
 
+from af2cpu.cores import available_memory
 from af2cpu.errors import InputError
 from af2cpu.model.cost import Sizes, pass_flops
 from af2cpu.model.memory import peak_bytes
@@ -94,7 +94,7 @@ def plan_fold(queries: Sequence[Query], out: Path, settings: RunSettings) -> Fol
     rate = matrix_rate(settings)
     estimates = tuple(estimate(query.name, query.n_res, models, settings, rate) for query in queries)
     peaks = {one.n_res: int(one.peak_gb * 1e9) for one in estimates}
-    check_memory(queries, settings.memory or psutil.virtual_memory().available, peaks.__getitem__)
+    check_memory(queries, settings.memory or available_memory(), peaks.__getitem__)
     _check_place(out, estimates)
     return FoldPlan(settings, models, estimates, {query.name: _cautions(models, query) for query in queries})
 

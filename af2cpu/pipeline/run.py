@@ -10,6 +10,7 @@ from pathlib import Path
 
 import torch
 
+from af2cpu.cores import available_cores
 from af2cpu.errors import InputError
 from af2cpu.formats.features import read_features
 from af2cpu.ops import dispatch, slicing
@@ -81,8 +82,7 @@ def _fold(reports: Sequence[InputReport], plan: FoldPlan, tell: Tell) -> list[Ou
     settings = plan.settings
     tell = with_log(tell, {report.query.name: report.target for report in reports})
     dispatch.use_engine(settings.engine)
-    if settings.threads:
-        torch.set_num_threads(settings.threads)
+    torch.set_num_threads(settings.threads or min(torch.get_num_threads(), available_cores()))
     folder = Folder(plan.models, settings)
     with slicing.memory_budget(slicing.budget_within(settings.memory)):
         return [_target(report, folder, plan, tell) for report in reports]

@@ -38,7 +38,7 @@ def predict(inputs: str | Path | Iterable[str | Path], out: str | Path, **settin
       af2cpu.errors.InputError: bad input, setting, parameters or database; nothing has been started then.
     """
     paths = [inputs] if isinstance(inputs, (str, Path)) else list(inputs)
-    read = load_settings(settings, said=lambda name, value: f"{name}={value!r}")
+    read = load_settings(settings, keywords=True)
     if read.numa_node is not None:
         raise InputError("numa_node: this process has threads already; give --numa-node to the command, or use numactl")
     plan = plan_run([Path(path) for path in paths], Path(out), read)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 import typer
 
 from af2cpu.commands import db, params
+from af2cpu.commands.config import config
 from af2cpu.commands.doctor import doctor
+from af2cpu.commands.errors import OneLineGroup, run
 from af2cpu.commands.estimate import estimate
 from af2cpu.commands.fold import fold
 from af2cpu.commands.predict import predict
@@ -19,12 +23,14 @@ app = typer.Typer(
     help="AlphaFold 2 protein structure prediction on ordinary CPUs.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    cls=OneLineGroup,
 )
-for command in (predict, search, fold, relax, report, estimate, doctor, validate):
+for command in (predict, search, fold, relax, report, estimate, doctor, validate, config):
     app.command()(command)
 app.add_typer(params.app, name="params")
 app.add_typer(db.app, name="db")
 
 
-def main() -> None:
-    app()
+def main() -> NoReturn:
+    """The entry point of the program; ends the process."""
+    run(app)

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 import re
-from collections.abc import Sequence
+import resource
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 from af2cpu.errors import InputError
 
+_PROCESS, _CGROUPS = Path("/proc/self"), Path("/sys/fs/cgroup")
+# Limit, usage, and the entry of memory.stat with the file cache that the kernel gives back on demand: versions 2 and 1.
+_CGROUP_MEMORY = (
+    ("memory.max", "memory.current", "inactive_file"),
+    ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+)
+# Address space that each thread reserves and mostly never uses: its stack, and an arena of glibc's malloc.
+_THREAD_RESERVES = 8 * 2**20 + 64 * 2**20
 _NODES = Path("/sys/devices/system/node")
 _SET_MEMPOLICY = {"x86_64": 238, "aarch64": 237}  # system call numbers
 _BIND, _PREFERRED_MANY = 2, 5  # linux/mempolicy.h; the latter since Linux 5.15
@@ -26,11 +38,75 @@ class Node:
     distances: tuple[int, ...]  # to the nodes in their order, 10 to itself
 
 
-def available_cores() -> int:
-    """Cores by the process's affinity (batch systems set it), or all of the machine where there is no such thing."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+def available_cores(process: Path = _PROCESS, cgroups: Path = _CGROUPS) -> int:
+    """Cores that this process may use: its affinity (batch systems set it), capped by the CPU quota of its cgroups.
+
+    process, cgroups: roots of /proc/self and /sys/fs/cgroup.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    quotas = [math.ceil(quota) for folder in _own_cgroups("cpu", process, cgroups) if (quota := _cpu_quota(folder))]
+    return max(1, min([cores, *quotas]))
+
+
+def available_memory(process: Path = _PROCESS, cgroups: Path = _CGROUPS) -> int:
+    """Bytes that this process can still take: the least of the machine's free memory, what the limits of its cgroups
+    leave (containers and batch systems set them), and what its own limits leave (`ulimit -v`, `ulimit -d`).
+
+    `ulimit -v` limits address space, used or not. What the process has reserved so far counts as used, and for the
+    threads to come 72 MiB a core are kept back, which is what their stacks and malloc reserve.
+
+    process, cgroups: roots of /proc/self and /sys/fs/cgroup.
+    """
+    folders = _own_cgroups("memory", process, cgroups)
+    left = [psutil.virtual_memory().available, *(one for one in map(_memory_left, folders) if one is not None)]
+    pages = [int(word) for word in _text(process / "statm").split()] or [0] * 7
+    size, data = pages[0] * resource.getpagesize(), pages[5] * resource.getpagesize()
+    reserves = _THREAD_RESERVES * available_cores(process, cgroups)
+    for kind, taken in ((resource.RLIMIT_AS, size + reserves), (resource.RLIMIT_DATA, data)):
+        limit, _ = resource.getrlimit(kind)
+        left += [limit - taken] * (limit != resource.RLIM_INFINITY)
+    return max(0, min(left))
+
+
+def _own_cgroups(controller: str, process: Path, cgroups: Path) -> Iterator[Path]:
+    """Folders of the cgroups that this process is in, and of those above them: each may have a limit."""
+    for line in _text(process / "cgroup").splitlines():
+        number, controllers, path = line.split(":", 2)
+        if number == "0" and not controllers:  # version 2, mounted below version 1 on hybrid systems
+            root = cgroups / "unified" if (cgroups / "unified").is_dir() else cgroups
+        elif controller in controllers.split(","):
+            root = cgroups / controller
+        else:
+            continue
+        # In a container the path may be the host's, or lead out of the namespace; the root is then the own cgroup.
+        own = root / path.lstrip("/") if ".." not in path.split("/") else root
+        yield from (folder for folder in (own, *own.parents) if folder.is_relative_to(root) and folder.is_dir())
+
+
+def _memory_left(cgroup: Path) -> int | None:
+    """Bytes until a cgroup's limit; None where it has none."""
+    for limit_file, usage_file, reclaimable in _CGROUP_MEMORY:
+        limit, usage = _text(cgroup / limit_file).strip(), _text(cgroup / usage_file).strip()
+        if limit.isdecimal() and usage.isdecimal():
+            cache = re.search(rf"^{reclaimable} (\d+)$", _text(cgroup / "memory.stat"), re.MULTILINE)
+            return int(limit) - int(usage) + (int(cache[1]) if cache else 0)
+    return None
+
+
+def _cpu_quota(cgroup: Path) -> float | None:
+    """Cores' worth of time that a cgroup may use; None without a limit."""
+    words = _text(cgroup / "cpu.max").split()
+    words = words or [_text(cgroup / f"cpu.cfs_{name}_us").strip() for name in ("quota", "period")]
+    quota, period = words if len(words) == 2 else ("max", "")
+    return int(quota) / int(period) if quota.isdecimal() and period.isdecimal() else None
+
+
+def _text(path: Path) -> str:
+    """A file of the kernel; nothing where there is none."""
+    try:
+        return path.read_text()
+    except OSError:
+        return ""
 
 
 def numa_nodes(root: Path = _NODES) -> tuple[Node, ...]:

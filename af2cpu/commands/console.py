@@ -15,9 +15,14 @@ if TYPE_CHECKING:
     from af2cpu.pipeline.run import Outcome
 
 
+def plain_console(*, stderr: bool = False, width: int | None = None, soft_wrap: bool = True) -> Console:
+    """A console that prints text as it is: no colours, nothing in it taken for markup or emoji."""
+    return Console(stderr=stderr, highlight=False, markup=False, emoji=False, soft_wrap=soft_wrap, width=width)
+
+
 def print_line(line: str) -> None:
     """A line of a command's result, as it is: not wrapped, nothing in it taken for markup."""
-    Console(highlight=False, soft_wrap=True).print(line, markup=False)
+    plain_console().print(line)
 
 
 def show_outcomes(outcomes: Sequence[Outcome]) -> None:
@@ -35,7 +40,7 @@ def show_outcomes(outcomes: Sequence[Outcome]) -> None:
         seconds = f"{outcome.seconds:.1f}"
         table.add_row(outcome.name, str(outcome.n_res), best, plddt, ptm, relaxed, seconds, result)
     width = None if Console().is_terminal else max(Console().width, 160)
-    Console(highlight=False, markup=False, width=width).print(table)
+    plain_console(width=width, soft_wrap=False).print(table)
 
 
 def tell_notes(outcomes: Sequence[Outcome]) -> None:

@@ -8,7 +8,7 @@ import typer
 
 from af2cpu.commands.errors import FAILED
 from af2cpu.commands.options import with_settings
-from af2cpu.cores import available_cores, numa_nodes
+from af2cpu.cores import available_cores, available_memory, numa_nodes
 from af2cpu.settings import RunSettings
 
 _PACKAGES = ("af2cpu", "torch", "numpy", "pyhmmer", "gemmi", "openmm", "pdbfixer")
@@ -51,13 +51,13 @@ def _machine(settings: RunSettings) -> list[str]:
     from af2cpu.plan.machine import this_machine
 
     flags = [name for name, there in torch.cpu.get_capabilities().items() if there is True and name != "architecture"]
-    memory = psutil.virtual_memory()
+    total = psutil.virtual_memory().total
     here = this_machine(settings)
     typer.echo(f"processor: {available_cores()} cores for this process; {', '.join(flags)}")
     for node in numa_nodes():
         cores = f"{len(node.cores)} cores" if node.cores else "no cores (HBM or other memory)"
         typer.echo(f"NUMA node {node.number}: {cores}, {node.memory / 1e9:.1f} GB")
-    typer.echo(f"memory: {memory.total / 1e9:.1f} GB, {memory.available / 1e9:.1f} GB free")
+    typer.echo(f"memory: {total / 1e9:.1f} GB, {available_memory() / 1e9:.1f} GB free for this process")
     precision = f"precision {settings.precision}: {here.choice.precision}"
     typer.echo(f"engine: {here.choice}; {precision}; {here.rate / 1e9:.0f} GFLOP/s in a large product")
     return []

@@ -1,30 +1,133 @@
-"""What the user sees of an error: one line and an exit code."""
+"""How the program ends: every error is one line on standard error and an exit code."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib import metadata
+from pathlib import Path
+from typing import Any, NoReturn, cast
 
 import typer
 from rich.console import Console
+from typer.core import TyperGroup
 
+from af2cpu.commands.console import plain_console
+from af2cpu.commands.streams import drop_closed_streams, print_anything
 from af2cpu.errors import InputError
 
-INPUT, FAILED, INTERRUPTED = 2, 1, 130  # exit codes
+FAILED, INPUT, UNEXPECTED, INTERRUPTED, BROKEN_PIPE = 1, 2, 70, 130, 141  # exit codes; 70: EX_SOFTWARE of sysexits.h
+LOG_NAME = "af2cpu-error.log"
+_UsageError = cast("type[Exception]", typer.BadParameter.__base__)  # click's, which typer does not export
+
+
+class OneLineGroup(TyperGroup):
+    """The command line's root: whatever one of its commands raises ends as one line."""
+
+    def invoke(self, ctx: Any) -> Any:
+        with one_line():
+            return super().invoke(ctx)
 
 
 @contextmanager
-def one_line() -> Iterator[None]:
-    """Turns InputError into its line and exit code 2, Ctrl-C into 130, a full or broken disk into a line and 1."""
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+def one_line(folder: Path | None = None) -> Iterator[None]:
+    """Turns exceptions into typer.Exit, after a line on standard error.
+
+    InputError ends with exit code 2, Ctrl-C with 130, a full or broken disk and too little memory with 1, a reader of
+    our output that has gone (`| head`) with 141 and no line. Anything else is a fault of the program: exit code 70,
+    and the line names the file with the traceback, in `folder` if that exists, else in the folder for temporary files.
+    """
     try:
         yield
-    except InputError as error:
-        console.print(f"error: {error}", markup=False)
-        raise typer.Exit(INPUT) from error
+    except (typer.Exit, _UsageError):
+        raise  # typer shows them
     except KeyboardInterrupt as error:
-        console.print("interrupted; what is complete is kept and used by the next run", markup=False)
-        raise typer.Exit(INTERRUPTED) from error
+        _end("interrupted; what is complete is kept and used by the next run", INTERRUPTED, error)
+    except InputError as error:
+        _end(f"error: {error}", INPUT, error)
     except OSError as error:
-        console.print(f"error: {error}", markup=False)
-        raise typer.Exit(FAILED) from error
+        if isinstance(error, BrokenPipeError) and drop_closed_streams():
+            raise typer.Exit(BROKEN_PIPE) from error
+        _end(f"error: {_of_system(error)}", FAILED, error)
+    except Exception as error:
+        if _is_lack_of_memory(error):
+            _end(f"error: not enough memory{_detail(error)}; lower --max-msa, or cut the sequence", FAILED, error)
+        kept = _write_traceback(error, folder)
+        _end(f"error: unexpected {type(error).__name__}{_detail(error)}; a fault of af2cpu; {kept}", UNEXPECTED, error)
+
+
+def run(app: Callable[[], object]) -> NoReturn:
+    """Runs a typer application to the end of the process."""
+    print_anything()
+    setattr(Console, "on_broken_pipe", _on_broken_pipe)  # noqa: B010 - for all consoles, also those that typer makes
+    code: int | str | None = 0
+    try:
+        with one_line():
+            try:
+                app()
+            except SystemExit as error:
+                code = error.code
+            sys.stdout.flush()  # not at the interpreter's exit, where an error would print a traceback
+    except typer.Exit as error:
+        code = error.exit_code
+    sys.exit(code)
+
+
+def _end(line: str, code: int, error: BaseException) -> NoReturn:
+    text = "".join(one if one.isprintable() or "\ud800" <= one <= "\udfff" else repr(one)[1:-1] for one in line)
+    try:
+        plain_console(stderr=True).print(text)
+    except BrokenPipeError:
+        drop_closed_streams()
+    raise typer.Exit(code) from error
+
+
+def _detail(error: BaseException) -> str:
+    """The first line of an exception's text."""
+    lines = str(error).strip().splitlines()
+    return f": {lines[0]}" if lines else ""
+
+
+def _of_system(error: OSError) -> str:
+    """An error of the system with its path, in words."""
+    if error.strerror is None:
+        return str(error) or type(error).__name__
+    paths = " to ".join(
+        os.fsdecode(path) for path in (error.filename, error.filename2) if isinstance(path, str | bytes)
+    )
+    return f"{paths}: {error.strerror}" if paths else error.strerror
+
+
+def _is_lack_of_memory(error: Exception) -> bool:
+    """PyTorch has no class of its own for it."""
+    return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "can't allocate memory" in str(error))
+
+
+def _write_traceback(error: BaseException, folder: Path | None) -> str:
+    """Writes the traceback; says where it is."""
+    head = f"{time.strftime('%Y-%m-%d %H:%M:%S')} af2cpu {metadata.version('af2cpu')}: {sys.argv}\n"
+    text = (head + "".join(traceback.format_exception(error))).encode("utf-8", "backslashreplace")
+    reason = ""
+    if folder is not None and folder.is_dir():
+        try:
+            (folder / LOG_NAME).write_bytes(text)
+            return f"the traceback is in {folder / LOG_NAME}"
+        except OSError as problem:
+            reason = f" ({_of_system(problem)})"
+    try:
+        with tempfile.NamedTemporaryFile(prefix="af2cpu-error-", suffix=".log", delete=False) as file:
+            file.write(text)
+            return f"the traceback is in {file.name}{reason}"
+    except OSError as problem:
+        return f"the traceback could not be written: {_of_system(problem)}"
+
+
+def _on_broken_pipe(_: Console) -> NoReturn:
+    """In place of rich's SystemExit(1)."""
+    drop_closed_streams()
+    raise typer.Exit(BROKEN_PIPE)

@@ -8,9 +8,16 @@ from typing import Annotated
 import typer
 
 from af2cpu.commands import options as o
+from af2cpu.errors import InputError
 from af2cpu.settings import RunSettings
 
 _SETTINGS = ("models", "params", "recycles", "ensembles", "max_msa", "num_seeds", "precision", "engine", "memory")
+
+
+def _length(text: str) -> int:
+    if int(text) < 1:
+        raise InputError(f"length {text}: must be 1 residue or more")
+    return int(text)
 
 
 @o.with_settings(*_SETTINGS)
@@ -28,7 +35,7 @@ def estimate(
     from af2cpu.pipeline.graph import build_graph
     from af2cpu.plan.run import plan_estimate
 
-    lengths = [int(text) for text in inputs if text.isdecimal() and int(text) > 0]
+    lengths = [_length(text) for text in inputs if text.isdecimal()]
     files = [Path(text) for text in inputs if not text.isdecimal()]
     plan = plan_estimate(lengths, files, settings)
     graph, machine = build_graph(plan), plan.machine

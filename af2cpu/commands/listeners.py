@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from af2cpu import events
-from af2cpu.commands.console import print_line
+from af2cpu.commands.console import plain_console, print_line
 from af2cpu.events import Event
 
 
@@ -18,7 +18,7 @@ class Lines:
     """Prints `target: line` on standard error, with the seconds since the start."""
 
     def __init__(self) -> None:
-        self._console = Console(stderr=True, highlight=False, soft_wrap=True)
+        self._console = plain_console(stderr=True)
         self._start = time.perf_counter()
 
     def __call__(self, event: Event) -> None:
@@ -26,7 +26,7 @@ class Lines:
             return
         text = f"{event.target}: {event.text}" if event.target else event.text
         text = f"warning: {text}" if event.kind == "warning" else text
-        self._console.print(f"{time.perf_counter() - self._start:8.1f} s  {text}", markup=False)
+        self._console.print(f"{time.perf_counter() - self._start:8.1f} s  {text}")
 
 
 def print_result_lines(event: Event) -> None:

@@ -13,6 +13,7 @@ import typer
 
 from af2cpu.commands.errors import one_line
 from af2cpu.cores import keep_to_node
+from af2cpu.errors import InputError
 from af2cpu.settings import RUN, RunSettings, load_settings, parts_of, setting
 
 Inputs = Annotated[list[Path], typer.Argument(help="FASTA, a3m, Stockholm, CSV files or folders, plain or .gz.")]
@@ -42,7 +43,7 @@ def with_settings(*names: str) -> Callable[[Callable[..., None]], Callable[..., 
         @functools.wraps(body)
         def command(config: Path | None, **values: Any) -> None:
             given = {name: values.pop(name) for name in names}
-            with one_line():
+            with one_line(_folder_of(values)):
                 body(**values, settings=_settings_from(given, config))
 
         parameters = _parameters(body, names)
@@ -53,6 +54,12 @@ def with_settings(*names: str) -> Callable[[Callable[..., None]], Callable[..., 
         return command
 
     return decorate
+
+
+def _folder_of(values: dict[str, Any]) -> Path | None:
+    """The folder that a command writes into, for the traceback of an error: its --out, or the first of its folders."""
+    folders = values.get("folders") or [values.get("out")]
+    return next(iter(folders))
 
 
 def _parameters(body: Callable[..., None], names: tuple[str, ...]) -> list[Parameter]:
@@ -80,9 +87,17 @@ def _option(name: str) -> Any:
 
 def _settings_from(given: dict[str, Any], config: Path | None) -> RunSettings:
     """The settings of a command; the process keeps to their NUMA node from here on. Raises InputError."""
-    lists = {name: value for name, value in given.items() if isinstance(value, list | tuple)}
-    given |= {name: [part for text in texts for part in parts_of(text)] or None for name, texts in lists.items()}
+    given = {name: _elements(name, value) if isinstance(value, list) else value for name, value in given.items()}
     settings = load_settings(given, config)
     if settings.numa_node is not None:
         keep_to_node(settings.numa_node)  # now: the threads that torch starts take it over
     return settings
+
+
+def _elements(name: str, texts: list[str]) -> list[str] | None:
+    """The elements of a list from the texts of a repeated flag; None if it was not given. Raises InputError."""
+    try:
+        return [part for text in texts for part in parts_of(text)] if texts else None
+    except ValueError as error:
+        one = setting(name)
+        raise InputError(f"{one.flag} {','.join(texts)}: must be {one.expected}") from error

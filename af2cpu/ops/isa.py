@@ -22,10 +22,17 @@ def built() -> bool:
 
 @cache
 def kernels() -> ModuleType:
-    """The module of kernels, on the OpenMP threads that PyTorch uses, whichever of the two is loaded first."""
+    """The module of kernels, on the OpenMP threads that PyTorch uses, whichever of the two is loaded first.
+
+    Raises InputError for a level in AF2CPU_ISA that does not exist.
+    """
     _load_openmp_of_torch()
     from af2cpu import _kernels
 
+    try:
+        _kernels.level()  # chooses it
+    except ValueError as error:
+        raise InputError(str(error)) from error
     return _kernels
 
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-import psutil
-
-from af2cpu.cores import available_cores
+from af2cpu.cores import available_cores, available_memory
 from af2cpu.ops import isa
 from af2cpu.ops.sizes import budget_within
 from af2cpu.settings import RunSettings
@@ -49,7 +47,7 @@ class Machine:
 def this_machine(settings: RunSettings) -> Machine:
     """This machine with these settings; its rate is measured now (0.1 s). Raises InputError for an unknown engine."""
     choice = engine_choice(settings)
-    memory = settings.memory or psutil.virtual_memory().available
+    memory = settings.memory or available_memory()
     return Machine(settings.threads or available_cores(), memory, choice, matrix_rate(choice))
 
 

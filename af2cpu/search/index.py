@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from dataclasses import asdict, dataclass
@@ -63,25 +64,48 @@ def make_index(size: int, mtime_ns: int, shards: tuple[Shard, ...], ends_with_ne
     )
 
 
-def index_paths(fasta: Path) -> tuple[Path, Path]:
-    """Where the index may be: beside the FASTA file, or in the user's cache where that folder can't be written."""
+def index_paths(fasta: Path) -> tuple[Path, ...]:
+    """Where the index may be: beside the FASTA file, or in the user's cache where that folder can't be written.
+
+    A user without a home folder and XDG_CACHE_HOME has no cache.
+    """
+    beside = fasta.with_name(fasta.name + SUFFIX)
+    try:
+        folder = Path(platformdirs.user_cache_dir("af2cpu"))
+    except RuntimeError:  # no HOME, and no entry in the list of users
+        return (beside,)
+    if not folder.is_absolute():  # the same in older versions of platformdirs: ~ is left as it is
+        return (beside,)
     place = hashlib.blake2b(os.fsencode(fasta.resolve()), digest_size=8).hexdigest()
-    cache = Path(platformdirs.user_cache_dir("af2cpu")) / "indexes" / f"{fasta.name}-{place}{SUFFIX}"
-    return fasta.with_name(fasta.name + SUFFIX), cache
+    return beside, folder / "indexes" / f"{fasta.name}-{place}{SUFFIX}"
 
 
 def writable_index_path(fasta: Path) -> Path:
-    """The path that a new index goes to; makes the cache folder if that is where."""
-    beside, cache = index_paths(fasta)
+    """The path that a new index goes to; makes the cache folder if that is where.
+
+    Raises DatabaseError where neither folder can be written.
+    """
+    beside, *cache = index_paths(fasta)
     if os.access(fasta.parent, os.W_OK):
         return beside
-    cache.parent.mkdir(parents=True, exist_ok=True)
-    return cache
+    reason = "there is no home folder for a cache"
+    if cache:
+        try:
+            cache[0].parent.mkdir(parents=True, exist_ok=True)
+            if os.access(cache[0].parent, os.W_OK):
+                return cache[0]
+            reason = f"{cache[0].parent}: {os.strerror(errno.EACCES)}"
+        except OSError as error:
+            reason = f"{cache[0].parent}: {error.strerror}"
+    raise DatabaseError(
+        f"{fasta}: its index can't be written, neither beside it ({fasta.parent}: not writable) nor in the cache "
+        f"({reason}); set XDG_CACHE_HOME to a folder that can be written"
+    )
 
 
 def load_index(fasta: Path) -> Index | None:
     """The newest index that was written, or None if there is none. Raises DatabaseError if it can't be read."""
-    found = [path for path in index_paths(fasta) if path.is_file()]
+    found = [path for path in index_paths(fasta) if os.path.isfile(path)]  # False too where it may not be looked at
     if not found:
         return None
     path = max(found, key=lambda path: path.stat().st_mtime_ns)

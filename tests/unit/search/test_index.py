@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import pwd
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from search_cases import demo_database
 
 from af2cpu.errors import DatabaseError
 from af2cpu.search import indexing
-from af2cpu.search.index import index_paths, load_index
+from af2cpu.search.index import SUFFIX, index_paths, load_index
 from af2cpu.search.indexing import build_index, current_index, verify
 from af2cpu.search.scan import scan
 
@@ -69,12 +71,35 @@ def test_an_interrupted_indexing_goes_on(fasta: Path, monkeypatch: pytest.Monkey
 
 
 def test_a_folder_that_can_not_be_written(fasta: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    monkeypatch.setattr(os, "access", lambda path, mode: path != fasta.parent)
     index = build_index(fasta, 2)
     beside, cache = index_paths(fasta)
     assert not beside.exists()
     assert cache.exists()
     assert current_index(fasta, 2) == index
+
+
+@pytest.mark.parametrize("home", ["a file", "a home that can't be written", "none"])
+def test_neither_folder_can_be_written(fasta: Path, monkeypatch: pytest.MonkeyPatch, home: str) -> None:
+    """As in containers: databases are mounted read-only, the user has no home, or none that can be written."""
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    if home == "a file":
+        monkeypatch.setenv("XDG_CACHE_HOME", str(fasta))
+    elif home == "none":
+        monkeypatch.delenv("XDG_CACHE_HOME")
+        monkeypatch.delenv("HOME")
+        monkeypatch.setattr(pwd, "getpwuid", _no_entry)
+        assert index_paths(fasta) == (fasta.with_name(fasta.name + SUFFIX),)
+    with pytest.raises(DatabaseError, match=r"db\.fasta: its index can't be written.*; set XDG_CACHE_HOME") as raised:
+        current_index(fasta, 2)
+    assert str(fasta.parent) in str(raised.value)
+    monkeypatch.undo()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(fasta.parent / "cache"))
+    current_index(fasta, 2)
+
+
+def _no_entry(number: int) -> NoReturn:
+    raise KeyError(f"getpwuid(): uid not found: {number}")
 
 
 def test_only_the_time_has_changed(fasta: Path) -> None:

@@ -1,0 +1,202 @@
+"""`RunSettings`: the only place where a setting has its name, type, range, default and help."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ByteSize, ConfigDict, Field, model_validator
+
+PTM_MODELS = tuple(f"model_{k}_ptm" for k in range(1, 6))
+DEMO_MODELS = ("demo",)
+
+# Groups of settings, as the help of the commands shows them.
+NETWORK, INPUT, OUTPUT, RUN = "Network", "Search and features", "Output", "Run"
+
+
+def default_models(params: str | None) -> tuple[str, ...]:
+    """The models that run unless others are named: the demo parameters have one of their own."""
+    return DEMO_MODELS if params == "demo" else PTM_MODELS
+
+
+def parts_of(text: str) -> list[str]:
+    """The elements of a list written as text: `a,b`, or a JSON list for elements that have commas in them.
+
+    Raises ValueError for text that begins as a JSON list of texts and is none.
+    """
+    if text.startswith('["'):
+        return [str(part) for part in json.loads(text)]
+    return [part for part in (part.strip() for part in text.split(",")) if part]
+
+
+def _listed(value: Any) -> Any:
+    """One text or path given for a list."""
+    if isinstance(value, str):
+        return parts_of(value)
+    return [value] if isinstance(value, os.PathLike) else value
+
+
+def _preset(value: Any) -> Any:
+    """AlphaFold's own words, reduced_dbs and full_dbs, for our reduced and full."""
+    return value.removesuffix("_dbs") if isinstance(value, str) else value
+
+
+_Texts = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+_Paths = Annotated[tuple[Path, ...], BeforeValidator(_listed)]
+
+
+def _setting(
+    group: str, text: str, default: Any = None, *, unset: str = "none", example: Any = None, **limits: Any
+) -> Any:
+    """A field. text: its help, full sentences. Where the default is no value, unset says what the run does then, and
+    example is a value for the TOML template."""
+    extra = {"group": group, "unset": unset, "example": default if example is None else example}
+    return Field(default, description=text, json_schema_extra=extra, **limits)
+
+
+class RunSettings(BaseModel):
+    """All that a run depends on besides its inputs and the output folder. Lengths in angstrom, memory in bytes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    models: _Texts = _setting(
+        NETWORK,
+        "Models to run: model_1 to model_5, or model_1_ptm to model_5_ptm, which also predict aligned errors.",
+        PTM_MODELS,
+        unset="the five ptm models; with --params demo its own model",
+        min_length=1,
+    )
+    params: str | None = _setting(
+        NETWORK,
+        "Parameters of the network: a folder with params_model_*.npz, one such file, demo (comes with the program), "
+        "or synthetic:SEED (random numbers, for tests).",
+        unset="the folder params in the data folder",
+        example="/data/alphafold/params",
+    )
+    data_dir: Path | None = _setting(
+        INPUT,
+        "Folder with databases and parameters, in the layout that AlphaFold's scripts make.",
+        example="/data/alphafold",
+    )
+    preset: Annotated[str | None, BeforeValidator(_preset)] = _setting(
+        INPUT,
+        "Set of databases to search in the data folder: reduced is AlphaFold's reduced_dbs.",
+        unset="reduced",
+        example="reduced",
+    )
+    db: _Texts = _setting(
+        INPUT,
+        "Databases to search besides those of the data folder: name=path for a FASTA file, or demo for the small "
+        "made-up ones that come with the program.",
+        (),
+        example=["mine=/data/mine.fasta"],
+    )
+    msa: _Paths = _setting(
+        INPUT,
+        "Alignment files, or AlphaFold's msas folder, to use in place of the search (one sequence only).",
+        (),
+        example=["mine.a3m"],
+    )
+    msa_cache: Path | None = _setting(
+        INPUT,
+        "Folder that keeps alignments by sequence and database, so that later runs reuse them.",
+        example="/data/msa_cache",
+    )
+    template: _Paths = _setting(
+        INPUT,
+        "Structure files (mmCIF or PDB) to use as templates in place of the template search.",
+        (),
+        example=["mine.cif"],
+    )
+    max_template_date: date | None = _setting(
+        INPUT,
+        "Only templates that were released up to this day are used, for example 2020-05-14.",
+        unset="all",
+        example=date(2020, 5, 14),
+    )
+    mmcif: Literal["local", "on-demand"] = _setting(
+        INPUT,
+        "Source of the template hits' structures: local takes those of the data folder, on-demand also fetches the "
+        "missing ones from files.wwpdb.org.",
+        "local",
+    )
+    recycles: int | None = _setting(
+        NETWORK,
+        "Number of times that the network's output is fed back to it as input.",
+        unset="the model's own (3)",
+        example=3,
+        ge=0,
+        le=20,
+    )
+    recycle_tolerance: float | None = _setting(
+        NETWORK,
+        "Recycling stops early once the structure changes by less than this distance, in angstrom.",
+        unset="the model's own (0: it never stops early)",
+        example=0.5,
+        ge=0,
+        allow_inf_nan=False,
+    )
+    ensembles: int = _setting(
+        NETWORK, "Number of random draws of the MSA that each pass averages over.", 1, ge=1, le=32
+    )
+    max_msa: str | None = _setting(
+        NETWORK,
+        "Limit of the MSA's size, CLUSTERS:EXTRA rows, for example 256:512; smaller is faster and needs less memory.",
+        unset="the model's own",
+        example="256:512",
+    )
+    seed: int = _setting(NETWORK, "Random seed. The same seed gives the same result.", 0, ge=0)
+    num_seeds: int = _setting(
+        NETWORK, "Number of predictions of each model, each with a random seed of its own.", 1, ge=1
+    )
+    precision: Literal["auto", "bf16", "fp32"] = _setting(
+        NETWORK,
+        "Number format of the network's large products: auto takes bf16 where the processor multiplies it in hardware.",
+        "auto",
+    )
+    engine: Literal["auto", "native", "torch", "compile", "ipex"] = _setting(
+        NETWORK,
+        "Implementation that the network runs on: auto takes the native kernels where they were built, else PyTorch.",
+        "auto",
+    )
+    relax: Literal["best", "all", "none"] = _setting(
+        OUTPUT, "Predictions to relax with the Amber force field: the best one, all, or none.", "best"
+    )
+    relax_threads: int = _setting(
+        OUTPUT,
+        "Threads of the relaxation. With one thread the result is the same to the last bit each time; more are faster.",
+        1,
+        ge=1,
+    )
+    layout: Literal["af2", "colabfold"] = _setting(
+        OUTPUT, "Names of the output files: those of AlphaFold 2, or those of ColabFold.", "af2"
+    )
+    model_date: date | None = _setting(
+        OUTPUT,
+        "Date of the model that is written into the structure files, for example 2024-01-31.",
+        unset="left out",
+        example=date(2024, 1, 31),
+    )
+    save_all: bool = _setting(OUTPUT, "Also save the network's logits and representations, which are large.", False)
+    af2_pickles: bool = _setting(OUTPUT, "Also write the .pkl files of AlphaFold 2.", False)
+    threads: int | None = _setting(
+        RUN,
+        "Number of threads for the search and the network.",
+        unset="all cores that the process may use",
+        example=8,
+        ge=1,
+    )
+    numa_node: int | None = _setting(
+        RUN, "NUMA node of the machine whose cores and memory the run keeps to.", unset="all nodes", example=0, ge=0
+    )
+    memory: ByteSize | None = _setting(
+        RUN, "Memory limit for the run, for example 16G.", unset="the memory that is free", example="16G"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _models_of_params(cls, values: dict[str, Any]) -> dict[str, Any]:
+        return {"models": default_models(values.get("params"))} | values

@@ -29,7 +29,8 @@ def make_features_of(report: InputReport, settings: InputSettings) -> None:
         found = _templates(report, settings, hits)
         alignments = [read_given(path, report.query) for path in report.alignments]
         write_features(target.features, make_features(report.query, alignments, found))
-        notes = found.notes if found else ()
+        notes = [note for alignment in alignments for note in alignment.notes]
+        notes += found.notes if found else ()
         target.made(target.features, key, seconds=time.perf_counter() - start, notes=notes)
         report.fresh.add("features")
     facts = target.facts(target.features)

@@ -12,7 +12,7 @@ from af2cpu.formats.features import read_features
 from af2cpu.pipeline.features import make_features_of
 from af2cpu.pipeline.report import RECORD, InputReport, InputSettings, Progress, Tell, with_log
 from af2cpu.pipeline.search import PASS_QUERIES, search_alignments, search_templates
-from af2cpu.query import QueryInput, check_unique, given_alignments, query_of_features, read_given
+from af2cpu.query import QueryInput, check_unique, given_alignments, given_notes, query_of_features, read_given
 from af2cpu.search import templates
 from af2cpu.search.databases import Database, DatabaseSet, select
 from af2cpu.search.index import Index
@@ -124,7 +124,8 @@ def _report_of(target: Target) -> InputReport:
 def _report(item: QueryInput, out: Path, settings: InputSettings) -> InputReport:
     given = [item.alignment] if item.alignment else given_alignments(settings.alignments)
     hits = [path / templates.FILE_NAME for path in settings.alignments if (path / templates.FILE_NAME).is_file()]
-    report = InputReport(item.query, Target(out / item.query.name), given, list(item.notes))
+    notes = [*item.notes, *given_notes(settings.alignments)]
+    report = InputReport(item.query, Target(out / item.query.name), given, notes)
     report.given_hits = hits[0] if hits and not item.alignment else None
     return report
 
@@ -138,11 +139,8 @@ def _needed(settings: InputSettings, search: bool) -> list[Database]:
 
 def _note_odd_databases(reports: Sequence[InputReport], indices: dict[str, Index]) -> None:
     for name, index in indices.items():
-        notes = [f"{name}: {len(index.skipped)} sequences over 100,000 residues are not searched"] * bool(index.skipped)
-        if not index.ends_with_newline:
-            notes.append(f"{name}: the file does not end with a line end; it may have been cut off")
         for report in reports:
-            report.notes += notes
+            report.notes += index.notes(name)
 
 
 def _indexing(database: Database, progress: Progress | None) -> Callable[[int, int], None] | None:

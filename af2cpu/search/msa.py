@@ -17,13 +17,13 @@ import pyhmmer
 from pyhmmer.easel import DigitalSequence, TextSequence
 from pyhmmer.plan7 import Background, Builder, OptimizedProfile, TopHits, Trace
 
-from af2cpu.formats.streams import TEMPORARY, atomic_write
+from af2cpu.formats.streams import TEMPORARY, atomic_write, naming
 from af2cpu.records import Query
 from af2cpu.search.databases import Database
 from af2cpu.search.engine import ALPHABET, Progress, Task, Thresholds, search
 from af2cpu.search.index import Index
 from af2cpu.search.screen import Screen
-from af2cpu.search.stockholm_text import cut, is_row, utf8_lines
+from af2cpu.search.stockholm_text import cut, escaped_name, escaped_names, is_row, utf8_lines
 
 logger = logging.getLogger(__name__)
 
@@ -78,10 +78,10 @@ def search_msas(
 
 
 def digital(query: Query) -> DigitalSequence[Any]:
-    """The query as HMMER reads it from a FASTA file: the header's first word is its name."""
+    """The query as HMMER reads it from a FASTA file: the header's first word is its name, escaped for Stockholm."""
     printable = "".join(c if c.isprintable() or c == "\t" else " " for c in query.description)
     words = printable.split(maxsplit=1)
-    name = words[0] if words else query.name
+    name = escaped_name((words[0] if words else query.name).encode())
     description = words[1].rstrip() if len(words) > 1 else ""
     return TextSequence(name=name, description=description, sequence=query.sequence).digitize(ALPHABET)
 
@@ -92,7 +92,10 @@ def _profile(sequence: DigitalSequence[Any]) -> OptimizedProfile:
 
 
 def write_alignment(hits: TopHits, sequence: DigitalSequence[Any], path: Path, max_rows: int | None) -> int:
-    """Writes jackhmmer's Stockholm file, cut to max_rows as AlphaFold does; the number of its rows."""
+    """Writes jackhmmer's Stockholm file, cut to max_rows as AlphaFold does; the number of its rows.
+
+    Raises OSError that names the path, such as for a full disk.
+    """
     if len(hits) > LARGE_ALIGNMENT:
         logger.warning(
             "%s: %d hits; their alignment takes about %.1f GB of memory while it is written",
@@ -107,8 +110,11 @@ def write_alignment(hits: TopHits, sequence: DigitalSequence[Any], path: Path, m
     alignment.author = AUTHOR
     if sequence.description:
         alignment.description = sequence.description
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", suffix=TEMPORARY) as raw:
-        alignment.write(cast(BinaryIO, raw), "stockholm")
+    with naming(path), tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", suffix=TEMPORARY) as raw:
+        try:
+            alignment.write(cast(BinaryIO, raw), "stockholm")
+        except SystemError as error:  # pyhmmer's, with the OSError of a failed write as its cause
+            raise error.__cause__ or error from None
         raw.flush()
         del alignment
         return _finish(Path(raw.name), path, max_rows)
@@ -123,7 +129,7 @@ def _finish(raw: Path, path: Path, max_rows: int | None) -> int:
             cut(raw, short, max_rows)
             short.seek(0)
         with raw.open("rb") as whole, atomic_write(path) as target:
-            for line, changed in utf8_lines(whole if max_rows is None else short):
+            for line, changed in utf8_lines(escaped_names(whole) if max_rows is None else short):
                 replaced += changed
                 first_block = first_block and not line.startswith(b"#=GC RF")
                 rows += first_block and is_row(line)

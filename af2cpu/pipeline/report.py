@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from af2cpu.formats.streams import name_of
 from af2cpu.records import Query
 from af2cpu.search.databases import DatabaseSet
 from af2cpu.workspace import Target
@@ -69,7 +70,7 @@ class InputReport:
                 "sequence": self.query.sequence,
                 "databases": self.databases,
                 "alignments": [self._place(path) for path in self.alignments],
-                "own_templates": [str(path) for path in settings.own_templates],
+                "own_templates": [name_of(path) for path in settings.own_templates],
                 "max_template_date": settings.max_template_date,
                 "msa_rows": self.n_seq,
                 "templates": self.n_templ,
@@ -81,4 +82,4 @@ class InputReport:
     def _place(self, path: Path) -> str:
         """Below the target's folder, or, of a file that the user gave, as it was given."""
         folder = self.target.folder
-        return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else str(path)
+        return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else name_of(path)

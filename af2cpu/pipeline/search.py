@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from af2cpu.formats.streams import name_of
 from af2cpu.pipeline.report import InputReport, InputSettings, Progress, Tell
 from af2cpu.records import Query
 from af2cpu.search import msa, templates
@@ -119,7 +120,7 @@ def _described(database: Database, indices: dict[str, Index]) -> dict[str, Any]:
     index = indices[database.name]
     return {
         "name": database.name,
-        "path": str(database.path),
+        "path": name_of(database.path),
         "hash": index.hash,
         "sequences": index.n_seq,
         "residues": index.n_res,

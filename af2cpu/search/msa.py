@@ -15,13 +15,14 @@ from typing import Any, BinaryIO, cast
 
 import pyhmmer
 from pyhmmer.easel import DigitalSequence, TextSequence
-from pyhmmer.plan7 import Background, Builder, OptimizedProfile, TopHits, Trace
+from pyhmmer.plan7 import TopHits, Trace
 
 from af2cpu.formats.streams import TEMPORARY, atomic_write, naming
 from af2cpu.records import Query
 from af2cpu.search.databases import Database
 from af2cpu.search.engine import ALPHABET, Progress, Task, Thresholds, search
 from af2cpu.search.index import Index
+from af2cpu.search.profiles import sequence_profile
 from af2cpu.search.screen import Screen
 from af2cpu.search.stockholm_text import cut, escaped_name, escaped_names, is_row, utf8_lines
 
@@ -63,7 +64,7 @@ def search_msas(
     Results are ordered by query, then database. Raises DatabaseError if a database is not what its index says.
     """
     sequences = [digital(query) for query in queries]
-    profiles = [_profile(sequence) for sequence in sequences]
+    profiles = [sequence_profile(sequence) for sequence in sequences]
     tasks = [Task(database.name, database.path, index, profiles, JACKHMMER) for database, index in databases]
     found = search(tasks, threads, progress, screen)
     results = []
@@ -84,11 +85,6 @@ def digital(query: Query) -> DigitalSequence[Any]:
     name = escaped_name((words[0] if words else query.name).encode())
     description = words[1].rstrip() if len(words) > 1 else ""
     return TextSequence(name=name, description=description, sequence=query.sequence).digitize(ALPHABET)
-
-
-def _profile(sequence: DigitalSequence[Any]) -> OptimizedProfile:
-    _, _, profile = Builder(ALPHABET, seed=42).build(sequence, Background(ALPHABET))
-    return profile
 
 
 def write_alignment(hits: TopHits, sequence: DigitalSequence[Any], path: Path, max_rows: int | None) -> int:

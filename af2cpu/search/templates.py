@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pyhmmer.easel import MSAFile
-from pyhmmer.plan7 import HMM, Background, Builder, HMMFile, OptimizedProfile, TopHits
+from pyhmmer.plan7 import HMM, Background, HMMFile, OptimizedProfile, TopHits
 
 from af2cpu.errors import InputError
 from af2cpu.formats.streams import atomic_write, lines, name_of, open_bytes
@@ -21,6 +21,7 @@ from af2cpu.search.databases import Database
 from af2cpu.search.engine import ALPHABET, Progress, Task, Thresholds, search
 from af2cpu.search.index import Index
 from af2cpu.search.msa import AUTHOR
+from af2cpu.search.profiles import alignment_profile
 from af2cpu.search.stockholm_text import distinct_rows, escaped_names, read_rows, utf8_lines, write_rows
 
 HMMSEARCH = Thresholds(E=100.0, incE=100.0, domE=100.0, incdomE=100.0, F1=0.1, F2=0.1, F3=0.1)
@@ -71,8 +72,8 @@ def profile_of(alignment: Path) -> HMM:
         ) from error
     assert msa is not None  # it was just written
     msa.name = _PROFILE_NAME
-    hmm, _, _ = Builder(ALPHABET, architecture="hand", seed=42).build_msa(msa, Background(ALPHABET))
-    # AlphaFold hands the profile on as text, which rounds it; the order of hits depends on that.
+    hmm = alignment_profile(msa)
+    # AlphaFold passes the profile as text, which rounds it; the order of hits depends on that.
     text = io.BytesIO()
     hmm.write(text)
     text.seek(0)

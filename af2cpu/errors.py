@@ -4,7 +4,17 @@ from __future__ import annotations
 
 
 class InputError(ValueError):
-    """Something the user gave can't be used: the message is one line that names file, place and remedy. Exit code 2."""
+    """Something the user gave can't be used: the message is one line that names file, place and remedy. Exit code 2.
+
+    Line breaks and other characters that can't be printed (from headers, paths that are not UTF-8) are escaped.
+    """
+
+    def __init__(self, message: object = "") -> None:
+        super().__init__("".join(c if c.isprintable() else _escaped(c) for c in str(message)))
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")
 
 
 class DatabaseError(InputError):

@@ -39,6 +39,8 @@ class Alignment:
     # uint64 [n_seq, 2], digest of each row's letters. AlphaFold drops rows that repeat another letter by letter, and
     # `msa` no longer tells B from D, Z from E, U from C and J, O from X. None: equal codes mean equal letters.
     row_digests: np.ndarray | None = None
+    query: str = ""  # residues of the first row as written in the file: `msa` does not tell U from C
+    notes: tuple[str, ...] = ()  # one line for each thing in the file that was passed over; for the report
 
     @property
     def n_seq(self) -> int:

@@ -1,4 +1,4 @@
-"""FASTA as a stream of records. The letters are taken as they are: who reads knows what is legal."""
+"""FASTA as a stream of records. Letters are not checked here: each reader knows which are legal."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from af2cpu.errors import InputError
-from af2cpu.formats.streams import Source, name_of, open_bytes
+from af2cpu.formats.streams import BOM, Source, lines, name_of, open_bytes
 
-_BOM = b"\xef\xbb\xbf"
+_UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 
 
 @dataclass(frozen=True)
@@ -20,40 +20,45 @@ class FastaRecord:
     letters: bytes  # as in the file; blanks, tabs, line breaks and NUL are removed
 
 
-def read_fasta(source: Source) -> Iterator[FastaRecord]:
-    """Records in file order. Lines before the first '>' that are blank or start with '#' or ';' are passed over.
+def read_fasta(source: Source, comments: list[bytes] | None = None) -> Iterator[FastaRecord]:
+    """Records in file order. Lines before the first '>' that are blank or start with '#' or ';' are comments.
 
-    A byte-order mark and CRLF are accepted; headers that are not UTF-8 get replacement characters.
+    Comments are appended to `comments`, complete when the first record is returned. A byte-order mark and any kind of
+    line end are accepted; headers that are not UTF-8 get replacement characters.
     Raises InputError where the file is empty, binary, or has letters before its first header.
     """
     name = name_of(source)
     header: bytes | None = None
-    lines: list[bytes] = []
+    letters: list[bytes] = []
     number = 0
     with open_bytes(source) as stream:
-        for line_number, raw in enumerate(stream, start=1):
-            line = raw.removeprefix(_BOM) if line_number == 1 else raw
+        for line_number, raw in enumerate(lines(stream), start=1):
+            line = raw.removeprefix(BOM) if line_number == 1 else raw
             if line.startswith(b"\0") and header is not None:
                 line = line.lstrip(b"\0")  # MMseqs2's servers put NUL between the alignments of one file
             if line.startswith(b">"):
                 if header is not None:
-                    yield _record(number, header, lines)
-                header, lines, number = line[1:], [], number + 1
+                    yield _record(number, header, letters)
+                header, letters, number = line[1:], [], number + 1
             elif header is not None:
-                lines.append(line)
+                letters.append(line)
             elif line.strip() and not line.startswith((b"#", b";")):
                 raise InputError(_before_header(name, line_number, line))
+            elif comments is not None:
+                comments.append(line.strip())
     if header is None:
         raise InputError(f"{name}: holds no sequence; a FASTA record starts with a line '>name'")
-    yield _record(number, header, lines)
+    yield _record(number, header, letters)
 
 
-def _record(number: int, header: bytes, lines: list[bytes]) -> FastaRecord:
-    letters = b"".join(lines).translate(None, b" \t\r\n\v\f\0")
-    return FastaRecord(number, header.decode("utf-8", "replace").strip(" \t\r\n\0"), letters)
+def _record(number: int, header: bytes, letters: list[bytes]) -> FastaRecord:
+    joined = b"".join(letters).translate(None, b" \t\r\n\v\f\0")
+    return FastaRecord(number, header.decode("utf-8", "replace").strip(" \t\r\n\0"), joined)
 
 
 def _before_header(name: str, line_number: int, line: bytes) -> str:
+    if line_number == 1 and line.startswith(_UTF16_BOMS):
+        return f"{name}: is text in UTF-16; save it as plain text or UTF-8"
     if any(byte < 9 or 13 < byte < 32 for byte in line[:4096]) or "\ufffd" in line[:4096].decode(errors="replace"):
         return f"{name}: is a binary file, not text; give FASTA, a3m, Stockholm or CSV"
     return f"{name}, line {line_number}: text before the first header; put a line '>name' before each sequence"

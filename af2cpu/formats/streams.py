@@ -1,28 +1,32 @@
-"""Opens text files of any kind as lines of bytes: plain or gzip, path or stream."""
+"""Opens text files of any kind as lines of bytes (plain or gzip, path or stream), and writes files atomically."""
 
 from __future__ import annotations
 
 import gzip
 import io
 import os
+import shutil
+import tempfile
 import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from af2cpu.errors import InputError
 
 Source = str | os.PathLike[str] | BinaryIO
 
+BOM = b"\xef\xbb\xbf"  # byte-order mark of UTF-8, which Windows' editors put before a text
 _GZIP_MAGIC = b"\x1f\x8b"
 _BUFFER = 1 << 20
+_IN_MEMORY = 64 << 20  # bytes of a pipe that are kept in memory; more goes to a temporary file
 
 
 def name_of(source: Source) -> str:
-    """The source's name for messages."""
+    """The source's name for messages and records. Bytes of a path that are not UTF-8 are written as \\xNN."""
     if isinstance(source, str | os.PathLike):
-        return os.fspath(source)
+        return os.fsencode(source).decode("utf-8", "backslashreplace")
     return str(getattr(source, "name", "input"))
 
 
@@ -30,8 +34,8 @@ def name_of(source: Source) -> str:
 def open_bytes(source: Source) -> Iterator[BinaryIO]:
     """The source's bytes, unzipped when they begin with gzip's magic number whatever the name says.
 
-    A stream is read from where it stands and left open. Raises InputError if a path can't be read, or where gzip data
-    turns out to be cut off or damaged.
+    A stream is read from its current position and left open. Raises InputError if a path can't be read, or where gzip
+    data turns out to be cut off or damaged.
     """
     name = name_of(source)
     with ExitStack() as stack:
@@ -44,12 +48,61 @@ def open_bytes(source: Source) -> Iterator[BinaryIO]:
                 yield _unzip(raw) if magic == _GZIP_MAGIC else raw
             else:
                 buffered = io.BufferedReader(raw, _BUFFER)  # type: ignore[type-var]
-                stack.callback(buffered.detach)  # else it closes the stream that is not ours
+                stack.callback(buffered.detach)  # else it closes the caller's stream
                 yield _unzip(buffered) if buffered.peek(2)[:2] == _GZIP_MAGIC else buffered
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise InputError(
                 f"{name}: the gzip data is cut off or damaged ({error}); fetch or pack it again"
             ) from error
+        except OSError as error:
+            if error.filename is not None:
+                raise
+            raise InputError(f"{name}: reading fails ({error.strerror or error}); check the disk") from error
+
+
+@contextmanager
+def open_rewindable(source: Source) -> Iterator[BinaryIO]:
+    """As `open_bytes`; the stream can be rewound: pipes are copied to memory, or to a temporary file if large.
+
+    The source is opened once, so pipes, process substitutions and standard input work like files. The stream's name is
+    the source's.
+    """
+    with ExitStack() as stack:
+        stream = stack.enter_context(open_bytes(source))
+        if not _rewinds(stream):
+            copy = stack.enter_context(tempfile.SpooledTemporaryFile(_IN_MEMORY))
+            shutil.copyfileobj(stream, copy, _BUFFER)
+            copy.seek(0)
+            stream = cast(BinaryIO, copy)
+        named = _NamedReader(stream, name_of(source))
+        stack.callback(named.detach)  # else it closes the caller's stream
+        yield named
+
+
+class _NamedReader(io.BufferedReader):
+    """A buffered reader with a name of its own, for messages."""
+
+    def __init__(self, raw: BinaryIO, name: str) -> None:
+        super().__init__(raw, _BUFFER)  # type: ignore[arg-type]
+        self._name = name
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+
+def _rewinds(stream: BinaryIO) -> bool:
+    """Whether the stream can be read again. GzipFile claims it of pipes too."""
+    return stream.fileobj.seekable() if isinstance(stream, gzip.GzipFile) else stream.seekable()
+
+
+def lines(stream: BinaryIO) -> Iterator[bytes]:
+    """Lines with their ends: LF, CRLF, or CR alone (classic Mac OS, some spreadsheets)."""
+    for line in stream:
+        if b"\r" in line:
+            yield from line.splitlines(keepends=True)
+        else:
+            yield line
 
 
 def _unzip(stream: BinaryIO) -> BinaryIO:
@@ -59,23 +112,38 @@ def _unzip(stream: BinaryIO) -> BinaryIO:
 def _open(path: Path) -> BinaryIO:
     try:
         return path.open("rb")
-    except OSError as error:
-        raise InputError(f"{path}: can't be read ({error.strerror}); check the path and its permissions") from error
+    except (OSError, ValueError) as error:  # ValueError: NUL in the path
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{name_of(path)}: can't be read ({reason}); check the path and its permissions") from error
 
 
 HIDDEN = ".af2cpu"  # folder of files that only this program reads: receipts, failures
-TEMPORARY = ".tmp"  # how the names of files end that are being written; they begin with a dot
+TEMPORARY = ".tmp"  # ending of the names of unfinished files; they begin with a dot
 
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[BinaryIO]:
-    """A file that appears under `path` only when the block ends without an error: temporary name, fsync, rename."""
+    """A file that appears under `path` only when the block ends without an error: temporary name, fsync, rename.
+
+    Raises OSError that names the path, such as for a full disk.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY}")
     try:
-        with temporary.open("wb") as file:
+        with naming(path), temporary.open("wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Adds the path to an OSError that names none: those of `write`, such as for a full disk."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None or error.errno is None:
+            raise
+        raise OSError(error.errno, error.strerror, name_of(path)) from error

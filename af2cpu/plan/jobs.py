@@ -8,7 +8,14 @@ from pathlib import Path
 
 from af2cpu.errors import InputError
 from af2cpu.formats.features import read_features
-from af2cpu.query import QueryInput, check_unique, given_alignments, query_of_features, read_given
+from af2cpu.query import (
+    QueryInput,
+    check_unique,
+    given_alignments,
+    given_notes,
+    query_of_features,
+    read_given,
+)
 from af2cpu.records import Query
 from af2cpu.run_records import FeaturesMade, SearchRecord, read_record
 from af2cpu.search.databases import HITS
@@ -63,7 +70,7 @@ def _job(item: QueryInput, out: Path, given: tuple[Path, ...], settings: RunSett
         alignments=(item.alignment,) if item.alignment else given,
         hits=hits[0] if hits else None,
         templates=settings.template,
-        notes=item.notes,
+        notes=(*item.notes, *given_notes(settings.msa)),
     )
 
 

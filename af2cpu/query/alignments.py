@@ -11,7 +11,8 @@ from af2cpu.chemistry.residues import HHBLITS_AA_TO_ID
 from af2cpu.errors import InputError
 from af2cpu.formats.a3m import read_a3m
 from af2cpu.formats.stockholm import read_stockholm
-from af2cpu.query.read import kind_of
+from af2cpu.formats.streams import name_of, open_rewindable
+from af2cpu.query.kinds import ALIGNMENTS, kind_of
 from af2cpu.records import Alignment, Query
 
 # AlphaFold's msas/ folder, in the order in which it joins them: UniRef90, (small) BFD, MGnify.
@@ -22,43 +23,65 @@ _AF2_FILES = (
     "small_bfd_hits.sto",
     "mgnify_hits.sto",
 )
+_HHSEARCH_HITS = "pdb_hits.hhr"  # AlphaFold's template hits of monomers; hmmsearch's are in pdb_hits.sto
 
 
 def given_alignments(paths: Sequence[Path]) -> list[Path]:
     """The alignment files behind `--msa`: files as given, a folder as AlphaFold's msas/ in AlphaFold's order.
 
-    Raises InputError for a path that is missing, of an unknown kind, or a folder without AlphaFold's files.
+    Raises InputError for a path that is missing, of an unknown kind, a pipe, or a folder without AlphaFold's files.
     """
     files: list[Path] = []
     for path in paths:
         if path.is_dir():
             files += _af2_folder(path)
-        elif not path.exists():
-            raise InputError(f"{path}: there is no such alignment; check the path")
-        elif kind_of(path) not in {"a3m", "stockholm"}:
-            raise InputError(f"{path}: an alignment must be .a3m or .sto (plain or .gz)")
         else:
+            _check_kind(path)
             files.append(path)
     return files
+
+
+def given_notes(paths: Sequence[Path]) -> list[str]:
+    """A line for each file in the folders behind `--msa` that AlphaFold would use and this program does not read."""
+    return [
+        f"{name_of(path / _HHSEARCH_HITS)}: HHsearch's template hits are not read yet; templates come from "
+        "pdb_hits.sto there, or from a search of pdb_seqres"
+        for path in paths
+        if (path / _HHSEARCH_HITS).is_file()
+    ]
+
+
+def _check_kind(path: Path) -> None:
+    if not path.exists():
+        raise InputError(f"{name_of(path)}: there is no such alignment; check the path")
+    if not path.is_file():
+        raise InputError(
+            f"{name_of(path)}: is not a regular file; alignments are read more than once, save it to a file"
+        )
+    with open_rewindable(path) as stream:
+        if kind_of(path, stream) not in ALIGNMENTS:
+            raise InputError(f"{name_of(path)}: an alignment must be .a3m or .sto (plain or .gz)")
 
 
 def _af2_folder(folder: Path) -> list[Path]:
     files = [file for name in _AF2_FILES for file in (folder / name, folder / f"{name}.gz") if file.is_file()]
     if not files:
-        raise InputError(f"{folder}: has none of AlphaFold's alignments ({', '.join(_AF2_FILES)})")
+        raise InputError(f"{name_of(folder)}: has none of AlphaFold's alignments ({', '.join(_AF2_FILES)})")
     return files
 
 
 def read_given(path: Path, query: Query, max_rows: int | None = None) -> Alignment:
     """The alignment in `path`, after checking that its first row is the query.
 
-    Raises InputError with what is wrong: empty, cut off, or the alignment of another sequence.
+    Raises InputError with the fault: empty, cut off, of a complex, or the alignment of another sequence.
     """
-    name = path.name.removesuffix(".gz")
-    database = Path(name).stem.removesuffix("_hits")
-    read = read_a3m if kind_of(path) == "a3m" else read_stockholm
-    alignment = read(path, max_rows, database)
-    check_query_row(alignment, query, str(path))
+    database = name_of(Path(path.name.removesuffix(".gz")).stem.removesuffix("_hits"))
+    with open_rewindable(path) as stream:
+        if kind_of(path, stream) == "a3m":
+            alignment = read_a3m(stream, max_rows, database, query.sequence)
+        else:
+            alignment = read_stockholm(stream, max_rows, database)
+    check_query_row(alignment, query, name_of(path))
     return alignment
 
 

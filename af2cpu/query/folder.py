@@ -1,4 +1,4 @@
-"""The query of a folder whose features are there."""
+"""The query of a folder that holds features."""
 
 from __future__ import annotations
 

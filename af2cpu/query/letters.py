@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
+
 from af2cpu.chemistry.residues import RESTYPES
 from af2cpu.errors import InputError
+from af2cpu.formats.characters import character_at
 
 _UNUSUAL = "BJOUXZ"  # searched as they are; X in the network's aatype
-_LEGAL = frozenset((RESTYPES + _UNUSUAL).encode())
+_ILLEGAL = re.compile(f"[^{RESTYPES}{_UNUSUAL}]".encode())
 
 
 def checked_sequence(letters: bytes, place: str) -> tuple[str, list[str]]:
-    """The sequence in upper case and what the user should be told about it.
+    """The sequence in upper case and notes for the user.
 
-    letters: without blanks and line breaks. place: "file, record n (header)". Raises InputError that names place,
-    position (from 1) and letter for anything that is no residue, for a ':' (a complex), and for an empty sequence.
+    letters: UTF-8 without blanks and line breaks. place: "file, record n (header)". Raises InputError that names place,
+    position (from 1) and character for anything that is no residue, for a ':' (a complex), for an empty sequence and
+    for one without any of the 20 amino acids, whose structure would have no atoms.
     """
     notes = []
     sequence = letters.upper()
@@ -24,10 +28,17 @@ def checked_sequence(letters: bytes, place: str) -> tuple[str, list[str]]:
         raise InputError(f"{place}: the sequence is empty; remove the record or give it residues")
     if b":" in sequence:
         raise InputError(f"{place}: ':' joins the chains of a complex; complexes are not supported yet, give one chain")
-    for position, letter in enumerate(sequence, start=1):
-        if letter not in _LEGAL:
-            raise InputError(f"{place}, position {position}: {chr(letter)!r} is no amino acid; {_remedy(letter)}")
+    illegal = _ILLEGAL.search(sequence)
+    if illegal:
+        index = illegal.start()  # all before it is ASCII: bytes are characters
+        character = character_at(letters, index)
+        raise InputError(f"{place}, position {index + 1}: {character} is no amino acid; {_remedy(sequence[index])}")
     unusual = sorted({chr(letter) for letter in sequence} & set(_UNUSUAL))
+    if len(unusual) == len(set(sequence)):
+        raise InputError(
+            f"{place}: has none of the 20 amino acids, only {', '.join(unusual)}; nothing can be predicted, correct or "
+            "remove it"
+        )
     if unusual:
         notes.append(f"{place}: {', '.join(unusual)} searched as given, and unknown (X, UNK) in the structure")
     return sequence.decode("ascii"), notes

@@ -1,34 +1,30 @@
-"""Reads FASTA with one or many records, folders, a3m and Stockholm alignments and ColabFold's CSV, plain or gzip."""
+"""Reads FASTA with one or many records, folders, a3m and Stockholm alignments and ColabFold's CSV, plain or gzip.
+
+Files, pipes, process substitutions and standard input (`-`); each is opened once.
+"""
 
 from __future__ import annotations
 
 import csv
 import io
+import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import BinaryIO
 
 from af2cpu.errors import InputError
 from af2cpu.formats.a3m import read_a3m
 from af2cpu.formats.fasta import read_fasta
-from af2cpu.formats.stockholm import read_first_row, read_stockholm
-from af2cpu.formats.streams import open_bytes
+from af2cpu.formats.stockholm import read_stockholm
+from af2cpu.formats.streams import name_of, open_rewindable
+from af2cpu.query.kinds import CSV_COLUMNS, KINDS, kind_by_name, kind_of
 from af2cpu.query.letters import checked_sequence
-from af2cpu.query.names import check_unique, safe_name
+from af2cpu.query.names import distinct_names, safe_name
 from af2cpu.records import Query
 
-_KINDS = {
-    ".fasta": "fasta",
-    ".fa": "fasta",
-    ".faa": "fasta",
-    ".fas": "fasta",
-    ".a3m": "a3m",
-    ".sto": "stockholm",
-    ".stk": "stockholm",
-    ".stockholm": "stockholm",
-    ".csv": "csv",
-}
-_CSV_COLUMNS = ("id", "sequence")
+STANDARD_INPUT = Path("-")
+_BLANKS = str.maketrans("", "", " \t\r\n\v\f")
 
 
 @dataclass(frozen=True)
@@ -37,94 +33,141 @@ class QueryInput:
 
     query: Query
     alignment: Path | None = None  # the a3m or Stockholm file that it was read from: replaces the search
-    notes: tuple[str, ...] = ()  # what the user should be told, one line each
+    notes: tuple[str, ...] = ()  # warnings for the user, one line each
+
+
+@dataclass(frozen=True)
+class _Record:
+    """A query before the names of all are known."""
+
+    item: QueryInput  # its name is `short`, made safe
+    short: str  # the name if no other record has it: a header's first word, a CSV's id, an alignment's file name
+    whole: str  # the text that identifies the record: a FASTA record's whole header, else as `short`
 
 
 def read_inputs(paths: Sequence[Path]) -> list[QueryInput]:
-    """All queries in the given files and folders, in order, checked.
+    """All queries in the given files and folders, in order, checked, with distinct names. `-` is standard input.
 
-    Raises InputError (one line: file, record, position, remedy) at the first thing that is wrong.
+    Raises InputError (one line: file, record, position, remedy) at the first fault.
     """
-    inputs = [item for path in paths for file in _files(path) for item in _read_file(file)]
-    check_unique(item.query for item in inputs)
-    return inputs
-
-
-def kind_of(path: Path) -> str | None:
-    """fasta, a3m, stockholm or csv by the file's name, .gz aside; None for any other."""
-    name = path.name.lower().removesuffix(".gz")
-    return _KINDS.get(Path(name).suffix)
+    records = [record for path in paths for file in _files(path) for record in _read_file(file)]
+    _check_repeated(records)
+    names = distinct_names([(record.short, record.whole) for record in records])
+    return [_named(record, name) for record, name in zip(records, names, strict=True)]
 
 
 def _files(path: Path) -> list[Path]:
-    if not path.is_dir():
+    if path == STANDARD_INPUT or not path.is_dir():
         return [path]
-    files = sorted(file for file in path.iterdir() if file.is_file() and kind_of(file))
+    try:
+        files = sorted(file for file in path.iterdir() if file.is_file() and kind_by_name(file))
+    except OSError as error:
+        raise InputError(f"{name_of(path)}: can't be read ({error.strerror}); check its permissions") from error
     if not files:
-        raise InputError(f"{path}: the folder has no {', '.join(_KINDS)} file (plain or .gz)")
+        raise InputError(f"{name_of(path)}: the folder has no {', '.join(KINDS)} file (plain or .gz)")
     return files
 
 
-def _read_file(path: Path) -> Iterator[QueryInput]:
-    kind = kind_of(path) or _kind_by_content(path)
-    if kind == "csv":
-        yield from _read_csv(path)
-    elif kind == "fasta":
-        yield from _read_fasta(path)
-    else:
-        yield _read_alignment(path, kind)
+def _check_repeated(records: Sequence[_Record]) -> None:
+    """Raises InputError for two records with one header (FAULTS 7): most often a file that was given twice."""
+    seen: dict[tuple[str, str], Query] = {}
+    for record in records:
+        query = record.item.query
+        other = seen.setdefault((record.short, record.whole), query)
+        if other is not query:
+            raise InputError(
+                f"{other.source} and {query.source} both have the name {(record.whole or record.short)[:60]!r}; "
+                "rename one of the records"
+            )
 
 
-def _kind_by_content(path: Path) -> str:
-    with open_bytes(path) as stream:
-        return "stockholm" if stream.read(12) == b"# STOCKHOLM " else "fasta"
+def _named(record: _Record, name: str) -> QueryInput:
+    query = record.item.query
+    if name == query.name:
+        return record.item
+    note = f"{query.source}: is named {name}, since another record's name is {query.name} too"
+    return replace(record.item, query=replace(query, name=name), notes=(*record.item.notes, note))
+
+
+def _read_file(path: Path) -> list[_Record]:
+    source = sys.stdin.buffer if path == STANDARD_INPUT and sys.stdin is not None else path
+    with open_rewindable(source) as stream:
+        kind = kind_of(path, stream)
+        if kind == "csv":
+            return list(_read_csv(stream, path))
+        if kind == "fasta":
+            return list(_read_fasta(stream, path))
+        return [_read_alignment(stream, path, kind)]
 
 
 def _stem(path: Path) -> str:
-    return Path(path.name.removesuffix(".gz")).stem
+    """The file's name without its ending; `input` for pipes and standard input."""
+    return Path(path.name.removesuffix(".gz")).stem if path.is_file() else "input"
 
 
-def _read_fasta(path: Path) -> Iterator[QueryInput]:
-    for record in read_fasta(path):
-        source = f"{path}, record {record.number}"
+def _record(query: Query, short: str, whole: str, notes: Sequence[str]) -> _Record:
+    return _Record(QueryInput(replace(query, name=safe_name(short)), None, tuple(notes)), short, whole)
+
+
+def _read_fasta(stream: BinaryIO, path: Path) -> Iterator[_Record]:
+    for record in read_fasta(stream):
+        source = f"{name_of(stream)}, record {record.number}"
         place = f"{source} ({record.header[:60]})" if record.header else source
         sequence, notes = checked_sequence(record.letters, place)
         words = record.header.split()
-        name = safe_name(words[0] if words else f"{_stem(path)}_{record.number}")
-        yield QueryInput(Query(name, sequence, record.header, source), None, tuple(notes))
+        short = words[0] if words else f"{_stem(path)}_{record.number}"
+        yield _record(Query("", sequence, record.header, source), short, record.header, notes)
 
 
-def _read_csv(path: Path) -> Iterator[QueryInput]:
-    with open_bytes(path) as stream:
-        content = stream.read()
+def _read_csv(stream: BinaryIO, path: Path) -> Iterator[_Record]:
+    name = name_of(stream)
+    rows = _csv_rows(stream.read(), name)
+    number = 0
+    try:
+        for number, row in enumerate(rows, start=1):
+            source = f"{name}, record {number}"
+            identifier = (row["id"] or "").strip()
+            letters = (row["sequence"] or "").translate(_BLANKS)
+            sequence, notes = checked_sequence(letters.encode(errors="replace"), f"{source} ({identifier[:60]})")
+            short = identifier or f"{_stem(path)}_{number}"
+            yield _record(Query("", sequence, identifier, source), short, identifier, notes)
+    except csv.Error as error:
+        raise InputError(
+            f"{name}, record {number + 1}: can't be read as CSV ({error}); give a sequence per line, quotes in pairs"
+        ) from error
+    if number == 0:
+        raise InputError(f"{name}: the CSV has no rows below its header")
+
+
+def _csv_rows(content: bytes, name: str) -> csv.DictReader[str]:
+    remedy = f"give a CSV with the columns {','.join(CSV_COLUMNS)}"
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InputError(f"{path}: is no text in UTF-8; give a CSV with the columns id,sequence") from error
+        raise InputError(f"{name}: is no text in UTF-8; {remedy}") from error
     if "\0" in text:
-        raise InputError(f"{path}: is a binary file; give a CSV with the columns id,sequence")
+        raise InputError(f"{name}: is a binary file; {remedy}")
     rows = csv.DictReader(io.StringIO(text, newline=""), skipinitialspace=True)
-    if rows.fieldnames is None or not set(_CSV_COLUMNS) <= set(rows.fieldnames):
-        raise InputError(f"{path}, line 1: a CSV needs the columns {','.join(_CSV_COLUMNS)}")
-    number = 0
-    for number, row in enumerate(rows, start=1):
-        source = f"{path}, record {number}"
-        identifier = (row["id"] or "").strip()
-        letters = "".join((row["sequence"] or "").split())
-        place = f"{source} ({identifier[:60]})"
-        sequence, notes = checked_sequence(letters.encode("latin-1", "replace"), place)
-        name = safe_name(identifier or f"{_stem(path)}_{number}")
-        yield QueryInput(Query(name, sequence, identifier, source), None, tuple(notes))
-    if number == 0:
-        raise InputError(f"{path}: the CSV has no rows below its header")
+    try:
+        columns = rows.fieldnames
+    except csv.Error as error:
+        raise InputError(f"{name}, line 1: can't be read as CSV ({error}); {remedy}") from error
+    if columns is None or not set(CSV_COLUMNS) <= set(columns):
+        raise InputError(f"{name}, line 1: a CSV needs the columns {','.join(CSV_COLUMNS)}")
+    return rows
 
 
-def _read_alignment(path: Path, kind: str) -> QueryInput:
-    # All rows are read to find what is wrong with them now and not after other targets' hours.
-    alignment = read_a3m(path) if kind == "a3m" else read_stockholm(path)
-    source = f"{path}, row 1"
-    # The letters themselves: the alignment's codes no longer tell U from C.
-    letters = next(read_fasta(path)).letters if kind == "a3m" else read_first_row(path)
-    sequence, notes = checked_sequence(letters, source)
-    query = Query(safe_name(_stem(path)), sequence, alignment.names[0], source)
-    return QueryInput(query, path, tuple(notes))
+def _read_alignment(stream: BinaryIO, path: Path, kind: str) -> _Record:
+    name = name_of(stream)
+    if not path.is_file():
+        raise InputError(
+            f"{name}: an alignment is read again when features are made, and a pipe can't be; save it to a file and "
+            "give that"
+        )
+    # All rows are read: a fault in a late row must show now, not after hours of other targets.
+    alignment = read_a3m(stream) if kind == "a3m" else read_stockholm(stream)
+    # The letters as written, since the alignment's codes do not tell U from C.
+    sequence, notes = checked_sequence(alignment.query.encode(), f"{name}, row 1")
+    short = _stem(path)
+    record = _record(Query("", sequence, alignment.names[0], f"{name}, row 1"), short, short, notes)
+    return replace(record, item=replace(record.item, alignment=path))

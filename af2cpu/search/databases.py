@@ -47,7 +47,9 @@ HITS = "pdb_hits.sto"  # template hits in AlphaFold's msas/ folder
 MMCIF = "pdb_mmcif/mmcif_files"
 _OBSOLETE = "pdb_mmcif/obsolete.dat"
 
-PRESETS: Mapping[str, tuple[str, ...]] = {"reduced": ("uniref90", "small_bfd", "mgnify", TEMPLATES)}  # reduced_dbs
+_REDUCED = ("uniref90", "small_bfd", "mgnify", TEMPLATES)
+PRESETS: Mapping[str, tuple[str, ...]] = {"reduced": _REDUCED, "reduced_dbs": _REDUCED}  # the second: AlphaFold's word
+_HHBLITS_PRESETS = ("full", "full_dbs")
 DEMO = "demo"  # in place of name=path: the small databases that come with the program, made up, in the same layout
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,60}")
 
@@ -84,7 +86,8 @@ def select(data_dir: Path | None, preset: str | None, options: Sequence[str]) ->
     if DEMO in options:
         data_dir = shipped("demo_databases")
     if preset is not None and preset not in PRESETS:
-        hint = "; full_dbs needs HHblits, which is out of scope: give its alignments with --msa" * (preset == "full")
+        hint = "; full_dbs needs HHblits, which is out of scope: give its alignments with --msa"
+        hint *= preset in _HHBLITS_PRESETS
         raise InputError(f"--preset {preset}: is none of {', '.join(PRESETS)}{hint}")
     paths: dict[str, Path] = {}
     if data_dir is not None:

@@ -196,6 +196,8 @@ class _Searcher:
 
     def search(self, shard: Shard) -> int:
         """The number of hits in the shard, which are kept."""
+        if shard.n_seq == 0:  # only records that are too long: pyhmmer refuses empty files
+            return 0
         path = self._reader.load(shard)
         with self._readable(shard):
             if self._screen is None and len(self._profiles) < _BLOCK_PROFILES:
@@ -239,7 +241,7 @@ class _Searcher:
     def _readable(self, shard: Shard) -> Iterator[None]:
         try:
             yield
-        except ValueError as error:
+        except (ValueError, EOFError) as error:
             if isinstance(error, DatabaseError):
                 raise
             raise DatabaseError(

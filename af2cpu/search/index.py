@@ -1,4 +1,4 @@
-"""The index of a FASTA database: counts, shards and hash. The FASTA file itself stays as it is."""
+"""The index of a FASTA database: counts, shards and hash. The FASTA file itself is not changed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import platformdirs
 
 from af2cpu.errors import DatabaseError
 from af2cpu.formats.streams import atomic_write
-from af2cpu.search.scan import Skipped
+from af2cpu.search.scan import MAX_TARGET, Skipped
 
 SUFFIX = ".af2cpu-index.json"
 _FORMAT = 1
@@ -35,7 +35,7 @@ class Shard:
 
 @dataclass(frozen=True)
 class Index:
-    """What is known of a FASTA file. n_seq and n_res are what a search sees."""
+    """Counts and hash of a FASTA file. n_seq and n_res leave out the records that are too long for a search."""
 
     size: int  # bytes
     mtime_ns: int
@@ -44,6 +44,18 @@ class Index:
     hash: str  # of the shards' hashes: changes with any byte
     ends_with_newline: bool  # a file that was cut off rarely does
     shards: tuple[Shard, ...]
+    nucleotides: bool = False  # whether its first records look like DNA or RNA
+
+    def notes(self, name: str) -> list[str]:
+        """A line for each thing that the user should know of the database, which is called `name`."""
+        notes = []
+        if self.skipped:
+            notes.append(f"{name}: {len(self.skipped)} sequences over {MAX_TARGET:,} residues are not searched")
+        if not self.ends_with_newline:
+            notes.append(f"{name}: the file does not end with a line end; it may have been cut off")
+        if self.nucleotides:
+            notes.append(f"{name}: looks like DNA or RNA, in which no protein is found; give a FASTA file of proteins")
+        return notes
 
     @property
     def skipped(self) -> tuple[Skipped, ...]:

@@ -1,7 +1,7 @@
 """Makes and verifies the index of a FASTA database.
 
 The file is cut into shards of up to 2 MB, at record boundaries that depend on the file alone, so that they can be
-counted on all cores and in any order: an interrupted indexing goes on where it stopped.
+counted on all cores and in any order: an interrupted indexing continues with the shards that are left.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import orjson
 
 from af2cpu import events
 from af2cpu.errors import DatabaseError
+from af2cpu.formats.streams import naming
 from af2cpu.search.index import Index, Shard, load_index, make_index, shard_from, writable_index_path, write_index
 from af2cpu.search.scan import BadRecord, scan
 from af2cpu.shipped import is_shipped
@@ -25,10 +26,13 @@ SHARD_BYTES = 2 << 20  # at most: some 30 ms of search per query, so that all co
 _LEAST_SHARD_BYTES = 64 << 10
 _SHARDS = 64  # at least, where the file is large enough for it
 _PROBE = 1 << 16
+_NUCLEOTIDES = b"ACGTUNacgtun"
+_NUCLEOTIDE_SHARE = 0.95  # of the letters; proteins have a third
+_NUCLEOTIDE_LETTERS = 100  # fewer tell nothing
 
 
 def build_index(fasta: Path, threads: int) -> Index:
-    """Counts the file on `threads` cores and writes its index; goes on where an interrupted run stopped.
+    """Counts the file on `threads` cores and writes its index; continues an interrupted run.
 
     Raises DatabaseError: no such file, empty, unreadable, not FASTA, illegal characters (record and character).
     """
@@ -45,6 +49,7 @@ def build_index(fasta: Path, threads: int) -> Index:
         file.seek(-1, os.SEEK_END)
         ends_with_newline = file.read(1) == b"\n"
     index = make_index(status.st_size, status.st_mtime_ns, shards, ends_with_newline)
+    index = replace(index, nucleotides=_holds_nucleotides(fasta))
     write_index(index, path)
     partial.unlink()
     return index
@@ -53,7 +58,7 @@ def build_index(fasta: Path, threads: int) -> Index:
 def current_index(fasta: Path, threads: int) -> Index:
     """The index of a file that is still what was indexed; made now if there is none.
 
-    That of a database which came with the program is counted anew each time, nothing is written beside it.
+    A database that comes with the program is counted each time, and no index is written.
     Size and time are compared; where only the time differs (a copy, a touch) the contents are. Raises DatabaseError
     if the file is missing, broken or has changed.
     """
@@ -69,7 +74,7 @@ def current_index(fasta: Path, threads: int) -> Index:
             f"it again, if it is a new release run af2cpu db index {fasta}"
         )
     verify(fasta, index, threads)
-    index = replace(index, mtime_ns=status.st_mtime_ns)
+    index = replace(index, mtime_ns=status.st_mtime_ns, nucleotides=_holds_nucleotides(fasta))
     write_index(index, writable_index_path(fasta))
     return index
 
@@ -84,8 +89,9 @@ def kept_index(fasta: Path) -> Index | None:
         shards = tuple(_count_shard(fasta, offset, length) for offset, length in _boundaries(fasta, status.st_size))
         return make_index(status.st_size, status.st_mtime_ns, shards, ends_with_newline=True)
     index = load_index(fasta)
-    same = index is not None and (index.size, index.mtime_ns) == (status.st_size, status.st_mtime_ns)
-    return index if same else None
+    if index is None or (index.size, index.mtime_ns) != (status.st_size, status.st_mtime_ns):
+        return None
+    return replace(index, nucleotides=_holds_nucleotides(fasta))  # not in older versions' indexes
 
 
 def verify(fasta: Path, index: Index, threads: int) -> None:
@@ -126,6 +132,15 @@ def checked_file(fasta: Path) -> os.stat_result:
     return status
 
 
+def _holds_nucleotides(fasta: Path) -> bool:
+    """Whether nearly all letters at the beginning of the file are nucleotides'."""
+    with fasta.open("rb") as file:
+        head = file.read(_PROBE)
+    letters = b"".join(line for line in head.splitlines() if not line.startswith(b">")).translate(None, b" \t*")
+    others = len(letters.translate(None, _NUCLEOTIDES))
+    return len(letters) >= _NUCLEOTIDE_LETTERS and others <= (1 - _NUCLEOTIDE_SHARE) * len(letters)
+
+
 def _count_shard(fasta: Path, offset: int, length: int) -> Shard:
     """Counts one shard. Raises DatabaseError that names file, record and character."""
     with fasta.open("rb") as file:
@@ -135,10 +150,7 @@ def _count_shard(fasta: Path, offset: int, length: int) -> Shard:
         found = scan(data)
     except BadRecord as error:
         place = f"record {error.record + 1}" + (f" after byte {offset:,}" if offset else "")
-        raise DatabaseError(
-            f"{fasta}, {place} ({error.header[:60]}): {error.reason}; the file is damaged or no "
-            "protein FASTA, repair it or fetch it again"
-        ) from error
+        raise DatabaseError(f"{fasta}, {place} ({error.header[:60]}): {error.reason}; {error.remedy}") from error
     return Shard(offset, len(data), found.n_seq, found.n_res, found.hash, found.skipped)
 
 
@@ -200,7 +212,7 @@ def _count(fasta: Path, size: int, log: _PartialLog, threads: int) -> tuple[Shar
 
 
 class _PartialLog:
-    """The shards counted so far, a JSON line each; its first line says of which file."""
+    """The shards counted so far, a JSON line each; the first line identifies the file."""
 
     def __init__(self, path: Path, status: os.stat_result) -> None:
         self._path = path
@@ -210,10 +222,13 @@ class _PartialLog:
     def _read(self) -> dict[int, Shard]:
         if not self._path.exists():
             return {}
-        lines = self._path.read_bytes().split(b"\n")[:-1]  # what follows the last line end was cut off by a kill
-        if not lines or orjson.loads(lines[0]) != self._of:
+        lines = self._path.read_bytes().split(b"\n")[:-1]  # text after the last line end was cut off by a kill
+        try:
+            if not lines or orjson.loads(lines[0]) != self._of:
+                return {}
+            return {shard.offset: shard for shard in (shard_from(orjson.loads(line)) for line in lines[1:])}
+        except (ValueError, KeyError, TypeError):  # damaged: all is counted again
             return {}
-        return {shard.offset: shard for shard in (shard_from(orjson.loads(line)) for line in lines[1:])}
 
     def __enter__(self) -> None:
         # Written anew, so that a line that a kill cut in half can't be glued to the next.
@@ -225,4 +240,5 @@ class _PartialLog:
         self._file.close()
 
     def add(self, shard: Shard) -> None:
-        self._file.write(orjson.dumps(asdict(shard)) + b"\n")
+        with naming(self._path):
+            self._file.write(orjson.dumps(asdict(shard)) + b"\n")

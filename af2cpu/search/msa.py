@@ -14,16 +14,17 @@ from typing import Any, BinaryIO, cast
 
 import pyhmmer
 from pyhmmer.easel import DigitalSequence, TextSequence
-from pyhmmer.plan7 import Background, Builder, OptimizedProfile, TopHits, Trace
+from pyhmmer.plan7 import TopHits, Trace
 
 from af2cpu import events
-from af2cpu.formats.streams import TEMPORARY, atomic_write
+from af2cpu.formats.streams import TEMPORARY, atomic_write, naming
 from af2cpu.records import Query
 from af2cpu.search.databases import Database, alignment_file
 from af2cpu.search.engine import ALPHABET, Task, search
 from af2cpu.search.index import Index
+from af2cpu.search.profiles import sequence_profile
 from af2cpu.search.screen import Screen
-from af2cpu.search.stockholm_text import cut, is_row, utf8_lines
+from af2cpu.search.stockholm_text import cut, escaped_name, escaped_names, is_row, utf8_lines
 from af2cpu.search.thresholds import JACKHMMER
 
 AUTHOR = f"af2cpu (pyhmmer {pyhmmer.__version__})"
@@ -56,7 +57,7 @@ def search_msas(
     if a database is not what its index says.
     """
     sequences = [digital(query) for query in queries]
-    profiles = [_profile(sequence) for sequence in sequences]
+    profiles = [sequence_profile(sequence) for sequence in sequences]
     tasks = [Task(database.name, database.path, index, profiles, JACKHMMER) for database, index in databases]
     found = search(tasks, threads, screen)
     for q, (query, folder, sequence) in enumerate(zip(queries, folders, sequences, strict=True)):
@@ -69,21 +70,19 @@ def search_msas(
 
 
 def digital(query: Query) -> DigitalSequence[Any]:
-    """The query as HMMER reads it from a FASTA file: the header's first word is its name."""
+    """The query as HMMER reads it from a FASTA file: the header's first word is its name, escaped for Stockholm."""
     printable = "".join(c if c.isprintable() or c == "\t" else " " for c in query.description)
     words = printable.split(maxsplit=1)
-    name = words[0] if words else query.name
+    name = escaped_name((words[0] if words else query.name).encode())
     description = words[1].rstrip() if len(words) > 1 else ""
     return TextSequence(name=name, description=description, sequence=query.sequence).digitize(ALPHABET)
 
 
-def _profile(sequence: DigitalSequence[Any]) -> OptimizedProfile:
-    _, _, profile = Builder(ALPHABET, seed=42).build(sequence, Background(ALPHABET))
-    return profile
-
-
 def write_alignment(hits: TopHits, sequence: DigitalSequence[Any], path: Path, max_rows: int | None) -> int:
-    """Writes jackhmmer's Stockholm file, cut to max_rows as AlphaFold does; the number of its rows."""
+    """Writes jackhmmer's Stockholm file, cut to max_rows as AlphaFold does; the number of its rows.
+
+    Raises OSError that names the path, such as for a full disk.
+    """
     if len(hits) > LARGE_ALIGNMENT:
         size = len(hits) * _BYTES_PER_HIT / 1e9
         events.emit(
@@ -96,8 +95,11 @@ def write_alignment(hits: TopHits, sequence: DigitalSequence[Any], path: Path, m
     alignment.author = AUTHOR
     if sequence.description:
         alignment.description = sequence.description
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", suffix=TEMPORARY) as raw:
-        alignment.write(cast(BinaryIO, raw), "stockholm")
+    with naming(path), tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", suffix=TEMPORARY) as raw:
+        try:
+            alignment.write(cast(BinaryIO, raw), "stockholm")
+        except SystemError as error:  # pyhmmer's, with the OSError of a failed write as its cause
+            raise error.__cause__ or error from None
         raw.flush()
         del alignment
         return _finish(Path(raw.name), path, max_rows)
@@ -112,7 +114,7 @@ def _finish(raw: Path, path: Path, max_rows: int | None) -> int:
             cut(raw, short, max_rows)
             short.seek(0)
         with raw.open("rb") as whole, atomic_write(path) as target:
-            for line, changed in utf8_lines(whole if max_rows is None else short):
+            for line, changed in utf8_lines(escaped_names(whole) if max_rows is None else short):
                 replaced += changed
                 first_block = first_block and not line.startswith(b"#=GC RF")
                 rows += first_block and is_row(line)

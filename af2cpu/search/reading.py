@@ -15,6 +15,7 @@ from pathlib import Path
 from pyhmmer.easel import Alphabet, DigitalSequence, DigitalSequenceBlock, SequenceFile
 
 from af2cpu.errors import DatabaseError
+from af2cpu.formats.streams import naming
 from af2cpu.search.index import Shard
 
 BLOCK_SEQUENCES = 4096  # per block: a few MB of targets, so that they stay in the cache while all queries see them
@@ -45,9 +46,10 @@ class ShardReader:
         """A path under which the shard's records can be read, without the skipped ones, until the next is loaded."""
         os.lseek(self._memory, 0, os.SEEK_SET)
         copied = 0
-        for start, end in _kept_ranges(shard):
-            _copy(self._source, self._memory, start, end, self.fasta)
-            copied += end - start
+        with naming(self.fasta):
+            for start, end in _kept_ranges(shard):
+                _copy(self._source, self._memory, start, end, self.fasta)
+                copied += end - start
         os.ftruncate(self._memory, copied)  # the same pages serve every shard: fresh ones would have to be zeroed
         return self._path
 

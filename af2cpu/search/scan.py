@@ -1,4 +1,4 @@
-"""What a stretch of FASTA holds: records, residues, illegal characters, records that are too long for HMMER."""
+"""Counts a stretch of FASTA: records, residues, illegal characters, records that are too long for HMMER."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import hashlib
 from dataclasses import dataclass
 
 import numpy as np
+
+from af2cpu.formats.characters import character_at
 
 MAX_TARGET = 100_000  # residues; HMMER's pipeline takes no longer target
 
@@ -16,15 +18,17 @@ for _letter in b"ABCDEFGHIJKLMNOPQRSTUVWXYZ":
     _CLASS[[_letter, _letter + 32]] = _RESIDUE
 _CLASS[ord("*")] = _RESIDUE  # HMMER counts it as one
 
-_NEWLINE, _GREATER = ord("\n"), ord(">")
+_NEWLINE, _RETURN, _GREATER = ord("\n"), ord("\r"), ord(">")
 
 
-class BadRecord(ValueError):  # noqa: N818 - what it is about
-    """A record that HMMER would not read: `record` from 0 in the stretch (-1: before the first), its header, why."""
+class BadRecord(ValueError):  # noqa: N818 - the name says what is bad
+    """A record that HMMER would not read: `record` from 0 in the stretch (-1: before the first), its header, the fault
+    and its remedy."""
 
-    def __init__(self, record: int, header: str, reason: str) -> None:
+    def __init__(self, record: int, header: str, reason: str, remedy: str | None = None) -> None:
         super().__init__(reason)
         self.record, self.header, self.reason = record, header, reason
+        self.remedy = remedy or "the file is damaged or no protein FASTA, repair it or fetch it again"
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,8 @@ def scan(data: bytes) -> Scan:
     in_header = np.repeat(is_header, line_ends - line_starts)
     kinds[in_header] = _BLANK
     record_starts = line_starts[headers]
+    if b"\r" in data:
+        _check_line_ends(data, text, in_header, record_starts)
     illegal = kinds == _ILLEGAL
     if illegal.any():
         _raise_illegal(data, int(illegal.argmax()), record_starts)
@@ -76,13 +82,28 @@ def scan(data: bytes) -> Scan:
     )
 
 
+def _check_line_ends(data: bytes, text: np.ndarray, in_header: np.ndarray, record_starts: np.ndarray) -> None:
+    """Raises BadRecord for a header with CR inside: HMMER ends the header there and reads residues after it."""
+    after = np.append(text[1:], _NEWLINE)
+    inside = (text == _RETURN) & in_header & (after != _NEWLINE) & (after != _RETURN)
+    if inside.any():
+        remedy = "convert them to LF or CRLF, such as with tr '\\r' '\\n'"
+        raise _bad_record(data, int(inside.argmax()), record_starts, "lines end with CR alone", remedy)
+
+
 def _raise_illegal(data: bytes, place: int, record_starts: np.ndarray) -> None:
+    raise _bad_record(data, place, record_starts, f"{character_at(data, place)} is no residue")
+
+
+def _bad_record(
+    data: bytes, place: int, record_starts: np.ndarray, reason: str, remedy: str | None = None
+) -> BadRecord:
+    """The fault of the record that holds byte `place`."""
     record = int(np.searchsorted(record_starts, place, side="right")) - 1
-    header = ""
+    words: list[bytes] = []
     if record >= 0:
-        start = int(record_starts[record])
-        header = data[start + 1 : data.find(b"\n", start)].decode("utf-8", "replace").strip()
-    raise BadRecord(record, header, f"{chr(data[place])!r} is no residue")
+        words = data[int(record_starts[record]) + 1 :].splitlines()[:1]
+    return BadRecord(record, b"".join(words).decode("utf-8", "replace").strip(), reason, remedy)
 
 
 def _check_names(data: bytes, text: np.ndarray, record_starts: np.ndarray) -> None:

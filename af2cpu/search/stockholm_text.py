@@ -1,28 +1,50 @@
-"""What AlphaFold 2 does to Stockholm text between the searches, line by line."""
+"""Stockholm text between the searches, line by line: AlphaFold 2's cut and deduplication, and names that survive."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
 _GAP = ord("-")
+_GAPS = bytes.maketrans(b"._~", b"---")  # other tools' gaps; HMMER writes '-' only
+_OF_A_ROW = (b"#=GS ", b"#=GR ")
+_OF_THE_FILE = (b"# ", b"#=GF ", b"#=GC ", b"//\n")
+
+
+def escaped_names(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """Lines that Easel wrote, with row names that a reader would take for comments or the end made readable.
+
+    A name that begins with '#' or '//' gets '%23' or '%2F' for its first character, as in addresses. Easel's rows can
+    be told from its annotation, since the names of targets end in '/from-to'. All other lines stay as they are.
+    """
+    for line in lines:
+        if line.startswith(_OF_A_ROW):
+            yield line[:5] + escaped_name(line[5:])
+        else:
+            yield line if line.startswith(_OF_THE_FILE) else escaped_name(line)
+
+
+def escaped_name(name: bytes) -> bytes:
+    """The name of a row (what follows it is kept), escaped as in `escaped_names`."""
+    if name.startswith(b"#"):
+        return b"%23" + name[1:]
+    return b"%2F" + name[1:] if name.startswith(b"//") else name
 
 
 def cut(source: Path, target: BinaryIO, max_rows: int) -> None:
     """The first `max_rows` rows (the query counts), without #=GF and #=GR lines, as `truncate_stockholm_msa` does."""
     names: set[bytes] = set()
     with source.open("rb") as file:
-        for line in file:
+        for line in escaped_names(file):
             if is_row(line):
                 names.add(line.partition(b" ")[0])
                 if len(names) >= max_rows:
                     break
         file.seek(0)
-        for line in file:
+        for line in escaped_names(file):
             if _is_kept(line, names):
                 target.write(line)
 
@@ -50,47 +72,50 @@ def _is_kept(line: bytes, names: set[bytes]) -> bool:
     return not is_row(line) or line.partition(b" ")[0] in names
 
 
-@dataclass(frozen=True)
-class Rows:
-    """A Stockholm alignment as text: rows in file order, the first is the query."""
+def read_rows(lines: Iterable[bytes]) -> np.ndarray:
+    """uint8 [n_seq, n_col] ASCII of the alignment's rows, the query's first, with '-' for every kind of gap.
 
-    names: list[bytes]
-    letters: np.ndarray  # uint8 [n_seq, n_col], ASCII as written
-    reference: np.ndarray  # uint8 [n_col], the RF line
-
-
-def read_rows(lines: Iterable[bytes]) -> Rows:
-    """All rows with all columns. For alignments that were cut to AlphaFold's caps: it holds n_seq x n_col bytes."""
-    blocks: dict[bytes, list[bytes]] = {}
-    reference: list[bytes] = []
+    For alignments that were cut to AlphaFold's caps: all cells are in memory. Rows are told apart by their order in
+    each block, not by their names, which need not differ. Raises ValueError for a damaged alignment.
+    """
+    query: bytes | None = None
+    rows: list[list[bytes]] = []
+    place = 0
     for line in lines:
-        if line.startswith(b"#=GC RF"):
-            reference.append(line.split()[2])
-        elif is_row(line):
-            name, columns = line.split()
-            blocks.setdefault(name, []).append(columns)
-    text = b"".join(part for parts in blocks.values() for part in parts)
-    letters = np.frombuffer(text, np.uint8).reshape(len(blocks), -1)
-    return Rows(list(blocks), letters, np.frombuffer(b"".join(reference), np.uint8))
+        if line.startswith(b"//"):
+            break
+        if not is_row(line):
+            continue
+        name, columns = line.split()
+        query = query or name
+        place = 0 if name == query else place + 1
+        if place == len(rows):
+            rows.append([])
+        rows[place].append(columns.translate(_GAPS))
+    text = b"".join(part for parts in rows for part in parts)
+    return np.frombuffer(text, np.uint8).reshape(len(rows), -1)
 
 
-def distinct_rows(rows: Rows) -> Rows:
+def distinct_rows(rows: np.ndarray) -> np.ndarray:
     """Without rows that repeat an earlier one in the query's columns, and then without columns that are all gaps."""
-    in_query = rows.letters[0] != _GAP
+    in_query = rows[0] != _GAP
     seen: set[bytes] = set()
     keep = []
-    for i, row in enumerate(np.ascontiguousarray(rows.letters[:, in_query])):
+    for i, row in enumerate(np.ascontiguousarray(rows[:, in_query])):
         letters = row.tobytes()
         if letters not in seen:
             seen.add(letters)
             keep.append(i)
-    letters = rows.letters[keep]
-    filled = (letters != _GAP).any(axis=0)
-    return Rows([rows.names[i] for i in keep], np.ascontiguousarray(letters[:, filled]), rows.reference[filled])
+    kept = rows[keep]
+    return np.ascontiguousarray(kept[:, (kept != _GAP).any(axis=0)])
 
 
-def write_rows(rows: Rows) -> bytes:
-    """The rows as a Stockholm alignment in one block."""
-    width = max(map(len, [*rows.names, b"#=GC RF"])) + 1
-    lines = [name.ljust(width) + row.tobytes() for name, row in zip(rows.names, rows.letters, strict=True)]
-    return b"\n".join([b"# STOCKHOLM 1.0", *lines, b"#=GC RF".ljust(width) + rows.reference.tobytes(), b"//", b""])
+def write_rows(rows: np.ndarray) -> bytes:
+    """The rows as a Stockholm alignment in one block, named by number, whose RF line marks the query's residues.
+
+    jackhmmer's own RF line marks the same columns: its consensus is the query.
+    """
+    reference = np.where(rows[0] != _GAP, np.uint8(ord("x")), np.uint8(ord(".")))
+    width = max(len(str(len(rows))), len("#=GC RF")) + 1
+    lines = [str(i).encode().ljust(width) + row.tobytes() for i, row in enumerate(rows, start=1)]
+    return b"\n".join([b"# STOCKHOLM 1.0", *lines, b"#=GC RF".ljust(width) + reference.tobytes(), b"//", b""])

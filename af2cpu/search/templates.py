@@ -12,16 +12,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pyhmmer.easel import MSAFile
-from pyhmmer.plan7 import HMM, Background, Builder, HMMFile, OptimizedProfile, TopHits
+from pyhmmer.plan7 import HMM, Background, HMMFile, OptimizedProfile, TopHits
 
 from af2cpu.errors import InputError
-from af2cpu.formats.streams import atomic_write, open_bytes
+from af2cpu.formats.streams import atomic_write, lines, name_of, open_bytes
 from af2cpu.records import Query, TemplateHit
 from af2cpu.search.databases import HITS, Database
 from af2cpu.search.engine import ALPHABET, Task, search
 from af2cpu.search.index import Index
 from af2cpu.search.msa import AUTHOR
-from af2cpu.search.stockholm_text import distinct_rows, read_rows, utf8_lines, write_rows
+from af2cpu.search.profiles import alignment_profile
+from af2cpu.search.stockholm_text import distinct_rows, escaped_names, read_rows, utf8_lines, write_rows
 from af2cpu.search.thresholds import HMMSEARCH
 
 _PROFILE_NAME = "query"  # hmmbuild names the profile after AlphaFold's temporary file query.msa
@@ -52,18 +53,25 @@ def search_templates(
 
 
 def profile_of(alignment: Path) -> HMM:
-    """hmmbuild's profile of a Stockholm alignment, in the columns of its RF line, after AlphaFold's deduplication."""
-    with open_bytes(alignment) as stream:
-        rows = distinct_rows(read_rows(stream))
-    if rows.reference.shape[0] != rows.letters.shape[1]:
-        raise InputError(f"{alignment}: has no complete '#=GC RF' line; templates need jackhmmer's alignment")
-    with MSAFile(io.BytesIO(write_rows(rows)), format="stockholm", digital=True, alphabet=ALPHABET) as file:
-        msa = file.read()
-    if msa is None:
-        raise InputError(f"{alignment}: holds no alignment")
+    """hmmbuild's profile of a Stockholm alignment, in the query's columns, after AlphaFold's deduplication.
+
+    Raises InputError for an alignment that is damaged.
+    """
+    try:
+        with open_bytes(alignment) as stream:
+            rows = distinct_rows(read_rows(lines(stream)))
+        with MSAFile(io.BytesIO(write_rows(rows)), format="stockholm", digital=True, alphabet=ALPHABET) as file:
+            msa = file.read()
+    except InputError:
+        raise
+    except (ValueError, IndexError) as error:
+        raise InputError(
+            f"{name_of(alignment)}: no profile can be made of it ({error}); the file is damaged"
+        ) from error
+    assert msa is not None  # it was just written
     msa.name = _PROFILE_NAME
-    hmm, _, _ = Builder(ALPHABET, architecture="hand", seed=42).build_msa(msa, Background(ALPHABET))
-    # AlphaFold hands the profile on as text, which rounds it; the order of hits depends on that.
+    hmm = alignment_profile(msa)
+    # AlphaFold passes the profile as text, which rounds it; the order of hits depends on that.
     text = io.BytesIO()
     hmm.write(text)
     text.seek(0)
@@ -86,26 +94,16 @@ def _write(hits: TopHits, path: Path) -> None:
         alignment.author = AUTHOR
         text = io.BytesIO()
         alignment.write(text, "stockholm")
-        target.writelines(line for line, _ in utf8_lines(text.getvalue().splitlines(keepends=True)))
+        text.seek(0)
+        target.writelines(line for line, _ in utf8_lines(escaped_names(text)))
 
 
 def read_template_hits(path: Path, query: Query) -> list[TemplateHit]:
     """The hits in pdb_hits.sto in file order, only `mol:protein`, as AlphaFold's `parse_hmmsearch_a3m`.
 
-    Raises InputError for a row that is no PDB chain.
+    Raises InputError for a damaged file, a row that is no PDB chain, hits of another sequence.
     """
-    rows: dict[str, list[str]] = {}
-    descriptions: dict[str, str] = {}
-    with open_bytes(path) as stream:
-        for raw in stream:
-            line = raw.decode("utf-8", "replace").rstrip("\n")
-            if line.startswith("#=GS"):
-                _, name, feature, *value = line.split(maxsplit=3)
-                if feature == "DE":
-                    descriptions[name] = value[0] if value else ""
-            elif line.strip() and not line.startswith(("#", "//")):
-                name, columns = line.split()
-                rows.setdefault(name, []).append(columns)
+    descriptions, rows = _read_hits(path)
     hits = []
     for index, (name, parts) in enumerate(rows.items(), start=1):
         description = descriptions.get(name, "")
@@ -114,10 +112,38 @@ def read_template_hits(path: Path, query: Query) -> list[TemplateHit]:
     return hits
 
 
+def _read_hits(path: Path) -> tuple[dict[str, str], dict[str, list[str]]]:
+    """Descriptions, and columns block by block, of the rows of a Stockholm file, by row name."""
+    rows: dict[str, list[str]] = {}
+    descriptions: dict[str, str] = {}
+    with open_bytes(path) as stream:
+        for number, raw in enumerate(lines(stream), start=1):
+            line = raw.decode("utf-8", "replace").rstrip("\r\n")
+            words = line.split(maxsplit=3)
+            if line.startswith("#=GS") and len(words) > 2:
+                if words[2] == "DE":
+                    descriptions[words[1]] = words[3] if len(words) > 3 else ""
+            elif words and not line.startswith(("#", "//")):
+                if len(words) != 2:
+                    raise InputError(
+                        f"{name_of(path)}, line {number}: expected a row name and its columns; the file is damaged"
+                    )
+                rows.setdefault(words[0], []).append(words[1])
+    return descriptions, rows
+
+
 def _hit(index: int, name: str, description: str, row: str, query: str, path: Path) -> TemplateHit:
     match = _HIT.match(f"{name} {description}")
     if match is None:
-        raise InputError(f"{path}, row {index}: {name!r} is no chain of the PDB; search pdb_seqres for templates")
+        raise InputError(
+            f"{name_of(path)}, row {index}: {name!r} is no chain of the PDB; search pdb_seqres for templates"
+        )
+    indices = _indices(row, int(match[3]) - 1)
+    if len(indices) != len(query):
+        raise InputError(
+            f"{name_of(path)}, row {index} ({name}): {len(indices)} columns where the query has {len(query)} residues; "
+            "these are the hits of another sequence"
+        )
     return TemplateHit(
         index=index,
         name=f"{match[1]}_{match[2]}",
@@ -126,7 +152,7 @@ def _hit(index: int, name: str, description: str, row: str, query: str, path: Pa
         query=query,
         hit_sequence=row.upper(),
         indices_query=tuple(range(len(query))),
-        indices_hit=_indices(row, int(match[3]) - 1),
+        indices_hit=indices,
         description=description,
     )
 

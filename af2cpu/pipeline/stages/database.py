@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from af2cpu import events
+from af2cpu.formats.streams import name_of
 from af2cpu.run_records import DatabaseIndexed
 from af2cpu.search.databases import Database
 from af2cpu.search.index import Index
@@ -44,25 +45,20 @@ def _make(work: Work[Database], cores: int) -> DatabaseIndexed:
 
 
 def _record(database: Database, index: Index, seconds: float) -> DatabaseIndexed:
-    name, notes = database.name, []
-    if index.skipped:
-        notes.append(f"{name}: {len(index.skipped)} sequences over 100,000 residues are not searched")
-    if not index.ends_with_newline:
-        notes.append(f"{name}: the file does not end with a line end; it may have been cut off")
     return DatabaseIndexed(
-        name=name,
-        path=str(database.path),
+        name=database.name,
+        path=name_of(database.path),
         hash=index.hash,
         sequences=index.n_seq,
         residues=index.n_res,
         too_long_skipped=len(index.skipped),
-        notes=tuple(notes),
+        notes=tuple(index.notes(database.name)),
         seconds=seconds,
     )
 
 
 def _depends_on(work: Work[Database]) -> Mapping[str, Any]:
-    return {"path": str(work.task.path)}
+    return {"path": name_of(work.task.path)}
 
 
 DATABASE = Stage(

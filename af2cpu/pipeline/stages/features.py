@@ -12,6 +12,7 @@ from typing import Any
 from af2cpu import events
 from af2cpu.formats.entries import mmcif_path
 from af2cpu.formats.features import read_features, write_features
+from af2cpu.formats.streams import name_of
 from af2cpu.records import Query, TemplateHit, Templates
 from af2cpu.run_records import FeaturesMade
 from af2cpu.workspace import Receipt, Stage, Work, content_hash, each
@@ -62,7 +63,7 @@ def _stamp(path: Path) -> tuple[str, int, int] | None:
     if not path.is_file():
         return None
     status = path.stat()
-    return str(path), status.st_size, status.st_mtime_ns
+    return name_of(path), status.st_size, status.st_mtime_ns
 
 
 def _make(work: Work[FeaturesTask], cores: int) -> FeaturesMade:
@@ -76,6 +77,7 @@ def _make(work: Work[FeaturesTask], cores: int) -> FeaturesMade:
     write_features(work.file, features)
     seconds = time.perf_counter() - start
     events.emit("line", f"features: {features.n_seq:,} rows, {features.n_templ} templates, {seconds:.1f} s")
+    notes = (*(note for alignment in alignments for note in alignment.notes), *notes)
     return FeaturesMade(features.n_seq, features.n_templ, seconds, notes)
 
 

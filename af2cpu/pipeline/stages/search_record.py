@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from af2cpu.formats.streams import name_of
 from af2cpu.outputs.layout import write_bytes
 from af2cpu.plan.jobs import Job
 from af2cpu.run_records import FilesWritten, SearchRecord, record_bytes, to_json
@@ -43,7 +44,7 @@ def _record(work: Work[SearchRecordTask]) -> SearchRecord:
         sequence=job.query.sequence,
         databases=searches(work),
         alignments=tuple(_place(receipt.file, job.folder) for receipt in work.all("alignments")),
-        own_templates=tuple(map(str, job.templates)),
+        own_templates=tuple(map(name_of, job.templates)),
         max_template_date=date_limit.isoformat() if date_limit else None,
         msa_rows=features.n_seq,
         templates=features.n_templ,
@@ -53,7 +54,7 @@ def _record(work: Work[SearchRecordTask]) -> SearchRecord:
 
 def _place(path: Path, folder: Path) -> str:
     """Below the target's folder, or, of a file that the user gave, as it was given."""
-    return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else str(path)
+    return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else name_of(path)
 
 
 def _depends_on(work: Work[SearchRecordTask]) -> Mapping[str, Any]:

@@ -123,9 +123,10 @@ def _tell_reused(work: Work[Any], receipt: Receipt[Any]) -> None:
 
 def _fail(node: Node, item: Item, error: Exception, folders: Mapping[str, Path], results: Results) -> None:
     """Records the failure of an item for the targets that need it; the traceback of what nobody foresaw too."""
-    message = str(error) if isinstance(error, (InputError, OSError)) else f"{type(error).__name__}: {error}"
+    foreseen = isinstance(error, (InputError, OSError))
+    message = str(error) if foreseen else f"{type(error).__name__}: {error}"
     failure = Failure(node.stage, message.splitlines()[0] if message else type(error).__name__)
-    trace = "" if isinstance(error, InputError) else traceback.format_exc()
+    trace = "" if foreseen else "".join(traceback.format_exception(error))
     for target in item.targets:
         results.failures[target] = failure
         events.emit("failed", f"failed: {failure.message}", target=target)

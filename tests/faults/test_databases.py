@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from pathlib import Path
 
 import pytest
-from af2cpu.pipeline.inputs import prepare
-from af2cpu.pipeline.report import InputReport, InputSettings
+from plan_cases import searched as search
+from plan_cases import told
 from search_cases import demo, demo_database, jackhmmer, queries, without_author
 
 from af2cpu.errors import DatabaseError
 from af2cpu.formats.features import read_features
 from af2cpu.formats.stockholm import read_stockholm
-from af2cpu.query import QueryInput
+from af2cpu.pipeline.run import Outcome
 from af2cpu.records import Query
 from af2cpu.search import engine, indexing, msa
 from af2cpu.search.databases import Database, DatabaseSet, select
@@ -33,13 +32,23 @@ def database(tmp_path: Path, extra: bytes = b"", where: int = 100) -> Path:
     return path
 
 
-def searched(path: Path, out: Path, query: Query = UBIQUITIN) -> InputReport:
-    settings = InputSettings(DatabaseSet((Database("mine", path),), None, None, None), threads=2)
-    return prepare([QueryInput(query)], out, settings, lambda target, line: None)[0]
+def searched(path: Path, out: Path, query: Query = UBIQUITIN) -> Outcome:
+    return search(out, query, DatabaseSet((Database("mine", path),), None, None, None))
+
+
+def notes(outcome: Outcome) -> tuple[str, ...]:
+    assert outcome.search is not None
+    return outcome.search.notes
 
 
 @pytest.mark.parametrize(
-    ("letters", "character"), [(b"MK1V", "'1'"), (b"MK-V", "'-'"), (b"MK>V", "'>'"), (b"M\xc3K", "'\u00c3'")]
+    ("letters", "character"),
+    [
+        (b"MK1V", "'1'"),
+        (b"MK-V", "'-'"),
+        (b"MK>V", "'>'"),
+        (b"M\xc3K", "'\u00c3' (LATIN CAPITAL LETTER A WITH TILDE)"),
+    ],
 )
 def test_fault_10_illegal_character(tmp_path: Path, letters: bytes, character: str) -> None:
     path = database(tmp_path, b">bad one\nMKV\n" + letters + b"\n")
@@ -68,11 +77,13 @@ def test_fault_10_what_is_odd_but_legal_is_counted_as_hmmer_does(tmp_path: Path,
     folders = [tmp_path / query.name for query in queries()[:n_queries]]
     for folder in folders:
         folder.mkdir()
-    results = search_msas(
-        [UBIQUITIN, *queries("lysozyme", "gb1", "crambin", "trp_cage")][:n_queries],
-        folders,
-        [(Database("mine", path), index)],
-        2,
+    results = list(
+        search_msas(
+            [UBIQUITIN, *queries("lysozyme", "gb1", "crambin", "trp_cage")][:n_queries],
+            folders,
+            [(Database("mine", path), index)],
+            2,
+        )
     )
     expected = jackhmmer(UBIQUITIN, path, tmp_path)
     assert without_author(results[0].path.read_text()) == without_author(expected.read_text())
@@ -116,7 +127,7 @@ def test_fault_11_by_count_when_size_and_time_are_the_same(tmp_path: Path, n_que
     path.write_bytes(text[:start] + b"M" * (end - start) + text[end:])  # a header becomes residues
     count = index.shards[0].n_seq
     with pytest.raises(DatabaseError, match=rf"hold {count - 1} sequences .* where the index says {count}"):
-        search_msas(queries()[:n_queries], [tmp_path] * n_queries, [(Database("mine", path), index)], 2)
+        list(search_msas(queries()[:n_queries], [tmp_path] * n_queries, [(Database("mine", path), index)], 2))
 
 
 def test_fault_11_cut_off_while_it_is_searched(tmp_path: Path) -> None:
@@ -124,13 +135,13 @@ def test_fault_11_cut_off_while_it_is_searched(tmp_path: Path) -> None:
     index = build_index(path, 2)
     path.write_bytes(path.read_bytes()[:100_000])
     with pytest.raises(DatabaseError, match="cut off since it was indexed"):
-        search_msas([UBIQUITIN], [tmp_path], [(Database("mine", path), index)], 2)
+        list(search_msas([UBIQUITIN], [tmp_path], [(Database("mine", path), index)], 2))
 
 
 def test_fault_11_a_file_without_last_line_end_is_reported(tmp_path: Path) -> None:
     path = database(tmp_path)
     path.write_bytes(path.read_bytes()[:-30])
-    assert any("may have been cut off" in note for note in searched(path, tmp_path / "out").notes)
+    assert any("may have been cut off" in note for note in notes(searched(path, tmp_path / "out")))
 
 
 def test_fault_12_missing_empty_unreadable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,23 +165,23 @@ def test_fault_13_targets_over_100000_residues(tmp_path: Path) -> None:
     titan = b">titan too long\n" + UBIQUITIN.sequence.encode() * 1400 + b"\n"
     path = database(tmp_path, titan)
     report = searched(path, tmp_path / "out")
-    assert "mine: 1 sequences over 100,000 residues are not searched" in report.notes
-    assert report.databases[0]["too_long_skipped"] == 1
-    assert report.databases[0]["sequences"] == demo_database("uniref90")[1].n_seq
+    assert "mine: 1 sequences over 100,000 residues are not searched" in notes(report)
+    assert report.search.databases[0]["too_long_skipped"] == 1
+    assert report.search.databases[0]["sequences"] == demo_database("uniref90")[1].n_seq
     without = demo_database("uniref90")[0].path
     expected = searched(without, tmp_path / "without")
-    texts = [(r.target.msas / "mine_hits.sto").read_bytes() for r in (report, expected)]
+    texts = [(r.folder / "msas" / "mine_hits.sto").read_bytes() for r in (report, expected)]
     assert texts[0] == texts[1]
     assert (tmp_path / "mine.fasta.af2cpu-index.json").exists()
 
 
-def test_fault_14_descriptions_that_are_not_utf8(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_fault_14_descriptions_that_are_not_utf8(tmp_path: Path) -> None:
     path = database(tmp_path, b">odd caf\xe9 \xff\n" + UBIQUITIN.sequence.encode() + b"\n")
-    with caplog.at_level(logging.WARNING):
+    with told("warning") as warnings:
         report = searched(path, tmp_path / "out")
-    text = (report.target.msas / "mine_hits.sto").read_text("utf-8")
+    text = (report.folder / "msas" / "mine_hits.sto").read_text("utf-8")
     assert "caf\ufffd \ufffd" in text
-    assert "1 descriptions are not UTF-8" in caplog.text
+    assert "1 descriptions are not UTF-8" in warnings[0].text
     assert report.error is None
 
 
@@ -181,66 +192,63 @@ def test_fault_15_duplicate_target_names(tmp_path: Path) -> None:
     )
     path = database(tmp_path, twice)
     report = searched(path, tmp_path / "out")
-    alignment = read_stockholm(report.target.msas / "mine_hits.sto")
+    alignment = read_stockholm(report.folder / "msas" / "mine_hits.sto")
     assert sum("twin" in name for name in alignment.names) == 2
     expected = jackhmmer(UBIQUITIN, path, tmp_path)
-    assert without_author((report.target.msas / "mine_hits.sto").read_text()) == without_author(expected.read_text())
+    text = (report.folder / "msas" / "mine_hits.sto").read_text()
+    assert without_author(text) == without_author(expected.read_text())
 
 
 def test_fault_16_another_database_is_searched_again(tmp_path: Path) -> None:
     path = database(tmp_path)
     first = searched(path, tmp_path / "out")
     again = searched(path, tmp_path / "out")
-    assert [r.fresh for r in (first, again)] == [{"mine", "features"}, set()]
+    assert [r.searched for r in (first, again)] == [{"mine"}, set()]
+    assert [r.reused for r in (first, again)] == [False, True]
     path = database(tmp_path, b">new\n" + UBIQUITIN.sequence.encode() + b"\n")
     build_index(path, 2)
     third = searched(path, tmp_path / "out")
-    assert "mine" in third.fresh
-    assert (third.n_seq, "new/" in (third.target.msas / "mine_hits.sto").read_text()) == (first.n_seq, True)
+    assert "mine" in third.searched
+    assert "new/" in (third.folder / "msas" / "mine_hits.sto").read_text()
+    assert third.search.msa_rows == first.search.msa_rows
 
 
 def test_fault_16_a_touched_alignment_is_not_reused(tmp_path: Path) -> None:
     path = database(tmp_path)
-    file = searched(path, tmp_path / "out").target.msas / "mine_hits.sto"
+    file = searched(path, tmp_path / "out").folder / "msas" / "mine_hits.sto"
     text = file.read_bytes()
     file.write_bytes(text.replace(b"UniRef90_X0", b"UniRef90_Y0"))
-    assert "mine" in searched(path, tmp_path / "out").fresh
+    assert "mine" in searched(path, tmp_path / "out").searched
     assert file.read_bytes() == text
 
 
 def test_fault_17_no_hits(tmp_path: Path) -> None:
     loner = Query("loner", "WWHHMMCCWWHHMMCCYYWWPPHHMMCCWW", "loner", "made up")
-    settings = InputSettings(select(demo(), None, []), threads=2)
-    (report,) = prepare([QueryInput(loner)], tmp_path, settings, lambda target, line: None)
+    report = search(tmp_path, loner, select(demo(), None, []))
     assert report.error is None
-    features = read_features(report.target.features)
+    features = read_features(report.folder / "features.npz")
     assert (features.n_seq, features.n_templ) == (1, 0)
-    assert read_stockholm(report.target.msas / "mgnify_hits.sto").names == ("loner",)
+    assert read_stockholm(report.folder / "msas" / "mgnify_hits.sto").names == ("loner",)
 
 
-def test_fault_19_large_alignments_are_announced_and_cut(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_fault_19_large_alignments_are_announced_and_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(msa, "LARGE_ALIGNMENT", 100)
     base, index = demo_database("uniref90")
-    with caplog.at_level(logging.WARNING):
+    with told("warning") as warnings:
         (result,) = search_msas([UBIQUITIN], [tmp_path], [(Database("capped", base.path, 20), index)], 2)
-    assert f"{result.hits} hits; their alignment takes about" in caplog.text
+    assert f"{result.hits} hits; writing their alignment takes about" in warnings[0].text
     assert result.hits > 100
     assert result.rows == 20
     assert read_stockholm(result.path).n_seq == 20
     assert sorted(path.name for path in tmp_path.iterdir()) == ["capped_hits.sto"]  # no temporary file stays
 
 
-def test_fault_19_many_hits_are_announced(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_fault_19_many_hits_are_announced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "MANY_HITS", 200)
     for names in (("ubiquitin",), ("ubiquitin", "gb1"), ("ubiquitin", "gb1", "crambin", "lysozyme")):
-        with caplog.at_level(logging.WARNING):
-            search_msas(queries(*names), [tmp_path] * len(names), [demo_database("uniref90")], 2)
-        assert caplog.text.count("more than 200 hits are in memory") == (len(names) > 1)
-        caplog.clear()
+        with told("warning") as warnings:
+            list(search_msas(queries(*names), [tmp_path] * len(names), [demo_database("uniref90")], 2))
+        assert sum("hits are in memory" in one.text for one in warnings) == (len(names) > 1)
 
 
 def test_an_index_that_is_damaged_says_so(tmp_path: Path) -> None:

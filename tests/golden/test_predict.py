@@ -16,11 +16,12 @@ from typer.testing import CliRunner
 
 import af2cpu as af2cpu_package
 from af2cpu.cli import app
-from af2cpu.commands.console import Lines, show_outcomes
+from af2cpu.commands.console import show_outcomes
 from af2cpu.errors import InputError
 from af2cpu.outputs.layout import LAYOUTS
-from af2cpu.pipeline import inputs
 from af2cpu.pipeline.run import Outcome
+from af2cpu.run_records import Failure
+from af2cpu.workspace import TargetLocks
 
 PEPTIDE = "MKTAYIAKQRQ"
 
@@ -63,7 +64,7 @@ def test_files_of_alphafold(predicted: Path) -> None:
     assert (predicted / "ranked_0.pdb").read_bytes() == (
         predicted / f"unrelaxed_{max(scores, key=scores.__getitem__)}.pdb"
     ).read_bytes()
-    assert {path.name for path in (predicted / "plots").iterdir()} == {"coverage.png", "plddt.png", "pae.png"}
+    assert {path.name for path in (predicted / "plots").glob("*.png")} == {"coverage.png", "plddt.png", "pae.png"}
     assert "mean nothing" in (predicted / "report.html").read_text()
     assert 'href="peptide/report.html"' in (predicted.parent / "index.html").read_text()
 
@@ -79,7 +80,7 @@ def test_again_reuses_everything(alignment: Path, predicted: Path) -> None:
     times = {path: path.stat().st_mtime_ns for path in predicted.glob("result_*.npz")}
     result = _predict(alignment, predicted.parent, "--relax", "none", "--num-seeds", 2)
     assert result.exit_code == 0
-    assert "was there already" in " ".join(result.stdout.split())
+    assert "was up to date" in " ".join(result.stdout.split())
     assert "pass 1" not in result.stderr
     assert contents(predicted) == before
     assert {path: path.stat().st_mtime_ns for path in times} == times
@@ -115,9 +116,9 @@ def test_python_api_does_what_the_command_does(alignment: Path, predicted: Path,
     settings = {"models": ["tiny"], "params": "synthetic:0", "precision": "fp32", "recycles": 1, "relax": "none"}
     (outcome,) = af2cpu_package.predict(alignment, tmp_path, num_seeds=2, **settings)
     assert outcome.error is None
-    assert outcome.finished is not None
+    assert outcome.ranking is not None
     scores = json.loads((predicted / "ranking_debug.json").read_text())
-    assert [entry.who.name for entry in outcome.finished.ranking.entries] == scores["order"]
+    assert [entry.who.name for entry in outcome.ranking.entries] == scores["order"]
     worst = outcome.prediction(1)
     assert worst.atom_positions.shape == (len(PEPTIDE), 37, 3)
     assert float(worst.plddt.mean()) == pytest.approx(scores["plddts"][scores["order"][1]], abs=1e-4)
@@ -177,8 +178,7 @@ def test_a_log_that_can_t_be_written_is_told_and_costs_nothing(alignment: Path, 
     assert (tmp_path / "peptide" / "ranked_0.pdb").is_file()
 
 
-def test_more_targets_than_files_may_be_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inputs, "_TOGETHER", 4)
+def test_more_targets_than_files_may_be_open(tmp_path: Path) -> None:
     folder = tmp_path / "in"
     folder.mkdir()
     for k in range(60):
@@ -194,8 +194,8 @@ def test_more_targets_than_files_may_be_open(tmp_path: Path, monkeypatch: pytest
 
 
 def test_the_table_shows_errors_as_they_are(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    outcome = Outcome("a", 1, LAYOUTS["af2"](tmp_path, "a"), error="no [bold] and [/x]")
-    show_outcomes([outcome], Lines())
+    outcome = Outcome("a", 1, tmp_path, LAYOUTS["af2"](tmp_path, "a"), Failure("features", "no [bold] and [/x]"))
+    show_outcomes([outcome])
     assert "no [bold] and [/x]" in " ".join(capsys.readouterr().out.split())
 
 
@@ -280,9 +280,8 @@ def test_flags_win_over_variables_and_these_over_the_file(
 
 
 def test_a_second_run_on_the_folder_is_refused(alignment: Path, predicted: Path) -> None:
-    from af2cpu.workspace import Target
-
-    with Target(predicted).lock():
+    with TargetLocks() as locks:
+        locks.take(predicted)
         result = _predict(alignment, predicted.parent, "--relax", "none")
     assert result.exit_code == 1
     assert "another run is at work" in " ".join(result.stdout.split())

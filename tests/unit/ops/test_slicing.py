@@ -10,7 +10,8 @@ from torch import Tensor
 
 import af2cpu
 from af2cpu.model.alphafold import AlphaFold
-from af2cpu.ops.slicing import DEFAULT_BUDGET, budget_within, build_rows, memory_budget, slices, update_rows
+from af2cpu.ops.sizes import DEFAULT_BUDGET, budget_within
+from af2cpu.ops.slicing import build_rows, memory_budget, slices, update_rows
 
 N_RES, N_SEQ = 13, 9
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from plan_cases import told
 from pyhmmer.easel import DigitalSequenceBlock
 from pyhmmer.plan7 import OptimizedProfile
 from search_cases import demo_database, queries
 
+from af2cpu import events
 from af2cpu.records import Query
 from af2cpu.search import engine, indexing, msa
 from af2cpu.search.databases import Database
@@ -99,15 +101,16 @@ def test_a_screen_that_keeps_all_survivors_keeps_the_result(tmp_path: Path) -> N
 
 
 def test_progress_reaches_the_end(tmp_path: Path) -> None:
-    calls: list[tuple[str, int, int]] = []
-    files(queries("gb1"), tmp_path, [demo_database("uniref90")], 2, progress=lambda *call: calls.append(call))
-    assert calls[-1] == ("uniref90", demo_database("uniref90")[1].n_res, demo_database("uniref90")[1].n_res)
+    with told("progress") as found:
+        files(queries("gb1"), tmp_path, [demo_database("uniref90")], 2)
+    n_res = demo_database("uniref90")[1].n_res
+    assert (found[-1].text, found[-1].numbers) == ("uniref90", {"done": n_res, "total": n_res})
 
 
 def test_ctrl_c_stops_the_threads(tmp_path: Path) -> None:
-    def interrupt(*call: object) -> None:
+    def interrupt(event: object) -> None:
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
-        files(queries("gb1"), tmp_path, [demo_database("uniref90")], 2, progress=interrupt)
+    with pytest.raises(KeyboardInterrupt), events.listening(interrupt):
+        files(queries("gb1"), tmp_path, [demo_database("uniref90")], 2)
     assert not list(tmp_path.glob("*/*"))

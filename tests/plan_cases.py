@@ -1,0 +1,47 @@
+"""Plans of searches that the tests make by hand, and what was told while they ran."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from af2cpu import events
+from af2cpu.events import Event
+from af2cpu.pipeline.run import Outcome, run
+from af2cpu.plan.jobs import Job
+from af2cpu.plan.machine import EngineChoice, Machine
+from af2cpu.plan.run import Plan
+from af2cpu.records import Query
+from af2cpu.search.databases import DatabaseSet
+from af2cpu.settings import RunSettings
+
+MACHINE = Machine(2, 8_000_000_000, EngineChoice("torch", None, "fp32", 2**26), 1e11)
+
+
+def search_plan(
+    out: Path, queries: Sequence[Query], databases: DatabaseSet, settings: RunSettings | None = None
+) -> Plan:
+    """A search of databases for some queries."""
+    jobs = tuple(Job(query, out / query.name) for query in queries)
+    names = [database.name for database in databases.msa] + ([databases.templates.name] if databases.templates else [])
+    return Plan(out, jobs, settings or RunSettings(), databases, dict.fromkeys(names, 1), (), MACHINE)
+
+
+def searched(out: Path, query: Query, databases: DatabaseSet) -> Outcome:
+    """What became of the search for one query."""
+    (outcome,) = run(search_plan(out, [query], databases))
+    return outcome
+
+
+@contextmanager
+def told(*kinds: str) -> Iterator[list[Event]]:
+    """The events of these kinds that are emitted within the block."""
+    found: list[Event] = []
+
+    def keep(event: Event) -> None:
+        if event.kind in kinds:
+            found.append(event)
+
+    with events.listening(keep):
+        yield found

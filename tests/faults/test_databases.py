@@ -346,6 +346,18 @@ def test_fault_30_a_full_disk_while_an_alignment_is_written(tmp_path: Path) -> N
     assert not list(tmp_path.iterdir())
 
 
+def test_paths_that_are_not_utf_8(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = database(tmp_path).rename(tmp_path / os.fsdecode(b"caf\xe9.fasta"))
+    monkeypatch.setattr("sys.argv", ["af2cpu", str(path)])  # pyhmmer writes it into profiles
+    report = searched(path, tmp_path / "out")
+    assert report.error is None
+    assert report.databases[0]["path"] == rf"{tmp_path}/caf\xe9.fasta"
+    path.write_bytes(b">a\nM1\n")
+    with pytest.raises(DatabaseError, match="record 1") as caught:
+        build_index(path, 1)
+    assert str(caught.value).isprintable()
+
+
 def test_an_index_that_is_damaged_says_so(tmp_path: Path) -> None:
     path = database(tmp_path)
     build_index(path, 2)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import gzip
+import os
 import re
 from pathlib import Path
 
+import orjson
 import pytest
+from typer.testing import CliRunner
 
+from af2cpu.cli import app
 from af2cpu.errors import InputError
 from af2cpu.query import check_memory, check_unique, read_given, read_inputs
 from af2cpu.records import Query
@@ -178,6 +182,22 @@ def test_fault_18_given_alignments(tmp_path: Path, text: str, part: str) -> None
     assert part in str(caught.value)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_fault_18_notes_on_given_alignments_reach_the_user(tmp_path: Path) -> None:
+    (tmp_path / "q.fasta").write_text(">q\nMKVLA\n")
+    folder = tmp_path / os.fsdecode(b"msas\xe9")
+    folder.mkdir()
+    (folder / "bfd_uniref_hits.a3m").write_text(">ss_dssp\nHHHHH\n>q\nMKVLA\n")
+    (folder / "pdb_hits.hhr").write_text("Query q\n")
+    arguments = ["search", str(tmp_path / "q.fasta"), "--msa", str(folder), "-o", str(tmp_path / "out")]
+    for _ in range(2):  # also where the features are reused
+        result = CliRunner().invoke(app, arguments, catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+        notes = orjson.loads((tmp_path / "out/q/search.json").read_bytes())["notes"]
+        for text in ("annotation rows ss_dssp are passed over", "pdb_hits.hhr: HHsearch's template hits are not read"):
+            assert sum(text in note for note in notes) == 1
+            assert text in result.output
 
 
 def test_messages_are_one_printable_line(tmp_path: Path) -> None:

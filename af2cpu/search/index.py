@@ -21,7 +21,7 @@ _FORMAT = 1
 
 @dataclass(frozen=True)
 class Shard:
-    """A run of whole records; the counts leave out the skipped records."""
+    """Consecutive whole records; the counts leave out the skipped records."""
 
     offset: int  # bytes, in the file
     length: int  # bytes
@@ -39,7 +39,7 @@ class Index:
     mtime_ns: int
     n_seq: int
     n_res: int
-    hash: str  # of the shards' hashes: changes with any byte
+    hash: str  # of the shards' hashes, so of all bytes
     ends_with_newline: bool  # a file that was cut off rarely does
     shards: tuple[Shard, ...]
     nucleotides: bool = False  # whether its first records look like DNA or RNA
@@ -82,7 +82,7 @@ def index_paths(fasta: Path) -> tuple[Path, Path]:
 
 
 def writable_index_path(fasta: Path) -> Path:
-    """The path that a new index goes to; makes the cache folder if that is where."""
+    """The path that a new index goes to; creates the cache folder if it is there."""
     beside, cache = index_paths(fasta)
     if os.access(fasta.parent, os.W_OK):
         return beside
@@ -91,7 +91,7 @@ def writable_index_path(fasta: Path) -> Path:
 
 
 def load_index(fasta: Path) -> Index | None:
-    """The newest index that was written, or None if there is none. Raises DatabaseError if it can't be read."""
+    """The newest stored index, or None. Raises DatabaseError if it can't be read."""
     found = [path for path in index_paths(fasta) if path.is_file()]
     if not found:
         return None

@@ -107,6 +107,10 @@ def test_fault_10_rows_whose_names_stockholm_would_not_take_as_names(tmp_path: P
         alignment = read_stockholm(result.path)
         n_rows = 6 if max_rows is None else 4
         assert (result.hits, result.rows, alignment.n_seq, alignment.n_res) == (5, n_rows, n_rows, 76)
+        annotated = {
+            line.split()[1] for line in result.path.read_text().splitlines() if line.startswith(("#=GS", "#=GR"))
+        }
+        assert annotated <= set(alignment.names)
         if max_rows is None:
             assert {"%23s/1-76", "%2F/t/1-76", "plain/1-76"} <= set(alignment.names)
             assert len(set(alignment.msa[:, 20])) == 6

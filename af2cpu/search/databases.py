@@ -27,7 +27,7 @@ def alignment_file(database: Database) -> str:
 
 @dataclass(frozen=True)
 class DatabaseSet:
-    """All that one run searches. Alignments are joined in the order of `msa`, which is AlphaFold's."""
+    """The databases of one run. Alignments are joined in the order of `msa`, which is AlphaFold's."""
 
     msa: tuple[Database, ...]
     templates: Database | None  # pdb_seqres
@@ -55,7 +55,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,60}")
 
 
 def expected_path(data_dir: Path, name: str) -> Path:
-    """Where AlphaFold's layout has a database: the file that is there, else the one that should be."""
+    """Path of a database in AlphaFold's layout: the newest file that exists, else the name to expect."""
     pattern, _ = _LAYOUT[name]
     found = sorted(data_dir.glob(pattern))
     return found[-1] if found else data_dir / pattern.replace("*", "_2022_05")

@@ -1,4 +1,4 @@
-"""The search itself: shards of databases x profiles, on all cores, merged to exactly what one pass gives.
+"""Searches shards of databases with profiles on all cores; the merged hits equal those of one serial pass.
 
 Each shard is searched with Z set to the whole database, domZ never set, and the parts are merged before anything is cut
 or written. Memory is a shard and a pool of sequences per thread, and the hits.
@@ -25,8 +25,8 @@ from af2cpu.search.screen import Screen
 from af2cpu.search.thresholds import Thresholds
 
 ALPHABET = Alphabet.amino()
-_BLOCK_PROFILES = 3  # from so many profiles on a shard is parsed once for all: measured, quiet machine, 2 threads
-MANY_HITS = 500_000  # in memory together; above this the user is told
+_BLOCK_PROFILES = 3  # minimum for parsing a shard once for all profiles: measured, quiet machine, 2 threads
+MANY_HITS = 500_000  # in memory together; above this a warning is logged
 _HIT_BYTES = 7_000  # while they are merged: measured with 300 residues, benchmarks/search.py
 _MERGE = 64  # parts that are merged at a time
 _POLL = 0.2  # seconds between looks for Ctrl-C
@@ -61,7 +61,7 @@ class Task:
 
 @dataclass(frozen=True)
 class TaskHits:
-    """What a task found."""
+    """The hits of a task."""
 
     hits: list[TopHits]  # by profile, sorted and thresholded as by one serial pass
     seconds: float  # the time of all threads on this task, divided by their number
@@ -75,7 +75,7 @@ class PartialHits:
         self._levels: list[list[TopHits]] = [[]]
 
     def add(self, part: TopHits) -> None:
-        """Takes a part. Levels of merged parts, as in a counter, so that a hit is copied once per level."""
+        """Adds a part. Parts are merged in a tree of _MERGE branches, so that each hit is copied once per level."""
         if len(part) == 0:
             return
         level = 0
@@ -89,7 +89,7 @@ class PartialHits:
             self._levels[level].append(merged)
 
     def parts(self) -> Iterator[TopHits]:
-        """What was collected."""
+        """The merged parts."""
         for level in self._levels:
             yield from level
 
@@ -128,7 +128,7 @@ def _merge(profile: OptimizedProfile, collected: Sequence[PartialHits]) -> TopHi
 
 
 class _Run:
-    """What the threads share: the shards that wait, the hits, the first error."""
+    """State shared by the threads: waiting shards, hits, errors."""
 
     def __init__(self, tasks: Sequence[Task], screen: Screen | None) -> None:
         self.tasks = tasks
@@ -147,7 +147,7 @@ class _Run:
                 self._waiting.put((t, shard))
 
     def work(self) -> None:
-        """A thread's life: take shards until there are none."""
+        """Main loop of a thread: search shards until none is left."""
         try:
             with ExitStack() as stack:
                 searchers = [_Searcher(task, self.screen, stack) for task in self.tasks]
@@ -160,7 +160,7 @@ class _Run:
                     self._report(t, shard, n_hits, time.perf_counter() - began)
         except queue.Empty:
             return
-        except BaseException as error:  # the caller's thread raises it
+        except BaseException as error:  # raised again in the caller's thread
             self.errors.append(error)
             self.stop.set()
 
@@ -195,7 +195,7 @@ class _Searcher:
         self.hits = [PartialHits(profile) for profile in self._profiles]
 
     def search(self, shard: Shard) -> int:
-        """The number of hits in the shard, which are kept."""
+        """Adds the shard's hits to `hits`; their number."""
         if shard.n_seq == 0:  # only records that are too long: pyhmmer refuses empty files
             return 0
         path = self._reader.load(shard)

@@ -23,7 +23,7 @@ _RESIDUES_PER_BYTE = 0.85  # of FASTA files such as UniRef90: the rest is header
 
 @dataclass(frozen=True)
 class Shard:
-    """A run of whole records; the counts leave out the skipped records."""
+    """Consecutive whole records; the counts leave out the skipped records."""
 
     offset: int  # bytes, in the file
     length: int  # bytes
@@ -41,7 +41,7 @@ class Index:
     mtime_ns: int
     n_seq: int
     n_res: int
-    hash: str  # of the shards' hashes: changes with any byte
+    hash: str  # of the shards' hashes, so of all bytes
     ends_with_newline: bool  # a file that was cut off rarely does
     shards: tuple[Shard, ...]
     nucleotides: bool = False  # whether its first records look like DNA or RNA
@@ -93,7 +93,7 @@ def index_paths(fasta: Path) -> tuple[Path, ...]:
 
 
 def writable_index_path(fasta: Path) -> Path:
-    """The path that a new index goes to; makes the cache folder if that is where.
+    """The path that a new index goes to; creates the cache folder if it is there.
 
     Raises DatabaseError where neither folder can be written.
     """
@@ -116,7 +116,7 @@ def writable_index_path(fasta: Path) -> Path:
 
 
 def load_index(fasta: Path) -> Index | None:
-    """The newest index that was written, or None if there is none. Raises DatabaseError if it can't be read."""
+    """The newest stored index, or None. Raises DatabaseError if it can't be read."""
     found = [path for path in index_paths(fasta) if os.path.isfile(path)]  # False too where it may not be looked at
     if not found:
         return None

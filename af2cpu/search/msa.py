@@ -6,6 +6,8 @@ Stockholm file, to the byte but for the `#=GF AU` line.
 
 from __future__ import annotations
 
+import errno
+import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,6 +16,7 @@ from typing import Any, BinaryIO, cast
 
 import pyhmmer
 from pyhmmer.easel import DigitalSequence, TextSequence
+from pyhmmer.errors import EaselError
 from pyhmmer.plan7 import TopHits, Trace
 
 from af2cpu import events
@@ -95,12 +98,14 @@ def write_alignment(hits: TopHits, sequence: DigitalSequence[Any], path: Path, m
     alignment.author = AUTHOR
     if sequence.description:
         alignment.description = sequence.description
-    with naming(path), tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", suffix=TEMPORARY) as raw:
+    # Unbuffered: Easel has a buffer of its own, and one with data left after an error would fail again on closing.
+    with naming(path), tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", suffix=TEMPORARY, buffering=0) as raw:
         try:
             alignment.write(cast(BinaryIO, raw), "stockholm")
-        except SystemError as error:  # pyhmmer's, with the OSError of a failed write as its cause
-            raise error.__cause__ or error from None
-        raw.flush()
+        except (SystemError, EaselError) as error:
+            for _ in range(2):  # pyhmmer hides the reason; the first of these may still find room
+                os.write(raw.fileno(), bytes(1 << 16))
+            raise OSError(errno.EIO, "the alignment can't be written") from error
         del alignment
         return _finish(Path(raw.name), path, max_rows)
 

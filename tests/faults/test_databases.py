@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import resource
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,12 +15,20 @@ from search_cases import demo, demo_database, jackhmmer, queries, without_author
 from af2cpu.errors import DatabaseError
 from af2cpu.formats.features import read_features
 from af2cpu.formats.stockholm import read_stockholm
+<<<<<<< HEAD
 from af2cpu.pipeline.run import Outcome
+=======
+from af2cpu.pipeline.inputs import prepare
+from af2cpu.pipeline.report import InputReport, InputSettings
+from af2cpu.query import QueryInput, read_given
+>>>>>>> wt-b
 from af2cpu.records import Query
-from af2cpu.search import engine, indexing, msa
+from af2cpu.search import engine, indexing, msa, templates
 from af2cpu.search.databases import Database, DatabaseSet, select
+from af2cpu.search.index import index_paths
 from af2cpu.search.indexing import build_index, current_index
 from af2cpu.search.msa import search_msas
+from af2cpu.search.profiles import sequence_profile
 
 UBIQUITIN = queries("ubiquitin")[0]
 
@@ -43,19 +53,24 @@ def notes(outcome: Outcome) -> tuple[str, ...]:
 
 @pytest.mark.parametrize(
     ("letters", "character"),
+<<<<<<< HEAD
     [
         (b"MK1V", "'1'"),
         (b"MK-V", "'-'"),
         (b"MK>V", "'>'"),
         (b"M\xc3K", "'\u00c3' (LATIN CAPITAL LETTER A WITH TILDE)"),
     ],
+=======
+    [(b"MK1V", "'1'"), (b"MK-V", "'-'"), (b"MK>V", "'>'"), (b"M\xc3K", "'\u00c3'"), (b"M\xc3\x85K", "'\u00c5'")],
+>>>>>>> wt-b
 )
 def test_fault_10_illegal_character(tmp_path: Path, letters: bytes, character: str) -> None:
     path = database(tmp_path, b">bad one\nMKV\n" + letters + b"\n")
     with pytest.raises(DatabaseError) as caught:
         searched(path, tmp_path / "out")
     message = str(caught.value)
-    assert f"{path}, record 101 (bad one): {character} is no residue" in message
+    assert f"{path}, record 101 (bad one): {character}" in message
+    assert " is no residue" in message
     assert "\n" not in message
     assert not (tmp_path / "out").exists()
 
@@ -97,6 +112,69 @@ def test_fault_10_records_without_a_name(tmp_path: Path, header: bytes) -> None:
     index = build_index(database(tmp_path, b"> spaced name\n" + UBIQUITIN.sequence.encode() + b"\n"), 2)
     (result,) = search_msas([UBIQUITIN], [tmp_path], [(Database("mine", tmp_path / "mine.fasta"), index)], 2)
     assert "spaced/1-76" in read_stockholm(result.path).names
+
+
+@pytest.mark.parametrize("first", [b"#r", b"//r", b"#=GC", b"#=GS r", b"# STOCKHOLM", b"//", b"r\xe9"])
+def test_fault_10_rows_whose_names_stockholm_would_not_take_as_names(tmp_path: Path, first: bytes) -> None:
+    text = UBIQUITIN.sequence.encode()
+    names = [first, b"#s", b"//t", b"plain", b"##=GR u"]
+    relatives = [text[:20] + bytes([letter]) + text[21:] for letter in b"ACEFG"]
+    path = tmp_path / "odd.fasta"
+    path.write_bytes(b"".join(b">%b x\n%b\n" % record for record in zip(names, relatives, strict=True)))
+    index = build_index(path, 2)
+    for max_rows in (None, 4):
+        (result,) = search_msas([UBIQUITIN], [tmp_path], [(Database("mine", path, max_rows), index)], 2)
+        alignment = read_stockholm(result.path)
+        n_rows = 6 if max_rows is None else 4
+        assert (result.hits, result.rows, alignment.n_seq, alignment.n_res) == (5, n_rows, n_rows, 76)
+        annotated = {
+            line.split()[1] for line in result.path.read_text().splitlines() if line.startswith(("#=GS", "#=GR"))
+        }
+        assert annotated <= set(alignment.names)
+        if max_rows is None:
+            assert {"%23s/1-76", "%2F/t/1-76", "plain/1-76"} <= set(alignment.names)
+            assert len(set(alignment.msa[:, 20])) == 6
+    assert templates.profile_of(result.path).M == 76
+
+
+@pytest.mark.parametrize("header", ["#1 best design", "// x", "//", "#=GC RF", "# STOCKHOLM 1.0"])
+def test_fault_10_queries_whose_names_stockholm_would_not_take_as_names(tmp_path: Path, header: str) -> None:
+    (plain,) = search_msas([UBIQUITIN], [tmp_path], [demo_database("uniref90")], 2)
+    expected = read_stockholm(plain.path)
+    query = replace(UBIQUITIN, description=header)
+    (result,) = search_msas([query], [tmp_path], [demo_database("uniref90")], 2)
+    found = read_given(result.path, query)
+    assert found.names[1:] == expected.names[1:]
+    assert found.names[0].startswith("%2")
+    assert (found.msa == expected.msa).all()
+    assert templates.profile_of(result.path).M == 76
+
+
+def test_fault_10_line_ends_of_cr_alone(tmp_path: Path) -> None:
+    path = tmp_path / "mac.fasta"
+    for text in (b">p1 x\rMKV\r>p2\rMKV\r", b">a\nMKV\n>p1 x\rMKV\n"):
+        path.write_bytes(text)
+        with pytest.raises(DatabaseError, match=r"record \d \(p1 x\): lines end with CR alone; convert them"):
+            build_index(path, 1)
+    letters = UBIQUITIN.sequence.encode()
+    path.write_bytes(b">p1 x\r\r\n" + letters[:40] + b"\r" + letters[40:] + b"\r\r\n>p2\r\nMK\r\n")
+    index = build_index(path, 1)
+    assert (index.n_seq, index.n_res) == (2, 78)
+    (result,) = search_msas([UBIQUITIN], [tmp_path], [(Database("mine", path), index)], 2)
+    assert result.hits == 1  # HMMER counts the same
+
+
+def test_fault_10_nucleotides_are_noted(tmp_path: Path) -> None:
+    path = tmp_path / "dna.fasta"
+    path.write_bytes(b"".join(b">contig%d x\n" % i + b"ACGTTGCANacgtu" * 20 + b"RY" + b"\n" for i in range(20)))
+    (note,) = searched(path, tmp_path / "out").notes
+    assert note.startswith("mine: looks like DNA or RNA")
+    old = index_paths(path)[0]
+    old.write_bytes(old.read_bytes().replace(b',"nucleotides":true', b""))  # as written by older versions
+    assert current_index(path, 2).nucleotides
+    assert not demo_database("uniref90")[1].nucleotides
+    path.write_bytes(b">short peptide\nGATTACA\n")
+    assert not build_index(path, 1).nucleotides
 
 
 def test_fault_11_cut_off_or_changed_is_noticed_by_size(tmp_path: Path) -> None:
@@ -175,7 +253,32 @@ def test_fault_13_targets_over_100000_residues(tmp_path: Path) -> None:
     assert (tmp_path / "mine.fasta.af2cpu-index.json").exists()
 
 
+<<<<<<< HEAD
 def test_fault_14_descriptions_that_are_not_utf8(tmp_path: Path) -> None:
+=======
+@pytest.mark.parametrize("n_queries", [1, 5])
+def test_fault_13_a_shard_of_nothing_but_targets_that_are_too_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n_queries: int
+) -> None:
+    monkeypatch.setattr(indexing, "SHARD_BYTES", 50_000)
+    letters = UBIQUITIN.sequence.encode()
+    titan = b">titan\n" + letters * 1400 + b"\n"
+    path = tmp_path / "mine.fasta"
+    for text, n_seq in ((titan + b">a\n" + letters + b"\n" + titan, 1), (titan, 0)):
+        path.write_bytes(text)
+        index = build_index(path, 2)
+        assert any(shard.n_seq == 0 for shard in index.shards)
+        found = [UBIQUITIN, *queries("lysozyme", "gb1", "crambin", "trp_cage")][:n_queries]
+        folders = [tmp_path / query.name for query in found]
+        for folder in folders:
+            folder.mkdir(exist_ok=True)
+        results = search_msas(found, folders, [(Database("mine", path), index)], 2)
+        assert results[0].hits == n_seq
+        assert read_stockholm(results[0].path).n_seq == 1 + n_seq
+
+
+def test_fault_14_descriptions_that_are_not_utf8(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+>>>>>>> wt-b
     path = database(tmp_path, b">odd caf\xe9 \xff\n" + UBIQUITIN.sequence.encode() + b"\n")
     with told("warning") as warnings:
         report = searched(path, tmp_path / "out")
@@ -249,6 +352,35 @@ def test_fault_19_many_hits_are_announced(tmp_path: Path, monkeypatch: pytest.Mo
         with told("warning") as warnings:
             list(search_msas(queries(*names), [tmp_path] * len(names), [demo_database("uniref90")], 2))
         assert sum("hits are in memory" in one.text for one in warnings) == (len(names) > 1)
+
+
+def test_fault_30_a_full_disk_while_an_alignment_is_written(tmp_path: Path) -> None:
+    database, index = demo_database("uniref90")
+    query = msa.digital(UBIQUITIN)
+    profile = sequence_profile(query)
+    (task,) = engine.search([msa.Task("uniref90", database.path, index, [profile], msa.JACKHMMER)], 2)
+    path = tmp_path / "uniref90_hits.sto"
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large") as caught:
+            msa.write_alignment(task.hits[0], query, path, None)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert caught.value.filename == str(path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_paths_that_are_not_utf_8(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = database(tmp_path).rename(tmp_path / os.fsdecode(b"caf\xe9.fasta"))
+    monkeypatch.setattr("sys.argv", ["af2cpu", str(path)])  # pyhmmer writes it into profiles
+    report = searched(path, tmp_path / "out")
+    assert report.error is None
+    assert report.databases[0]["path"] == rf"{tmp_path}/caf\xe9.fasta"
+    path.write_bytes(b">a\nM1\n")
+    with pytest.raises(DatabaseError, match="record 1") as caught:
+        build_index(path, 1)
+    assert str(caught.value).isprintable()
 
 
 def test_an_index_that_is_damaged_says_so(tmp_path: Path) -> None:

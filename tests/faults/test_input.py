@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import gzip
+import os
 import re
 from pathlib import Path
 
+import orjson
 import pytest
+from typer.testing import CliRunner
 
+from af2cpu.cli import app
 from af2cpu.errors import InputError
-from af2cpu.query import check_memory, read_given, read_inputs
+from af2cpu.query import check_memory, check_unique, read_given, read_inputs
 from af2cpu.records import Query
 
 
@@ -35,14 +39,23 @@ def test_fault_1_zero_length(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("letters", "position", "letter"), [("MK1V", 3, "1"), ("M-KV", 2, "-"), ("MKV\u00c5", 4, "\u00c3")]
+    ("letters", "position", "letter"),
+    [("MK1V", 3, "1"), ("M-KV", 2, "-"), ("MKV\u00c5", 4, "\u00c5"), ("MK \nV\u00a0L", 4, "\u00a0")],
 )
 def test_fault_2_illegal_letters(tmp_path: Path, letters: str, position: int, letter: str) -> None:
     refused(tmp_path, f">a\nMK\n>b\n{letters}\n", "record 2 (b)", f"position {position}", repr(letter))
 
 
+def test_fault_2_letters_that_look_like_others_are_named(tmp_path: Path) -> None:
+    refused(tmp_path, ">a\nMK\u00a0V\n", "position 3", r"'\xa0' (NO-BREAK SPACE)")
+    refused(tmp_path, "id,sequence\nx,MK\u0410\n", "position 3", "CYRILLIC CAPITAL LETTER A", name="in.csv")
+    refused(tmp_path, b">a\nMK\xc3\n", "position 3", "'\u00c3'")  # not UTF-8
+
+
 def test_fault_2_complexes_are_refused_with_one_line(tmp_path: Path) -> None:
     refused(tmp_path, ">a\nMK:MK\n", "complex")
+    refused(tmp_path, "#2,3\t1,1\n>101\t102\nMKVLA\n", "line 1", "complex of 2 chains", name="in.a3m")
+    refused(tmp_path, "#2\t2\n>101\nMK\n", "line 1", "complex of 2 chains", name="in.a3m")
 
 
 def test_fault_3_stars_and_blanks(tmp_path: Path) -> None:
@@ -60,9 +73,15 @@ def test_fault_4_unusual_letters_are_kept_with_a_note(tmp_path: Path) -> None:
     assert not inputs(tmp_path, ">a\nMK\n")[0].notes
 
 
-def test_fault_5_lower_case_crlf_bom_gzip(tmp_path: Path) -> None:
+@pytest.mark.parametrize("letters", ["XXXX", "xx", "BZJOUX", "X*"])
+def test_fault_4_a_sequence_without_any_amino_acid_is_refused(tmp_path: Path, letters: str) -> None:
+    refused(tmp_path, f">a\n{letters}\n", "record 1 (a)", "none of the 20 amino acids")
+    assert inputs(tmp_path, f">a\nM{letters}\n")[0].query.n_res == 1 + len(letters.removesuffix("*"))
+
+
+def test_fault_5_lower_case_line_ends_bom_gzip(tmp_path: Path) -> None:
     text = b"\xef\xbb\xbf>a b\r\nmkv\r\nla\r\n"
-    for content in (text, gzip.compress(text)):
+    for content in (text, text.replace(b"\r\n", b"\r"), text.replace(b"\r\n", b"\r\r\n"), gzip.compress(text)):
         (item,) = inputs(tmp_path, content)
         assert (item.query.sequence, item.query.description) == ("MKVLA", "a b")
 
@@ -75,6 +94,7 @@ def test_fault_5_lower_case_crlf_bom_gzip(tmp_path: Path) -> None:
         (b"MKVLA\n", "line 1: text before the first header"),
         (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "binary"),
         (b"\x7fELF\x02\x01\x01\0>", "binary"),
+        (">a\nMK\n".encode("utf-16"), "UTF-16"),
     ],
 )
 def test_fault_6_no_sequences(tmp_path: Path, text: bytes, part: str) -> None:
@@ -85,6 +105,9 @@ def test_fault_6_other_kinds(tmp_path: Path) -> None:
     refused(tmp_path, b"a,b\n1,2\n", "line 1", "id,sequence", name="in.csv")
     refused(tmp_path, b"id,sequence\n", "no rows", name="in.csv")
     refused(tmp_path, b"\xff\xfe", "UTF-8", name="in.csv")
+    huge = b"M" * 200_000
+    refused(tmp_path, b"id,sequence\na,MK\nb," + huge + b"\n", "record 2", "CSV", name="in.csv")
+    refused(tmp_path, huge + b",id,sequence\na,MK\n", "line 1", "CSV", name="in.csv")
     refused(tmp_path, gzip.compress(b">a\nMK\n")[:-9], "cut off or damaged")
     (tmp_path / "folder").mkdir()
     with pytest.raises(InputError, match=r"the folder has no \.fasta"):
@@ -94,13 +117,20 @@ def test_fault_6_other_kinds(tmp_path: Path) -> None:
 
 
 def test_fault_7_one_name_twice(tmp_path: Path) -> None:
-    refused(tmp_path, ">a x\nMK\n>A y\nMKV\n", "record 1", "record 2", "'A'")
+    refused(tmp_path, ">a x\nMK\n>b\nMK\n>a x\nMKV\n", "record 1", "record 3", "'a x'")
+    refused(tmp_path, "id,sequence\n1,MK\n1,MK\n", "record 1", "record 2", "'1'", name="in.csv")
     for name in ("one.fasta", "two.fasta"):
         (tmp_path / name).write_text(">same\nMK\n")
     with pytest.raises(InputError, match=r"one\.fasta, record 1 and .*two\.fasta, record 1"):
         read_inputs([tmp_path / "one.fasta", tmp_path / "two.fasta"])
     with pytest.raises(InputError, match="same"):
         read_inputs([tmp_path / "one.fasta", tmp_path / "one.fasta"])
+
+
+def test_fault_7_folders_whose_names_differ_in_case_only(tmp_path: Path) -> None:
+    queries = [Query("x", "MK", "x", "one"), Query("X", "MK", "X", "two")]
+    with pytest.raises(InputError, match="one and two have the names 'x' and 'X', which differ in case only"):
+        check_unique(queries)
 
 
 @pytest.mark.parametrize(
@@ -135,6 +165,13 @@ def test_fault_9_too_long_for_the_memory(tmp_path: Path) -> None:
         (">q\nMKVLA\n>a\nMK\n", "cut off"),
         (">q\nMKVL\n", "has 4 residues where target"),
         (">q\nMKVLC\n", "differs from target (x, record 1) at 1 of 5 residues, first at 5"),
+        (">q\nMKV-A\n", "row 1 (q): has gaps"),
+        ("#5\t2\n>q\nMKVLA\n", "line 1: the alignment of a complex of 2 chains"),
+        ("#2,3\t1,1\n>q\nMKVLA\n", "line 1: the alignment of a complex of 2 chains"),
+        ("#2,3\t1\n>q\nMKVLA\n", "line 1: needs a length and a number of copies for each chain"),
+        ("#4\t1\n>q\nMKVLA\n", "line 1: says that the query has 4 residues, and the first row has 5"),
+        (">q\nMKVLA\n>a b\nMK\u00a0LA\n", r"row 2 (a b), column 3: '\xa0' (NO-BREAK SPACE) is no residue"),
+        (">ss_pred\nHHHHH\n", "no row was read"),
     ],
 )
 def test_fault_18_given_alignments(tmp_path: Path, text: str, part: str) -> None:
@@ -145,3 +182,29 @@ def test_fault_18_given_alignments(tmp_path: Path, text: str, part: str) -> None
     assert part in str(caught.value)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_fault_18_notes_on_given_alignments_reach_the_user(tmp_path: Path) -> None:
+    (tmp_path / "q.fasta").write_text(">q\nMKVLA\n")
+    folder = tmp_path / os.fsdecode(b"msas\xe9")
+    folder.mkdir()
+    (folder / "bfd_uniref_hits.a3m").write_text(">ss_dssp\nHHHHH\n>q\nMKVLA\n")
+    (folder / "pdb_hits.hhr").write_text("Query q\n")
+    arguments = ["search", str(tmp_path / "q.fasta"), "--msa", str(folder), "-o", str(tmp_path / "out")]
+    for _ in range(2):  # also where the features are reused
+        result = CliRunner().invoke(app, arguments, catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+        notes = orjson.loads((tmp_path / "out/q/search.json").read_bytes())["notes"]
+        for text in ("annotation rows ss_dssp are passed over", "pdb_hits.hhr: HHsearch's template hits are not read"):
+            assert sum(text in note for note in notes) == 1
+            assert text in result.output
+
+
+def test_messages_are_one_printable_line(tmp_path: Path) -> None:
+    assert str(InputError("x\ny\x1b\udce9\u2028 \u00e9")) == "x\\ny\\x1b\\udce9\\u2028 \u00e9"
+    path = tmp_path / "line\nbreak.fasta"
+    path.write_text(">a\x1b\nM1\n")
+    with pytest.raises(InputError) as caught:
+        read_inputs([path])
+    assert str(caught.value).isprintable()
+    assert r"line\nbreak.fasta, record 1 (a\x1b)" in str(caught.value)

@@ -12,7 +12,7 @@ import pytest
 
 from af2cpu.chemistry.residues import HHBLITS_ORDER
 from af2cpu.errors import InputError
-from af2cpu.formats.a3m import read_a3m
+from af2cpu.formats.a3m import Chains, chains_of, read_a3m
 from af2cpu.formats.fasta import read_fasta
 from af2cpu.formats.stockholm import read_stockholm
 from af2cpu.records import Alignment
@@ -64,6 +64,51 @@ def test_a3m_columns_and_insertions() -> None:
     assert alignment.database == "mine"
     assert alignment.msa.dtype == np.uint8
     assert alignment.deletions.dtype == np.uint16
+
+
+def test_a_gap_where_the_query_has_x_is_x() -> None:
+    text = b">q\nMK-L\n>a\nMKVL\n"
+    alignment = read_a3m(io.BytesIO(text), query="MKXL")
+    assert rows_of(alignment) == ["MKXL", "MKVL"]
+    assert alignment.query == "MKXL"
+    whole = read_a3m(io.BytesIO(text.replace(b"-", b"X")))
+    assert (alignment.row_digests == whole.row_digests).all()
+    for query in ("MKVL", "MXKL", "MKXLX", None):
+        with pytest.raises(InputError, match=r"row 1 .*: has gaps"):
+            read_a3m(io.BytesIO(text), query=query)
+
+
+def test_rows_of_hh_suite_are_passed_over_with_a_note() -> None:
+    rows = b">ss_dssp\n-HH12\n>q\nMKVLA\n>ss_pred PSIPRED\nHHH\n>aa_dssp\nMK\n>sa_dssp\nAB\n>ss_conf\n99999\n"
+    alignment = read_a3m(io.BytesIO(b"#q\n" + rows + b">ss_predicted\nMKVLC\n"), 2)
+    assert alignment.names == ("q", "ss_predicted")
+    assert alignment.notes == (
+        "input: hh-suite's annotation rows ss_dssp, ss_pred, aa_dssp, sa_dssp, ss_conf are passed over",
+    )
+    assert not read_a3m(io.BytesIO(A3M)).notes
+
+
+def test_colabfolds_line_of_chains() -> None:
+    assert chains_of([b"#12,10\t1,2"], "x") == Chains((12, 10), (1, 2))
+    assert Chains((12, 10), (1, 2)).n_chains == 3
+    assert chains_of([b"#5\t1", b"#7\t2"], "x") == Chains((5,), (1,))
+    for comment in (b"#A3M#", b"#q", b"# 12\t1", b"#12,10", b""):
+        assert chains_of([comment], "x") is None
+    assert chains_of([], "x") is None
+
+
+def test_the_query_is_kept_as_written() -> None:
+    assert read_a3m(io.BytesIO(b">q\nMKUB\n")).query == "MKUB"
+    assert read_stockholm(io.BytesIO(b"# STOCKHOLM 1.0\nq M-K\n#=GC RF x.x\nq .Ub\n//\n")).query == "MKUb"
+
+
+@pytest.mark.parametrize("end", [b"\r\n", b"\r"])
+def test_line_ends_of_other_systems(end: bytes) -> None:
+    for read, text in ((read_a3m, A3M), (read_stockholm, STOCKHOLM)):
+        plain, other = read(io.BytesIO(text)), read(io.BytesIO(text.replace(b"\n", end)))
+        assert other.names == plain.names
+        assert (other.msa == plain.msa).all()
+        assert (other.deletions == plain.deletions).all()
 
 
 def test_stockholm_of_two_blocks() -> None:
@@ -118,6 +163,7 @@ def test_gzip_and_paths_and_pipes(tmp_path: Path) -> None:
             raise OSError("a pipe")
 
     assert (read_stockholm(Pipe(STOCKHOLM)).deletions == plain.deletions).all()
+    assert (read_stockholm(Pipe(gzip.compress(STOCKHOLM))).deletions == plain.deletions).all()
 
 
 def test_fasta_takes_crlf_bom_blanks_and_nul() -> None:
@@ -168,10 +214,12 @@ def test_memory_stays_under_four_bytes_per_kept_cell(tmp_path: Path) -> None:
         (read_stockholm, b"# STOCKHOLM 1.0\n//\n", "holds no rows"),
         (read_stockholm, b"# STOCKHOLM 1.0\nq MK\na MK\n", "ends at line 3 without '//'"),
         (read_stockholm, b"# STOCKHOLM 1.0\nq MK\na M\n//\n", "line 3: 1 columns where the block's first row has 2"),
-        (read_stockholm, b"# STOCKHOLM 1.0\nq MK\na M1\n//\n", "line 3: row a has a character that is no residue"),
+        (read_stockholm, b"# STOCKHOLM 1.0\nq MK\na M1\n//\n", "line 3: row a, column 2: '1' is no residue"),
         (read_stockholm, b"# STOCKHOLM 1.0\nq MK\na MK\n\nq V\n//\n", "a block has 1 rows"),
         (read_stockholm, b"# STOCKHOLM 1.0\nq MK\na MK\n\nq V\nb V\n//\n", "not in the order"),
         (read_stockholm, b"# STOCKHOLM 1.0\nq MK MK\n//\n", "expected a row name"),
+        (read_stockholm, b"# STOCKHOLM 1.0\n\nq MK\na MK\nq MR\n//\n", "line 5: a second row is named q as the query"),
+        (read_stockholm, b"# STOCKHOLM 1.0\nq MK\nq MR\na MK\n//\n", "line 3: a second row is named q as the query"),
     ],
 )
 def test_broken_alignments_are_refused(read, text: bytes, message: str) -> None:  # type: ignore[no-untyped-def]

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import gzip
+import io
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from af2cpu.errors import InputError
-from af2cpu.query import given_alignments, read_given, read_inputs
+from af2cpu.query import given_alignments, given_notes, read_given, read_inputs
+from af2cpu.query.kinds import kind_by_content
 from af2cpu.query.names import safe_name
 from af2cpu.records import Query
 
@@ -104,6 +108,138 @@ def test_given_alignments_are_named_after_their_database(tmp_path: Path) -> None
 )
 def test_safe_names(header: str, name: str) -> None:
     assert safe_name(header) == name
+
+
+def names_of(path: Path) -> list[str]:
+    return [item.query.name for item in read_inputs([path])]
+
+
+def test_records_of_one_first_word_are_named_by_their_whole_headers(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.fa", ">T=0.1, sample=1\nMK\n>T=0.1, sample=2\nMR\n>other word\nMV\n")
+    assert names_of(path) == ["T_0.1__sample_1", "T_0.1__sample_2", "other"]
+    first, second, other = read_inputs([path])
+    assert first.notes == (f"{path}, record 1: is named T_0.1__sample_1, since another record's name is T_0.1_ too",)
+    assert second.query.description == "T=0.1, sample=2"
+    assert not other.notes
+
+
+@pytest.mark.parametrize(
+    ("headers", "names"),
+    [
+        (["4v9o_A", "4v9o_a"], ["4v9o_A", "4v9o_a_2"]),
+        (["a|1", "a:1", "a 1"], ["a_1", "a_1_2", "a"]),
+        (["x y", "x", "x_y"], ["x_y_2", "x", "x_y"]),  # a name that no other record has is kept
+        (["", "x_1 z", "x_1 y"], ["x_1", "x_1_z", "x_1_y"]),
+        (["a b", "a B", "a_b_2"], ["a_b", "a_B_3", "a_b_2"]),
+    ],
+)
+def test_names_are_distinct_where_case_is_ignored(tmp_path: Path, headers: list[str], names: list[str]) -> None:
+    path = write(tmp_path / "x.fa", "".join(f">{header}\nMK\n" for header in headers))
+    assert names_of(path) == names
+    assert len({name.casefold() for name in names}) == len(names)
+
+
+def test_ids_of_a_csv_and_files_of_alignments_are_distinct_too(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.csv", "id,sequence\nP|1,MK\np/1,MK\n")
+    assert names_of(path) == ["P_1", "p_1_2"]
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+    files = [write(tmp_path / "one/q.a3m", ">a\nMK\n"), write(tmp_path / "two/Q.a3m", ">a\nMK\n")]
+    assert [item.query.name for item in read_inputs(files)] == ["q", "Q_2"]
+
+
+@pytest.fixture
+def pipe() -> Iterator[Callable[[bytes], Path]]:
+    """Makes pipes with a content, as a shell's <(...)."""
+    ends = []
+
+    def filled(content: bytes) -> Path:
+        read, written = os.pipe()
+        ends.append(read)
+        os.write(written, content)
+        os.close(written)
+        return Path(f"/dev/fd/{read}")
+
+    yield filled
+    for end in ends:
+        os.close(end)
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+@pytest.mark.parametrize("text", [b">a b\nMKV\n>c\nMK\n", b"id,sequence\na,MKV\nc,MK\n"])
+def test_pipes(pipe: Callable[[bytes], Path], text: bytes, pack: Callable[[bytes], bytes]) -> None:
+    path = pipe(pack(text))
+    assert [(item.query.name, item.query.sequence) for item in read_inputs([path])] == [("a", "MKV"), ("c", "MK")]
+    (item,) = read_inputs([pipe(b">\nMK\n")])
+    assert item.query.name == "input_1"
+
+
+@pytest.mark.parametrize(
+    "text", [b"#2\t1\n>101\nMK\n", b">q\nMK\n>a\nM-\n", b"# STOCKHOLM 1.0\nq MK\n//\n"], ids=["colabfold", "a3m", "sto"]
+)
+def test_alignments_from_pipes_are_refused(pipe: Callable[[bytes], Path], text: bytes) -> None:
+    with pytest.raises(InputError, match=r"/dev/fd/\d+: an alignment is read again .* save it to a file"):
+        read_inputs([pipe(text)])
+    with pytest.raises(InputError, match=r"/dev/fd/\d+: is not a regular file; .* save it"):
+        given_alignments([pipe(text)])
+
+
+def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b">a\nMKV\n")))
+    (item,) = read_inputs([Path("-")])
+    assert item.query.sequence == "MKV"
+    monkeypatch.setattr("sys.stdin", None)
+    with pytest.raises(InputError, match="-: can't be read"):
+        read_inputs([Path("-")])
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        (b"\xef\xbb\xbf# STOCKHOLM 1.0\nq MK\n//\n", "stockholm"),
+        (b"#12,10\t1,1\n>101\t102\nMK\n", "a3m"),
+        (b">q\nMKL\n>a\nM-L\n", "a3m"),
+        (b">q-1 a-b\nMKL\n>a-1\nMK\n", "fasta"),
+        (b"#q\n>q\nMK\n", "fasta"),
+        (b"id, sequence,note\r\n", "csv"),
+        (b"", "fasta"),
+    ],
+)
+def test_kinds_by_content(text: bytes, kind: str) -> None:
+    assert kind_by_content(text) == kind
+
+
+def test_an_a3m_of_another_name_is_read_as_one(tmp_path: Path) -> None:
+    path = write(tmp_path / "mine.txt", ">q\nMKL\n>a\nM-L\n")
+    (item,) = read_inputs([path])
+    assert item.alignment == path
+    assert given_alignments([path]) == [path]
+    assert read_given(path, item.query).n_seq == 2
+
+
+def test_notes_on_given_alignments(tmp_path: Path) -> None:
+    path = write(tmp_path / "q.a3m", ">ss_pred\nHHH\n>q\nM-L\n")
+    assert read_given(path, Query("q", "MXL", "q", "x")).notes == (
+        f"{path}: hh-suite's annotation rows ss_pred are passed over",
+    )
+    write(tmp_path / "uniref90_hits.sto", "# STOCKHOLM 1.0\nq MK\n//\n")
+    assert not given_notes([path, tmp_path])
+    write(tmp_path / "pdb_hits.hhr", "Query q\n")
+    (note,) = given_notes([path, tmp_path])
+    assert note.startswith(f"{tmp_path}/pdb_hits.hhr: HHsearch's template hits are not read yet")
+
+
+def test_paths_that_are_not_utf_8(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"caf\xe9.fasta")
+    (item,) = read_inputs([write(path, ">\nMKX\n")])
+    assert (item.query.name, item.query.source) == ("caf__1", rf"{tmp_path}/caf\xe9.fasta, record 1")
+    assert item.notes[0].isprintable()
+    alignment = tmp_path / os.fsdecode(b"caf\xe9" * 40 + b".a3m")
+    (item,) = read_inputs([write(alignment, ">a\nMK\n")])
+    assert read_given(alignment, item.query).database.isprintable()
+    with pytest.raises(InputError) as caught:
+        read_inputs([write(path, ">a\nM1\n")])
+    assert str(caught.value).startswith(rf"{tmp_path}/caf\xe9.fasta, record 1 (a), position 2")
 
 
 def test_long_names_keep_apart() -> None:

@@ -24,6 +24,10 @@ def test_af2s_layout_as_it_is() -> None:
     assert found.mmcif is None
 
 
+def test_alphafolds_word_for_the_preset() -> None:
+    assert select(demo(), "reduced_dbs", []) == select(demo(), "reduced", []) == select(demo(), None, [])
+
+
 def test_structures_and_another_release_of_mgnify(tmp_path: Path) -> None:
     for name in ("uniref90/uniref90.fasta", "small_bfd/bfd-first_non_consensus_sequences.fasta"):
         (tmp_path / name).parent.mkdir()
@@ -74,7 +78,10 @@ def test_what_is_refused(tmp_path: Path) -> None:
         select(None, None, [])
     with pytest.raises(InputError, match="needs --data-dir"):
         select(None, "reduced", [])
-    with pytest.raises(InputError, match="full_dbs needs HHblits"):
-        select(tmp_path, "full", [])
+    for preset in ("full", "full_dbs"):
+        with pytest.raises(InputError, match="full_dbs needs HHblits"):
+            select(tmp_path, preset, [])
+    with pytest.raises(InputError, match=r"--preset other: is none of reduced, reduced_dbs$"):
+        select(tmp_path, "other", [])
     with pytest.raises(InputError, match=r"missing: uniref90 .*small_bfd .*af2cpu db download"):
         select(tmp_path, None, [])

@@ -160,10 +160,8 @@ def test_no_home_and_no_user(tmp_path: Path) -> None:
     """As in a container: no HOME, no entry in the list of users, databases that can't be written."""
     (tmp_path / "q.fasta").write_text(FASTA)
     (tmp_path / "db.fasta").write_text(FASTA)
-    no_user = (
-        "import os, pwd\npwd.getpwuid = lambda number: {}[number]\nos.access = lambda path, mode: mode != os.W_OK\n"
-    )
-    code = no_user + MAIN
+    no_user = "pwd.getpwuid = lambda number: {}[number]"
+    code = f"import os, pwd\n{no_user}\nos.access = lambda path, mode: mode != os.W_OK\n{MAIN}"
     command = [sys.executable, "-c", code, "search", "q.fasta", "--db", "x=db.fasta", "-o", "out"]
     environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(Path(__file__).parents[3])}
     done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, check=False)

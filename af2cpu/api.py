@@ -26,9 +26,8 @@ def predict(inputs: str | Path | Iterable[str | Path], out: str | Path, **settin
     Args:
       inputs: FASTA, a3m, Stockholm, CSV files or folders, plain or .gz.
       out: folder for the results, one folder in it per target.
-      settings: the command's options, by their names with underscores, such as models=["model_1_ptm"],
-        params="params", data_dir="/data", recycles=3 (numa_node is the commands' own); AF2CPU_* variables count for
-        those not given.
+      settings: the settings of docs/settings.md by their names, such as models=["model_1_ptm"], params="params",
+        data_dir="/data", recycles=3 (numa_node is the commands' own). Those not given come from AF2CPU_* variables.
 
     Returns:
       An Outcome per target, in the order of the inputs: `error` (None if all went well), `ranking`, `run` (the

@@ -17,11 +17,13 @@ def print_anything() -> None:
             stream.reconfigure(errors="af2cpu")
 
 
-def _encoded(error: UnicodeError) -> tuple[str | bytes, int]:
-    try:
-        return codecs.lookup_error("surrogateescape")(error)
-    except UnicodeError:
-        return codecs.lookup_error("backslashreplace")(error)
+def _encoded(error: UnicodeError) -> tuple[bytes, int]:
+    """Handles the characters that a stream can't encode (codecs.register_error)."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    text = error.object[error.start : error.end]
+    escape = {one: "surrogateescape" if "\udc80" <= one <= "\udcff" else "backslashreplace" for one in text}
+    return b"".join(one.encode("ascii", escape[one]) for one in text), error.end
 
 
 def drop_closed_streams() -> bool:

@@ -7,12 +7,20 @@ from collections.abc import Sequence
 from af2cpu.features.config import SamplingConfig
 from af2cpu.features.draws import Draws
 from af2cpu.features.msa import msa_features
-from af2cpu.features.own_template import own_templates
+from af2cpu.features.own_template import check_own_templates, own_templates
 from af2cpu.features.sequence import sequence_features
 from af2cpu.features.template import TemplateSource, hit_templates, stack_templates
 from af2cpu.records import Alignment, Features, Query, Templates
 
-__all__ = ["Draws", "SamplingConfig", "TemplateSource", "hit_templates", "make_features", "own_templates"]
+__all__ = [
+    "Draws",
+    "SamplingConfig",
+    "TemplateSource",
+    "check_own_templates",
+    "hit_templates",
+    "make_features",
+    "own_templates",
+]
 
 
 def make_features(query: Query, alignments: Sequence[Alignment], templates: Templates | None = None) -> Features:

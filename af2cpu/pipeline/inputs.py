@@ -8,6 +8,7 @@ from pathlib import Path
 
 from af2cpu.cores import available_cores
 from af2cpu.errors import InputError
+from af2cpu.features import check_own_templates
 from af2cpu.formats.features import read_features
 from af2cpu.pipeline.features import make_features_of
 from af2cpu.pipeline.report import RECORD, InputReport, InputSettings, Progress, Tell, with_log
@@ -35,9 +36,7 @@ def input_settings_of(
         raise InputError(f"--msa: {inputs[0].alignment} is an alignment itself; give one of the two")
     for path in given_alignments(settings.msa):
         read_given(path, inputs[0].query)  # all of it: what is wrong shows before the search
-    for path in settings.template:
-        if not path.is_file():
-            raise InputError(f"{path}: there is no such structure; check --template")
+    check_own_templates([item.query for item in inputs], settings.template)
     searched = not settings.msa and any(item.alignment is None for item in inputs)
     if features_only and searched:
         raise InputError("--features-only: needs alignments; give --msa, or a3m or Stockholm files as input")

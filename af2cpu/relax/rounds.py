@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from af2cpu.chemistry.residues import ATOM37_EXISTS, ATOM37_INDEX, UNKNOWN
-from af2cpu.records import Protein, Relaxed
+from af2cpu.records import Atoms, Protein, Relaxed
 from af2cpu.relax.segments import Segment, names, running_index, segments
 from af2cpu.relax.settings import RelaxError, RelaxSettings
-from af2cpu.relax.structure import PlacedAtom, given_atoms, pdb_text
+from af2cpu.relax.structure import given_atoms
 from af2cpu.relax.violations import Violations, find_violations
 
 if TYPE_CHECKING:
@@ -150,17 +150,27 @@ def _line(number: int, ended: _Round) -> str:
     )
 
 
-def _all_atoms(protein: Protein, last: _Round | None) -> list[list[PlacedAtom]]:
-    """Atoms of each residue: those of the last round with hydrogens, as given where a residue was not in it."""
+def _all_atoms(protein: Protein, last: _Round | None) -> Atoms:
+    """Those of the last round with hydrogens, as given where a residue was not in it."""
     if last is None:
-        return [given_atoms(protein, row) for row in range(protein.n_res)]
+        return given_atoms(protein)
     cleaned = last.cleaned
-    atoms: list[list[PlacedAtom]] = [[] for _ in range(protein.n_res)]
-    for atom in cleaned.topology.atoms():
-        if not cleaned.artificial[atom.index]:
-            placed = PlacedAtom(atom.name, atom.element.symbol, last.minimised.positions[atom.index])
-            atoms[cleaned.row[atom.index]].append(placed)
-    return [placed or given_atoms(protein, row) for row, placed in enumerate(atoms)]
+    kept = [atom for atom in cleaned.topology.atoms() if not cleaned.artificial[atom.index]]
+    at = [atom.index for atom in kept]
+    given = given_atoms(replace(protein, atom_mask=protein.atom_mask * ~_relaxed_rows(protein, cleaned)[:, None]))
+    residue = np.concatenate([cleaned.row[at], given.residue])
+    order = np.argsort(residue, kind="stable")
+    return Atoms(
+        residue=residue[order],
+        name=np.concatenate([[atom.name for atom in kept], given.name])[order],
+        element=np.concatenate([[atom.element.symbol for atom in kept], given.element])[order],
+        position=np.concatenate([last.minimised.positions[at], given.position])[order],
+    )
+
+
+def _relaxed_rows(protein: Protein, cleaned: Cleaned) -> np.ndarray:
+    """bool [n_res]: residues that were minimised."""
+    return np.isin(np.arange(protein.n_res), cleaned.row)
 
 
 def _rmsd(task: _Task, now: Protein) -> float:
@@ -181,7 +191,7 @@ def _result(task: _Task, done: Sequence[_Round], reason: str | None, notes: tupl
         reason=reason,
         atom_positions=last.protein.atom_positions if last else protein.atom_positions,
         atom_mask=last.protein.atom_mask if last else protein.atom_mask,
-        pdb=pdb_text(protein, _all_atoms(protein, last)),
+        atoms=_all_atoms(protein, last),
         violations_before=before,
         violations_after=last.violations.per_residue if last else before,
         energy_before_kcal_mol=done[0].minimised.energy_before_kcal_mol if done else None,

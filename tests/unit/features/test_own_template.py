@@ -15,7 +15,7 @@ from af2cpu.errors import InputError
 from af2cpu.features import own_templates
 from af2cpu.formats.chain import ProteinChain
 from af2cpu.formats.mmcif import read_mmcif
-from af2cpu.formats.pdb import read_chains
+from af2cpu.formats.structure import read_chains
 from af2cpu.records import Query
 
 RNG = np.random.default_rng(0)

@@ -6,20 +6,19 @@ from pathlib import Path
 
 import pytest
 import typer
-from relax_cases import helix, joined, moved, torn
+from relax_cases import helix, joined, moved, text_of, torn
 from typer.testing import CliRunner, Result
 
 from af2cpu.commands.relax import relax as command
+from af2cpu.formats.structure import read_protein
 from af2cpu.records import Protein
-from af2cpu.relax.reading import read_protein
-from af2cpu.relax.structure import given_atoms, pdb_text
 
 _app = typer.Typer()
 _app.command()(command)
 
 
 def _file(path: Path, protein: Protein) -> Path:
-    path.write_text(pdb_text(protein, [given_atoms(protein, row) for row in range(protein.n_res)]))
+    path.write_text(text_of(protein))
     return path
 
 

@@ -8,11 +8,10 @@ from pathlib import Path
 import gemmi
 import numpy as np
 import pytest
-from relax_cases import helix, joined
+from relax_cases import helix, joined, text_of
 
 from af2cpu.errors import InputError
-from af2cpu.relax.reading import read_protein
-from af2cpu.relax.structure import given_atoms, pdb_text
+from af2cpu.formats.structure import read_protein
 
 _EXTRA = """\
 HETATM  900  O   HOH A 900      40.000  40.000  40.000  1.00 20.00           O
@@ -24,7 +23,7 @@ END
 
 def _text() -> str:
     protein = joined(helix("SAKDH", first=10), helix("MCEL", chain="B", shift=25.0))
-    return pdb_text(protein, [given_atoms(protein, row) for row in range(protein.n_res)])
+    return text_of(protein)
 
 
 def _written(path: Path, text: str) -> Path:
@@ -82,7 +81,7 @@ def test_insertion_codes_and_models(tmp_path: Path) -> None:
     assert notes == ("2 models: the first one is taken",)
     assert protein.residue_index[:4].tolist() == [10, 11, 11, 13]
     assert protein.insertion_codes[:4].tolist() == ["", "", "A", ""]
-    text = pdb_text(protein, [given_atoms(protein, row) for row in range(protein.n_res)])
+    text = text_of(protein)
     assert "LYS A  11A" in text
 
 

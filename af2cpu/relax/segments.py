@@ -78,7 +78,7 @@ def segments(protein: Protein) -> tuple[list[Segment], tuple[str, ...]]:
 
 def _gaps(protein: Protein, index: np.ndarray) -> str:
     """A line for neighbours that are not bonded although their numbers follow each other."""
-    whole = (protein.atom_mask[:, [N, C]] > 0).all(axis=1)
+    whole: np.ndarray = np.all(protein.atom_mask[:, [N, C]] > 0, axis=1)
     rows = np.flatnonzero(
         _same_chain(protein) & _numbers_follow(protein) & (np.diff(index) > 1) & whole[1:] & whole[:-1]
     )

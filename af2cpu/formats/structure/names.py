@@ -32,13 +32,16 @@ _TERMINAL = {end + name: _STATE_OF.get(name, name) for end in "NC" for name in _
 
 FORCE_FIELD_RESIDUES = {**_STATE_OF, **_TERMINAL}  # name -> name in the PDB
 
-_ATOMS_OF = {"ILE": {"CD": "CD1"}}
-_ATOMS_OF_ALL = {"OT1": "O", "O1": "O", "OC1": "O", "OT2": "OXT", "O2": "OXT", "OC2": "OXT", "OT": "OXT"}
+_TERMINAL_OXYGENS = {"OT1": "O", "O1": "O", "OC1": "O", "OT2": "OXT", "O2": "OXT", "OC2": "OXT", "OT": "OXT"}
 
 
 def standard_atom(residue_name: str, atom_name: str) -> str:
     """The name in the PDB of an atom of one of the 20 amino acids; other names are returned as they are."""
-    return _ATOMS_OF.get(residue_name, {}).get(atom_name) or _ATOMS_OF_ALL.get(atom_name, atom_name)
+    if residue_name not in RESNAMES:
+        return atom_name
+    if (residue_name, atom_name) == ("ILE", "CD"):
+        return "CD1"
+    return _TERMINAL_OXYGENS.get(atom_name, atom_name)
 
 
 def standard_residue(name: str, heavy_atoms: Iterable[str]) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 import gemmi
 import numpy as np
 
-from af2cpu.chemistry.residues import ATOM37_INDEX, RESNAMES, RESTYPES_WITH_X, aatype_of
+from af2cpu.chemistry.residues import RESNAMES, RESTYPES_WITH_X, aatype_of
 from af2cpu.errors import InputError
 from af2cpu.formats.chain import AtomRows, ProteinChain, letter_of, place_atoms
 from af2cpu.formats.structure.chains import Bonds, NamedChain, chains_of_runs
@@ -142,7 +142,7 @@ def _renamed(residues: Sequence[Residue]) -> list[str]:
         elif name not in RESNAMES:
             modified.append(f"{name} taken as {RESNAMES[aatype_of(letter_of(name))[0]]}")
         for atom in {site.atom for site in residue.sites if not is_hydrogen(site.atom)}:
-            if atom not in ATOM37_INDEX and standard_atom(name, atom) in ATOM37_INDEX:
+            if standard_atom(name, atom) != atom:
                 atoms.append(f"{atom} as {standard_atom(name, atom)}")
     notes = [_counted(modified)] if modified else []
     notes += [f"residues with a force field's name: {_counted(states)}"] if states else []
@@ -160,5 +160,5 @@ def _alternatives(residues: Sequence[Residue], dropped: Sequence[Residue]) -> li
 
 
 def _renamed_chains(chains: Sequence[NamedChain]) -> list[str]:
-    changes = [f"{chain.given_name or 'no name'} as {chain.name}" for chain in chains if chain.name != chain.given_name]
-    return [f"chains that share a name, renamed: {', '.join(changes)}"] if changes else []
+    changes = [f"{chain.given_name or 'no name'} to {chain.name}" for chain in chains if chain.name != chain.given_name]
+    return [f"chains that share a name are renamed: {', '.join(changes)}"] if changes else []

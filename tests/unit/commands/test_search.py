@@ -141,15 +141,25 @@ def test_bad_input_ends_before_any_work(tmp_path: Path) -> None:
 
 
 def test_one_bad_target_does_not_stop_the_others(tmp_path: Path) -> None:
-    template = tmp_path / "broken.cif"
-    template.write_text("data_X\n")
-    result = af2cpu(
-        "search", EXAMPLES / "ubiquitin.fasta", "-o", tmp_path, "--data-dir", demo(), "--template", template
-    )
+    (tmp_path / "ubiquitin").write_text("a file where the target's folder should be")
+    inputs = [EXAMPLES / "ubiquitin.fasta", EXAMPLES / "trp_cage.fasta"]
+    result = af2cpu("search", *inputs, "-o", tmp_path, "--data-dir", demo())
     assert result.exit_code == 1
     assert "failed: " in result.output
-    assert "broken.cif" in result.output
-    assert (tmp_path / "ubiquitin/msas/uniref90_hits.sto").exists()
+    assert str(tmp_path / "ubiquitin") in result.output
+    assert (tmp_path / "trp_cage/features.npz").exists()
+
+
+@pytest.mark.parametrize("content", ["data_X\n", "ATOM      1  P     G A   1       1.000   1.000   1.000\n"])
+def test_a_template_that_can_not_be_used_is_refused_before_any_work(tmp_path: Path, content: str) -> None:
+    template = tmp_path / "broken.cif"
+    template.write_text(content)
+    query, out = EXAMPLES / "ubiquitin.fasta", tmp_path / "out"
+    for command in (["search"], ["predict", "--params", "demo"], ["predict", "--params", "demo", "--dry-run"]):
+        result = af2cpu(*command, query, "-o", out, "--data-dir", demo(), "--template", template)
+        assert result.exit_code == 2
+        assert "broken.cif: no " in result.output
+        assert not list(out.glob("*/*"))
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,7 @@
 """Rounds of minimisation: residues left with violations lose their restraints in the next one.
 
-AlphaFold 2's amber_minimize.run_pipeline. Whatever fails, the protein comes back,
-relaxed as far as it got, and says so.
+AlphaFold 2's amber_minimize.run_pipeline. A failure raises nothing: the result holds the last good round, or the
+structure as given, and the reason.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class _Task:
 
 @dataclass(frozen=True)
 class _Round:
-    """A round that ended well."""
+    """A round that succeeded."""
 
     protein: Protein  # all heavy atoms in their new places
     cleaned: Cleaned
@@ -73,7 +73,7 @@ def relax(
 
 
 def _rounds(task: _Task, done: list[_Round], say: Callable[[str], None]) -> str | None:
-    """Fills `done` with rounds until none has violations; says what ended them before their time, if anything did."""
+    """Appends rounds to `done` until one has no violations. Returns why they ended early, None if they did not."""
     reason: str | None = None
     free: set[int] = set()
     while len(done) < task.settings.max_rounds and (not done or done[-1].violations.count):
@@ -102,7 +102,7 @@ def _tidy(protein: Protein) -> tuple[Protein, tuple[str, ...]]:
 
 
 def _unusable(protein: Protein, runs: Sequence[Segment]) -> str | None:
-    """Why there is nothing to minimise; None where there is."""
+    """Why the protein can't be minimised; None if it can."""
     usable = (np.abs(protein.atom_positions) < _FARTHEST).all(axis=-1) | (protein.atom_mask == 0)
     if not usable.all():
         rows = np.flatnonzero(~usable.all(axis=1))
@@ -151,7 +151,7 @@ def _line(number: int, ended: _Round) -> str:
 
 
 def _all_atoms(protein: Protein, last: _Round | None) -> Atoms:
-    """Those of the last round with hydrogens, as given where a residue was not in it."""
+    """All atoms of the last round, hydrogens included; the given atoms of residues that were not minimised."""
     if last is None:
         return given_atoms(protein)
     cleaned = last.cleaned

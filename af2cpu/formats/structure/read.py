@@ -34,29 +34,26 @@ def read_protein(path: str | os.PathLike[str]) -> tuple[Protein, tuple[str, ...]
     sites, models = read_sites(path)
     contents = group(sites)
     residues = [residue for run in contents.runs for residue in run]
-    names = [residue.standard_name for residue in residues]
-    positions, mask = place_atoms(_atom_rows(path, residues, names), len(residues))
+    positions, mask = place_atoms(_atom_rows(path, residues), len(residues))
     chains = chains_of_runs(residues, _ranges(contents.runs), Bonds(positions, mask))
     if not chains:
         raise InputError(f"{path}: no protein chain in it; give a structure with amino acids")
     rows = [row for chain in chains for row in chain.rows]
     taken = [residues[row] for row in rows]
-    b_factors = [_b_factor(residue) for residue in taken]
     protein = Protein(
-        aatype=aatype_of("".join(letter_of(names[row]) for row in rows)),
+        aatype=aatype_of("".join(letter_of(residue.standard_name) for residue in taken)),
         atom_positions=positions[rows],
         atom_mask=mask[rows],
         residue_index=np.array([_residue_number(path, residue) for residue in taken], np.int64),
         insertion_codes=np.array([residue.insertion for residue in taken]),
         chain_ids=np.array([chain.name for chain in chains for _ in chain.rows]),
-        b_factors=np.nan_to_num(np.array(b_factors, np.float32)),
+        b_factors=np.nan_to_num(np.array([_b_factor(residue) for residue in taken], np.float32)),
     )
+    ligands = sorted(set(range(len(residues))) - set(rows))
     notes = [f"{models} models: the first one is taken"] * (models > 1)
-    ligands = [residue.name for row, residue in enumerate(residues) if row not in set(rows)]
-    notes += _dropped([*contents.others, *ligands])
+    notes += _dropped([*contents.others, *(residues[row].name for row in ligands)])
     notes += _renamed(taken) + _alternatives(taken, contents.alternatives) + _renamed_chains(chains)
-    notes += ["B-factors that are no numbers are taken as 0"] * bool(np.isnan(b_factors).any())
-    return protein, tuple(notes)
+    return protein, (*notes, *_unreadable_b_factors(taken))
 
 
 def read_chains(path: str | os.PathLike[str]) -> list[ProteinChain]:
@@ -79,10 +76,10 @@ def _ranges(runs: Sequence[Sequence[Residue]]) -> list[range]:
     return [range(end - len(run), end) for end, run in zip(ends, runs, strict=True)]
 
 
-def _atom_rows(path: Path, residues: Sequence[Residue], names: Sequence[str]) -> AtomRows:
+def _atom_rows(path: Path, residues: Sequence[Residue]) -> AtomRows:
     """Heavy atoms under the names of the PDB. Hydrogens have no place among the 37 atoms."""
     atoms = [
-        (row, standard_atom(names[row], site.atom), site)
+        (row, standard_atom(residue.standard_name, site.atom), site)
         for row, residue in enumerate(residues)
         for site in residue.sites
         if not is_hydrogen(site.atom)
@@ -90,7 +87,7 @@ def _atom_rows(path: Path, residues: Sequence[Residue], names: Sequence[str]) ->
     places = [_numbers(path, residues[row], site) for row, _, site in atoms]
     return AtomRows(
         residue=[row for row, _, _ in atoms],
-        residue_name=[names[row] for row, _, _ in atoms],
+        residue_name=[residues[row].standard_name for row, _, _ in atoms],
         name=[name for _, name, _ in atoms],
         occupancy=[occupancy for *_, occupancy in places],
         position=np.array([xyz for *xyz, _ in places], np.float64).reshape(-1, 3),
@@ -157,6 +154,11 @@ def _alternatives(residues: Sequence[Residue], dropped: Sequence[Residue]) -> li
     if dropped:
         notes.append(f"alternative residues dropped, the first one at each place is taken: {shown}{more}")
     return notes
+
+
+def _unreadable_b_factors(residues: Sequence[Residue]) -> list[str]:
+    count = sum(bool(np.isnan(_b_factor(residue))) for residue in residues)
+    return [f"B-factors of {count} residues are no numbers and taken as 0"] if count else []
 
 
 def _renamed_chains(chains: Sequence[NamedChain]) -> list[str]:

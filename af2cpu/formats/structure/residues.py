@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from af2cpu.formats.structure.names import is_amino_acid, is_hydrogen, standard_residue
 from af2cpu.formats.structure.sites import Site
@@ -25,9 +26,9 @@ class Residue:
     def __str__(self) -> str:
         return f"{self.chain}/{self.number}{self.insertion} {self.name}"
 
-    @property
+    @cached_property
     def standard_name(self) -> str:
-        """The name in the PDB, where the file has a force field's."""
+        """The name in the PDB, where the file has a force field's. To be asked for when all atoms are there."""
         return standard_residue(self.name, (site.atom for site in self.sites if not is_hydrogen(site.atom)))
 
     @property

@@ -312,7 +312,7 @@ def test_residue_numbers(tmp_path: Path) -> None:
 def test_b_factors_that_are_none(tmp_path: Path) -> None:
     lines = [line[:60] + "******" + line[66:] for line in _atoms().splitlines(keepends=True)]
     protein, notes = _read(tmp_path, "".join(lines))
-    assert notes == ("B-factors that are no numbers are taken as 0",)
+    assert notes == ("B-factors of 5 residues are no numbers and taken as 0",)
     assert not protein.b_factors.any()
 
 

@@ -244,6 +244,9 @@ class Protein:
     insertion_codes: np.ndarray  # str [n_res], mostly empty
     chain_ids: np.ndarray  # str [n_res]; the residues of a chain are neighbours
     b_factors: np.ndarray  # float32 [n_res], the pLDDT (0-100) of a prediction
+    # Whether residues of a chain are bonded wherever their numbers follow each other. So it is in a prediction: the
+    # network may tear a bond, and the relaxation mends it. In a file residues may be missing: only distance tells.
+    numbers_bond: bool = False
 
     @property
     def n_res(self) -> int:
@@ -261,7 +264,18 @@ class Protein:
             insertion_codes=np.full(n_res, ""),
             chain_ids=np.full(n_res, chain),
             b_factors=prediction.plddt,
+            numbers_bond=True,
         )
+
+
+@dataclass(frozen=True)
+class Atoms:
+    """Atoms of a structure, hydrogens included, residue by residue."""
+
+    residue: np.ndarray  # int [n_atoms], row of the residue in its Protein or Prediction, ascending
+    name: np.ndarray  # str [n_atoms], such as CA
+    element: np.ndarray  # str [n_atoms], such as C
+    position: np.ndarray  # float64 [n_atoms, 3], angstrom
 
 
 @dataclass(frozen=True)
@@ -272,7 +286,7 @@ class Relaxed:
     reason: str | None  # one line: why it is not relaxed, or what ended it before its time; None where all went well
     atom_positions: np.ndarray  # float32 [n_res, 37, 3], angstrom
     atom_mask: np.ndarray  # float32 [n_res, 37], atoms that the clean-up added included (OXT of chain ends too)
-    pdb: str  # PDB file of all atoms with hydrogens, B-factors per residue
+    atoms: Atoms  # all atoms with hydrogens; those of a residue that was not relaxed as they were given
     violations_before: np.ndarray  # bool [n_res], residues with structural violations
     violations_after: np.ndarray  # bool [n_res]
     energy_before_kcal_mol: float | None  # of the force field, without restraints, hydrogens just placed

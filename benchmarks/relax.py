@@ -22,12 +22,12 @@ import orjson
 from machine import describe, write_result
 from openmm import app
 
+from af2cpu.formats.structure import read_protein
 from af2cpu.records import Protein, Relaxed
 from af2cpu.relax import RelaxSettings, relax
 from af2cpu.relax.amber import minimise, system_of
 from af2cpu.relax.border import TOLERANCE, from_openmm, to_openmm
 from af2cpu.relax.cleanup import Cleaned, clean
-from af2cpu.relax.reading import read_protein
 from af2cpu.relax.segments import segments
 
 

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from datetime import date
 
-import gemmi
 import numpy as np
 
-from af2cpu.chemistry.residues import HHBLITS_AA_TO_ID, aatype_of
-from af2cpu.outputs.atoms import predicted_atoms
-from af2cpu.outputs.structure import pdb_text
-from af2cpu.records import Features, Prediction, Provenance, Relaxed
+from af2cpu.chemistry.residues import ATOM37, HHBLITS_AA_TO_ID, aatype_of
+from af2cpu.records import Atoms, Features, Prediction, Provenance, Relaxed
 
 PROVENANCE = Provenance("a protein", "protein", "1.2.3", "params_model_1_ptm.npz", date(2026, 3, 4))
 
@@ -47,24 +44,31 @@ def features(sequence: str, n_seq: int, seed: int = 0) -> Features:
     )
 
 
+def with_hydrogens(prediction: Prediction, shift: float) -> Atoms:
+    """The predicted atoms moved (angstrom), and a hydrogen HA for each residue that has atoms, at the moved N."""
+    residue, slot = np.nonzero(prediction.atom_mask >= 0.5)
+    position = prediction.atom_positions[residue, slot].astype(np.float64) + shift
+    rows, first = np.unique(residue, return_index=True)
+    order = np.argsort(np.concatenate([residue, rows]), kind="stable")
+    name = np.concatenate([np.array(ATOM37)[slot], np.full(len(rows), "HA")])[order]
+    return Atoms(
+        residue=np.concatenate([residue, rows])[order],
+        name=name,
+        element=np.array([one[0] for one in name.tolist()]),
+        position=np.concatenate([position, position[first]])[order],
+    )
+
+
 def relaxed(prediction: Prediction, *, works: bool = True) -> Relaxed:
     """A result of relaxation: everything moved by 1 A, one hydrogen more per residue, one violation left."""
-    moved = prediction.atom_positions + np.float32(1)
-    structure = gemmi.read_pdb_string(pdb_text(predicted_atoms(prediction)))
-    for residue in structure[0]["A"]:
-        for atom in residue:
-            atom.pos += gemmi.Position(1, 1, 1)
-        hydrogen = gemmi.Atom()
-        hydrogen.name, hydrogen.element, hydrogen.pos = "HA", gemmi.Element("H"), residue[0].pos
-        residue.add_atom(hydrogen)
     violations = np.zeros(len(prediction.aatype), bool)
     violations[-1] = True
     return Relaxed(
         relaxed=works,
         reason=None if works else "it would not",
-        atom_positions=moved,
+        atom_positions=prediction.atom_positions + np.float32(1),
         atom_mask=prediction.atom_mask,
-        pdb=structure.make_pdb_string(gemmi.PdbWriteOptions(minimal=True)),
+        atoms=with_hydrogens(prediction, 1.0),
         violations_before=violations,
         violations_after=violations,
         energy_before_kcal_mol=1.0,

@@ -10,7 +10,8 @@ import torch
 from af2cpu.chemistry.residues import ATOM37_INDEX, aatype_of
 from af2cpu.geometry.rigid import Rigid
 from af2cpu.model.atoms import compute_all_atom_coordinates
-from af2cpu.records import Protein
+from af2cpu.records import Protein, Relaxed
+from af2cpu.relax.structure import given_atoms, pdb_text
 
 SEQUENCE = "SAKDRELYHTVG"
 _PHI, _PSI = -63.0, -42.0  # degrees, alpha helix
@@ -63,12 +64,23 @@ def helix(sequence: str = SEQUENCE, chain: str = "A", first: int = 1, shift: flo
         insertion_codes=np.full(n_res, ""),
         chain_ids=np.full(n_res, chain),
         b_factors=np.linspace(50.0, 95.0, n_res, dtype=np.float32),
+        numbers_bond=True,
     )
 
 
 def joined(*proteins: Protein) -> Protein:
     """Chains one after the other."""
-    return Protein(*(np.concatenate(parts) for parts in zip(*(vars(p).values() for p in proteins), strict=True)))
+    arrays = {
+        name: np.concatenate([getattr(protein, name) for protein in proteins])
+        for name, value in vars(proteins[0]).items()
+        if isinstance(value, np.ndarray)
+    }
+    return replace(proteins[0], **arrays)
+
+
+def text_of(protein: Protein, result: Relaxed | None = None) -> str:
+    """PDB text of a protein, or of what the relaxation made of it."""
+    return pdb_text(protein, result.atoms if result else given_atoms(protein))
 
 
 def without(protein: Protein, row: int, *atoms: str) -> Protein:

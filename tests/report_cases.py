@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import orjson
 import torch
 from output_cases import features, relaxed
 from prediction_cases import MAX_PAE, prediction
@@ -17,9 +16,10 @@ from af2cpu.confidence import confidence_of, rank
 from af2cpu.formats.features import write_features
 from af2cpu.geometry.rigid import rigid_from_3_points
 from af2cpu.model.atoms import compute_all_atom_coordinates
-from af2cpu.outputs.layout import Layout
+from af2cpu.outputs.layout import Layout, write_bytes
 from af2cpu.outputs.write import write_done, write_prediction, write_ranking, write_relaxed, write_run
 from af2cpu.records import Features, Prediction, PredictionId, Provenance, Relaxed
+from af2cpu.run_records import RelaxationRecord, TargetRun, from_json, record_bytes
 
 MADE_UP = "MADE-UP RESULTS: ideal helices, not a prediction"
 PROVENANCE = Provenance("a bundle of helices", "bundle", "1.2.3", "none", warning=MADE_UP)
@@ -133,10 +133,21 @@ def results(
     record = relax or relaxed(scored[best][0])
     write_relaxed(layout, scored[best][0], record, scored[best][1], PROVENANCE)
     write_ranking(layout, ranking, {best: record.violations_after})
-    target: dict[str, Any] = {"relaxed": True, "violations_before": record.violations_before.astype(int).tolist()}
-    write_run(layout, _run(layout.job, sequence, ranking, scored) | facts)
-    target["violations_after"] = record.violations_after.astype(int).tolist()
-    (work / f"relax_{best}.json").write_bytes(orjson.dumps(target))
+    relaxation = RelaxationRecord(
+        relaxed=True,
+        reason=None,
+        notes=(),
+        violations_before=tuple(record.violations_before.astype(int).tolist()),
+        violations_after=tuple(record.violations_after.astype(int).tolist()),
+        energy_before_kcal_mol=None,
+        energy_after_kcal_mol=None,
+        rmsd_heavy_angstrom=None,
+        rounds=1,
+        steps=1,
+        files={},
+    )
+    write_run(layout, from_json(TargetRun, _run(layout.job, sequence, ranking, scored) | facts))
+    write_bytes(work / f"relax_{best}.json", record_bytes(relaxation))
     write_done(layout)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from af2cpu.commands.errors import FAILED, one_line
+from af2cpu.errors import InputError
 
 if TYPE_CHECKING:
     from af2cpu.records import Relaxed
@@ -31,25 +33,39 @@ def relax(
     Example: af2cpu relax model.pdb -o relaxed.pdb --threads 4
     """
     with one_line():
+        from af2cpu.commands.listeners import print_result_lines, showing
         from af2cpu.formats.streams import atomic_write
+        from af2cpu.formats.structure import read_protein
         from af2cpu.relax import RelaxSettings
         from af2cpu.relax import relax as relax_protein
-        from af2cpu.relax.reading import read_protein
+        from af2cpu.relax.structure import pdb_text
 
         target = out or Path(f"{_stem(file)}_relaxed.pdb")
+        _check_target(target)
         protein, notes = read_protein(file)
         for note in notes:
             typer.echo(f"note: {note}")
         settings = RelaxSettings(max_rounds=max_rounds, max_seconds=max_seconds, threads=threads)
-        relaxed = relax_protein(protein, settings, typer.echo)
+        with showing(print_result_lines):
+            relaxed = relax_protein(protein, settings)
         for note in relaxed.notes:
             typer.echo(f"note: {note}")
         if not relaxed.relaxed:
             typer.echo(f"{file}: NOT relaxed: {relaxed.reason}; nothing is written", err=True)
             raise typer.Exit(FAILED)
         with atomic_write(target) as stream:
-            stream.write(relaxed.pdb.encode())
+            stream.write(pdb_text(protein, relaxed.atoms).encode())
         _show(relaxed, target)
+
+
+def _check_target(target: Path) -> None:
+    """Before the minimisation, whose result would be lost otherwise. Raises InputError."""
+    if target.is_dir():
+        raise InputError(f"{target}: is a folder; give the name of a file with --out")
+    if not target.parent.is_dir():
+        raise InputError(f"{target.parent}: there is no such folder to write {target.name} to; make it or check --out")
+    if not os.access(target.parent, os.W_OK | os.X_OK):
+        raise InputError(f"{target.parent}: {target.name} can't be written there; check the folder's permissions")
 
 
 def _stem(file: Path) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from af2cpu.errors import InputError
@@ -12,34 +13,72 @@ from af2cpu.features.pairwise import aligned_pairs
 from af2cpu.features.placement import PlacedTemplate, Placement, place
 from af2cpu.features.template import stack_templates
 from af2cpu.formats.chain import ProteinChain
-from af2cpu.formats.pdb import read_chains
+from af2cpu.formats.structure import chains_of, read_protein
 from af2cpu.records import Query, Templates
 
-_MIN_ALIGNED = 10  # residues
+_MIN_ALIGNED = 10  # residues that need not agree; fewer align by chance
+
+
+@dataclass(frozen=True)
+class _Structure:
+    """A file as it was read."""
+
+    path: Path
+    chains: Sequence[ProteinChain]
+    notes: Sequence[str]
 
 
 def own_templates(query: Query, files: Sequence[str | os.PathLike[str]]) -> Templates:
     """One template per file, in the order given: the chain that shares most residues with the query.
 
-    Neither date nor similarity is a reason to leave one out: the user asked for it. `notes` has a line for each.
-    Raises InputError where a file can't be used.
+    Neither date nor similarity is a reason to leave one out: the user asked for it. `notes` has a line for each, and
+    one for each kind of thing that the reader dropped or renamed. Raises InputError where a file can't be used.
     """
-    placed = [_place(query, Path(path)) for path in files]
-    return stack_templates([template for template, _ in placed], query.n_res, tuple(note for _, note in placed))
+    structures = [_read(path) for path in files]
+    placed = [_place(query, structure) for structure in structures]
+    notes = [
+        line
+        for structure, (_, note) in zip(structures, placed, strict=True)
+        for line in (note, *(f"template {structure.path.name}: {said}" for said in structure.notes))
+    ]
+    return stack_templates([template for template, _ in placed], query.n_res, tuple(notes))
 
 
-def _place(query: Query, path: Path) -> tuple[PlacedTemplate, str]:
-    aligned = [(chain, aligned_pairs(query.sequence, chain.sequence)) for chain in read_chains(path)]
+def check_own_templates(queries: Iterable[Query], files: Sequence[str | os.PathLike[str]]) -> None:
+    """Reads every file and aligns it to every query. Raises InputError where `own_templates` will raise it."""
+    structures = [_read(path) for path in files]
+    for query in queries:
+        for structure in structures:
+            _place(query, structure)
+
+
+def _read(path: str | os.PathLike[str]) -> _Structure:
+    protein, notes = read_protein(path)
+    return _Structure(Path(path), chains_of(protein), notes)
+
+
+def _place(query: Query, structure: _Structure) -> tuple[PlacedTemplate, str]:
+    path = structure.path
+    aligned = [(chain, aligned_pairs(query.sequence, chain.sequence)) for chain in structure.chains]
     chain, pairs = max(aligned, key=lambda item: _identical(query.sequence, *item))
-    if len(pairs) < _MIN_ALIGNED:
-        raise InputError(f"{path}: no chain can be aligned to {query.name} ({len(pairs)} residues)")
+    same = _identical(query.sequence, chain, pairs)
+    if not _are_homologous(query.sequence, chain, len(pairs), same):
+        raise InputError(
+            f"{path}: no chain can be aligned to {query.name} ({len(pairs)} residues of chain {chain.name}, {same} "
+            f"identical); give a structure of a related protein"
+        )
     where = Placement(chain.name, chain.sequence, 0, dict(pairs), realigned=False)
     try:
         template = place(path.name.split(".")[0], chain, where, query.n_res, 0.0)
     except SkippedHit as reason:
         raise InputError(f"{path}: it can't serve as a template: {reason}") from reason
-    same = _identical(query.sequence, chain, pairs)
     return template, f"template {path.name}: chain {chain.name}, {len(pairs)} residues aligned, {same} identical"
+
+
+def _are_homologous(sequence: str, chain: ProteinChain, n_aligned: int, n_identical: int) -> bool:
+    """Whether an alignment is one: long, or of all of a short query or chain with most residues identical."""
+    shorter = min(len(sequence), len(chain.sequence))
+    return n_aligned >= _MIN_ALIGNED or (n_aligned == shorter and 2 * n_identical > n_aligned)
 
 
 def _identical(sequence: str, chain: ProteinChain, pairs: Sequence[tuple[int, int]]) -> int:

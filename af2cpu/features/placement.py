@@ -21,7 +21,7 @@ _MIN_TO_REALIGN = 6  # residues: kalign takes no fewer
 
 @dataclass(frozen=True)
 class Placement:
-    """Where the residues of a hit stand in a structure."""
+    """Which residues of a structure a hit covers."""
 
     chain: str
     letters: str  # of the hit, or of the whole chain after a realignment

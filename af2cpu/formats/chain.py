@@ -10,6 +10,7 @@ from Bio.Data.PDBData import protein_letters_3to1_extended
 
 from af2cpu.chemistry.residues import ATOM37_INDEX
 
+_BOND = 2.5  # angstrom, DSSP's longest peptide bond; across a missing residue C and N are about 3 A apart or more
 _CD, _NH1, _NH2 = (ATOM37_INDEX[name] for name in ("CD", "NH1", "NH2"))
 
 
@@ -32,6 +33,11 @@ class AtomRows:
     name: Sequence[str]
     occupancy: Sequence[float]
     position: np.ndarray  # float64 [n_atoms, 3], angstrom
+
+
+def bonded(c: np.ndarray, n: np.ndarray) -> np.ndarray:
+    """Whether C of one residue and N of another are near enough for a peptide bond: [..., 3] angstrom to bool [...]."""
+    return np.asarray(np.linalg.norm(n - c, axis=-1) < _BOND)
 
 
 def letter_of(residue_name: str) -> str:

@@ -21,7 +21,7 @@ import numpy as np
 
 from af2cpu.errors import InputError
 from af2cpu.formats.chain import AtomRows, ProteinChain, letter_of, place_atoms
-from af2cpu.formats.streams import open_bytes
+from af2cpu.formats.structure.sites import read_text
 
 _ATOM_SITE = (
     "group_PDB",
@@ -38,6 +38,8 @@ _ATOM_SITE = (
     "Cartn_y",
     "Cartn_z",
 )
+_AXES = ("Cartn_x", "Cartn_y", "Cartn_z")
+_SCHEME = ("asym_id", "seq_id", "auth_seq_num")  # of _pdbx_poly_seq_scheme
 
 
 class StructureError(InputError):
@@ -123,21 +125,25 @@ class MmcifEntry:
     def _atoms(self, chosen: Sequence[tuple[int, int]]) -> AtomRows:
         columns = self._columns
         take = [row for row, _ in chosen]
-        axes = [[float(columns[axis][row]) for row in take] for axis in ("Cartn_x", "Cartn_y", "Cartn_z")]
+        position = np.array([[float(columns[axis][row]) for axis in _AXES] for row in take], np.float64).reshape(-1, 3)
+        wrong = np.flatnonzero(~np.isfinite(position).all(axis=1))
+        if len(wrong):
+            row = take[wrong[0]]
+            atom = " ".join(columns[tag][row] for tag in ("label_comp_id", "auth_seq_id", "label_atom_id"))
+            raise ValueError(f"{atom}: coordinates that are no numbers")
         return AtomRows(
             residue=[residue for _, residue in chosen],
             residue_name=[columns["label_comp_id"][row] for row in take],
             name=[columns["label_atom_id"][row] for row in take],
             occupancy=[float(columns["occupancy"][row]) for row in take],
-            position=np.array(axes, np.float64).T,
+            position=position,
         )
 
 
 def read_mmcif(path: str | os.PathLike[str]) -> MmcifEntry:
     """An entry, plain or gzip. Raises InputError where the file is missing, StructureError where it can't be used."""
     path = Path(path)
-    with open_bytes(path) as stream:
-        text = stream.read().decode("utf-8", errors="replace")  # names of authors; no byte of it reaches the features
+    text = read_text(path)
     try:
         block = gemmi.cif.read_string(text).sole_block()
         _check_end(path, text, block)
@@ -149,9 +155,22 @@ def read_mmcif(path: str | os.PathLike[str]) -> MmcifEntry:
 
 
 def _check_end(path: Path, text: str, block: gemmi.cif.Block) -> None:
-    """A file of the PDB ends with '#': one that is cut between two atoms reads well otherwise."""
-    if block.find_values("_pdbx_audit_revision_history.revision_date") and text.rstrip()[-1] != "#":
-        raise StructureError(f"{path}: the file is cut off (it does not end with '#')")
+    """A file that is cut between two atoms is valid mmCIF, so other signs must tell.
+
+    The PDB ends every category with '#', the last one too. Other programs don't: there the last residue that has
+    coordinates according to `_pdbx_poly_seq_scheme` must have them.
+    """
+    lines = text.splitlines()
+    if any(line.rstrip() == "#" for line in lines[1:]):
+        last = next(line for line in reversed(lines) if line.strip())
+        if block.find_values("_pdbx_audit_revision_history.revision_date") and not last.startswith("#"):
+            raise StructureError(f"{path}: the file is cut off (it does not end with '#')")
+        return
+    modelled = [(asym, number) for asym, number, author in _table(block, "_pdbx_poly_seq_scheme.", _SCHEME) if author]
+    present = {tuple(row) for row in _table(block, "_atom_site.", ["label_asym_id", "label_seq_id"])}
+    if modelled and modelled[-1] not in present:
+        chain, number = modelled[-1]
+        raise StructureError(f"{path}: the file is cut off (residue {number} of chain {chain} has no atoms)")
 
 
 def _one_line(error: Exception) -> str:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import gemmi
 import numpy as np
 
-from af2cpu.chemistry.residues import ATOM37, RESNAMES, UNKNOWN
-from af2cpu.records import Prediction
+from af2cpu.chemistry.residues import ATOM37, ATOM37_EXISTS, ATOM37_INDEX, RESNAMES, UNKNOWN
+from af2cpu.records import Atoms, Prediction
 
 
 @dataclass(frozen=True)
@@ -40,41 +39,35 @@ def predicted_atoms(prediction: Prediction) -> AtomTable:
     return _table(prediction, residue, atom, element, prediction.atom_positions[residue, slot])
 
 
-def relaxed_atoms(prediction: Prediction, pdb: str) -> AtomTable:
-    """The atoms of a relaxed structure, hydrogens among them, from its PDB text, with the prediction's numbers.
+def relaxed_atoms(prediction: Prediction, atoms: Atoms) -> AtomTable:
+    """The atoms of a relaxed structure, hydrogens included, with the prediction's numbers and pLDDT.
 
-    Residues are matched in their order; those that the prediction has no atoms of (X) may be absent. Raises ValueError
-    where the text is no PDB or holds another chain than the prediction.
+    `atoms.residue` are rows of the prediction. Raises ValueError where the atoms are those of another chain.
     """
-    try:
-        model = gemmi.read_pdb_string(pdb)[0]
-    except (RuntimeError, IndexError) as error:
-        raise ValueError(f"the relaxed structure can't be read as PDB ({error})") from error
-    residues = [residue for chain in model for residue in chain]
-    places = _places(prediction, [residue.name for residue in residues])
-    rows = [(place, atom) for place, residue in zip(places, residues, strict=True) for atom in residue]
-    return _table(
-        prediction,
-        np.array([place for place, _ in rows], np.intp),
-        tuple(atom.name for _, atom in rows),
-        tuple(atom.element.name.upper() for _, atom in rows),
-        np.array([atom.pos.tolist() for _, atom in rows]).reshape(-1, 3),
-    )
+    _check_chain(prediction, atoms)
+    name, element = tuple(atoms.name.tolist()), tuple(symbol.upper() for symbol in atoms.element.tolist())
+    return _table(prediction, atoms.residue, name, element, atoms.position)
+
+
+def _check_chain(prediction: Prediction, atoms: Atoms) -> None:
+    """Each residue with atoms in one must have atoms in the other, and no heavy atoms but its type's and OXT."""
+    n_res = len(prediction.aatype)
+    aatype = np.minimum(prediction.aatype, UNKNOWN)
+    predicted = np.flatnonzero((prediction.atom_mask >= 0.5).any(axis=1))
+    if not np.array_equal(np.unique(atoms.residue), predicted):
+        raise ValueError(f"the relaxed structure is of another chain than the {n_res} residues predicted")
+    allowed = (ATOM37_EXISTS[aatype] > 0) | (aatype == UNKNOWN)[:, None]
+    allowed[:, ATOM37_INDEX["OXT"]] = True
+    slots = np.array([ATOM37_INDEX.get(name, -1) for name in atoms.name.tolist()])
+    heavy = slots >= 0
+    wrong = np.flatnonzero(~allowed[atoms.residue[heavy], slots[heavy]])
+    if len(wrong):
+        row = int(atoms.residue[heavy][wrong[0]])
+        raise ValueError(f"the relaxed structure is of another chain: residue {row + 1} has another type's atoms")
 
 
 def _names(prediction: Prediction) -> tuple[str, ...]:
     return tuple(RESNAMES[min(int(k), UNKNOWN)] for k in prediction.aatype)
-
-
-def _places(prediction: Prediction, found: list[str]) -> list[int]:
-    """The index of each residue of a relaxed structure in the prediction."""
-    names = _names(prediction)
-    everything = list(range(len(names)))
-    with_atoms = np.flatnonzero((prediction.atom_mask >= 0.5).any(axis=1)).tolist()
-    for places in (everything, with_atoms):
-        if [names[k] for k in places] == found:
-            return places
-    raise ValueError(f"the relaxed structure holds {len(found)} residues that are not the {len(names)} predicted ones")
 
 
 def _table(

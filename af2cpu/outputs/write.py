@@ -72,7 +72,7 @@ def write_relaxed(
     """
     if not relaxed.relaxed:
         raise ValueError(f"{confidence.who.name} is not relaxed ({relaxed.reason}); it has no relaxed files")
-    atoms = relaxed_atoms(prediction, relaxed.pdb)
+    atoms = relaxed_atoms(prediction, relaxed.atoms)
     note = pdb_limit_note(atoms)
     paths = _structures(layout, "relaxed", atoms, confidence, provenance)
     layout.drop_old([], confidence.who)

@@ -53,9 +53,6 @@ def run_graph(graph: Graph, folders: Mapping[str, Path]) -> Results:
             _lock(target, folder, locks, results)
         for node in graph.nodes[len(shared) :]:
             _run_node(node, folders, results)
-        for target, folder in folders.items():
-            if target not in results.failures:
-                forget_failure(folder)
     return results
 
 
@@ -64,10 +61,11 @@ def _leaves_no_file(node: Node) -> bool:
 
 
 def _lock(target: str, folder: Path, locks: TargetLocks, results: Results) -> None:
-    """Keeps other runs off a target; one that another run has is left to it."""
+    """Keeps other runs off a target and clears what a dead one has left; a target that another run has is left to it."""
     try:
         locks.take(folder)
         sweep(folder)
+        forget_failure(folder)
     except (InputError, OSError) as error:
         results.failures[target] = Failure("lock", str(error))
         events.emit("failed", f"failed: {error}", target=target)

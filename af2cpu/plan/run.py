@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from af2cpu.errors import InputError
-from af2cpu.features.own_template import own_templates
+from af2cpu.features.own_template import check_own_templates
 from af2cpu.plan.jobs import Job, jobs_of_folders, jobs_of_inputs
 from af2cpu.plan.machine import Machine, this_machine
 from af2cpu.plan.models import (
@@ -63,12 +63,11 @@ def plan_run(paths: Sequence[Path], out: Path, settings: RunSettings) -> Plan:
 def plan_search(paths: Sequence[Path], out: Path, settings: RunSettings, *, features_only: bool = False) -> Plan:
     """From sequences to features. Raises InputError for whatever would stop it later."""
     _check_place(out)
-    plan = _plan(read_inputs(paths), out, (), this_machine(settings), settings)
-    if not features_only:
-        return plan
-    if any(not job.alignments for job in plan.jobs):
+    inputs = read_inputs(paths)
+    if features_only and not settings.msa and any(not item.alignment for item in inputs):
         raise InputError("--features-only: needs alignments; give --msa, or a3m or Stockholm files as input")
-    return Plan(**vars(plan) | {"databases": DatabaseSet((), None, plan.databases.mmcif, plan.databases.obsolete)})
+    plan = _plan(inputs, out, (), this_machine(settings), settings)
+    return replace(plan, databases=plan.databases.structures_only()) if features_only else plan
 
 
 def plan_fold(folders: Sequence[Path], settings: RunSettings) -> Plan:
@@ -97,8 +96,7 @@ def _plan(
     inputs: Sequence[QueryInput], out: Path, models: tuple[ModelPlan, ...], machine: Machine, settings: RunSettings
 ) -> Plan:
     jobs = jobs_of_inputs(inputs, out, settings)
-    for job in jobs:
-        own_templates(job.query, job.templates)  # read and aligned: what is wrong with them shows before the search
+    check_own_templates([job.query for job in jobs], settings.template)
     databases = DatabaseSet((), None, None, None)
     if settings.data_dir or settings.db or any(not job.alignments for job in jobs):
         databases = select(settings.data_dir, settings.preset, settings.db)

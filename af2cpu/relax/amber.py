@@ -23,12 +23,12 @@ _FORCE_FIELD, _RESTRAINTS = 0, 1  # groups of forces
 
 
 class OutOfTimeError(RelaxError):
-    """The wall time is over; another attempt has none left either."""
+    """The wall time is used up; no further attempt is made."""
 
 
 @dataclass(frozen=True)
 class Minimised:
-    """Where a minimisation ended."""
+    """The result of a minimisation."""
 
     positions: np.ndarray  # float64 [n_atoms, 3], angstrom, in the order of the topology
     energy_before_kcal_mol: float  # of the force field alone
@@ -38,7 +38,7 @@ class Minimised:
 
 
 class _Watch(openmm.MinimizationReporter):
-    """Counts steps and ends the minimisation at a cap. Where it asks for the end the optimiser returns what it has."""
+    """Counts steps and stops the minimisation at a cap; the optimiser then returns its current coordinates."""
 
     def __init__(self, max_steps: int, deadline: float) -> None:
         super().__init__()
@@ -61,7 +61,7 @@ class _Watch(openmm.MinimizationReporter):
 
 
 def minimise(cleaned: Cleaned, free: Collection[int], settings: RelaxSettings, deadline: float) -> Minimised:
-    """Minimises the energy. Given heavy atoms are restrained to where they are, but for residues (rows) in `free`.
+    """Minimises the energy. Given heavy atoms are restrained to their places, except in the residues (rows) of `free`.
 
     DEVIATION: heavy atoms that the clean-up had to place are not restrained; AlphaFold 2 holds them where pdbfixer put
     them. In a prediction that is OXT only. tests/unit/relax/test_amber.py
@@ -112,8 +112,8 @@ def system_of(cleaned: Cleaned, restrained: np.ndarray, stiffness: float) -> Any
 
 
 def _context(cleaned: Cleaned, restrained: np.ndarray, settings: RelaxSettings) -> Any:
-    # No time passes: the integrator is what a context can't be without. Forces summed in fixed order and one thread
-    # give the same bits every time; more threads share out the work as it comes.
+    # OpenMM's context needs an integrator, which is never stepped. With forces summed in a fixed order and one thread
+    # results are reproducible bit by bit; with more threads the order of the sums varies.
     platform = openmm.Platform.getPlatformByName("CPU")
     properties = {"Threads": str(settings.threads), "DeterministicForces": "true"}
     system = system_of(cleaned, restrained, settings.stiffness)

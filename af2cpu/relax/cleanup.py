@@ -24,7 +24,7 @@ from af2cpu.relax.border import from_openmm, to_openmm
 from af2cpu.relax.segments import Segment, names
 
 _PH = 7.0
-_AMMONIUM = {"H2", "H3"}  # what an artificial chain begin gets beyond the H of a peptide
+_AMMONIUM = {"H2", "H3"}  # hydrogens of a chain's first N beyond the H of a peptide bond
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ class Cleaned:
     row: np.ndarray  # int [n_atoms], the atom's residue in the protein
     atom37: np.ndarray  # int [n_atoms], -1 for hydrogens
     given: np.ndarray  # bool [n_atoms], was in the protein; all others were placed here
-    artificial: np.ndarray  # bool [n_atoms], belongs to an end of chain that is one for the force field only
-    notes: tuple[str, ...]  # what was added
+    artificial: np.ndarray  # bool [n_atoms], terminal atom at a gap, which only the force field needs
+    notes: tuple[str, ...]  # one line if heavy atoms were added
 
 
 def clean(protein: Protein, runs: Sequence[Segment], seed: int) -> Cleaned:
@@ -55,7 +55,7 @@ def clean(protein: Protein, runs: Sequence[Segment], seed: int) -> Cleaned:
 
 
 def _platform() -> Any:
-    """The platform whose sums always come in the same order."""
+    """The platform that sums in a fixed order."""
     return openmm.Platform.getPlatformByName("Reference")
 
 
@@ -79,7 +79,7 @@ def _heavy_atoms(protein: Protein, runs: Sequence[Segment]) -> tuple[Any, np.nda
 
 
 def _complete(topology: Any, positions: np.ndarray, seed: int) -> tuple[Any, np.ndarray, list[tuple[int, str]]]:
-    """Adds what heavy atoms are missing by pdbfixer: (row, atom) of each. The given atoms stay where they are."""
+    """Adds missing heavy atoms by pdbfixer and returns (row, atom) of each. Given atoms keep their coordinates."""
     # PDBFixer reads files only, and OpenMM's own mmCIF has no limits of length.
     text = io.StringIO()
     app.PDBxFile.writeFile(topology, to_openmm(positions), text, keepIds=True)
@@ -96,7 +96,7 @@ def _complete(topology: Any, positions: np.ndarray, seed: int) -> tuple[Any, np.
     for atom in fixer.topology.atoms():
         key = (atom.residue.id, atom.name)
         if key in known:
-            complete[atom.index] = known[key]  # the file has rounded it
+            complete[atom.index] = known[key]  # the text has rounded coordinates
         else:
             added.append((int(atom.residue.id), atom.name))
     return fixer.topology, complete, added

@@ -1,23 +1,24 @@
 """Rounds of minimisation: residues left with violations lose their restraints in the next one.
 
-AlphaFold 2's amber_minimize.run_pipeline. Whatever fails, the protein comes back,
-relaxed as far as it got, and says so.
+AlphaFold 2's amber_minimize.run_pipeline. A failure raises nothing: the result holds the last good round, or the
+structure as given, and the reason.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from af2cpu import events
 from af2cpu.chemistry.residues import ATOM37_EXISTS, ATOM37_INDEX, UNKNOWN
-from af2cpu.records import Protein, Relaxed
+from af2cpu.records import Atoms, Protein, Relaxed
 from af2cpu.relax.segments import Segment, names, running_index, segments
 from af2cpu.relax.settings import RelaxError, RelaxSettings
-from af2cpu.relax.structure import PlacedAtom, given_atoms, pdb_text
+from af2cpu.relax.structure import given_atoms
 from af2cpu.relax.violations import Violations, find_violations
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class _Task:
 
 @dataclass(frozen=True)
 class _Round:
-    """A round that ended well."""
+    """A round that succeeded."""
 
     protein: Protein  # all heavy atoms in their new places
     cleaned: Cleaned
@@ -52,10 +53,8 @@ class _Round:
     violations: Violations
 
 
-def relax(
-    protein: Protein, settings: RelaxSettings | None = None, say: Callable[[str], None] = lambda line: None
-) -> Relaxed:
-    """Relaxes a protein; `say` gets a line per round. With one thread the same input gives the same bits.
+def relax(protein: Protein, settings: RelaxSettings | None = None, name: str = "") -> Relaxed:
+    """Relaxes a protein; each round is an event, under `name`. With one thread the same input gives the same bits.
 
     Never raises for what is wrong with the structure: `relaxed` and `reason` of the result tell.
     """
@@ -68,12 +67,12 @@ def relax(
     reason = _unusable(protein, runs)
     done: list[_Round] = []
     if reason is None:
-        reason = _rounds(task, done, say)
+        reason = _rounds(task, done, f"{name}: " if name else "")
     return _result(task, done, reason, notes, time.monotonic() - started)
 
 
-def _rounds(task: _Task, done: list[_Round], say: Callable[[str], None]) -> str | None:
-    """Fills `done` with rounds until none has violations; says what ended them before their time, if anything did."""
+def _rounds(task: _Task, done: list[_Round], prefix: str) -> str | None:
+    """Appends rounds to `done` until one has no violations. Returns why they ended early, None if they did not."""
     reason: str | None = None
     free: set[int] = set()
     while len(done) < task.settings.max_rounds and (not done or done[-1].violations.count):
@@ -84,7 +83,7 @@ def _rounds(task: _Task, done: list[_Round], say: Callable[[str], None]) -> str 
             return f"round {number} failed: {error}"
         done.append(ended)
         free.update(np.flatnonzero(ended.violations.per_residue).tolist())
-        say(_line(number, ended))
+        events.emit("line", prefix + _line(number, ended))
         if not ended.minimised.converged:
             reason = f"round {number} ended after {ended.minimised.steps} steps (max_steps) before it converged"
     return reason
@@ -102,7 +101,7 @@ def _tidy(protein: Protein) -> tuple[Protein, tuple[str, ...]]:
 
 
 def _unusable(protein: Protein, runs: Sequence[Segment]) -> str | None:
-    """Why there is nothing to minimise; None where there is."""
+    """Why the protein can't be minimised; None if it can."""
     usable = (np.abs(protein.atom_positions) < _FARTHEST).all(axis=-1) | (protein.atom_mask == 0)
     if not usable.all():
         rows = np.flatnonzero(~usable.all(axis=1))
@@ -150,17 +149,27 @@ def _line(number: int, ended: _Round) -> str:
     )
 
 
-def _all_atoms(protein: Protein, last: _Round | None) -> list[list[PlacedAtom]]:
-    """Atoms of each residue: those of the last round with hydrogens, as given where a residue was not in it."""
+def _all_atoms(protein: Protein, last: _Round | None) -> Atoms:
+    """All atoms of the last round, hydrogens included; the given atoms of residues that were not minimised."""
     if last is None:
-        return [given_atoms(protein, row) for row in range(protein.n_res)]
+        return given_atoms(protein)
     cleaned = last.cleaned
-    atoms: list[list[PlacedAtom]] = [[] for _ in range(protein.n_res)]
-    for atom in cleaned.topology.atoms():
-        if not cleaned.artificial[atom.index]:
-            placed = PlacedAtom(atom.name, atom.element.symbol, last.minimised.positions[atom.index])
-            atoms[cleaned.row[atom.index]].append(placed)
-    return [placed or given_atoms(protein, row) for row, placed in enumerate(atoms)]
+    kept = [atom for atom in cleaned.topology.atoms() if not cleaned.artificial[atom.index]]
+    at = [atom.index for atom in kept]
+    given = given_atoms(replace(protein, atom_mask=protein.atom_mask * ~_relaxed_rows(protein, cleaned)[:, None]))
+    residue = np.concatenate([cleaned.row[at], given.residue])
+    order = np.argsort(residue, kind="stable")
+    return Atoms(
+        residue=residue[order],
+        name=np.concatenate([[atom.name for atom in kept], given.name])[order],
+        element=np.concatenate([[atom.element.symbol for atom in kept], given.element])[order],
+        position=np.concatenate([last.minimised.positions[at], given.position])[order],
+    )
+
+
+def _relaxed_rows(protein: Protein, cleaned: Cleaned) -> np.ndarray:
+    """bool [n_res]: residues that were minimised."""
+    return np.isin(np.arange(protein.n_res), cleaned.row)
 
 
 def _rmsd(task: _Task, now: Protein) -> float:
@@ -181,7 +190,7 @@ def _result(task: _Task, done: Sequence[_Round], reason: str | None, notes: tupl
         reason=reason,
         atom_positions=last.protein.atom_positions if last else protein.atom_positions,
         atom_mask=last.protein.atom_mask if last else protein.atom_mask,
-        pdb=pdb_text(protein, _all_atoms(protein, last)),
+        atoms=_all_atoms(protein, last),
         violations_before=before,
         violations_after=last.violations.per_residue if last else before,
         energy_before_kcal_mol=done[0].minimised.energy_before_kcal_mol if done else None,

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from af2cpu.chemistry.residues import CA, RESNAMES, UNKNOWN, C, N
+from af2cpu.formats.chain import bonded
 from af2cpu.records import Protein
 
-_BOND = 2.0  # angstrom: C and N closer than this are bonded, however the residues are numbered
 _JUMP = 200  # between the running numbers of residues that are not bonded
 
 
@@ -27,15 +27,25 @@ class Segment:
 def running_index(protein: Protein) -> np.ndarray:
     """int [n_res]: differs by 1 between bonded neighbours and by more between all others, chains included.
 
-    Neighbours in a chain are bonded if their numbers follow each other (a prediction may have torn them apart, and the
-    bond is to be mended), or if C and N are close (insertion codes, numbering schemes that leave numbers out).
+    Neighbours in a chain are bonded if C and N are close. In a prediction (`numbers_bond`) they also are if their
+    numbers follow each other: it may have torn them apart, and the bond is to be mended.
     """
-    c, n = protein.atom_positions[:-1, C], protein.atom_positions[1:, N]
-    whole = (protein.atom_mask[:-1, C] > 0) & (protein.atom_mask[1:, N] > 0)
-    close = whole & (np.linalg.norm(c - n, axis=-1) < _BOND)
-    follows = np.diff(protein.residue_index) == 1
-    bonded = (protein.chain_ids[1:] == protein.chain_ids[:-1]) & (follows | close)
-    return np.concatenate([[0], np.cumsum(np.where(bonded, 1, _JUMP))])
+    links = _same_chain(protein) & (_close(protein) | (_numbers_follow(protein) & protein.numbers_bond))
+    return np.concatenate([[0], np.cumsum(np.where(links, 1, _JUMP))])
+
+
+def _same_chain(protein: Protein) -> np.ndarray:
+    """bool [n_res - 1], of each residue and the next."""
+    return np.asarray(protein.chain_ids[1:] == protein.chain_ids[:-1])
+
+
+def _numbers_follow(protein: Protein) -> np.ndarray:
+    return np.diff(protein.residue_index) == 1
+
+
+def _close(protein: Protein) -> np.ndarray:
+    both = (protein.atom_mask[:-1, C] > 0) & (protein.atom_mask[1:, N] > 0)
+    return both & bonded(protein.atom_positions[:-1, C], protein.atom_positions[1:, N])
 
 
 def segments(protein: Protein) -> tuple[list[Segment], tuple[str, ...]]:
@@ -61,8 +71,20 @@ def segments(protein: Protein) -> tuple[list[Segment], tuple[str, ...]]:
         _left_out(protein, np.flatnonzero(unknown), "unknown to the force field"),
         _left_out(protein, np.flatnonzero(broken), "without N, CA or C"),
         _left_out(protein, alone, "alone between gaps"),
+        _gaps(protein, index),
     )
     return runs, tuple(note for note in notes if note)
+
+
+def _gaps(protein: Protein, index: np.ndarray) -> str:
+    """A line for neighbours that are not bonded although their numbers follow each other."""
+    whole: np.ndarray = np.all(protein.atom_mask[:, [N, C]] > 0, axis=1)
+    rows = np.flatnonzero(
+        _same_chain(protein) & _numbers_follow(protein) & (np.diff(index) > 1) & whole[1:] & whole[:-1]
+    )
+    if len(rows) == 0:
+        return ""
+    return f"no bond to the next residue, whose N is too far away; the gap is left open: {names(protein, rows)}"
 
 
 def _runs(rows: np.ndarray, index: np.ndarray) -> list[np.ndarray]:

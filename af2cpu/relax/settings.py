@@ -12,8 +12,8 @@ class RelaxSettings:
     max_rounds: int = 3  # minimisations; each frees the residues that the one before left with violations
     stiffness: float = 10.0  # kcal/mol/A^2, restraints of heavy atoms
     tolerance: float = 2.39  # kcal/mol/nm, root mean square of the forces; OpenMM's default of 10 kJ/mol/nm
-    # Of L-BFGS in one round; typical are 300 to 2,000. What OpenMM has by then counts, and that is little where it had
-    # not yet come to hard constraints: it starts again from the beginning with each hardening.
+    # L-BFGS steps of one round; typical are 300 to 2,000. At the cap the current coordinates are used; they may be
+    # unconverged, since OpenMM minimises several times with ever stiffer constraints.
     max_steps: int = 20_000
     max_seconds: float = 7200.0  # wall time of all rounds; the last complete round counts
     threads: int = 1
@@ -22,4 +22,4 @@ class RelaxSettings:
 
 
 class RelaxError(Exception):
-    """A round can't be done; the message is one line. The caller falls back to what it has, aloud."""
+    """A round failed; the message is one line. The caller keeps the last good round and reports the reason."""

@@ -64,7 +64,7 @@ def find_violations(
     mask = np.take_along_axis(atom_mask * ATOM37_EXISTS[aatype], slots, axis=1) * (ATOM14_RADIUS[aatype] > 0) > 0
     positions = np.take_along_axis(atom_positions, slots[..., None], axis=1).astype(np.float64)
     mask &= np.isfinite(positions).all(axis=-1)
-    positions[~mask] = 0.0  # whatever stands there takes no part, not even as NaN
+    positions[~mask] = 0.0  # masked values may be NaN
     return Violations(
         links=_links(aatype, positions, mask, residue_index),
         clashes=_clashes(aatype, positions, mask, residue_index),

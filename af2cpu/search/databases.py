@@ -34,6 +34,10 @@ class DatabaseSet:
     mmcif: Path | None  # folder with the entries' mmCIF files
     obsolete: Path | None  # the PDB's list of entries and their successors
 
+    def structures_only(self) -> DatabaseSet:
+        """The same without anything to search."""
+        return DatabaseSet((), None, self.mmcif, self.obsolete)
+
 
 # name -> (file in AlphaFold's layout, cap). MGnify's release is part of its name: any is taken, the newest first.
 _LAYOUT: Mapping[str, tuple[str, int | None]] = {

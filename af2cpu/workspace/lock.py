@@ -1,6 +1,6 @@
 """One lock for each target of a run, in one file for all targets of a folder.
 
-Each target locks a byte of the file OUT/.lock, whose place follows from the target's name (open file description
+Each target locks a byte of the file OUT/.af2cpu/lock, whose place follows from the target's name (open file description
 locks, Linux). Thousands of targets need one open file, and the system frees the locks of a process that dies.
 """
 
@@ -15,9 +15,9 @@ from pathlib import Path
 from types import TracebackType
 
 from af2cpu.errors import InputError
-from af2cpu.formats.streams import TEMPORARY
+from af2cpu.formats.streams import HIDDEN, TEMPORARY
 
-NAME = ".lock"
+_NAME = "lock"
 _FLOCK = "hhqqi4x"  # struct flock: type, whence, start, length, pid
 
 
@@ -49,7 +49,8 @@ class TargetLocks:
         """The open lock file of a folder of targets; closing it frees its locks."""
         key = out.resolve()
         if key not in self._files:
-            self._files[key] = os.open(out / NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            (out / HIDDEN).mkdir(exist_ok=True)
+            self._files[key] = os.open(out / HIDDEN / _NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
             self._stack.callback(os.close, self._files[key])
         return self._files[key]
 

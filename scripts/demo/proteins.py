@@ -15,7 +15,7 @@ from af2cpu.chemistry.residues import ATOM14, ATOM14_TO_ATOM37, RESNAMES, aatype
 from af2cpu.chemistry.rigid_groups import ATOM14_EXISTS
 from af2cpu.formats.chain import ProteinChain
 from af2cpu.formats.mmcif import read_mmcif
-from af2cpu.formats.pdb import read_chains
+from af2cpu.formats.structure import read_chains
 from af2cpu.geometry.rigid import Rigid, rigid_from_3_points, rigid_from_axes
 from af2cpu.geometry.torsion import Torsions, torsions_from_atoms
 

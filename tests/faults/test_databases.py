@@ -261,7 +261,7 @@ def test_fault_13_a_shard_of_nothing_but_targets_that_are_too_long(
         folders = [tmp_path / query.name for query in found]
         for folder in folders:
             folder.mkdir(exist_ok=True)
-        results = search_msas(found, folders, [(Database("mine", path), index)], 2)
+        results = list(search_msas(found, folders, [(Database("mine", path), index)], 2))
         assert results[0].hits == n_seq
         assert read_stockholm(results[0].path).n_seq == 1 + n_seq
 

@@ -17,7 +17,7 @@ import af2cpu
 from af2cpu.chemistry.residues import CA
 from af2cpu.cli import app
 from af2cpu.formats.features import read_features
-from af2cpu.formats.pdb import read_chains
+from af2cpu.formats.structure import read_chains
 from af2cpu.shipped import shipped
 from af2cpu.weights.demo import KnownProtein, known_proteins
 

@@ -25,9 +25,11 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
+from af2cpu.failures import record_failure
 from af2cpu.outputs.arrays import read_result
 from af2cpu.outputs.layout import AlphaFoldLayout
 from af2cpu.outputs.report import write_index, write_report
+from af2cpu.run_records import Failure
 
 pytestmark = pytest.mark.skipif(
     not (screenshots.program("browser") and screenshots.program("driver")),
@@ -47,7 +49,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         bundle_results(place, place.folder, 2, 2, given=described, notes=[NAME])
         write_report(place, place.folder)
     (out / "failed").mkdir()
-    (out / "failed" / "search.json").write_text(json.dumps({"error": NAME}))
+    record_failure(out / "failed", Failure("search", NAME), "")
     write_index(out)
     return out
 

@@ -41,7 +41,7 @@ def _make(work: Work[RelaxationTask], cores: int) -> RelaxationDone:
     task, predicted = work.task, work.one("prediction")
     events.emit("line", f"{task.who.name}: relaxing")
     prediction = read_result(predicted.file, task.who.model, extras=False)
-    relaxed = relax(Protein.from_prediction(prediction), task.settings)
+    relaxed = relax(Protein.from_prediction(prediction), task.settings, task.who.name)
     notes: tuple[str, ...] = ()
     if relaxed.relaxed:
         notes = write_relaxed(task.layout, prediction, relaxed, predicted.done.confidence, task.provenance).notes

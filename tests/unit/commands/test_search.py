@@ -38,7 +38,7 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 
 def test_search_writes_af2s_layout(searched: tuple[Path, str]) -> None:
     out, text = searched
-    assert sorted(path.name for path in out.iterdir()) == sorted(query.name for query in queries())
+    assert sorted(path.name for path in out.glob("[!.]*")) == sorted(query.name for query in queries())
     files = {path.name for path in (out / "gb1" / "msas").iterdir()}
     assert files == {"uniref90_hits.sto", "small_bfd_hits.sto", "mgnify_hits.sto", "pdb_hits.sto"}
     features = read_features(out / "gb1/features.npz")
@@ -70,7 +70,7 @@ def test_a_second_run_reuses_everything(searched: tuple[Path, str], tmp_path: Pa
     assert af2cpu("search", EXAMPLES, "-o", out, "--data-dir", demo()).exit_code == 0
     assert (out / "gb1/search.json").read_bytes() == record
     assert "ubiquitin" not in (out / "gb1/log.txt").read_text()
-    assert "mgnify: there already" in (out / "gb1/log.txt").read_text()
+    assert "mgnify_hits.sto: up to date" in (out / "gb1/log.txt").read_text()
     assert (out / "gb1/msas/mgnify_hits.sto").exists()
 
 
@@ -141,15 +141,25 @@ def test_bad_input_ends_before_any_work(tmp_path: Path) -> None:
 
 
 def test_one_bad_target_does_not_stop_the_others(tmp_path: Path) -> None:
-    template = tmp_path / "broken.cif"
-    template.write_text("data_X\n")
-    result = af2cpu(
-        "search", EXAMPLES / "ubiquitin.fasta", "-o", tmp_path, "--data-dir", demo(), "--template", template
-    )
+    (tmp_path / "ubiquitin").write_text("a file where the target's folder should be")
+    inputs = [EXAMPLES / "ubiquitin.fasta", EXAMPLES / "trp_cage.fasta"]
+    result = af2cpu("search", *inputs, "-o", tmp_path, "--data-dir", demo())
     assert result.exit_code == 1
     assert "failed: " in result.output
-    assert "broken.cif" in result.output
-    assert (tmp_path / "ubiquitin/msas/uniref90_hits.sto").exists()
+    assert str(tmp_path / "ubiquitin") in result.output
+    assert (tmp_path / "trp_cage/features.npz").exists()
+
+
+@pytest.mark.parametrize("content", ["data_X\n", "ATOM      1  P     G A   1       1.000   1.000   1.000\n"])
+def test_a_template_that_can_not_be_used_is_refused_before_any_work(tmp_path: Path, content: str) -> None:
+    template = tmp_path / "broken.cif"
+    template.write_text(content)
+    query, out = EXAMPLES / "ubiquitin.fasta", tmp_path / "out"
+    for command in (["search"], ["predict", "--params", "demo"], ["predict", "--params", "demo", "--dry-run"]):
+        result = af2cpu(*command, query, "-o", out, "--data-dir", demo(), "--template", template)
+        assert result.exit_code == 2
+        assert "broken.cif: no " in result.output
+        assert not list(out.glob("*/*"))
 
 
 @pytest.fixture(scope="module")

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 from http_server import Server
+from plan_cases import told
 
+from af2cpu import events
 from af2cpu.download import Piece, Remote, client, exclusive, fetch, fetch_piece, look, part_path
 from af2cpu.errors import DownloadError
+from af2cpu.events import Event
 
 CONTENT = b"".join(b">a%d\nMKVLA\n" % k for k in range(40_000))
 PACKED = gzip.compress(CONTENT, 1)
@@ -33,18 +37,22 @@ def _files(server: Server) -> None:
     server.files = {"/db.fa.gz": PACKED, "/db.txt": CONTENT}
 
 
-def interrupt_after(size: int):  # type: ignore[no-untyped-def]
-    def progress(done: int, total: int) -> None:
-        if done >= size:
+@contextmanager
+def interrupted_after(size: int) -> Iterator[None]:
+    """As Ctrl-C once so many bytes have come."""
+
+    def stop(event: Event) -> None:
+        if event.kind == "progress" and event.numbers["done"] >= size:
             raise StopError
 
-    return progress
+    with pytest.raises(StopError), events.listening(stop):
+        yield
 
 
 def begun(server: Server, http: httpx.Client, path: Path) -> int:
     """Leaves a part of db.txt; its size."""
-    with pytest.raises(StopError):
-        fetch(http, server.url("/db.txt"), path, progress=interrupt_after(100_000))
+    with interrupted_after(100_000):
+        fetch(http, server.url("/db.txt"), path)
     assert not path.exists()
     size = part_path(path).stat().st_size
     assert 100_000 <= size < len(CONTENT)
@@ -52,10 +60,10 @@ def begun(server: Server, http: httpx.Client, path: Path) -> int:
 
 
 def test_fetch_and_unpack(server: Server, http: httpx.Client, tmp_path: Path) -> None:
-    seen: list[tuple[int, int]] = []
-    fetch(http, server.url("/db.fa.gz"), tmp_path / "sub/db.fa", len(CONTENT), lambda *step: seen.append(step))
+    with told("progress") as seen:
+        fetch(http, server.url("/db.fa.gz"), tmp_path / "sub/db.fa", len(CONTENT))
     assert (tmp_path / "sub/db.fa").read_bytes() == CONTENT
-    assert seen[-1] == (len(PACKED), len(PACKED))
+    assert (seen[-1].text, seen[-1].numbers) == ("db.fa", {"done": len(PACKED), "total": len(PACKED)})
     fetch(http, server.url("/db.fa.gz"), tmp_path / "sub/db.fa")
     assert len(server.asked) == 1  # what is there is not fetched again
     assert [path.name for path in (tmp_path / "sub").iterdir()] == ["db.fa"]
@@ -94,8 +102,8 @@ def test_a_later_run_goes_on(server: Server, http: httpx.Client, tmp_path: Path,
     if by_date:
         server.tag, server.modified = 'W/"weak"', "Tue, 06 Dec 2022 12:00:00 GMT"
     have = begun(server, http, tmp_path / "db.txt")
-    lines: list[str] = []
-    fetch(http, server.url("/db.txt"), tmp_path / "db.txt", say=lines.append)
+    with told("line") as lines:
+        fetch(http, server.url("/db.txt"), tmp_path / "db.txt")
     assert (tmp_path / "db.txt").read_bytes() == CONTENT
     assert server.starts == [have]
     assert not lines  # nothing was dropped
@@ -109,19 +117,19 @@ def test_a_file_that_has_changed_is_fetched_anew_aloud(
     begun(server, http, tmp_path / "db.txt")
     server.conditions = conditions
     server.tag, server.files["/db.txt"] = '"v2"', CONTENT.replace(b"K", b"R")
-    lines: list[str] = []
-    fetch(http, server.url("/db.txt"), tmp_path / "db.txt", say=lines.append)
+    with told("line") as lines:
+        fetch(http, server.url("/db.txt"), tmp_path / "db.txt")
     assert (tmp_path / "db.txt").read_bytes() == server.files["/db.txt"]
     assert len(lines) == 1
-    assert "of an earlier download are dropped" in lines[0]
+    assert "of an earlier download are dropped" in lines[0].text
 
 
 def test_what_can_not_be_told_apart_is_fetched_anew(server: Server, http: httpx.Client, tmp_path: Path) -> None:
     server.tag = None
     begun(server, http, tmp_path / "db.txt")
     server.files["/db.txt"] = CONTENT.replace(b"K", b"R")
-    lines: list[str] = []
-    fetch(http, server.url("/db.txt"), tmp_path / "db.txt", say=lines.append)
+    with told("line") as lines:
+        fetch(http, server.url("/db.txt"), tmp_path / "db.txt")
     assert (tmp_path / "db.txt").read_bytes() == server.files["/db.txt"]
     assert not server.starts
     assert len(lines) == 1
@@ -167,8 +175,8 @@ def piece_of(server: Server, http: httpx.Client) -> Piece:
 def test_a_piece_is_resumed_within_and_between_runs(server: Server, http: httpx.Client, tmp_path: Path) -> None:
     piece, part = piece_of(server, http), tmp_path / "x.part"
     server.cuts = [50_000, 60_000]
-    with pytest.raises(StopError):
-        fetch_piece(http, piece, part, interrupt_after(200_000))
+    with interrupted_after(200_000):
+        fetch_piece(http, piece, part)
     have = part.stat().st_size
     fetch_piece(http, piece, part)
     assert part.read_bytes() == CONTENT[PIECE]
@@ -183,15 +191,15 @@ def test_a_piece_of_another_version_is_dropped_aloud(
 ) -> None:
     server.conditions = conditions
     old, part = piece_of(server, http), tmp_path / "x.part"
-    with pytest.raises(StopError):
-        fetch_piece(http, old, part, interrupt_after(200_000))
+    with interrupted_after(200_000):
+        fetch_piece(http, old, part)
     server.tag, server.files["/db.txt"] = '"v2"', CONTENT.replace(b"K", b"R")
     with pytest.raises(DownloadError, match="has changed on the server"):
         fetch_piece(http, old, part)
-    lines: list[str] = []
-    fetch_piece(http, piece_of(server, http), part, say=lines.append)
+    with told("line") as lines:
+        fetch_piece(http, piece_of(server, http), part)
     assert part.read_bytes() == server.files["/db.txt"][PIECE]
-    assert "are dropped" in lines[0]
+    assert "are dropped" in lines[0].text
 
 
 def test_lengths_of_a_piece_that_are_wrong(server: Server, http: httpx.Client, tmp_path: Path) -> None:

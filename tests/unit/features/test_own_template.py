@@ -12,10 +12,10 @@ from mmcif_cases import protein, special_cases, write_mmcif
 
 from af2cpu.chemistry.residues import ATOM37_INDEX, CA
 from af2cpu.errors import InputError
-from af2cpu.features.own_template import own_templates
+from af2cpu.features.own_template import check_own_templates, own_templates
 from af2cpu.formats.chain import ProteinChain
 from af2cpu.formats.mmcif import read_mmcif
-from af2cpu.formats.pdb import read_chains
+from af2cpu.formats.structure import read_chains
 from af2cpu.records import Query
 
 RNG = np.random.default_rng(0)
@@ -76,8 +76,45 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
 
 def test_a_chain_too_short_is_refused(tmp_path: Path) -> None:
     path = write_mmcif(tmp_path / "mine.cif", [protein("A", "A", "ACDEF", 1)])
-    with pytest.raises(InputError, match=r"mine\.cif"):
+    with pytest.raises(InputError, match=r"mine\.cif: no chain can be aligned to q"):
         own_templates(QUERY, [path])
+
+
+@pytest.mark.parametrize("chain", [SEQUENCE[10:19], SEQUENCE[:30]])
+def test_all_of_a_short_chain_or_query_is_enough(tmp_path: Path, chain: str) -> None:
+    path = write_mmcif(tmp_path / "mine.cif", [protein("A", "A", chain, 1)])
+    for sequence in (SEQUENCE[10:19], SEQUENCE):
+        found = own_templates(Query("q", sequence, "", ""), [path])
+        expected = min(len(chain), len(sequence))
+        assert f"{expected} residues aligned, {expected} identical" in found.notes[0]
+
+
+def test_a_force_field_s_names_change_nothing(tmp_path: Path) -> None:
+    plain, renamed = tmp_path / "mine.pdb", tmp_path / "renamed" / "mine.pdb"
+    renamed.parent.mkdir()
+    source = write_mmcif(tmp_path / "x.cif", [protein("A", "A", "HCDEK" * 8, 1)])
+    gemmi.read_structure(str(source)).write_pdb(str(plain))
+    text = plain.read_text()
+    for common, name in (("HIS", "HSD"), ("CYS", "CYX"), ("ASP", "ASH"), ("GLU", "GLH"), ("LYS", "LYN")):
+        text = text.replace(f" {common} A", f" {name} A")
+    renamed.write_text(text)
+    query = Query("q", "HCDEK" * 8, "", "")
+    expected, found = own_templates(query, [plain]), own_templates(query, [renamed])
+    np.testing.assert_array_equal(found.template_all_atom_positions, expected.template_all_atom_positions)
+    np.testing.assert_array_equal(found.template_all_atom_masks, expected.template_all_atom_masks)
+    assert "40 identical" in found.notes[0]
+    assert found.notes[2].startswith("template mine.pdb: residues with a force field's name: ")
+
+
+def test_every_file_is_aligned_to_every_query(tmp_path: Path) -> None:
+    """check_own_templates raises what own_templates would raise later."""
+    good = write_mmcif(tmp_path / "good.cif", [protein("A", "A", SEQUENCE, 1)])
+    bad = write_mmcif(tmp_path / "bad.cif", [protein("A", "A", SEQUENCE[10:19], 1)])
+    whole, part = Query("whole", SEQUENCE, "", ""), Query("part", SEQUENCE[20:], "", "")
+    check_own_templates([whole, part], [good])
+    check_own_templates([whole], [good, bad])
+    with pytest.raises(InputError, match=r"bad\.cif: no chain can be aligned to part"):
+        check_own_templates([whole, part], [good, bad])
 
 
 def atom(chain: ProteinChain, residue: int, name: str) -> list[float]:

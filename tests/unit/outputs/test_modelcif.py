@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from Bio.PDB import MMCIFParser
 from Bio.PDB.MMCIF2Dict import MMCIF2Dict
+from output_cases import with_hydrogens
 from prediction_cases import prediction
 
 from af2cpu.chemistry.residues import ATOM37_INDEX
@@ -20,7 +21,6 @@ from af2cpu.confidence import confidence_of
 from af2cpu.formats.mmcif import read_mmcif
 from af2cpu.outputs.atoms import predicted_atoms, relaxed_atoms
 from af2cpu.outputs.modelcif import modelcif_text
-from af2cpu.outputs.structure import pdb_text
 from af2cpu.records import Prediction, PredictionId, Provenance
 
 SEQUENCE = "MACDEFGHIKLMNPQRSTVWYX" + "GAVX"
@@ -39,7 +39,7 @@ def provenance(**changes: object) -> Provenance:
 
 def _cif(p: Prediction, relaxed: bool = False, **changes: object) -> str:
     confidence = confidence_of(PredictionId(p.model, 0, 0), p)
-    atoms = relaxed_atoms(p, pdb_text(predicted_atoms(p))) if relaxed else predicted_atoms(p)
+    atoms = relaxed_atoms(p, with_hydrogens(p, 0.0)) if relaxed else predicted_atoms(p)
     return modelcif_text(atoms, confidence, provenance(**changes), relaxed)
 
 

@@ -21,10 +21,12 @@ from report_cases import bundle_results, results
 from typer.testing import CliRunner
 
 from af2cpu.cli import app
+from af2cpu.failures import forget_failure, record_failure
 from af2cpu.outputs.arrays import read_result
 from af2cpu.outputs.layout import LAYOUTS, Layout
 from af2cpu.outputs.report import find_targets, write_index, write_report
 from af2cpu.records import Prediction
+from af2cpu.run_records import Failure
 
 SEQUENCE = "MKVLAXTTWYGGHH"
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)>&amp;'\""
@@ -266,14 +268,21 @@ def test_a_batch_in_both_layouts(tmp_path: Path) -> None:
         place, work = _layout(layout, tmp_path, job)
         results(place, work, _made_up(SEQUENCE, 1), SEQUENCE)
     for job, files in {
-        "third": {"search.json": {"error": "x<b>.a3m: another sequence"}},
-        "fourth": {"search.json": {"error": None}, "log.txt": "2026 one\n2026 failed: RuntimeError: <i>no</i>\n\n"},
-        "fifth": {"search.json": {}, "log.txt": "2026 failed: once\n2026 tiny_pred_0: pass 1 of 4\n"},
-        "notours": {"other.json": {}},
+        "third": (),
+        "fourth": ("search.json",),
+        "fifth": ("search.json",),
+        "notours": ("other.json",),
     }.items():
         (tmp_path / job).mkdir()
-        for name, content in files.items():
-            (tmp_path / job / name).write_text(content if isinstance(content, str) else json.dumps(content))
+        for name in files:
+            (tmp_path / job / name).write_text("{}")
+    for job, message in (
+        ("third", "x<b>.a3m: another sequence"),
+        ("fourth", "RuntimeError: <i>no</i>"),
+        ("fifth", "once"),
+    ):
+        record_failure(tmp_path / job, Failure("features", message), "")
+    forget_failure(tmp_path / "fifth")  # a later run was interrupted and did not fail
     result = _report(tmp_path)
     assert result.exit_code == 0, result.output
     written = {Path(line).relative_to(tmp_path).as_posix() for line in result.stdout.split()}

@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 from output_cases import PROVENANCE
 from prediction_cases import prediction
+from relax_cases import text_of
 from shared_data import shared_data
 
 import af2cpu
 from af2cpu.confidence import confidence_of, rank
-from af2cpu.formats.pdb import read_chains
+from af2cpu.formats.structure import read_chains
 from af2cpu.model.config import model_config
 from af2cpu.outputs.arrays import read_result
 from af2cpu.outputs.layout import AlphaFoldLayout
@@ -47,11 +48,14 @@ def test_a_relaxed_structure_keeps_every_atom(tmp_path: Path) -> None:
     mask = chain.mask[:n_res].copy()
     mask[-1] = 0
     p = prediction(chain.sequence[: n_res - 1] + "X", atom_positions=chain.positions[:n_res], atom_mask=mask)
-    result = relax(Protein.from_prediction(p))
+    protein = Protein.from_prediction(p)
+    result = relax(protein)
     assert result.relaxed, result.reason
     confidence = confidence_of(PredictionId(p.model, 0, 0), p)
     layout = AlphaFoldLayout(tmp_path, "x")
     write_prediction(layout, p, confidence, PROVENANCE)
     write_relaxed(layout, p, result, confidence, PROVENANCE)
     write_ranking(layout, rank([confidence]), {confidence.who.name: result.violations_after})
-    assert _atom_lines((tmp_path / "ranked_0.pdb").read_text()) == _atom_lines(result.pdb.replace("-0.000", " 0.000"))
+    assert _atom_lines((tmp_path / "ranked_0.pdb").read_text()) == _atom_lines(
+        text_of(protein, result).replace("-0.000", " 0.000")
+    )

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import typer
-from relax_cases import helix, joined, moved, torn
+from relax_cases import helix, joined, moved, text_of, torn
 from typer.testing import CliRunner, Result
 
+from af2cpu.chemistry.residues import ATOM37_INDEX
 from af2cpu.commands.relax import relax as command
+from af2cpu.formats.structure import read_protein
 from af2cpu.records import Protein
-from af2cpu.relax.reading import read_protein
-from af2cpu.relax.structure import given_atoms, pdb_text
 
 _app = typer.Typer()
 _app.command()(command)
 
 
 def _file(path: Path, protein: Protein) -> Path:
-    path.write_text(pdb_text(protein, [given_atoms(protein, row) for row in range(protein.n_res)]))
+    path.write_text(text_of(protein))
     return path
 
 
@@ -29,7 +31,7 @@ def _run(*arguments: object) -> Result:
 
 def test_writes_the_relaxed_file(tmp_path: Path) -> None:
     out = tmp_path / "relaxed.pdb"
-    result = _run(_file(tmp_path / "in.pdb", torn(helix("SAKXDRELYHTVG"), 7, 2.0)), "-o", out)
+    result = _run(_file(tmp_path / "in.pdb", torn(helix("SAKXDRELYHTVG"), 7, 1.0)), "-o", out)
     assert result.exit_code == 0, result.output
     assert "residues with violations 2 to 0" in result.output
     assert "round 1: " in result.output
@@ -58,6 +60,47 @@ def test_remaining_violations_are_a_warning(tmp_path: Path) -> None:
     result = _run(_file(tmp_path / "in.pdb", protein), "-o", tmp_path / "out.pdb", "--max-rounds", 1)
     assert result.exit_code == 0
     assert "residues still have structural violations" in result.output
+
+
+def test_a_gap_whose_numbers_go_on_stays_open(tmp_path: Path) -> None:
+    """The residues around it keep their distance, and no end of chain is made there."""
+    whole, out = helix("SAKDRELYHTVGAKDE"), tmp_path / "out.pdb"
+    rows = [row for row in range(16) if not 7 <= row < 10]
+    arrays = {name: value[rows] for name, value in vars(whole).items() if isinstance(value, np.ndarray)}
+    gapped = replace(whole, **arrays | {"residue_index": np.arange(1, 14)})
+    result = _run(_file(tmp_path / "in.pdb", gapped), "-o", out)
+    assert result.exit_code == 0, result.output
+    assert "the gap is left open: A/7 LEU" in result.output
+    relaxed, _ = read_protein(out)
+    shift = (relaxed.atom_positions - gapped.atom_positions)[gapped.atom_mask > 0]
+    assert np.linalg.norm(shift, axis=-1).max() < 2.0
+    assert np.flatnonzero(relaxed.atom_mask[:, ATOM37_INDEX["OXT"]]).tolist() == [12]
+
+
+def test_two_molecules_of_one_name_stay_two(tmp_path: Path) -> None:
+    text = "".join(
+        line
+        for shift in (0.0, 40.0)
+        for line in text_of(helix("SAKDRE", shift=shift)).splitlines(keepends=True)
+        if not line.startswith("END")
+    )
+    source, out = tmp_path / "in.pdb", tmp_path / "out.pdb"
+    source.write_text(text)
+    result = _run(source, "-o", out)
+    assert result.exit_code == 0, result.output
+    assert "note: chains that share a name are renamed: A to B" in result.output
+    relaxed, _ = read_protein(out)
+    assert relaxed.chain_ids.tolist() == ["A"] * 6 + ["B"] * 6
+    assert relaxed.atom_positions[6:, ATOM37_INDEX["CA"], 2].min() > 30
+
+
+@pytest.mark.parametrize("target", ["missing/x.pdb", "folder"])
+def test_where_it_can_not_be_written_is_said_before_the_minimisation(tmp_path: Path, target: str) -> None:
+    (tmp_path / "folder").mkdir()
+    result = _run(_file(tmp_path / "in.pdb", helix()), "-o", tmp_path / target)
+    assert result.exit_code == 2
+    assert "--out" in result.output
+    assert "round 1" not in result.output
 
 
 def test_bad_file_is_exit_code_2(tmp_path: Path) -> None:

@@ -15,33 +15,35 @@ import numpy as np
 import pytest
 from Bio.PDB import PDBParser
 from openmm import app
-from relax_cases import helix, joined, placed, torn, without
+from plan_cases import told
+from relax_cases import helix, joined, placed, text_of, torn, without
 from shared_data import shared_data
 
 from af2cpu.chemistry.residues import ATOM37_INDEX
+from af2cpu.formats.structure import read_protein
 from af2cpu.records import Prediction, Protein, Relaxed
 from af2cpu.relax import RelaxSettings, relax
-from af2cpu.relax.reading import read_protein
 
 OXT = ATOM37_INDEX["OXT"]
 _DIGEST = """
 import hashlib
 from af2cpu.relax import relax
-from relax_cases import helix, torn
-result = relax(torn(helix("SACKXDHCRELY"), 9, 2.0))
-print(hashlib.sha256(result.pdb.encode() + result.atom_positions.tobytes()).hexdigest())
+from relax_cases import helix, text_of, torn
+protein = torn(helix("SACKXDHCRELY"), 9, 2.0)
+result = relax(protein)
+print(hashlib.sha256(text_of(protein, result).encode() + result.atom_positions.tobytes()).hexdigest())
 """
 
 
-def _residues(result: Relaxed) -> list[gemmi.Residue]:
-    structure = gemmi.read_pdb_string(result.pdb)
+def _residues(protein: Protein, result: Relaxed) -> list[gemmi.Residue]:
+    structure = gemmi.read_pdb_string(text_of(protein, result))
     return [residue for chain in structure[0] for residue in chain]
 
 
 def test_helix_is_relaxed() -> None:
-    lines: list[str] = []
     protein = helix()
-    result = relax(protein, say=lines.append)
+    with told("line") as lines:
+        result = relax(protein)
     assert result.relaxed
     assert result.reason is None
     assert result.notes == ()
@@ -60,7 +62,7 @@ def test_helix_is_relaxed() -> None:
 def test_file_has_hydrogens_numbers_and_plddt() -> None:
     protein = helix(first=40)
     result = relax(protein)
-    residues = _residues(result)
+    residues = _residues(protein, result)
     assert [residue.seqid.num for residue in residues] == list(range(40, 52))
     for residue, b_factor in zip(residues, protein.b_factors, strict=True):
         assert any(atom.is_hydrogen() for atom in residue)
@@ -74,10 +76,11 @@ def test_file_has_hydrogens_numbers_and_plddt() -> None:
 
 def test_other_programs_read_the_file() -> None:
     """Biopython, and OpenMM, for which the file is whole: the force field needs no atom more."""
-    result = relax(joined(helix("SAKDCELH"), helix("SAKDRELY", chain="LONG", shift=25.0)))
-    structure = PDBParser().get_structure("x", io.StringIO(result.pdb))
+    protein = joined(helix("SAKDCELH"), helix("SAKDRELY", chain="LONG", shift=25.0))
+    text = text_of(protein, relax(protein))
+    structure = PDBParser().get_structure("x", io.StringIO(text))
     assert [(chain.id, len(chain)) for chain in structure[0]] == [("A", 8), ("L", 8)]
-    read = app.PDBFile(io.StringIO(result.pdb))
+    read = app.PDBFile(io.StringIO(text))
     system = app.ForceField("amber99sb.xml").createSystem(read.topology)
     assert system.getNumParticles() == len(list(structure.get_atoms()))
 
@@ -99,7 +102,7 @@ def test_predictions_are_numbered_from_one() -> None:
     )
     given = Protein.from_prediction(prediction)
     assert given.residue_index.tolist() == list(range(1, 13))
-    assert {residue.seqid.num for residue in _residues(relax(given))} == set(range(1, 13))
+    assert {residue.seqid.num for residue in _residues(given, relax(given))} == set(range(1, 13))
 
 
 def test_torn_chain_is_mended() -> None:
@@ -161,9 +164,10 @@ def test_relaxing_twice_keeps_the_ends() -> None:
 
 
 def test_two_chains() -> None:
-    result = relax(joined(helix("SAKDRELY"), helix("SAKDRELY", chain="B", shift=25.0)))
+    protein = joined(helix("SAKDRELY"), helix("SAKDRELY", chain="B", shift=25.0))
+    result = relax(protein)
     assert result.relaxed
-    structure = gemmi.read_pdb_string(result.pdb)
+    structure = gemmi.read_pdb_string(text_of(protein, result))
     assert [(chain.name, len(chain)) for chain in structure[0]] == [("A", 8), ("B", 8)]
     assert np.flatnonzero(result.atom_mask[:, OXT]).tolist() == [7, 15]
 
@@ -177,8 +181,9 @@ def test_same_bits_in_every_process() -> None:
             [sys.executable, "-c", _DIGEST], env=environment, capture_output=True, text=True, check=True
         )
         digests.add(run.stdout)
-    result = relax(torn(helix("SACKXDHCRELY"), 9, 2.0))
-    digests.add(hashlib.sha256(result.pdb.encode() + result.atom_positions.tobytes()).hexdigest() + "\n")
+    protein = torn(helix("SACKXDHCRELY"), 9, 2.0)
+    result = relax(protein)
+    digests.add(hashlib.sha256(text_of(protein, result).encode() + result.atom_positions.tobytes()).hexdigest() + "\n")
     assert len(digests) == 1
 
 

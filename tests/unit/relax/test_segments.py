@@ -35,7 +35,16 @@ def test_chains_are_not_bonded_to_each_other() -> None:
     assert runs == [Segment(0, 3, True, True), Segment(3, 6, True, True)]
 
 
-def test_bonds_follow_numbers_or_distance() -> None:
+def test_in_a_file_only_distance_makes_a_bond() -> None:
+    protein = replace(helix(), numbers_bond=False)
+    runs, notes = segments(torn(protein, 5, 4.0))
+    assert runs == [Segment(0, 5, True, False), Segment(5, 12, False, True)]
+    assert notes == ("no bond to the next residue, whose N is too far away; the gap is left open: A/5 ARG",)
+    assert segments(torn(protein, 5, 0.8)) == ([Segment(0, 12, True, True)], ())  # stretched
+    assert segments(torn(replace(protein, numbers_bond=True), 5, 4.0)) == ([Segment(0, 12, True, True)], ())
+
+
+def test_bonds_of_a_prediction_follow_numbers_or_distance() -> None:
     protein = helix()
     jump = replace(protein, residue_index=protein.residue_index + np.where(np.arange(12) >= 5, 10, 0))
     assert np.diff(running_index(jump)).tolist() == [1] * 11  # close: bonded whatever the numbers say

@@ -10,9 +10,9 @@ from relax_cases import helix, moved, placed, torn, without
 from shared_data import shared_data
 
 from af2cpu.chemistry.residues import ATOM14, ATOM37_INDEX
+from af2cpu.formats.structure import read_protein
 from af2cpu.records import Protein
 from af2cpu.relax import violations
-from af2cpu.relax.reading import read_protein
 from af2cpu.relax.violations import Violations, find_violations
 
 

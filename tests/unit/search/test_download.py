@@ -62,7 +62,7 @@ def test_the_command_fills_af2s_layout(
 ) -> None:
     url = server.url("/{middle}/{entry}.cif.gz")
     monkeypatch.setattr(
-        "af2cpu.search.structures.fetch_entries", lambda entries, folder, progress: fetch_entries(entries, folder, url)
+        "af2cpu.search.structures.fetch_entries", lambda entries, folder: fetch_entries(entries, folder, url)
     )
     result = download("--data-dir", tmp_path, "--mmcif", "on-demand")
     assert result.exit_code == 0, result.output

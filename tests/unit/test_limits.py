@@ -126,13 +126,10 @@ def test_a_real_limit_refuses_before_any_work(tmp_path: Path) -> None:
     fasta.write_text(f">long\n{'MKTAYIAKQR' * 150}\n")
     out = tmp_path / "out"
     fixed = ["--params", "synthetic:0", "--models", "model_1_ptm", "--precision", "fp32", "--db", "demo"]
-    done = subprocess.run(
-        [sys.executable, "-c", "from af2cpu.cli import main; main()", "predict", str(fasta), "-o", str(out), *fixed],
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (3 * GB, resource.RLIM_INFINITY)),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    limit = f"import resource; resource.setrlimit(resource.RLIMIT_AS, ({3 * GB}, resource.RLIM_INFINITY))"
+    code = f"{limit}; from af2cpu.cli import main; main()"
+    command = [sys.executable, "-c", code, "predict", str(fasta), "-o", str(out), *fixed]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2, done.stderr
     assert "long.fasta, record 1 (long): 1500 residues need about" in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr

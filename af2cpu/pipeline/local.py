@@ -61,7 +61,7 @@ def _leaves_no_file(node: Node) -> bool:
 
 
 def _lock(target: str, folder: Path, locks: TargetLocks, results: Results) -> None:
-    """Keeps other runs off a target and clears what a dead one has left; a target that another run has is left to it."""
+    """Keeps other runs off a target and clears the leftovers of dead ones; a target of a living run fails."""
     try:
         locks.take(folder)
         sweep(folder)

@@ -49,15 +49,23 @@ def models_without_parameters(settings: RunSettings) -> tuple[ModelPlan, ...]:
 
 def _model(name: str, source: str, content: str, settings: RunSettings) -> ModelPlan:
     config = model_config(name)
+    recycles, tolerance = recycling_of(config, settings)
     return ModelPlan(
         name=name,
         source=source,
         fingerprint=content,
         parameters=parameter_count(source, config),
-        recycles=config.recycles if settings.recycles is None else settings.recycles,
-        recycle_tolerance=(
-            config.recycle_tolerance if settings.recycle_tolerance is None else settings.recycle_tolerance
-        ),
+        recycles=recycles,
+        recycle_tolerance=tolerance,
+    )
+
+
+def recycling_of(config: ConfigDict, settings: RunSettings) -> tuple[int, float]:
+    """Recycles of a model and their tolerance in angstrom: the run's, or the model's own where it names none."""
+    recycles, tolerance = settings.recycles, settings.recycle_tolerance
+    return (
+        config.recycles if recycles is None else recycles,
+        config.recycle_tolerance if tolerance is None else tolerance,
     )
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from af2cpu.pipeline.fold import recycling_of
 
 from af2cpu.errors import InputError
 from af2cpu.model.config import OFFICIAL_MODELS, model_config
+from af2cpu.plan.models import recycling_of
 from af2cpu.settings import NAMES, OTHER_VARIABLES, PREFIX, RunSettings, load_settings, parts_of, setting
 
 

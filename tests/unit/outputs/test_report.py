@@ -213,8 +213,8 @@ def test_a_long_chain_has_a_map_of_blocks() -> None:
     n_res = MOST_CELLS + 3
     pae = np.add.outer(np.arange(n_res), np.zeros(n_res)) / 100
     packed = pae_map(pae, 31.75)
-    assert (packed["step"], packed["cells"]) == (2, MOST_CELLS // 2 + 2)
-    planes = np.frombuffer(_unpacked(packed["tenths"]), np.uint8).reshape(2, packed["cells"], packed["cells"])
+    assert (packed.step, packed.cells) == (2, MOST_CELLS // 2 + 2)
+    planes = np.frombuffer(_unpacked(packed.tenths), np.uint8).reshape(2, packed.cells, packed.cells)
     values = np.cumsum(planes[0].astype(np.uint16) + 256 * planes[1].astype(np.uint16), axis=1, dtype=np.uint16)
     assert values[500, 3] == round((1000 + 1001) / 2 / 10)
     assert values[-1, -1] == round((n_res - 1) / 10)
@@ -276,11 +276,8 @@ def test_a_batch_in_both_layouts(tmp_path: Path) -> None:
         (tmp_path / job).mkdir()
         for name in files:
             (tmp_path / job / name).write_text("{}")
-    for job, message in (
-        ("third", "x<b>.a3m: another sequence"),
-        ("fourth", "RuntimeError: <i>no</i>"),
-        ("fifth", "once"),
-    ):
+    messages = {"third": "x<b>.a3m: another sequence", "fourth": "RuntimeError: <i>no</i>", "fifth": "once"}
+    for job, message in messages.items():
         record_failure(tmp_path / job, Failure("features", message), "")
     forget_failure(tmp_path / "fifth")  # a later run was interrupted and did not fail
     result = _report(tmp_path)

@@ -32,6 +32,7 @@ from af2cpu.outputs.write import (
     write_timings,
 )
 from af2cpu.records import Confidence, Prediction, PredictionId, Relaxed
+from af2cpu.run_records import TargetRun, read_record
 
 SEQUENCE = "MKVLAX"
 JOB = "a_protein"
@@ -334,7 +335,9 @@ def test_what_is_left(tmp_path: Path) -> None:
         layout = _layout(name, tmp_path / name)
         write_features_of(layout, f, af2_pickles=True)
         write_timings(layout, {"features": 1.5})
-        write_run(layout, {"seed": np.int64(3), "hashes": {"msa": "ab"}})
+        run = TargetRun(name="x", sequence=SEQUENCE, source="", settings={"seed": 3}, ranking=(), not_relaxed={})
+        write_run(layout, run)
+        assert read_record(TargetRun, layout.document("run")) == run
     assert set(_contents(tmp_path / "af2")) == {"features.pkl", "timings.json", "run.json"}
     assert set(_contents(tmp_path / "colabfold")) == {
         f"{JOB}.a3m",

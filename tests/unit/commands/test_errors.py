@@ -121,10 +121,12 @@ def test_a_reader_that_has_gone(arguments: list[str]) -> None:
 def test_text_left_in_the_buffer_for_a_reader_that_has_gone() -> None:
     read, write = os.pipe()
     os.close(read)
-    done = af2cpu(["estimate", "0"], f"import sys; sys.stdout.write('x'); {MAIN}", stdout=write)
+    error = "(__import__('sys').stdout.write('x'), m.InputError('no length'))[1]"
+    done = af2cpu(
+        ["estimate", "0"], RAISING.format(module="commands.estimate", name="_length", error=error), stdout=write
+    )
     os.close(write)
-    assert done.returncode == 141
-    assert last_line(done) == "error: length 0: must be 1 residue or more"
+    assert (done.returncode, last_line(done)) == (141, "error: no length")
 
 
 def test_a_full_device() -> None:

@@ -93,11 +93,12 @@ def test_version_1(system: System) -> None:
     assert system.cores() == 64
 
 
-@pytest.mark.parametrize("path", ["/docker/4f2a", "/../../other", "/"])
+@pytest.mark.parametrize("path", ["/docker/4f2a", "/../other", "/"])
 def test_in_a_container_the_root_is_its_own_cgroup(system: System, path: str) -> None:
     """The path is the host's, or leads out of the container's namespace."""
     system.is_in(f"0::{path}")
     system.write("", memory__max=2 * GB, memory__current=GB, cpu__max="150000 100000")
+    system.write("../other", memory__max=GB, memory__current=GB, cpu__max="100000 100000")
     assert system.memory() == GB
     assert system.cores() == 2
 

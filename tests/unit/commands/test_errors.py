@@ -69,6 +69,14 @@ def test_without_an_output_folder_the_traceback_is_a_temporary_file(predict: lis
     assert not (tmp_path / "out").exists()
 
 
+def test_commands_that_foresee_nothing(tmp_path: Path) -> None:
+    """typer itself would end an EOFError with `Aborted.`."""
+    code = RAISING.format(module="commands.config", name="template", error="EOFError('no more')")
+    done = af2cpu(["config"], code, {"TMPDIR": str(tmp_path)})
+    assert done.returncode == 70
+    assert last_line(done).startswith("error: unexpected EOFError: no more; ")
+
+
 def test_a_folder_that_can_not_take_the_traceback(predict: list[object], tmp_path: Path) -> None:
     (tmp_path / "out" / "af2cpu-error.log").mkdir(parents=True)
     line = last_line(failing("ZeroDivisionError()", predict, tmp_path))
@@ -108,6 +116,16 @@ def test_a_reader_that_has_gone(arguments: list[str]) -> None:
     done = af2cpu(arguments, stdout=write)
     os.close(write)
     assert (done.returncode, done.stderr) == (141, b"")
+
+
+def test_text_left_in_the_buffer_for_a_reader_that_has_gone() -> None:
+    read, write = os.pipe()
+    os.close(read)
+    error = "(__import__('sys').stdout.write('x'), m.InputError('no length'))[1]"
+    code = RAISING.format(module="commands.estimate", name="_length", error=error)
+    done = af2cpu(["estimate", "0"], code, {"PYTHONUNBUFFERED": ""}, stdout=write)
+    os.close(write)
+    assert (done.returncode, last_line(done)) == (141, "error: no length")
 
 
 def test_a_full_device() -> None:

@@ -80,6 +80,13 @@ def test_a_chain_too_short_is_refused(tmp_path: Path) -> None:
         own_templates(QUERY, [path])
 
 
+def test_a_few_residues_that_overlap_are_not_enough(tmp_path: Path) -> None:
+    """Six identical ones at the end of one and the beginning of the other."""
+    path = write_mmcif(tmp_path / "mine.cif", [protein("A", "A", SEQUENCE[:6] + "G" * 20, 1)])
+    with pytest.raises(InputError, match=r"\(6 residues of chain A, 6 identical\)"):
+        own_templates(Query("q", "W" * 20 + SEQUENCE[:6], "", ""), [path])
+
+
 @pytest.mark.parametrize("chain", [SEQUENCE[10:19], SEQUENCE[:30]])
 def test_all_of_a_short_chain_or_query_is_enough(tmp_path: Path, chain: str) -> None:
     path = write_mmcif(tmp_path / "mine.cif", [protein("A", "A", chain, 1)])

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from prediction_cases import prediction
 from relax_cases import helix, joined, torn, without
 
+from af2cpu.records import Protein
 from af2cpu.relax.segments import Segment, running_index, segments
 
 
@@ -42,6 +44,12 @@ def test_in_a_file_only_distance_makes_a_bond() -> None:
     assert notes == ("no bond to the next residue, whose N is too far away; the gap is left open: A/5 ARG",)
     assert segments(torn(protein, 5, 0.8)) == ([Segment(0, 12, True, True)], ())  # stretched
     assert segments(torn(replace(protein, numbers_bond=True), 5, 4.0)) == ([Segment(0, 12, True, True)], ())
+
+
+def test_a_torn_prediction_is_one_segment() -> None:
+    broken = torn(helix(), 5, 4.0)
+    p = prediction("SAKDRELYHTVG", atom_positions=broken.atom_positions, atom_mask=broken.atom_mask)
+    assert segments(Protein.from_prediction(p)) == ([Segment(0, 12, True, True)], ())
 
 
 def test_bonds_of_a_prediction_follow_numbers_or_distance() -> None:

@@ -56,8 +56,8 @@ def search_msas(
 ) -> Iterator[MsaResult]:
     """Searches all queries in all databases in one pass, then writes each alignment into its query's folder.
 
-    Yields a result as soon as its file is complete, ordered by query, then database. Raises DatabaseError
-    if a database is not what its index says.
+    Yields a result as soon as its file is complete, ordered by query, then database; the search starts when the first
+    one is asked for. Raises DatabaseError if a database is not what its index says.
     """
     sequences = [digital(query) for query in queries]
     profiles = [sequence_profile(sequence) for sequence in sequences]

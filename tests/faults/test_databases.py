@@ -159,7 +159,7 @@ def test_fault_10_line_ends_of_cr_alone(tmp_path: Path) -> None:
 def test_fault_10_nucleotides_are_noted(tmp_path: Path) -> None:
     path = tmp_path / "dna.fasta"
     path.write_bytes(b"".join(b">contig%d x\n" % i + b"ACGTTGCANacgtu" * 20 + b"RY" + b"\n" for i in range(20)))
-    (note,) = searched(path, tmp_path / "out").notes
+    (note,) = notes(searched(path, tmp_path / "out"))
     assert note.startswith("mine: looks like DNA or RNA")
     old = index_paths(path)[0]
     old.write_bytes(old.read_bytes().replace(b',"nucleotides":true', b""))  # as written by older versions
@@ -364,7 +364,7 @@ def test_paths_that_are_not_utf_8(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("sys.argv", ["af2cpu", str(path)])  # pyhmmer writes it into profiles
     report = searched(path, tmp_path / "out")
     assert report.error is None
-    assert report.databases[0]["path"] == rf"{tmp_path}/caf\xe9.fasta"
+    assert report.search.databases[0]["path"] == rf"{tmp_path}/caf\xe9.fasta"
     path.write_bytes(b">a\nM1\n")
     with pytest.raises(DatabaseError, match="record 1") as caught:
         build_index(path, 1)

@@ -7,6 +7,7 @@ from dataclasses import replace
 import gemmi
 import numpy as np
 import pytest
+from plan_cases import told
 from relax_cases import helix, moved, placed, text_of, torn
 
 from af2cpu.chemistry.residues import ATOM37_INDEX
@@ -157,11 +158,11 @@ def test_39_out_of_time_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_40_remaining_violations_are_reported() -> None:
-    lines: list[str] = []
-    result = relax(torn(helix(), 5, 40.0), RelaxSettings(max_rounds=1, stiffness=1000.0), lines.append)
+    with told("line") as lines:
+        result = relax(torn(helix(), 5, 40.0), RelaxSettings(max_rounds=1, stiffness=1000.0))
     assert result.relaxed
     assert {4, 5} <= set(np.flatnonzero(result.violations_after).tolist())
-    assert f"{result.violations_after.sum()} residues with violations" in lines[-1]
+    assert f"{result.violations_after.sum()} residues with violations" in lines[-1].text
 
 
 def test_19_unknown_residues_and_numbers_from_one() -> None:

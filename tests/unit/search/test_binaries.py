@@ -72,7 +72,7 @@ def test_alignments_equal_jackhmmers_where_filters_decide(seed: int, tmp_path: P
     ids=lambda value: getattr(value, "name", "hard" if value else "demo"),
 )
 def test_template_hits_equal_hmmsearchs(query: Query, hard: bool, tmp_path: Path) -> None:
-    search_msas([query], [tmp_path], [hard_database() if hard else demo_database("uniref90")], threads=2)
+    list(search_msas([query], [tmp_path], [hard_database() if hard else demo_database("uniref90")], threads=2))
     alignment = (tmp_path / "uniref90_hits.sto").read_text()
     database, index = hard_pdb()
     (path,) = search_templates([tmp_path / "uniref90_hits.sto"], [tmp_path], database, index, threads=2)

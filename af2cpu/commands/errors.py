@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -21,9 +22,14 @@ from af2cpu.commands.console import plain_console
 from af2cpu.commands.streams import drop_closed_streams, print_anything
 from af2cpu.errors import InputError
 
-FAILED, INPUT, UNEXPECTED, INTERRUPTED, BROKEN_PIPE = 1, 2, 70, 130, 141  # exit codes; 70: EX_SOFTWARE of sysexits.h
+# Exit codes; 70 is EX_SOFTWARE of sysexits.h, from 129 on 128 + the number of a signal.
+FAILED, INPUT, UNEXPECTED, INTERRUPTED, BROKEN_PIPE, TERMINATED = 1, 2, 70, 130, 141, 143
 LOG_NAME = "af2cpu-error.log"
 _UsageError = cast("type[Exception]", typer.BadParameter.__base__)  # click's, which typer does not export
+
+
+class _Terminated(BaseException):
+    """SIGTERM came, as batch systems send it before the wall time is over."""
 
 
 class OneLineGroup(TyperGroup):
@@ -38,9 +44,10 @@ class OneLineGroup(TyperGroup):
 def one_line(folder: Path | None = None) -> Iterator[None]:
     """Turns exceptions into typer.Exit, after a line on standard error.
 
-    InputError ends with exit code 2, Ctrl-C with 130, a full or broken disk and too little memory with 1, a reader of
-    our output that has gone (`| head`) with 141 and no line. Anything else is a fault of the program: exit code 70,
-    and the line names the file with the traceback, in `folder` if that exists, else in the folder for temporary files.
+    InputError ends with exit code 2, Ctrl-C with 130, SIGTERM with 143, a full or broken disk and too little memory
+    with 1, a reader of our output that has gone (`| head`) with 141 and no line. Anything else is a fault of the
+    program: exit code 70, and the line names the file with the traceback, in `folder` if that exists, else in the
+    folder for temporary files.
     """
     try:
         yield
@@ -48,6 +55,8 @@ def one_line(folder: Path | None = None) -> Iterator[None]:
         raise  # typer shows them
     except KeyboardInterrupt as error:
         _end("interrupted; what is complete is kept and used by the next run", INTERRUPTED, error)
+    except _Terminated as error:
+        _end("terminated; what is complete is kept and used by the next run", TERMINATED, error)
     except InputError as error:
         _end(f"error: {error}", INPUT, error)
     except OSError as error:
@@ -64,6 +73,7 @@ def one_line(folder: Path | None = None) -> Iterator[None]:
 def run(app: Callable[[], object]) -> NoReturn:
     """Runs a typer application to the end of the process."""
     print_anything()
+    signal.signal(signal.SIGTERM, _terminate)
     setattr(Console, "on_broken_pipe", _on_broken_pipe)  # noqa: B010 - for all consoles, also those that typer makes
     code: int | str | None = 0
     try:
@@ -76,6 +86,10 @@ def run(app: Callable[[], object]) -> NoReturn:
     except typer.Exit as error:
         code = error.exit_code
     sys.exit(code)
+
+
+def _terminate(number: int, frame: object) -> NoReturn:
+    raise _Terminated
 
 
 def _end(line: str, code: int, error: BaseException) -> NoReturn:

@@ -6,6 +6,7 @@ matplotlib loads when the first plot is drawn; its figures are made directly, wi
 from __future__ import annotations
 
 import io
+import logging
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -102,6 +103,8 @@ def pae_png(ranked: Ranked) -> bytes:
 @contextmanager
 def _figure(width: float, height: float) -> Iterator[tuple[Figure, io.BytesIO]]:
     """A figure of inches; its PNG is in the buffer when the block ends."""
+    # Without a home folder matplotlib keeps its cache in a temporary one, and warns: nothing that a user must act on.
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
     import matplotlib
     from matplotlib.figure import Figure
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from af2cpu.errors import InputError
 from af2cpu.formats.features import read_features
+from af2cpu.formats.template_hits import read_template_hits
 from af2cpu.query import (
     QueryInput,
     check_unique,
@@ -59,11 +60,13 @@ def jobs_of_inputs(inputs: Sequence[QueryInput], out: Path, settings: RunSetting
     given = tuple(given_alignments(settings.msa))
     for path in given:
         read_given(path, inputs[0].query)
+    for path in _given_hits(settings):
+        read_template_hits(path, inputs[0].query)
     return tuple(_job(item, out, given, settings) for item in inputs)
 
 
 def _job(item: QueryInput, out: Path, given: tuple[Path, ...], settings: RunSettings) -> Job:
-    hits = [path / HITS for path in settings.msa if (path / HITS).is_file()]
+    hits = _given_hits(settings)
     return Job(
         query=item.query,
         folder=out / item.query.name,
@@ -72,6 +75,11 @@ def _job(item: QueryInput, out: Path, given: tuple[Path, ...], settings: RunSett
         templates=settings.template,
         notes=(*item.notes, *given_notes(settings.msa)),
     )
+
+
+def _given_hits(settings: RunSettings) -> list[Path]:
+    """Template hits in AlphaFold's msas folders that the user gave."""
+    return [path / HITS for path in settings.msa if (path / HITS).is_file()]
 
 
 def jobs_of_folders(folders: Sequence[Path]) -> tuple[Job, ...]:

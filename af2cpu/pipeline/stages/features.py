@@ -13,6 +13,7 @@ from af2cpu import events
 from af2cpu.formats.entries import mmcif_path
 from af2cpu.formats.features import read_features, write_features
 from af2cpu.formats.streams import name_of
+from af2cpu.formats.template_hits import read_template_hits
 from af2cpu.records import Query, TemplateHit, Templates
 from af2cpu.run_records import FeaturesMade
 from af2cpu.workspace import Receipt, Stage, Work, content_hash, each
@@ -53,8 +54,6 @@ def _entries(work: Work[FeaturesTask]) -> Sequence[str]:
 
 
 def _hits(work: Work[FeaturesTask], hits: Receipt[Any]) -> list[TemplateHit]:
-    from af2cpu.search.templates import read_template_hits
-
     return read_template_hits(hits.file, work.task.query)
 
 

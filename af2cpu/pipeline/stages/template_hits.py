@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from af2cpu.formats.template_hits import read_template_hits
 from af2cpu.pipeline.stages.database import index_of
 from af2cpu.pipeline.stages.msa import searched, tell
 from af2cpu.records import Query
@@ -33,7 +34,7 @@ def _depends_on(work: Work[HitsTask]) -> Mapping[str, Any]:
 
 
 def _make(works: Sequence[Work[HitsTask]], cores: int) -> Iterator[tuple[Work[HitsTask], DatabaseSearched]]:
-    from af2cpu.search.templates import read_template_hits, search_templates
+    from af2cpu.search.templates import search_templates
 
     database = works[0].task.database
     index = index_of(database, cores)

@@ -17,10 +17,11 @@ from search_cases import (
     without_author,
 )
 
+from af2cpu.formats.template_hits import read_template_hits
 from af2cpu.records import Query
 from af2cpu.search.databases import Database
 from af2cpu.search.msa import search_msas
-from af2cpu.search.templates import read_template_hits, search_templates
+from af2cpu.search.templates import search_templates
 
 parsers = pytest.importorskip("alphafold.data.parsers", reason="AlphaFold's own cut and parsers (extra: validate)")
 

@@ -9,8 +9,9 @@ import pytest
 from search_cases import demo_database, hard_pdb, queries
 
 from af2cpu.errors import InputError
+from af2cpu.formats.template_hits import read_template_hits
 from af2cpu.search.msa import search_msas
-from af2cpu.search.templates import profile_of, read_template_hits, search_templates
+from af2cpu.search.templates import profile_of, search_templates
 
 STOCKHOLM = b"# STOCKHOLM 1.0\n\nq  NLYI--QWLKDGGPSSGRPPPS\nh1 NLYIAEEWLKDGGP--GRPPPS\n"
 REFERENCE = b"#=GC RF xxxx..xxxxxxxxxxxxxxxx\n"

@@ -1,0 +1,116 @@
+"""The graph of a run: plain data, in an order in which it can be made, equal sequences searched once."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import pytest
+from plan_cases import MACHINE, search_plan
+
+from af2cpu.pipeline.graph import Graph, Node, Output, build_graph
+from af2cpu.pipeline.stages import STAGES
+from af2cpu.plan.jobs import Job
+from af2cpu.plan.models import ModelPlan
+from af2cpu.plan.run import Plan
+from af2cpu.records import Query
+from af2cpu.search.databases import Database, DatabaseSet
+from af2cpu.settings import RunSettings
+
+DATABASES = DatabaseSet(
+    (Database("uniref90", Path("u.fasta"), 10_000), Database("mgnify", Path("m.fa"), 501)),
+    Database("pdb_seqres", Path("pdb_seqres.txt")),
+    Path("mmcif_files"),
+    None,
+)
+MODELS = tuple(ModelPlan(f"model_{k}_ptm", "params.npz", f"content {k}", 93_000_000, 3, 0.0) for k in (1, 2, 3))
+
+
+def query(name: str, sequence: str) -> Query:
+    return Query(name, sequence, name, "made up")
+
+
+def graph_of(*queries: Query, models: tuple[ModelPlan, ...] = MODELS, **settings: object) -> Graph:
+    plan = search_plan(Path("out"), queries, DATABASES, RunSettings(**settings))
+    return build_graph(Plan(**vars(plan) | {"models": models, "machine": MACHINE}))
+
+
+def of_stage(graph: Graph, stage: str) -> list[Node]:
+    return [node for node in graph.nodes if node.stage == stage]
+
+
+def test_every_node_follows_those_that_it_needs() -> None:
+    graph = graph_of(query("a", "MKV"), query("b", "MKV"), query("c", "MKT"), relax="all")
+    seen: set[str] = set()
+    for node in graph.nodes:
+        assert node.stage in STAGES
+        assert set(node.needs()) <= seen, node.id
+        assert node.id not in seen
+        seen.add(node.id)
+
+
+def test_it_is_plain_data() -> None:
+    graph = graph_of(query("a", "MKV"), num_seeds=2)
+    assert pickle.loads(pickle.dumps(graph)) == graph
+    assert graph_of(query("a", "MKV"), num_seeds=2) == graph
+
+
+def test_equal_sequences_are_searched_once() -> None:
+    graph = graph_of(query("a", "MKV"), query("b", "MKT"), query("c", "MKV"))
+    for node in (*of_stage(graph, "msa"), *of_stage(graph, "template hits")):
+        assert [item.targets for item in node.items] == [("a", "c"), ("b",)]
+    first = of_stage(graph, "msa")[0].items[0]
+    assert first.path == Path("out/a/msas/uniref90_hits.sto")
+    assert first.copies == (Path("out/c/msas/uniref90_hits.sto"),)
+    features = {node.id: node.items[0] for node in of_stage(graph, "features")}
+    assert features["a/features"].inputs["alignments"] == features["c/features"].inputs["alignments"]
+
+
+def test_the_cache_of_alignments_comes_first() -> None:
+    graph = graph_of(query("a", "MKV"), query("b", "MKT"), models=(), msa_cache=Path("cache"))
+    items = [item for node in of_stage(graph, "msa") for item in node.items]
+    assert all(item.path.is_relative_to("cache") for item in items)
+    assert [item.copies for item in items[:2]] == [
+        (Path("out/a/msas/uniref90_hits.sto"),),
+        (Path("out/b/msas/uniref90_hits.sto"),),
+    ]
+    assert len({item.path for item in items}) == 4
+
+
+def test_passes_are_shared_by_sixteen_sequences_and_results_come_early() -> None:
+    graph = graph_of(*(query(f"t{k}", "MKV" + "ACDEFGHIKLMNPQRSTVWY"[k % 20] * (1 + k // 20)) for k in range(40)))
+    assert [len(node.items) for node in of_stage(graph, "msa")] == [16, 16, 16, 16, 8, 8]
+    ids = [node.id for node in graph.nodes]
+    assert ids.index("t0/report") < ids.index("msa/uniref90/t16")
+
+
+@pytest.mark.parametrize(("relax", "first", "chance"), [("best", 1, 1 / 3), ("all", 3, 1.0)])
+def test_relaxations_depend_on_the_ranking(relax: str, first: int, chance: float) -> None:
+    nodes = of_stage(graph_of(query("a", "MKV"), relax=relax), "relaxation")
+    assert len(nodes) == 3
+    for node in nodes:
+        assert node.condition is not None
+        assert (node.condition.order, node.condition.first) == (Output("a/ranking"), first)
+        assert node.condition.chance == pytest.approx(chance)
+    assert of_stage(graph_of(query("a", "MKV"), relax="none"), "relaxation") == []
+
+
+def test_costs_add_up() -> None:
+    graph = graph_of(query("a", "MKV" * 30))
+    predictions = of_stage(graph, "prediction")
+    assert graph.memory() == max(node.cost.memory for node in predictions)
+    relaxations = sum(node.cost.seconds for node in of_stage(graph, "relaxation"))
+    rest = sum(node.cost.seconds for node in graph.nodes if node.stage != "relaxation")
+    assert graph.seconds() == pytest.approx(rest + relaxations / 3)
+
+
+def test_given_alignments_and_features_need_no_search() -> None:
+    plan = search_plan(Path("out"), [query("a", "MKV")], DATABASES)
+    given = Job(query("a", "MKV"), Path("out/a"), alignments=(Path("mine/uniref90_hits.sto"),))
+    graph = build_graph(Plan(**vars(plan) | {"jobs": (given,)}))
+    assert [node.stage for node in graph.nodes] == ["database", "template hits", "features", "search record"]
+    assert graph.nodes[1].items[0].inputs["profile"] == (Path("mine/uniref90_hits.sto"),)
+    made = Job(query("a", "MKV"), Path("out/a"), features=Path("out/a/features.npz"))
+    graph = build_graph(Plan(**vars(plan) | {"jobs": (made,), "models": MODELS[:1]}))
+    assert graph.nodes[0].stage == "prediction"
+    assert graph.nodes[0].items[0].inputs["features"] == (Path("out/a/features.npz"),)

@@ -1,0 +1,117 @@
+"""The local runner: what is made, shared, left out; failures that stay with their target."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from plan_cases import search_plan, told
+from search_cases import demo_database, queries
+
+from af2cpu.failures import read_failure
+from af2cpu.pipeline.graph import build_graph
+from af2cpu.pipeline.run import run
+from af2cpu.pipeline.stages import STAGES
+from af2cpu.pipeline.survey import survey
+from af2cpu.records import Query
+from af2cpu.search import msa
+from af2cpu.search.databases import DatabaseSet
+from af2cpu.settings import RunSettings
+from af2cpu.workspace import TargetLocks, Work
+
+DATABASES = DatabaseSet((demo_database("uniref90")[0], demo_database("mgnify")[0]), None, None, None)
+(GB1,), (CRAMBIN,) = queries("gb1"), queries("crambin")
+TWIN = replace(GB1, name="twin", description="the same sequence")
+
+
+@pytest.fixture
+def searches(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of the queries of each pass over a database."""
+    found: list[str] = []
+    search = msa.search_msas
+
+    def counted(given: Sequence[Query], *more: Any) -> Iterator[Any]:
+        found.extend(query.name for query in given)
+        yield from search(given, *more)
+
+    monkeypatch.setattr(msa, "search_msas", counted)
+    return found
+
+
+def test_equal_sequences_share_a_search(tmp_path: Path, searches: list[str]) -> None:
+    outcomes = run(search_plan(tmp_path, [GB1, CRAMBIN, TWIN], DATABASES))
+    assert searches == ["gb1", "crambin"] * 2
+    assert [outcome.error for outcome in outcomes] == [None] * 3
+    assert [set(outcome.searched) for outcome in outcomes] == [{"uniref90", "mgnify"}] * 3
+    for name in ("uniref90_hits.sto", "mgnify_hits.sto"):
+        assert (tmp_path / "twin/msas" / name).read_bytes() == (tmp_path / "gb1/msas" / name).read_bytes()
+    shutil.rmtree(tmp_path / "gb1")  # the twin's copy serves it
+    again = run(search_plan(tmp_path, [GB1, TWIN], DATABASES))
+    assert len(searches) == 4
+    assert [outcome.reused for outcome in again] == [False, True]
+
+
+def test_the_cache_serves_another_run(tmp_path: Path, searches: list[str]) -> None:
+    settings = RunSettings(msa_cache=tmp_path / "cache")
+    run(search_plan(tmp_path / "one", [GB1], DATABASES, settings))
+    run(search_plan(tmp_path / "two", [TWIN, CRAMBIN], DATABASES, settings))
+    assert searches == ["gb1", "gb1", "crambin", "crambin"]
+    texts = [(tmp_path / place / "msas/uniref90_hits.sto").read_bytes() for place in ("one/gb1", "two/twin")]
+    assert texts[0] == texts[1]
+
+
+def test_what_one_sequence_breaks_the_others_keep(
+    tmp_path: Path, searches: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pass for several sequences that fails is made again for each of them alone."""
+    stage = STAGES["msa"]
+
+    def fails_for_crambin(works: Sequence[Work[Any]], cores: int) -> Iterator[Any]:
+        if any(work.task.query.name == "crambin" for work in works):
+            raise RuntimeError("no luck\nwith crambin")
+        yield from stage.make(works, cores)
+
+    monkeypatch.setitem(STAGES, "msa", replace(stage, make=fails_for_crambin))  # type: ignore[arg-type]
+    with told("failed") as failed:
+        outcomes = run(search_plan(tmp_path, [GB1, CRAMBIN], DATABASES))
+    assert [outcome.error for outcome in outcomes] == [None, "RuntimeError: no luck"]
+    assert [(event.target, event.text) for event in failed] == [("crambin", "failed: RuntimeError: no luck")]
+    failure = read_failure(tmp_path / "crambin")
+    assert failure is not None
+    assert (failure.stage, failure.message) == ("msa", "RuntimeError: no luck")
+    assert "with crambin" in (tmp_path / "crambin/error.log").read_text()
+    assert "Traceback" not in (tmp_path / "crambin/log.txt").read_text()
+    assert not (tmp_path / "crambin/features.npz").exists()
+    monkeypatch.setitem(STAGES, "msa", stage)  # type: ignore[arg-type]
+    assert run(search_plan(tmp_path, [CRAMBIN], DATABASES))[0].error is None
+    assert read_failure(tmp_path / "crambin") is None
+    assert not (tmp_path / "crambin/error.log").exists()
+
+
+def test_a_target_that_another_run_has_is_left_to_it(tmp_path: Path, searches: list[str]) -> None:
+    with TargetLocks() as locks:
+        locks.take(tmp_path / "crambin")
+        gb1, crambin = run(search_plan(tmp_path, [GB1, CRAMBIN], DATABASES))
+    assert gb1.error is None
+    assert "another run is at work here" in str(crambin.error)
+    assert "crambin" not in searches
+
+
+def test_the_survey_tells_what_a_run_would_do(tmp_path: Path) -> None:
+    plan = search_plan(tmp_path, [GB1, CRAMBIN], DATABASES)
+    graph = build_graph(plan)
+    before = survey(graph)
+    assert [step.node.stage for step in before if step.node.stage != "database"] == [
+        *("msa", "msa", "features", "search record", "features", "search record")
+    ]
+    assert not list(tmp_path.iterdir())
+    run(plan)
+    assert survey(graph) == []
+    (tmp_path / "gb1/msas/mgnify_hits.sto").unlink()
+    steps = survey(graph)
+    assert (steps[0].node.id, steps[0].stale) == ("msa/mgnify/gb1", 1)
+    assert {step.node.id for step in steps} >= {"gb1/features", "gb1/search record"}

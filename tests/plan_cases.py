@@ -24,7 +24,7 @@ def search_plan(
 ) -> Plan:
     """A search of databases for some queries."""
     jobs = tuple(Job(query, out / query.name) for query in queries)
-    names = [database.name for database in databases.msa] + ([databases.templates.name] if databases.templates else [])
+    names = [database.name for database in databases.every]
     return Plan(out, jobs, settings or RunSettings(), databases, dict.fromkeys(names, 1), (), MACHINE)
 
 

@@ -90,6 +90,6 @@ def _databases(settings: RunSettings) -> list[str]:
         databases = select(settings.data_dir, settings.preset, settings.db)
     except InputError as error:
         return [f"databases: {error}"]
-    for database in (*databases.msa, *([databases.templates] if databases.templates else [])):
+    for database in databases.every:
         typer.echo(f"database {database.name}: {database.path}")
     return []

@@ -5,6 +5,8 @@ Supplement Table 5 names the five models; the `_ptm` ones are fine-tuned from th
 
 from __future__ import annotations
 
+from functools import cache
+
 from ml_collections import ConfigDict, FrozenConfigDict
 
 from af2cpu.errors import InputError
@@ -153,6 +155,7 @@ PRESETS: dict[str, dict] = {
 OFFICIAL_MODELS = tuple(name for name in PRESETS if name.startswith("model_"))
 
 
+@cache
 def model_config(name: str) -> FrozenConfigDict:
     """The configuration of a preset. Raises InputError for an unknown name, KeyError for a key that does not exist."""
     if name not in PRESETS:

@@ -7,6 +7,7 @@ has one of the two names, so that a run can be killed and gone on with.
 
 from __future__ import annotations
 
+import itertools
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator
@@ -20,6 +21,7 @@ from af2cpu.outputs.scores import afdb_pae_json, colabfold_scores_json, confiden
 from af2cpu.records import Prediction, PredictionId, Ranking
 
 STRUCTURES = (".pdb", ".cif")
+_PROBED = 50  # ranks in ColabFold's names
 
 
 def write_bytes(path: Path, content: bytes) -> Path:
@@ -141,9 +143,11 @@ class ColabFoldLayout(Layout):
         return self.folder / f"{self.job}_{kind}_rank_{rank:03d}_{_tag(who)}{ending}"
 
     def find(self, kind: str, who: PredictionId, ending: str) -> Path | None:
+        # Names are probed rank by rank: the folder is that of all jobs, and listing it for each prediction takes long.
         path = self.of(kind, who, ending)
-        ranked = [there for there, without in self._ranked_now() if without == path]
-        return path if path.is_file() else next(iter(ranked), None)
+        names = itertools.chain([path], (self.ranked(kind, who, ending, rank) for rank in range(1, _PROBED + 1)))
+        found = next((name for name in names if name.is_file()), None)
+        return found or next((there for there, without in self._ranked_now() if without == path), None)
 
     def plot(self, kind: str) -> Path:
         return self.folder / f"{self.job}_{kind}.png"

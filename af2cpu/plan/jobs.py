@@ -23,6 +23,7 @@ from af2cpu.search.databases import HITS
 from af2cpu.settings import RunSettings
 from af2cpu.workspace.receipts import read_receipt
 
+FEATURES = "features.npz"
 SEARCH_RECORD = "search.json"
 
 
@@ -93,9 +94,9 @@ def jobs_of_folders(folders: Sequence[Path]) -> tuple[Job, ...]:
 
 
 def _features_in(folder: Path) -> list[Path]:
-    found = [path for path in (folder / "features.npz", *sorted(folder.glob("*/features.npz"))) if path.exists()]
+    found = [path for path in (folder / FEATURES, *sorted(folder.glob(f"*/{FEATURES}"))) if path.exists()]
     if not found:
-        raise InputError(f"{folder}: has no features.npz, nor has a folder in it; make them with af2cpu search")
+        raise InputError(f"{folder}: has no {FEATURES}, nor has a folder in it; make them with af2cpu search")
     return found
 
 

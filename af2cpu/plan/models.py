@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from ml_collections import ConfigDict
 
@@ -111,6 +112,7 @@ _RESIDUE_BYTES = 12e3  # per residue and prediction: structures, relaxed and ran
 _PAIR_BYTES = 20  # per pair of residues and prediction: PAE as JSON, twice, and as an array
 
 
+@lru_cache(maxsize=10_000)  # proteins of a batch often have equal lengths
 def prediction_cost(model: ModelPlan, n_res: int, settings: RunSettings, choice: EngineChoice) -> PredictionCost:
     """The cost of one prediction of a protein with `n_res` residues. Raises InputError."""
     config = model.config

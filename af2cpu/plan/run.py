@@ -22,7 +22,7 @@ from af2cpu.plan.models import (
 )
 from af2cpu.query import QueryInput, check_memory, read_inputs
 from af2cpu.records import Query
-from af2cpu.search.databases import Database, DatabaseSet, select
+from af2cpu.search.databases import DatabaseSet, select
 from af2cpu.search.index import estimated_residues
 from af2cpu.settings import RunSettings
 
@@ -104,8 +104,7 @@ def _plan(
 
 
 def _residues(databases: DatabaseSet) -> dict[str, int]:
-    every: list[Database] = [*databases.msa, *([databases.templates] if databases.templates else [])]
-    return {database.name: estimated_residues(database.path) for database in every}
+    return {database.name: estimated_residues(database.path) for database in databases.every}
 
 
 def check_sizes(

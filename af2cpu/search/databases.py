@@ -34,6 +34,11 @@ class DatabaseSet:
     mmcif: Path | None  # folder with the entries' mmCIF files
     obsolete: Path | None  # the PDB's list of entries and their successors
 
+    @property
+    def every(self) -> tuple[Database, ...]:
+        """All sequence databases."""
+        return (*self.msa, self.templates) if self.templates else self.msa
+
     def structures_only(self) -> DatabaseSet:
         """The same without anything to search."""
         return DatabaseSet((), None, self.mmcif, self.obsolete)

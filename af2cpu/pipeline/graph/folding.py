@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,11 @@ def settings_in_effect(plan: Plan) -> dict[str, Any]:
         values = {getattr(model, name) for model in plan.models}
         settings[name] = values.pop() if len(values) == 1 else settings[name]
     return settings
+
+
+@cache
+def _version() -> str:
+    return metadata.version("af2cpu")
 
 
 class _Target:
@@ -131,7 +137,7 @@ class _Target:
         return Provenance(
             description=self._job.query.description,
             entry=self._job.name,
-            version=metadata.version("af2cpu"),
+            version=_version(),
             parameters=Path(model.source).name,
             date=self._plan.settings.model_date,
             templates=model.config.template_embedder.enabled,

@@ -81,7 +81,7 @@ def test_passes_are_shared_by_sixteen_sequences_and_results_come_early() -> None
     graph = graph_of(*(query(f"t{k}", "MKV" + "ACDEFGHIKLMNPQRSTVWY"[k % 20] * (1 + k // 20)) for k in range(40)))
     assert [len(node.items) for node in of_stage(graph, "msa")] == [16, 16, 16, 16, 8, 8]
     ids = [node.id for node in graph.nodes]
-    assert ids.index("t0/report") < ids.index("msa/uniref90/t16")
+    assert ids.index("t0/report") < ids.index("msa:uniref90:t16")
 
 
 @pytest.mark.parametrize(("relax", "first", "chance"), [("best", 1, 1 / 3), ("all", 3, 1.0)])

@@ -113,5 +113,5 @@ def test_the_survey_tells_what_a_run_would_do(tmp_path: Path) -> None:
     assert survey(graph) == []
     (tmp_path / "gb1/msas/mgnify_hits.sto").unlink()
     steps = survey(graph)
-    assert (steps[0].node.id, steps[0].stale) == ("msa/mgnify/gb1", 1)
+    assert (steps[0].node.id, steps[0].stale) == ("msa:mgnify:gb1", 1)
     assert {step.node.id for step in steps} >= {"gb1/features", "gb1/search record"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from af2cpu import events
 from af2cpu.errors import InputError
@@ -13,10 +14,11 @@ from af2cpu.pipeline.graph import Graph, Node, build_graph
 from af2cpu.pipeline.graph.folding import layout_of
 from af2cpu.pipeline.local import Results, run_graph
 from af2cpu.pipeline.logs import TargetLogs
-from af2cpu.plan.jobs import SEARCH_RECORD, Job
+from af2cpu.pipeline.stages import STAGES
+from af2cpu.plan.jobs import Job
 from af2cpu.plan.run import Plan
 from af2cpu.records import Prediction, Ranking
-from af2cpu.run_records import DatabaseSearched, Failure, SearchRecord, TargetRun, read_record
+from af2cpu.run_records import DatabaseSearched, Failure, SearchRecord, TargetRun
 
 
 @dataclass(frozen=True)
@@ -85,20 +87,25 @@ def _outcome(plan: Plan, job: Job, graph: Graph, results: Results) -> Outcome:
     layout, failure = layout_of(plan, job), results.failures.get(job.name)
     if failure:
         return Outcome(job.name, job.query.n_res, job.folder, layout, failure)
-    nodes = graph.of_target(job.name)
-    ranking = results.receipts.get(f"{job.name}/ranking")
+    nodes, ranking = graph.of_target(job.name), _record(results, job, "ranking")
     return Outcome(
         name=job.name,
         n_res=job.query.n_res,
         folder=job.folder,
         layout=layout,
-        search=None if job.features else read_record(SearchRecord, job.folder / SEARCH_RECORD),
-        run=read_record(TargetRun, layout.document("run")) if plan.models else None,
-        ranking=ranking[0].done.ranking if ranking and ranking[0] else None,
+        search=_record(results, job, "search record"),
+        run=_record(results, job, "run record"),
+        ranking=ranking.ranking if ranking else None,
         seconds=results.seconds.get(job.name, 0.0),
         reused=results.reused(nodes),
         searched=_searched(job, nodes, results),
     )
+
+
+def _record(results: Results, job: Job, stage: str) -> Any:
+    """What a stage made for a target, read back; None if it was not in the graph."""
+    receipts = results.receipts.get(f"{job.name}/{stage}")
+    return STAGES[stage].read(receipts[0]) if receipts and receipts[0] else None
 
 
 def _searched(job: Job, nodes: Sequence[Node], results: Results) -> frozenset[str]:

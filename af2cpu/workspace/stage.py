@@ -54,6 +54,10 @@ def _always_intact(work: Work[Any], done: Any) -> bool:
     return True
 
 
+def _what_was_done(receipt: Receipt[D]) -> D:
+    return receipt.done
+
+
 def _nothing_kept(work: Work[Any]) -> None:
     return None
 
@@ -71,7 +75,7 @@ class Stage(Generic[T, D]):
     done: type[D]
     depends_on: Callable[[Work[T]], Mapping[str, Any]]  # everything that the artefact depends on, as JSON's values
     make: Callable[[Sequence[Work[T]], int], Iterator[tuple[Work[T], D]]]
-    read: Callable[[Path], Any] | None = None  # the artefact as a record
+    read: Callable[[Receipt[D]], Any] = _what_was_done  # the artefact as a record
     intact: Callable[[Work[T], D], bool] = _always_intact  # whether files made beside the artefact are unchanged
     kept: Callable[[Work[T]], D | None] = _nothing_kept  # of a stage without an artefact: what needs no making
 

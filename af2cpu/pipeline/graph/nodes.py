@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +87,15 @@ class Graph:
 
     def of_target(self, name: str) -> list[Node]:
         """The nodes that a protein needs, shared searches among them."""
-        return [node for node in self.nodes if name in node.targets]
+        return self._by_target.get(name, [])
+
+    @cached_property
+    def _by_target(self) -> dict[str, list[Node]]:
+        found: dict[str, list[Node]] = {}
+        for node in self.nodes:
+            for target in node.targets:
+                found.setdefault(target, []).append(node)
+        return found
 
     def seconds(self) -> float:
         """Estimated time of all nodes one after the other; a condition counts by its chance."""

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from af2cpu.formats.features import read_features
 from af2cpu.outputs.layout import Layout
+from af2cpu.pipeline.stages.features import FEATURES
 from af2cpu.pipeline.stages.ranked import hashes, unchanged
 from af2cpu.run_records import FilesWritten
 from af2cpu.workspace import Stage, Work, each
@@ -32,8 +32,8 @@ def _depends_on(work: Work[ExportsTask]) -> Mapping[str, Any]:
 def _make(work: Work[ExportsTask], cores: int) -> FilesWritten:
     from af2cpu.outputs.write import write_features_of
 
-    features = work.one("features").file
-    written = write_features_of(work.task.layout, read_features(features), af2_pickles=work.task.af2_pickles)
+    features = FEATURES.read(work.one("features"))
+    written = write_features_of(work.task.layout, features, af2_pickles=work.task.af2_pickles)
     return FilesWritten(hashes(work, written.paths))
 
 

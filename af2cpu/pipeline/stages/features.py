@@ -14,7 +14,7 @@ from af2cpu.formats.entries import mmcif_path
 from af2cpu.formats.features import read_features, write_features
 from af2cpu.formats.streams import name_of
 from af2cpu.formats.template_hits import read_template_hits
-from af2cpu.records import Query, TemplateHit, Templates
+from af2cpu.records import Features, Query, TemplateHit, Templates
 from af2cpu.run_records import FeaturesMade
 from af2cpu.workspace import Receipt, Stage, Work, content_hash, each
 
@@ -101,6 +101,8 @@ def _templates(work: Work[FeaturesTask]) -> tuple[Templates | None, tuple[str, .
     return templates, templates.notes
 
 
-FEATURES = Stage(
-    name="features", version=3, done=FeaturesMade, depends_on=_depends_on, make=each(_make), read=read_features
-)
+def _read(receipt: Receipt[FeaturesMade]) -> Features:
+    return read_features(receipt.file)
+
+
+FEATURES = Stage(name="features", version=3, done=FeaturesMade, depends_on=_depends_on, make=each(_make), read=_read)

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from af2cpu.formats.features import read_features
 from af2cpu.outputs.layout import Layout
+from af2cpu.pipeline.stages.features import FEATURES
+from af2cpu.pipeline.stages.prediction import PREDICTION
 from af2cpu.pipeline.stages.ranked import hashes, unchanged
-from af2cpu.records import Prediction
 from af2cpu.run_records import FilesWritten
 from af2cpu.workspace import Stage, Work, each
 
@@ -30,20 +30,12 @@ def _depends_on(work: Work[PlotsTask]) -> Mapping[str, Any]:
     }
 
 
-def predictions(work: Work[Any]) -> dict[str, Prediction]:
-    """The predictions of a protein by name, read from their files."""
-    from af2cpu.outputs.arrays import read_result
-
-    named = ((receipt.done.confidence.who, receipt.file) for receipt in work.all("predictions"))
-    return {who.name: read_result(path, who.model, extras=False) for who, path in named}
-
-
 def _make(work: Work[PlotsTask], cores: int) -> FilesWritten:
     from af2cpu.outputs.write import write_plots
 
-    features = work.one("features").file
+    predictions = {one.done.confidence.who.name: PREDICTION.read(one) for one in work.all("predictions")}
     ranking = work.one("ranking").done.ranking
-    written = write_plots(work.task.layout, read_features(features), ranking, predictions(work))
+    written = write_plots(work.task.layout, FEATURES.read(work.one("features")), ranking, predictions)
     return FilesWritten(hashes(work, written.paths))
 
 

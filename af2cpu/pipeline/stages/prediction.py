@@ -11,13 +11,13 @@ from af2cpu import events
 from af2cpu.confidence import confidence_of
 from af2cpu.errors import InputError
 from af2cpu.features.config import SamplingConfig
-from af2cpu.formats.features import read_features
 from af2cpu.outputs.layout import Layout
+from af2cpu.pipeline.stages.features import FEATURES
 from af2cpu.plan.machine import EngineChoice
 from af2cpu.plan.models import ModelPlan
 from af2cpu.records import Prediction, PredictionId, Provenance
 from af2cpu.run_records import EngineUsed, Predicted
-from af2cpu.workspace import Stage, Work, each
+from af2cpu.workspace import Receipt, Stage, Work, each
 
 if TYPE_CHECKING:
     from af2cpu.model.alphafold import AlphaFold
@@ -116,9 +116,9 @@ def _predict(work: Work[PredictionTask]) -> tuple[Prediction, float, float]:
     from af2cpu.features.draws import Draws
 
     task, model = work.task, work.task.model
-    features = work.one("features").file
     network = _network(task)
-    draws = Draws(read_features(features), task.sampling, task.draw_seed, (model.recycles + 1) * task.ensembles)
+    count = (model.recycles + 1) * task.ensembles
+    draws = Draws(FEATURES.read(work.one("features")), task.sampling, task.draw_seed, count)
     start, changes = time.perf_counter(), []
     for result in network.passes(draws, model.recycles, model.recycle_tolerance, task.ensembles):
         changes.append(result.change)
@@ -134,11 +134,18 @@ def _tell(task: PredictionTask, number: int, plddt: float, seconds: float) -> No
     events.emit("progress", name, done=number, total=total)
 
 
+def _read(receipt: Receipt[Predicted]) -> Prediction:
+    """Without logits and representations, which are gigabytes for a large protein."""
+    from af2cpu.outputs.arrays import read_result
+
+    return read_result(receipt.file, receipt.done.confidence.who.model, extras=False)
+
+
 def _intact(work: Work[PredictionTask], done: Predicted) -> bool:
     """Whether structures and scores are still beside the arrays, under whichever name."""
     return work.task.layout.has_prediction(work.task.who)
 
 
 PREDICTION = Stage(
-    name="prediction", version=3, done=Predicted, depends_on=_depends_on, make=each(_make), intact=_intact
+    name="prediction", version=3, done=Predicted, depends_on=_depends_on, make=each(_make), read=_read, intact=_intact
 )

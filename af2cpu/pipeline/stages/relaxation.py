@@ -8,7 +8,7 @@ from typing import Any
 
 from af2cpu import events
 from af2cpu.outputs.layout import STRUCTURES, Layout, write_bytes
-from af2cpu.pipeline.stages.prediction import names_and_texts
+from af2cpu.pipeline.stages.prediction import PREDICTION, names_and_texts
 from af2cpu.records import PredictionId, Protein, Provenance, Relaxed
 from af2cpu.relax.settings import RelaxSettings
 from af2cpu.run_records import RelaxationDone, RelaxationRecord, record_bytes
@@ -34,13 +34,12 @@ def _depends_on(work: Work[RelaxationTask]) -> Mapping[str, Any]:
 
 
 def _make(work: Work[RelaxationTask], cores: int) -> RelaxationDone:
-    from af2cpu.outputs.arrays import read_result
     from af2cpu.outputs.write import write_relaxed
     from af2cpu.relax.rounds import relax
 
     task, predicted = work.task, work.one("prediction")
     events.emit("line", f"{task.who.name}: relaxing")
-    prediction = read_result(predicted.file, task.who.model, extras=False)
+    prediction = PREDICTION.read(predicted)
     relaxed = relax(Protein.from_prediction(prediction), task.settings, task.who.name)
     notes: tuple[str, ...] = ()
     if relaxed.relaxed:

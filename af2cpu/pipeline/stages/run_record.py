@@ -12,8 +12,8 @@ from af2cpu.outputs.write import write_run, write_timings
 from af2cpu.pipeline.stages.ranked import hashes, relaxations, unchanged
 from af2cpu.pipeline.stages.search_record import search_notes, searches
 from af2cpu.plan.jobs import Job
-from af2cpu.run_records import FilesWritten, ParametersUsed, PredictionScores, TargetRun
-from af2cpu.workspace import Stage, Work, each
+from af2cpu.run_records import FilesWritten, ParametersUsed, PredictionScores, TargetRun, read_record
+from af2cpu.workspace import Receipt, Stage, Work, each
 
 _PACKAGES = ("af2cpu", "torch", "numpy", "pyhmmer", "openmm", "pdbfixer")
 
@@ -98,6 +98,16 @@ def _make(work: Work[RunTask], cores: int) -> FilesWritten:
     return FilesWritten(hashes(work, timings))
 
 
+def _read(receipt: Receipt[FilesWritten]) -> TargetRun:
+    return read_record(TargetRun, receipt.file)
+
+
 RUN_RECORD = Stage(
-    name="run record", version=1, done=FilesWritten, depends_on=_depends_on, make=each(_make), intact=unchanged
+    name="run record",
+    version=1,
+    done=FilesWritten,
+    depends_on=_depends_on,
+    make=each(_make),
+    read=_read,
+    intact=unchanged,
 )

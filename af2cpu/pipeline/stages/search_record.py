@@ -11,8 +11,8 @@ from typing import Any
 from af2cpu.formats.streams import name_of
 from af2cpu.outputs.layout import write_bytes
 from af2cpu.plan.jobs import Job
-from af2cpu.run_records import FilesWritten, SearchRecord, record_bytes, to_json
-from af2cpu.workspace import Stage, Work, each
+from af2cpu.run_records import FilesWritten, SearchRecord, read_record, record_bytes, to_json
+from af2cpu.workspace import Receipt, Stage, Work, each
 
 
 @dataclass(frozen=True)
@@ -66,4 +66,15 @@ def _make(work: Work[SearchRecordTask], cores: int) -> FilesWritten:
     return FilesWritten({})
 
 
-SEARCH_RECORD = Stage(name="search record", version=1, done=FilesWritten, depends_on=_depends_on, make=each(_make))
+def _read(receipt: Receipt[FilesWritten]) -> SearchRecord:
+    return read_record(SearchRecord, receipt.file)
+
+
+SEARCH_RECORD = Stage(
+    name="search record",
+    version=1,
+    done=FilesWritten,
+    depends_on=_depends_on,
+    make=each(_make),
+    read=_read,
+)

@@ -1,10 +1,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
+INSTALL := $(BIN)/python -m pip install --quiet --constraint tests/constraints.txt
+SOURCES := pyproject.toml tests/constraints.txt $(wildcard kernels/*.* kernels/*/*)
 
 .PHONY: demo test lint format parity sanitize clean
 
 # A protein from its sequence to a relaxed structure and its report, with what comes with the program.
-demo: .venv/installed
+demo: .venv/demo
 	$(BIN)/af2cpu predict examples/trp_cage.fasta --params demo --db demo -o out
 	@echo "the report: $(CURDIR)/out/trp_cage/report.html"
 
@@ -34,11 +36,27 @@ sanitize: .venv/installed
 	LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libstdc++.so)" ASAN_OPTIONS=detect_leaks=0 \
 	  UBSAN_OPTIONS=halt_on_error=1 build/sanitized/bin/python -m pytest --capture=no tests/kernels
 
-.venv/installed: pyproject.toml tests/constraints.txt $(wildcard kernels/*.* kernels/*/*)
+# The program with what it needs to run.
+.venv/demo: $(SOURCES)
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --constraint tests/constraints.txt --editable '.[dev,validate]'
+	$(cpu_torch)
+	$(INSTALL) --editable .
 	touch $@
+
+# What the tests, the checks and the comparison with the JAX reference need besides.
+.venv/installed: .venv/demo
+	$(INSTALL) --editable '.[dev,validate]'
+	touch $@
+
+# PyTorch's CPU build from the index in AF2CPU_TORCH_INDEX: one short try. Without the variable, or where the index can't
+# be reached, PyTorch comes with the other requirements from the default index; on some machines that is its CUDA build.
+define cpu_torch
+@if [ -n "$(AF2CPU_TORCH_INDEX)" ]; then \
+  $(INSTALL) --index-url "$(AF2CPU_TORCH_INDEX)" --retries 0 --timeout 10 --no-deps torch \
+    || echo "PyTorch's CPU build could not be had from $(AF2CPU_TORCH_INDEX); taking PyTorch from the default index" >&2; \
+fi
+endef
 
 clean:
 	rm -rf .venv build dist

@@ -9,6 +9,7 @@ from af2cpu.errors import InputError
 from af2cpu.formats.characters import character_at
 
 _UNUSUAL = "BJOUXZ"  # searched as they are; X in the network's aatype
+_NUCLEOTIDES = frozenset("ACGTUN")  # these letters are amino acids too
 _ILLEGAL = re.compile(f"[^{RESTYPES}{_UNUSUAL}]".encode())
 
 
@@ -41,7 +42,13 @@ def checked_sequence(letters: bytes, place: str) -> tuple[str, list[str]]:
         )
     if unusual:
         notes.append(f"{place}: {', '.join(unusual)} searched as given, and unknown (X, UNK) in the structure")
-    return sequence.decode("ascii"), notes
+    text = sequence.decode("ascii")
+    if _NUCLEOTIDES.issuperset(text):
+        notes.append(
+            f"{place}: looks like DNA or RNA, it has only the letters {', '.join(sorted(set(text)))}; each is read as an "
+            "amino acid, translate the sequence if that is not meant"
+        )
+    return text, notes
 
 
 def _remedy(letter: int) -> str:

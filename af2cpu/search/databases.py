@@ -61,6 +61,7 @@ PRESETS: Mapping[str, tuple[str, ...]] = {"reduced": _REDUCED, "reduced_dbs": _R
 _HHBLITS_PRESETS = ("full", "full_dbs")
 DEMO = "demo"  # in place of name=path: the small databases that come with the program, made up, in the same layout
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,60}")
+_WITH_ROWS = re.compile(r"(.+):(\d+)", re.DOTALL)
 
 
 def expected_path(data_dir: Path, name: str) -> Path:
@@ -70,19 +71,35 @@ def expected_path(data_dir: Path, name: str) -> Path:
     return found[-1] if found else data_dir / pattern.replace("*", "_2022_05")
 
 
-def parse_databases(options: list[str]) -> dict[str, Path]:
-    """`name=path` options as a mapping. Raises InputError for another form or a name given twice."""
-    databases: dict[str, Path] = {}
+def parse_databases(options: Sequence[str]) -> dict[str, Database]:
+    """Databases by name from `name=path` or `name=path:rows`, rows being the cap of the alignment.
+
+    Without rows AlphaFold's names keep AlphaFold's caps, and other databases have none. A path may contain colons: a
+    file that exists under the whole text is that file. Raises InputError for another form or a name given twice.
+    """
+    databases: dict[str, Database] = {}
     for option in options:
-        name, equals, path = option.partition("=")
-        if not equals or not path or not _NAME.fullmatch(name):
+        name, equals, text = option.partition("=")
+        if not equals or not text or not _NAME.fullmatch(name):
             raise InputError(
-                f"--db {option}: must be demo, or name=path, the name of letters, digits, '_', '.' and '-'"
+                f"--db {option}: must be demo, name=path or name=path:rows, the name of letters, digits, '_', '.' and '-'"
             )
         if name in databases:
             raise InputError(f"--db {option}: the name {name} is given twice")
-        databases[name] = Path(path)
+        databases[name] = _given_database(option, name, text)
     return databases
+
+
+def _given_database(option: str, name: str, text: str) -> Database:
+    _, default = _LAYOUT.get(name, ("", None))
+    match = None if Path(text).is_file() else _WITH_ROWS.fullmatch(text)
+    if match is None:
+        return Database(name, Path(text), default)
+    if name == TEMPLATES:
+        raise InputError(f"--db {option}: {TEMPLATES} is searched for templates, which have no cap; leave :{match[2]} out")
+    if int(match[2]) < 1:
+        raise InputError(f"--db {option}: must keep 1 row or more, the query is the first one")
+    return Database(name, Path(match[1]), int(match[2]))
 
 
 def select(data_dir: Path | None, preset: str | None, options: Sequence[str]) -> DatabaseSet:
@@ -98,24 +115,25 @@ def select(data_dir: Path | None, preset: str | None, options: Sequence[str]) ->
         hint = "; full_dbs needs HHblits, which is out of scope: give its alignments with --msa"
         hint *= preset in _HHBLITS_PRESETS
         raise InputError(f"--preset {preset}: is none of {', '.join(PRESETS)}{hint}")
-    paths: dict[str, Path] = {}
+    databases: dict[str, Database] = {}
     if data_dir is not None:
-        paths = {name: expected_path(data_dir, name) for name in PRESETS[preset or "reduced"]}
+        databases = {name: _layout_database(data_dir, name) for name in PRESETS[preset or "reduced"]}
     elif preset is not None and not given:
         raise InputError(f"--preset {preset}: needs --data-dir, the folder with AlphaFold's databases")
-    paths |= given
-    if not paths:
+    databases |= given
+    if not databases:
         raise InputError(
             "no database to search: give --data-dir, --db name=path, or alignments with --msa; to try it out, --db demo"
         )
-    missing = [f"{name} ({path})" for name, path in paths.items() if not path.is_file()]
+    missing = [f"{name} ({one.path})" for name, one in databases.items() if not one.path.is_file()]
     if missing:
         raise DatabaseError(f"databases are missing: {', '.join(missing)}; check the paths or run af2cpu db download")
-    # A database given by name is the user's own: searched uncut, also under a name of AlphaFold's.
-    caps = {name: None if name in given else _LAYOUT[name][1] for name in paths}
-    databases = {name: Database(name, path, caps[name]) for name, path in paths.items()}
     templates = databases.pop(TEMPLATES, None)
     return DatabaseSet(tuple(databases.values()), templates, *_structures(data_dir))
+
+
+def _layout_database(data_dir: Path, name: str) -> Database:
+    return Database(name, expected_path(data_dir, name), _LAYOUT[name][1])
 
 
 def _structures(data_dir: Path | None) -> tuple[Path | None, Path | None]:

@@ -89,8 +89,9 @@ class RunSettings(BaseModel):
     )
     db: _Texts = _setting(
         INPUT,
-        "Databases to search besides those of the data folder: name=path for a FASTA file, or demo for the small "
-        "made-up ones that come with the program.",
+        "Databases to search besides those of the data folder: name=path for a FASTA file, name=path:rows to cap its "
+        "alignment, or demo for the small made-up databases that come with the program. AlphaFold's names, such as "
+        "uniref90, replace the database of the data folder and keep AlphaFold's caps.",
         (),
         example=["mine=/data/mine.fasta"],
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import re
 import zipfile
@@ -61,13 +62,19 @@ def find_parameters(params: str | None, data_dir: Path | None, model: str) -> st
         return params
     if params == DEMO:
         if model != DEMO:
-            raise ParameterError(f"--params demo: these are the parameters of the model demo, not of {model}; {_HOW}")
+            raise ParameterError(
+                f"--models {model}: does not fit --params demo, which has the parameters of the model demo only; leave "
+                f"out --models, or give --params with the parameters of {model}: a folder, or synthetic:0 for a trial"
+            )
         return DEMO
     if params is None and data_dir is None:
         raise ParameterError(f"no parameters given: {_HOW}")
     place = Path(params) if params is not None else Path(str(data_dir)) / "params"
     path = place / f"params_{model}.npz" if place.is_dir() else place
     if not path.is_file():
+        words = difflib.get_close_matches((params or "").lower(), (DEMO, "synthetic:0"), n=1)
+        if words:
+            raise ParameterError(f"--params {params}: no such file or folder; did you mean {words[0]}?")
         raise ParameterError(f"{path}: no such parameter file: {_HOW}")
     return str(path)
 

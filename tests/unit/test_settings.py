@@ -134,5 +134,6 @@ def test_every_variable_of_the_code_is_documented() -> None:
     files = [*(root / "kernels").rglob("*.cpp"), *(root / "kernels").rglob("*.h"), *(root / "tests").rglob("*.py")]
     read = re.compile(rf'(?:getenv\(|environ(?:\.get\(|\[))"({PREFIX}[A-Z0-9_]+)"')
     used |= {name for path in files for name in read.findall(path.read_text())}
+    used |= set(re.findall(rf"\$\(({PREFIX}[A-Z0-9_]+)\)", (root / "Makefile").read_text()))
     assert used >= set(OTHER_VARIABLES)
     assert used <= {*OTHER_VARIABLES, *(setting(name).variable for name in NAMES)}

@@ -32,6 +32,16 @@ def test_many_records(tmp_path: Path) -> None:
     assert queries[0].n_res == 5
 
 
+@pytest.mark.parametrize("letters", ["ACGTACGTNN", "augcaugcuuaa", "TTTTAAAA*"])
+def test_what_looks_like_dna_or_rna_is_told(tmp_path: Path, letters: str) -> None:
+    path = write(tmp_path / "x.fasta", f">gene\n{letters}\n>protein\n{letters}M\n")
+    gene, protein = read_inputs([path])
+    told = [note for note in gene.notes if "looks like DNA or RNA" in note]
+    assert len(told) == 1
+    assert told[0].startswith(f"{path}, record 1 (gene): ")
+    assert not [note for note in protein.notes if "DNA" in note]
+
+
 def test_a_header_without_name_takes_the_files(tmp_path: Path) -> None:
     assert read_inputs([write(tmp_path / "lysozyme.fa.gz", gzip.compress(b">\nMKV\n"))])[0].query.name == "lysozyme_1"
 

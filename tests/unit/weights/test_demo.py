@@ -82,3 +82,23 @@ def test_their_model_is_the_default_with_them(tmp_path: Path, monkeypatch: pytes
 def test_shipped_files_are_inside_the_package_or_beside_it() -> None:
     assert shipped("demo.toml").is_file()
     assert shipped("demo_databases", "uniref90", "uniref90.fasta").is_file()
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"), [("synthetic", "synthetic:0"), ("synthetic:x", "synthetic:0"), ("Demo", "demo"), ("dem", "demo")]
+)
+def test_a_misspelt_source_suggests_the_near_one(given: str, meant: str) -> None:
+    with pytest.raises(ParameterError, match=rf"^--params {given}: no such file or folder; did you mean {meant}\?$"):
+        find_parameters(given, None, "model_1_ptm")
+
+
+def test_demo_parameters_fit_the_demo_model_only() -> None:
+    with pytest.raises(ParameterError, match=r"^--models model_1_ptm: does not fit --params demo.*leave out --models"):
+        find_parameters("demo", None, "model_1_ptm")
+
+
+def test_a_folder_may_be_named_like_a_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "synthetic").mkdir()
+    (tmp_path / "synthetic" / "params_model_1_ptm.npz").touch()
+    assert find_parameters("synthetic", None, "model_1_ptm") == "synthetic/params_model_1_ptm.npz"

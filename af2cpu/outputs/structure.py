@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import gemmi
 
@@ -14,18 +14,20 @@ CHAIN = "A"
 MOST_ATOMS = 99_999  # what the columns of a PDB file can number; then gemmi goes on in hybrid-36
 MOST_RESIDUES = 9_999
 _WIDTH = 80  # AlphaFold 2 pads all lines
+_PER_SEQRES = 13  # residues of a SEQRES record
 
 
 def pdb_text(atoms: AtomTable, title: str | None = None) -> str:
-    """One model of one chain, the B-factor column holding pLDDT: the bytes of AlphaFold 2's `to_pdb`, but
-    for its -0.000.
+    """One model of one chain, pLDDT in the B-factor column: the bytes of AlphaFold 2's `to_pdb`, with 0.000 for -0.000.
 
-    A title (a warning about the parameters) stands in TITLE records before it. Where the numbers outgrow their
-    columns they go on in hybrid-36 (A0000 after 99999), as in the files of cctbx, Phenix and gemmi.
+    DEVIATION: SEQRES records come first, so that readers know residues without atoms (X); AlphaFold 2 writes none. A
+    title (a warning about the parameters) is written as TITLE records before them. Numbers that outgrow their columns
+    go on in hybrid-36 (A0000 after 99999), as in the files of cctbx, Phenix and gemmi; SEQRES has no such rule, and a
+    chain whose length outgrows its column has none. tests/unit/outputs/test_structure.py
     """
     options = gemmi.PdbWriteOptions(minimal=True, cryst1_record=False, end_record=False)
     body = _structure(atoms).make_pdb_string(options)
-    lines = [*_title(title), "MODEL     1", *body.splitlines(), "ENDMDL", "END"]
+    lines = [*_title(title), *_sequence(atoms.names), "MODEL     1", *body.splitlines(), "ENDMDL", "END"]
     return "".join(f"{line:<{_WIDTH}}\n" for line in lines)
 
 
@@ -73,3 +75,11 @@ def _title(title: str | None) -> Iterator[str]:
     """Columns 11-80, continued with a number in columns 9-10 and a blank."""
     for k, line in enumerate(textwrap.wrap(plain(title).upper(), 69), start=1):
         yield f"TITLE     {line}" if k == 1 else f"TITLE   {k:>2} {line}"
+
+
+def _sequence(names: Sequence[str]) -> Iterator[str]:
+    """SEQRES records: serial number in columns 8-10, chain in 12, length in 14-17, 13 residues from column 20."""
+    if len(names) > MOST_RESIDUES:
+        return
+    for serial, start in enumerate(range(0, len(names), _PER_SEQRES), start=1):
+        yield f"SEQRES {serial:>3} {CHAIN} {len(names):>4}  {' '.join(names[start : start + _PER_SEQRES])}"

@@ -9,6 +9,7 @@ from pathlib import Path
 import gemmi
 import numpy as np
 import pytest
+from Bio import SeqIO
 from Bio.PDB import PDBParser
 from output_cases import with_hydrogens
 from prediction_cases import prediction
@@ -20,6 +21,7 @@ from af2cpu.outputs.atoms import predicted_atoms, relaxed_atoms
 from af2cpu.outputs.structure import pdb_limit_note, pdb_text
 from af2cpu.records import Atoms, Prediction
 
+CHAIN_ARRAYS = ("aatype", "residue_index", "atom_positions", "atom_mask", "plddt")
 SEQUENCE = "MACDEFGHIKLMNPQRSTVWYX" + "GAVX"
 
 
@@ -37,10 +39,11 @@ def test_columns_are_the_format_s() -> None:
     p = prediction("G", atom_positions=positions, plddt=np.array([87.654], np.float32))
     lines = _pdb(p).splitlines()
     assert {len(line) for line in lines} == {80}
-    assert [line.split()[0] for line in lines] == ["MODEL", "ATOM", "ATOM", "ATOM", "ATOM", "TER", "ENDMDL", "END"]
-    assert lines[0].rstrip() == "MODEL     1"
-    assert lines[2] == "ATOM      2  CA  GLY A   1       1.500 -22.250 333.062  1.00 87.65           C  "
-    assert lines[5].rstrip() == "TER       5      GLY A   1"
+    assert [line.split()[0] for line in lines] == ["SEQRES", "MODEL", "ATOM", "ATOM", "ATOM", "ATOM", "TER", "ENDMDL", "END"]
+    assert lines[0].rstrip() == "SEQRES   1 A    1  GLY"
+    assert lines[1].rstrip() == "MODEL     1"
+    assert lines[3] == "ATOM      2  CA  GLY A   1       1.500 -22.250 333.062  1.00 87.65           C  "
+    assert lines[6].rstrip() == "TER       5      GLY A   1"
 
 
 @pytest.mark.parametrize("sequence", ["M", SEQUENCE])
@@ -74,6 +77,29 @@ def test_x_is_unk_where_it_has_atoms() -> None:
     p.atom_mask[1] = 0
     (chain,) = gemmi.read_pdb_string(_pdb(p))[0]
     assert [(r.name, r.seqid.num) for r in chain] == [("ALA", 1), ("ALA", 3)]
+
+
+@pytest.mark.parametrize("length", [1, 13, 14, 27, 400])
+def test_seqres_has_every_residue(length: int) -> None:
+    """Residues without atoms too, as gemmi and Biopython read them."""
+    sequence = ("MACDEFGHIKLMNPQRSTVWYX" * 20)[:length]
+    text = _pdb(prediction(sequence))
+    names = [RESNAMES[k] for k in prediction(sequence).aatype]
+    structure = gemmi.read_pdb_string(text)
+    structure.setup_entities()
+    (entity,) = structure.entities
+    assert entity.full_sequence == names
+    (record,) = SeqIO.parse(io.StringIO(text), "pdb-seqres")
+    assert (str(record.seq), record.annotations["chain"]) == (sequence, "A")
+
+
+def test_a_chain_too_long_for_seqres_has_none() -> None:
+    p = prediction("G" * 10_000, ptm=None)
+    few = replace(p, atom_mask=p.atom_mask * (np.arange(37) == CA))
+    assert "SEQRES" not in _pdb(few)
+    fits = replace(few, **{name: getattr(few, name)[:9_999] for name in CHAIN_ARRAYS})
+    lines = [line for line in _pdb(fits).splitlines() if line.startswith("SEQRES")]
+    assert (len(lines), lines[-1].rstrip()) == (770, "SEQRES 770 A 9999  GLY GLY")
 
 
 def test_missing_atoms_are_left_out(tmp_path: Path) -> None:
@@ -186,7 +212,8 @@ def test_alphafold_s_own_files_come_out_as_they_went_in() -> None:
         plddt=np.array(b_factors, np.float32),
     )
     theirs = [line for line in path.read_text().splitlines() if line.split()[0] not in ("REMARK", "PARENT")]
-    assert _pdb(p).splitlines() == theirs
+    ours = [line for line in _pdb(p).splitlines() if not line.startswith("SEQRES")]
+    assert ours == theirs
     relaxed = shared_data("pdb", "6KWC_1_model_1_ptm_relaxed.pdb").read_text().replace("-0.000", " 0.000")
     rows = [(row, atom) for row, residue in enumerate(gemmi.read_pdb_string(relaxed)[0]["A"]) for atom in residue]
     atoms = Atoms(

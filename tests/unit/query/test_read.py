@@ -34,7 +34,7 @@ def test_many_records(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("letters", ["ACGTACGTNN", "augcaugcuuaa", "TTTTAAAA*"])
 def test_what_looks_like_dna_or_rna_is_told(tmp_path: Path, letters: str) -> None:
-    path = write(tmp_path / "x.fasta", f">gene\n{letters}\n>protein\n{letters}M\n")
+    path = write(tmp_path / "x.fasta", f">gene\n{letters}\n>protein\nM{letters}\n")
     gene, protein = read_inputs([path])
     told = [note for note in gene.notes if "looks like DNA or RNA" in note]
     assert len(told) == 1

@@ -221,6 +221,14 @@ class Ranking:
 
 
 @dataclass(frozen=True)
+class TemplateUsed:
+    """A template that the network was given."""
+
+    name: str  # entry_chain, such as 2q2k_A
+    sequence: str  # n_res letters in the query's columns, "-" where nothing is aligned
+
+
+@dataclass(frozen=True)
 class Provenance:
     """What structure files tell of where they come from. Nothing of it is read off a clock."""
 
@@ -230,7 +238,10 @@ class Provenance:
     parameters: str  # such as params_model_1_ptm.npz
     date: date | None = None  # of the model; from the settings
     templates: bool = True  # whether templates were searched
-    warning: str | None = None  # stands in title and remarks: that the parameters are synthetic or for trying out
+    warning: str | None = None  # first in the title: that the parameters are synthetic or for trying out
+    software: tuple[tuple[str, str], ...] = ()  # name and version of the libraries that took part
+    templates_used: tuple[TemplateUsed, ...] = ()  # best first
+    own_templates: bool = False  # they are files of the user's, not entries of the PDB
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from af2cpu.errors import InputError
-from af2cpu.records import Confidence, Ranking
+from af2cpu.records import Confidence, Ranking, TemplateUsed
 
 _R = TypeVar("_R")
 
@@ -102,6 +102,14 @@ class EngineUsed:
 
 
 @dataclass(frozen=True)
+class PassScores:
+    """How sure a model is after one pass."""
+
+    plddt: float  # mean, 0-100
+    ptm: float | None  # 0-1; ptm models only
+
+
+@dataclass(frozen=True)
 class Predicted:
     """One prediction of one model."""
 
@@ -110,6 +118,8 @@ class Predicted:
     seconds: float  # of the passes
     draw_seconds: float  # of drawing the network's input from the features
     notes: tuple[str, ...]
+    passes: tuple[PassScores, ...] = ()  # of each pass, in order
+    templates: tuple[TemplateUsed, ...] = ()  # that the network was given
 
 
 @dataclass(frozen=True)
@@ -206,6 +216,7 @@ class TargetRun:
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     timings: Mapping[str, float] = field(default_factory=dict)  # seconds, by AlphaFold 2's names
+    passes: Mapping[str, tuple[PassScores, ...]] = field(default_factory=dict)  # prediction -> scores of each pass
 
     @property
     def best(self) -> PredictionScores:

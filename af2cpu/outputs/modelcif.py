@@ -1,7 +1,7 @@
 """ModelCIF: AlphaFold 2's categories, pLDDT per residue, and what readers of the PDB's own files look for.
 
 Item names and allowed values are those of the dictionary mmcif_ma.dic, version 1.4.9. Ids: entity 1, chain A, model 1,
-software 1 af2cpu and 2 AlphaFold, data 1 the target and 2 the model.
+data 1 the target and 2 the model. Software, steps and templates: modelcif_method.py, modelcif_templates.py.
 
 DEVIATION: AlphaFold 2 gives the mean of the atoms' pLDDT as the model's; here it is the mean of the residues, by which
 models are ranked. It fills gaps of the residue numbers with UNK residues; here `label_seq_id` counts without gaps and
@@ -12,18 +12,19 @@ tests/unit/outputs/test_modelcif.py
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import gemmi
 
 from af2cpu.chemistry.residues import RESNAMES, RESTYPES_WITH_X
 from af2cpu.outputs.atoms import AtomTable
 from af2cpu.outputs.citation import AUTHORS, CITATION
+from af2cpu.outputs.mmcif_columns import Columns
+from af2cpu.outputs.modelcif_method import method_categories, search_group
+from af2cpu.outputs.modelcif_templates import template_categories
 from af2cpu.outputs.structure import CHAIN
 from af2cpu.outputs.text import plain
 from af2cpu.records import Confidence, Provenance
-
-Columns = Mapping[str, Sequence[object]]  # item -> values; None is unknown (?), False does not apply (.)
 
 _DICTIONARY = "https://raw.githubusercontent.com/ihmwg/ModelCIF/master/dist/mmcif_ma.dic"
 _LETTER = dict(zip(RESNAMES, RESTYPES_WITH_X, strict=True))
@@ -61,7 +62,13 @@ def modelcif_text(atoms: AtomTable, confidence: Confidence, provenance: Provenan
         _polymer(atoms, provenance),
         _residues(atoms),
         _model(confidence, relaxed),
-        _method(provenance, relaxed),
+        method_categories(provenance, relaxed),
+        template_categories(
+            "".join(_LETTER[name] for name in atoms.names),
+            provenance.templates_used,
+            own=provenance.own_templates,
+            software_group=search_group(provenance),
+        ),
         _quality(atoms, confidence),
         {"_atom_type": {"symbol": sorted(set(atoms.element))}},
     ):
@@ -197,12 +204,6 @@ def _residues(atoms: AtomTable) -> dict[str, Columns]:
 
 def _model(confidence: Confidence, relaxed: bool) -> dict[str, Columns]:
     return {
-        "_ma_data": {
-            "id": ["1", "2"],
-            "name": ["Target sequence", "Model"],
-            "content_type": ["target", "model coordinates"],
-        },
-        "_ma_data_group": {"ordinal_id": ["1", "2"], "group_id": ["1", "2"], "data_id": ["1", "2"]},
         "_ma_target_entity": _one(entity_id="1", data_id="1", origin=False),
         "_ma_target_entity_instance": _one(asym_id=CHAIN, entity_id="1", details=False),
         "_ma_model_list": _one(
@@ -216,37 +217,6 @@ def _model(confidence: Confidence, relaxed: bool) -> dict[str, Columns]:
         ),
         "_ma_model_group": _one(id="1", name="AlphaFold 2 monomer model"),
         "_ma_model_group_link": _one(model_id="1", group_id="1"),
-    }
-
-
-def _method(provenance: Provenance, relaxed: bool) -> dict[str, Columns]:
-    steps = [("coevolution MSA", "search of homologous sequences")]
-    steps += [("template search", "search of homologous structures")] * provenance.templates
-    steps += [("modeling", f"AlphaFold 2 network, parameters {plain(provenance.parameters)}")]
-    steps += [("model refinement", "energy minimisation with restraints")] * relaxed
-    order = [str(k) for k in range(1, len(steps) + 1)]
-    same = ["1"] * len(steps)
-    return {
-        "_software": {
-            "pdbx_ordinal": ["1", "2"],
-            "name": ["af2cpu", "AlphaFold"],
-            "version": [provenance.version, "2.3.2"],
-            "type": ["package", "package"],
-            "description": ["AlphaFold 2 on CPUs", "Structure prediction: the method"],
-            "classification": ["model building", "model building"],
-            "citation_id": [None, "primary"],
-        },
-        "_ma_software_group": {"ordinal_id": ["1", "2"], "group_id": ["1", "1"], "software_id": ["1", "2"]},
-        "_ma_protocol_step": {
-            "ordinal_id": order,
-            "protocol_id": same,
-            "step_id": order,
-            "method_type": [kind for kind, _ in steps],
-            "details": [details for _, details in steps],
-            "software_group_id": same,
-            "input_data_group_id": same,
-            "output_data_group_id": ["2"] * len(steps),
-        },
     }
 
 

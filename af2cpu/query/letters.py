@@ -45,8 +45,8 @@ def checked_sequence(letters: bytes, place: str) -> tuple[str, list[str]]:
     text = sequence.decode("ascii")
     if _NUCLEOTIDES.issuperset(text):
         notes.append(
-            f"{place}: looks like DNA or RNA, it has only the letters {', '.join(sorted(set(text)))}; each is read as an "
-            "amino acid, translate the sequence if that is not meant"
+            f"{place}: looks like DNA or RNA, its letters are {', '.join(sorted(set(text)))}; each is read as an amino "
+            "acid; give the translated sequence if it is DNA or RNA"
         )
     return text, notes
 

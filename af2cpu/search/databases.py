@@ -82,7 +82,7 @@ def parse_databases(options: Sequence[str]) -> dict[str, Database]:
         name, equals, text = option.partition("=")
         if not equals or not text or not _NAME.fullmatch(name):
             raise InputError(
-                f"--db {option}: must be demo, name=path or name=path:rows, the name of letters, digits, '_', '.' and '-'"
+                f"--db {option}: must be demo, name=path or name=path:rows; names have letters, digits, '_', '.', '-'"
             )
         if name in databases:
             raise InputError(f"--db {option}: the name {name} is given twice")
@@ -96,7 +96,9 @@ def _given_database(option: str, name: str, text: str) -> Database:
     if match is None:
         return Database(name, Path(text), default)
     if name == TEMPLATES:
-        raise InputError(f"--db {option}: {TEMPLATES} is searched for templates, which have no cap; leave :{match[2]} out")
+        raise InputError(
+            f"--db {option}: {TEMPLATES} is searched for templates, which have no cap; leave :{match[2]} out"
+        )
     if int(match[2]) < 1:
         raise InputError(f"--db {option}: must keep 1 row or more, the query is the first one")
     return Database(name, Path(match[1]), int(match[2]))

@@ -20,8 +20,8 @@ PREFIX = "AF2CPU_"
 OTHER_VARIABLES: Mapping[str, str] = {
     "AF2CPU_ISA": "Highest instruction set that the native kernels use: scalar, avx2, avx512, avx512bf16 or amx "
     "(amx_model: the tiles of AMX in software, for tests). Default: the best that the processor has.",
-    "AF2CPU_TORCH_INDEX": "Package index with PyTorch's CPU build; read by the Makefile only, which tries it once and else "
-    "installs PyTorch from the default index. Default: not set.",
+    "AF2CPU_TORCH_INDEX": "Package index with PyTorch's CPU build; read by the Makefile only. It tries the index once, "
+    "else it installs PyTorch from the default index. Default: not set.",
     "AF2CPU_SHARED_DATA": "Folder with large test data; read by the tests only. Default: ../shared/data.",
 }
 

@@ -64,6 +64,12 @@ def _version() -> str:
     return metadata.version("af2cpu")
 
 
+@cache
+def _libraries() -> tuple[tuple[str, str], ...]:
+    names = {"pyhmmer": "pyhmmer", "PyTorch": "torch", "OpenMM": "openmm", "PDBFixer": "pdbfixer"}
+    return tuple((name, metadata.version(package)) for name, package in names.items())
+
+
 class _Target:
     """Makes the nodes of one protein."""
 
@@ -142,7 +148,14 @@ class _Target:
             date=self._plan.settings.model_date,
             templates=model.config.template_embedder.enabled,
             warning="; ".join(self._cautions) or None,
+            software=self._software(),
+            own_templates=bool(self._job.templates or (self._job.searched and self._job.searched.own_templates)),
         )
+
+    def _software(self) -> tuple[tuple[str, str], ...]:
+        """Libraries that take part, with their versions; the one that searches only where a search is ours."""
+        searched = self._inputs.databases or (self._job.searched and self._job.searched.databases)
+        return tuple(one for one in _libraries() if searched or one[0] != "pyhmmer")
 
     def ranking(self) -> Node:
         return self._node("ranking", None, None, {"predictions": self._all["predictions"]})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from af2cpu import events
@@ -15,12 +15,12 @@ from af2cpu.outputs.layout import Layout
 from af2cpu.pipeline.stages.features import FEATURES
 from af2cpu.plan.machine import EngineChoice
 from af2cpu.plan.models import ModelPlan
-from af2cpu.records import Prediction, PredictionId, Provenance
-from af2cpu.run_records import EngineUsed, Predicted
+from af2cpu.records import Features, Prediction, PredictionId, Provenance, TemplateUsed
+from af2cpu.run_records import EngineUsed, PassScores, Predicted
 from af2cpu.workspace import Receipt, Stage, Work, each
 
 if TYPE_CHECKING:
-    from af2cpu.model.alphafold import AlphaFold
+    from af2cpu.model.alphafold import AlphaFold, Pass
 
 
 @dataclass(frozen=True)
@@ -81,12 +81,15 @@ def _make(work: Work[PredictionTask], cores: int) -> Predicted:
     from af2cpu.outputs.write import write_prediction
 
     task = work.task
+    features = FEATURES.read(work.one("features"))
     _use(task.choice, cores)
     with slicing.memory_budget(task.choice.budget), torch.no_grad():
-        prediction, seconds, draw_seconds = _predict(work)
+        prediction, passes, seconds, draw_seconds = _predict(work, features)
+    templates = _templates(task, features)
+    provenance = replace(task.provenance, templates_used=templates)
     confidence = confidence_of(task.who, prediction)
     written = write_prediction(
-        task.layout, prediction, confidence, task.provenance, save_all=task.save_all, af2_pickles=task.af2_pickles
+        task.layout, prediction, confidence, provenance, save_all=task.save_all, af2_pickles=task.af2_pickles
     )
     engine = EngineUsed(
         engine=dispatch.engine(),
@@ -95,7 +98,14 @@ def _make(work: Work[PredictionTask], cores: int) -> Predicted:
         isa=task.choice.isa,
         in_pytorch=dispatch.in_pytorch(),
     )
-    return Predicted(confidence, engine, seconds, draw_seconds, written.notes)
+    return Predicted(confidence, engine, seconds, draw_seconds, written.notes, passes, templates)
+
+
+def _templates(task: PredictionTask, features: Features) -> tuple[TemplateUsed, ...]:
+    from af2cpu.features.template import templates_used
+
+    embeds = task.model.config.template_embedder.enabled
+    return templates_used(features, task.sampling.max_templates) if embeds else ()
 
 
 def _use(choice: EngineChoice, cores: int) -> None:
@@ -111,21 +121,31 @@ def _use(choice: EngineChoice, cores: int) -> None:
     torch.set_num_threads(cores)
 
 
-def _predict(work: Work[PredictionTask]) -> tuple[Prediction, float, float]:
-    """The prediction, and the seconds of the network and of drawing its input."""
+def _predict(work: Work[PredictionTask], features: Features) -> tuple[Prediction, tuple[PassScores, ...], float, float]:
+    """The prediction, the scores of each pass, and the seconds of the network and of drawing its input."""
     from af2cpu.features.draws import Draws
 
     task, model = work.task, work.task.model
     network = _network(task)
     count = (model.recycles + 1) * task.ensembles
-    draws = Draws(FEATURES.read(work.one("features")), task.sampling, task.draw_seed, count)
-    start, changes = time.perf_counter(), []
+    draws = Draws(features, task.sampling, task.draw_seed, count)
+    start, changes, scores = time.perf_counter(), [], []
     for result in network.passes(draws, model.recycles, model.recycle_tolerance, task.ensembles):
         changes.append(result.change)
-        plddt = network.heads.predicted_lddt.plddt(network.heads.predicted_lddt(result.structure.s)).mean()
-        _tell(task, result.index + 1, float(plddt), time.perf_counter() - start)
+        scores.append(_scores(network, result))
+        _tell(task, result.index + 1, scores[-1].plddt, time.perf_counter() - start)
     prediction = network.conclude(result, tuple(changes), task.save_all)
-    return prediction, time.perf_counter() - start - draws.seconds, draws.seconds
+    return prediction, tuple(scores), time.perf_counter() - start - draws.seconds, draws.seconds
+
+
+def _scores(network: AlphaFold, result: Pass) -> PassScores:
+    """Mean pLDDT and, of a ptm model, pTM after a pass."""
+    heads = network.heads
+    plddt = heads.predicted_lddt.plddt(heads.predicted_lddt(result.structure.s)).mean()
+    ptm = None
+    if heads.predicted_aligned_error is not None:
+        _, ptm = heads.predicted_aligned_error.pae_and_ptm(result.representations.z, result.inputs.seq_mask)
+    return PassScores(float(plddt), ptm)
 
 
 def _tell(task: PredictionTask, number: int, plddt: float, seconds: float) -> None:
@@ -147,5 +167,5 @@ def _intact(work: Work[PredictionTask], done: Predicted) -> bool:
 
 
 PREDICTION = Stage(
-    name="prediction", version=3, done=Predicted, depends_on=_depends_on, make=each(_make), read=_read, intact=_intact
+    name="prediction", version=4, done=Predicted, depends_on=_depends_on, make=each(_make), read=_read, intact=_intact
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from af2cpu import events
@@ -43,7 +43,8 @@ def _make(work: Work[RelaxationTask], cores: int) -> RelaxationDone:
     relaxed = relax(Protein.from_prediction(prediction), task.settings, task.who.name)
     notes: tuple[str, ...] = ()
     if relaxed.relaxed:
-        notes = write_relaxed(task.layout, prediction, relaxed, predicted.done.confidence, task.provenance).notes
+        provenance = replace(task.provenance, templates_used=predicted.done.templates)
+        notes = write_relaxed(task.layout, prediction, relaxed, predicted.done.confidence, provenance).notes
     else:
         task.layout.drop_old(["relaxed"], task.who)
     record = _record(relaxed, _structures(task) if relaxed.relaxed else {})
@@ -86,5 +87,5 @@ def _intact(work: Work[RelaxationTask], done: RelaxationDone) -> bool:
 
 
 RELAXATION = Stage(
-    name="relaxation", version=3, done=RelaxationDone, depends_on=_depends_on, make=each(_make), intact=_intact
+    name="relaxation", version=4, done=RelaxationDone, depends_on=_depends_on, make=each(_make), intact=_intact
 )

@@ -84,6 +84,7 @@ def _record(work: Work[RunTask]) -> TargetRun:
         warnings=task.warnings,
         notes=_notes(work),
         timings=_timings(work),
+        passes={one.done.confidence.who.name: one.done.passes for one in work.all("predictions")},
     )
 
 
@@ -104,7 +105,7 @@ def _read(receipt: Receipt[FilesWritten]) -> TargetRun:
 
 RUN_RECORD = Stage(
     name="run record",
-    version=1,
+    version=2,
     done=FilesWritten,
     depends_on=_depends_on,
     make=each(_make),

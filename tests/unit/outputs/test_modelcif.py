@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 
 import gemmi
+import modelcif
 import modelcif.reader
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ from af2cpu.confidence import confidence_of
 from af2cpu.formats.mmcif import read_mmcif
 from af2cpu.outputs.atoms import predicted_atoms, relaxed_atoms
 from af2cpu.outputs.modelcif import modelcif_text
-from af2cpu.records import Prediction, PredictionId, Provenance
+from af2cpu.records import Prediction, PredictionId, Provenance, TemplateUsed
 
 SEQUENCE = "MACDEFGHIKLMNPQRSTVWYX" + "GAVX"
 
@@ -136,6 +137,78 @@ def test_gaps_in_the_numbers_stay_gaps() -> None:
     assert values["_pdbx_poly_seq_scheme.pdb_seq_num"] == ["5", "6", "91"]
     assert list(dict.fromkeys(values["_atom_site.auth_seq_id"])) == ["5", "6", "91"]
     assert list(dict.fromkeys(values["_atom_site.label_seq_id"])) == ["1", "2", "3"]
+
+
+TEMPLATES = (
+    TemplateUsed("2q2k_A", "-ACDEYG-IKL" + "-" * 15),  # 8 of 9 residues are identical
+    TemplateUsed("1abc_BB", "-" * 24 + "VX"),
+)
+
+
+def test_templates_are_recorded() -> None:
+    p = prediction(SEQUENCE)
+    (system,) = modelcif.reader.read(io.StringIO(_cif(p, templates_used=TEMPLATES)), reject_old_file=True)
+    first, second = system.templates
+    assert [type(t) for t in system.templates] == [modelcif.Template, modelcif.Template]
+    assert [(r.name, r.accession) for t in (first, second) for r in t.references] == [("PDB", "2Q2K"), ("PDB", "1ABC")]
+    assert [t.strand_id for t in (first, second)] == ["A", "BB"]
+    assert "".join(c.code_canonical for c in first.entity.sequence) == "ACDEYGIKL"
+    assert [c.id for c in second.entity.sequence] == ["VAL", "UNK"]
+    assert first.transformation.rot_matrix == [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
+    pairs = [pair for alignment in system.alignments for pair in alignment.pairs]
+    assert [pair.template.template for pair in pairs] == [first, second]
+    assert [pair.target.seq_id_range for pair in pairs] == [(2, 11), (25, 26)]
+    assert [pair.template.seq_id_range for pair in pairs] == [(1, 9), (1, 2)]
+    assert [pair.template.gapped_sequence for pair in pairs] == ["ACDEYG-IKL", "VX"]
+    assert [pair.target.gapped_sequence for pair in pairs] == ["ACDEFGHIKL", "VX"]
+    assert [pair.identity.value for pair in pairs] == [pytest.approx(88.9), 100.0]
+    (protocol,) = system.protocols
+    _, search, modeling = protocol.steps
+    assert [data for data in search.output_data if isinstance(data, modelcif.Template)] == [first, second]
+    assert len(search.output_data) == 4
+    assert len(modeling.input_data) == 5
+
+
+def test_templates_of_the_user_s_are_no_entries_of_the_pdb() -> None:
+    own = (TemplateUsed("my_model_A", SEQUENCE),)
+    text = _cif(prediction(SEQUENCE), templates_used=own, own_templates=True)
+    (system,) = modelcif.reader.read(io.StringIO(text), reject_old_file=True)
+    (template,) = system.templates
+    assert isinstance(template, modelcif.CustomTemplate)
+    assert template.details == "Structure file my_model of the user's, chain A"
+    assert "_ma_template_ref_db_details.template_id" not in _values(text)
+
+
+def test_no_templates_no_categories() -> None:
+    values = _values(_cif(prediction("GA")))
+    assert not [name for name in values if name.startswith(("_ma_template", "_ma_alignment"))]
+
+
+SOFTWARE = (("OpenMM", "8.6"), ("pyhmmer", "0.12"), ("PyTorch", "2.13"), ("PDBFixer", "1.12"))
+
+
+def test_software_with_versions_by_step() -> None:
+    p = prediction("GAV")
+    (system,) = modelcif.reader.read(io.StringIO(_cif(p, relaxed=True, software=SOFTWARE)))
+    versions = {one.name: one.version for one in system.software}
+    assert versions == {"af2cpu": "1.2.3", "AlphaFold": "2.3.2", **dict(SOFTWARE)}
+    (protocol,) = system.protocols
+    assert {step.method_type: [one.name for one in step.software] for step in protocol.steps} == {
+        "coevolution MSA": ["af2cpu", "pyhmmer"],
+        "template search": ["af2cpu", "pyhmmer"],
+        "modeling": ["af2cpu", "AlphaFold", "PyTorch"],
+        "model refinement": ["af2cpu", "OpenMM", "PDBFixer"],
+    }
+
+
+def test_software_that_took_no_part_is_left_out() -> None:
+    unrelaxed = _values(_cif(prediction("GAV"), software=SOFTWARE))
+    assert unrelaxed["_software.name"] == ["af2cpu", "AlphaFold", "PyTorch", "pyhmmer"]
+    given = tuple(one for one in SOFTWARE if one[0] != "pyhmmer")
+    (system,) = modelcif.reader.read(io.StringIO(_cif(prediction("GAV"), relaxed=True, software=given)))
+    steps = {step.method_type: [one.name for one in step.software] for step in system.protocols[0].steps}
+    assert steps["coevolution MSA"] == ["af2cpu", "AlphaFold", "PyTorch"]
+    assert steps["model refinement"] == ["af2cpu", "OpenMM", "PDBFixer"]
 
 
 def test_relaxed_models_say_so() -> None:

@@ -39,7 +39,17 @@ def test_columns_are_the_format_s() -> None:
     p = prediction("G", atom_positions=positions, plddt=np.array([87.654], np.float32))
     lines = _pdb(p).splitlines()
     assert {len(line) for line in lines} == {80}
-    assert [line.split()[0] for line in lines] == ["SEQRES", "MODEL", "ATOM", "ATOM", "ATOM", "ATOM", "TER", "ENDMDL", "END"]
+    assert [line.split()[0] for line in lines] == [
+        "SEQRES",
+        "MODEL",
+        "ATOM",
+        "ATOM",
+        "ATOM",
+        "ATOM",
+        "TER",
+        "ENDMDL",
+        "END",
+    ]
     assert lines[0].rstrip() == "SEQRES   1 A    1  GLY"
     assert lines[1].rstrip() == "MODEL     1"
     assert lines[3] == "ATOM      2  CA  GLY A   1       1.500 -22.250 333.062  1.00 87.65           C  "

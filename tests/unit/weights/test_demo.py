@@ -85,7 +85,8 @@ def test_shipped_files_are_inside_the_package_or_beside_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "meant"), [("synthetic", "synthetic:0"), ("synthetic:x", "synthetic:0"), ("Demo", "demo"), ("dem", "demo")]
+    ("given", "meant"),
+    [("synthetic", "synthetic:0"), ("synthetic:x", "synthetic:0"), ("Demo", "demo"), ("dem", "demo")],
 )
 def test_a_misspelt_source_suggests_the_near_one(given: str, meant: str) -> None:
     with pytest.raises(ParameterError, match=rf"^--params {given}: no such file or folder; did you mean {meant}\?$"):

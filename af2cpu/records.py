@@ -221,7 +221,7 @@ class Ranking:
 
 
 @dataclass(frozen=True)
-class TemplateUsed:
+class NetworkTemplate:
     """A template that the network was given."""
 
     name: str  # entry_chain, such as 2q2k_A
@@ -240,7 +240,7 @@ class Provenance:
     templates: bool = True  # whether templates were searched
     warning: str | None = None  # first in the title: that the parameters are synthetic or for trying out
     software: tuple[tuple[str, str], ...] = ()  # name and version of the libraries that took part
-    templates_used: tuple[TemplateUsed, ...] = ()  # best first
+    network_templates: tuple[NetworkTemplate, ...] = ()  # best first
     own_templates: bool = False  # they are files of the user's, not entries of the PDB
 
 

@@ -15,7 +15,7 @@ import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from af2cpu.errors import InputError
-from af2cpu.records import Confidence, Ranking, TemplateUsed
+from af2cpu.records import Confidence, NetworkTemplate, Ranking
 
 _R = TypeVar("_R")
 
@@ -119,7 +119,7 @@ class Predicted:
     draw_seconds: float  # of drawing the network's input from the features
     notes: tuple[str, ...]
     passes: tuple[PassScores, ...] = ()  # of each pass, in order
-    templates: tuple[TemplateUsed, ...] = ()  # that the network was given
+    templates: tuple[NetworkTemplate, ...] = ()  # that the network was given
 
 
 @dataclass(frozen=True)

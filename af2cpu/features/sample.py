@@ -13,7 +13,7 @@ from af2cpu.chemistry.residues import CA, CB, HHBLITS_ORDER, RESTYPES, RESTYPES_
 from af2cpu.features.cluster import cluster
 from af2cpu.features.config import SamplingConfig
 from af2cpu.features.mask import mask_msa, msa_profile
-from af2cpu.records import Features, ProcessedFeatures
+from af2cpu.records import Features, NetworkTemplate, ProcessedFeatures
 
 # HHblits' residue codes -> aatype, 20 X, 21 gap.
 _TO_AATYPE = np.array([(RESTYPES_WITH_X + "-").index(letter) for letter in HHBLITS_ORDER], np.uint8)
@@ -100,3 +100,11 @@ def _template_features(features: Features, max_templates: int) -> dict[str, np.n
         "template_pseudo_beta_mask": np.where(glycine, masks[..., CA], masks[..., CB]),
         "template_mask": np.ones(len(aatype), np.float32),
     }
+
+
+def network_templates(features: Features, max_templates: int) -> tuple[NetworkTemplate, ...]:
+    """The first templates of some features, which are those that the network gets; rows without residues left out."""
+    names = [name.decode() for name in features.template_domain_names[:max_templates].tolist()]
+    sequences = [text.decode() for text in features.template_sequence[:max_templates].tolist()]
+    pairs = zip(names, sequences, strict=True)
+    return tuple(NetworkTemplate(name, text) for name, text in pairs if text.strip("-"))

@@ -16,7 +16,7 @@ from af2cpu.features.placement import PlacedTemplate, find_in_entry, place
 from af2cpu.formats.entries import mmcif_path
 from af2cpu.formats.mmcif import MmcifEntry, read_mmcif
 from af2cpu.formats.obsolete import current_entry
-from af2cpu.records import Features, Query, TemplateHit, Templates, TemplateUsed
+from af2cpu.records import Query, TemplateHit, Templates
 
 _KEPT_ENTRIES = 4  # chains of one entry often follow each other among the hits
 
@@ -74,14 +74,6 @@ def stack_templates(templates: Sequence[PlacedTemplate], n_res: int, notes: tupl
         template_sum_probs=np.array([[t.sum_probs] for t in templates], np.float32).reshape(n_templ, 1),
         notes=notes,
     )
-
-
-def templates_used(features: Features, max_templates: int) -> tuple[TemplateUsed, ...]:
-    """The first templates of some features, which are those that the network gets; rows without residues left out."""
-    names = [name.decode() for name in features.template_domain_names[:max_templates].tolist()]
-    sequences = [text.decode() for text in features.template_sequence[:max_templates].tolist()]
-    pairs = zip(names, sequences, strict=True)
-    return tuple(TemplateUsed(name, text) for name, text in pairs if text.strip("-"))
 
 
 def _template(

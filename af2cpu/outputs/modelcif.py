@@ -65,7 +65,7 @@ def modelcif_text(atoms: AtomTable, confidence: Confidence, provenance: Provenan
         method_categories(provenance, relaxed),
         template_categories(
             "".join(_LETTER[name] for name in atoms.names),
-            provenance.templates_used,
+            provenance.network_templates,
             own=provenance.own_templates,
             software_group=search_group(provenance),
         ),

@@ -83,7 +83,7 @@ def _group_of(kind: str, groups: Sequence[tuple[str, list[int]]]) -> str:
 def _data(provenance: Provenance) -> dict[str, Columns]:
     data = [("1", "Target sequence", "target"), ("2", "Model", "model coordinates")]
     groups = [(TARGET, "1"), (MODEL, "2")]
-    found = template_data(provenance.templates_used)
+    found = template_data(provenance.network_templates)
     if found:
         groups += [(FOUND, number) for number, _, _ in found]
         groups += [(GIVEN, number) for number in ("1", *(number for number, _, _ in found))]
@@ -104,7 +104,7 @@ def _data(provenance: Provenance) -> dict[str, Columns]:
 
 def _steps(provenance: Provenance, relaxed: bool, search: str, refinement: str) -> Columns:
     """One row for each step: method, details, software group, input and output."""
-    found, given = (FOUND, GIVEN) if provenance.templates_used else (MODEL, TARGET)
+    found, given = (FOUND, GIVEN) if provenance.network_templates else (MODEL, TARGET)
     steps = [("coevolution MSA", "search of homologous sequences", search, TARGET, MODEL)]
     if provenance.templates:
         steps.append(("template search", "search of homologous structures", search, TARGET, found))

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from af2cpu.outputs.mmcif_columns import Columns
 from af2cpu.outputs.structure import CHAIN
 from af2cpu.outputs.text import plain
-from af2cpu.records import TemplateUsed
+from af2cpu.records import NetworkTemplate
 
 _FIRST_DATA = 3  # 1 is the target, 2 the model
 
@@ -34,7 +34,7 @@ class _Aligned:
     identity: float  # percent of the aligned pairs
 
 
-def template_data(templates: Sequence[TemplateUsed]) -> list[tuple[str, str, str]]:
+def template_data(templates: Sequence[NetworkTemplate]) -> list[tuple[str, str, str]]:
     """(id, name, content type) of the data that the templates and their alignments are, for `_ma_data`."""
     numbers = range(_FIRST_DATA, _FIRST_DATA + len(templates))
     names = [plain(template.name) for template in templates]
@@ -49,7 +49,7 @@ def template_data(templates: Sequence[TemplateUsed]) -> list[tuple[str, str, str
 
 
 def template_categories(
-    target: str, templates: Sequence[TemplateUsed], *, own: bool, software_group: str
+    target: str, templates: Sequence[NetworkTemplate], *, own: bool, software_group: str
 ) -> dict[str, Columns]:
     """The categories about the templates; empty without any.
 
@@ -71,7 +71,7 @@ def template_categories(
     }
 
 
-def _aligned(target: str, template: TemplateUsed) -> _Aligned:
+def _aligned(target: str, template: NetworkTemplate) -> _Aligned:
     places = [k for k, letter in enumerate(template.sequence) if letter != "-"]
     begin, end = places[0], places[-1] + 1
     same = sum(template.sequence[k] == target[k] for k in places)

@@ -15,7 +15,7 @@ from af2cpu.outputs.layout import Layout
 from af2cpu.pipeline.stages.features import FEATURES
 from af2cpu.plan.machine import EngineChoice
 from af2cpu.plan.models import ModelPlan
-from af2cpu.records import Features, Prediction, PredictionId, Provenance, TemplateUsed
+from af2cpu.records import Features, NetworkTemplate, Prediction, PredictionId, Provenance
 from af2cpu.run_records import EngineUsed, PassScores, Predicted
 from af2cpu.workspace import Receipt, Stage, Work, each
 
@@ -86,7 +86,7 @@ def _make(work: Work[PredictionTask], cores: int) -> Predicted:
     with slicing.memory_budget(task.choice.budget), torch.no_grad():
         prediction, passes, seconds, draw_seconds = _predict(work, features)
     templates = _templates(task, features)
-    provenance = replace(task.provenance, templates_used=templates)
+    provenance = replace(task.provenance, network_templates=templates)
     confidence = confidence_of(task.who, prediction)
     written = write_prediction(
         task.layout, prediction, confidence, provenance, save_all=task.save_all, af2_pickles=task.af2_pickles
@@ -101,11 +101,11 @@ def _make(work: Work[PredictionTask], cores: int) -> Predicted:
     return Predicted(confidence, engine, seconds, draw_seconds, written.notes, passes, templates)
 
 
-def _templates(task: PredictionTask, features: Features) -> tuple[TemplateUsed, ...]:
-    from af2cpu.features.template import templates_used
+def _templates(task: PredictionTask, features: Features) -> tuple[NetworkTemplate, ...]:
+    from af2cpu.features.sample import network_templates
 
     embeds = task.model.config.template_embedder.enabled
-    return templates_used(features, task.sampling.max_templates) if embeds else ()
+    return network_templates(features, task.sampling.max_templates) if embeds else ()
 
 
 def _use(choice: EngineChoice, cores: int) -> None:

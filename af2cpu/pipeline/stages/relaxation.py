@@ -43,7 +43,7 @@ def _make(work: Work[RelaxationTask], cores: int) -> RelaxationDone:
     relaxed = relax(Protein.from_prediction(prediction), task.settings, task.who.name)
     notes: tuple[str, ...] = ()
     if relaxed.relaxed:
-        provenance = replace(task.provenance, templates_used=predicted.done.templates)
+        provenance = replace(task.provenance, network_templates=predicted.done.templates)
         notes = write_relaxed(task.layout, prediction, relaxed, predicted.done.confidence, provenance).notes
     else:
         task.layout.drop_old(["relaxed"], task.who)

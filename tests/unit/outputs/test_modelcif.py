@@ -22,7 +22,7 @@ from af2cpu.confidence import confidence_of
 from af2cpu.formats.mmcif import read_mmcif
 from af2cpu.outputs.atoms import predicted_atoms, relaxed_atoms
 from af2cpu.outputs.modelcif import modelcif_text
-from af2cpu.records import Prediction, PredictionId, Provenance, TemplateUsed
+from af2cpu.records import NetworkTemplate, Prediction, PredictionId, Provenance
 
 SEQUENCE = "MACDEFGHIKLMNPQRSTVWYX" + "GAVX"
 
@@ -140,14 +140,14 @@ def test_gaps_in_the_numbers_stay_gaps() -> None:
 
 
 TEMPLATES = (
-    TemplateUsed("2q2k_A", "-ACDEYG-IKL" + "-" * 15),  # 8 of 9 residues are identical
-    TemplateUsed("1abc_BB", "-" * 24 + "VX"),
+    NetworkTemplate("2q2k_A", "-ACDEYG-IKL" + "-" * 15),  # 8 of 9 residues are identical
+    NetworkTemplate("1abc_BB", "-" * 24 + "VX"),
 )
 
 
 def test_templates_are_recorded() -> None:
     p = prediction(SEQUENCE)
-    (system,) = modelcif.reader.read(io.StringIO(_cif(p, templates_used=TEMPLATES)), reject_old_file=True)
+    (system,) = modelcif.reader.read(io.StringIO(_cif(p, network_templates=TEMPLATES)), reject_old_file=True)
     first, second = system.templates
     assert [type(t) for t in system.templates] == [modelcif.Template, modelcif.Template]
     assert [(r.name, r.accession) for t in (first, second) for r in t.references] == [("PDB", "2Q2K"), ("PDB", "1ABC")]
@@ -170,8 +170,8 @@ def test_templates_are_recorded() -> None:
 
 
 def test_templates_of_the_user_s_are_no_entries_of_the_pdb() -> None:
-    own = (TemplateUsed("my_model_A", SEQUENCE),)
-    text = _cif(prediction(SEQUENCE), templates_used=own, own_templates=True)
+    own = (NetworkTemplate("my_model_A", SEQUENCE),)
+    text = _cif(prediction(SEQUENCE), network_templates=own, own_templates=True)
     (system,) = modelcif.reader.read(io.StringIO(text), reject_old_file=True)
     (template,) = system.templates
     assert isinstance(template, modelcif.CustomTemplate)

@@ -107,6 +107,7 @@ class PassScores:
 
     plddt: float  # mean, 0-100
     ptm: float | None  # 0-1; ptm models only
+    change: float  # angstrom: of the C-alpha distances since the pass before
 
 
 @dataclass(frozen=True)

@@ -30,9 +30,9 @@ def msa_features(sequence: str, alignments: Sequence[Alignment]) -> dict[str, np
         raise InputError("no alignment was given; a search without hits gives one row, the query")
     for alignment in alignments:
         _check(sequence, alignment)
-    alignments = sorted(alignments, key=lambda a: _ORDER.get(a.database, len(_ORDER)))
+    alignments = _in_order(alignments)
     kept = _first_occurrences(alignments)
-    names = [a.names[row] for a, rows in zip(alignments, kept, strict=True) for row in rows]
+    names = _names(alignments, kept)
     n_seq, n_res = len(names), len(sequence)
     return {
         "msa": _join([a.msa for a in alignments], kept, np.dtype(np.uint8)),
@@ -40,6 +40,22 @@ def msa_features(sequence: str, alignments: Sequence[Alignment]) -> dict[str, np
         "num_alignments": np.full(n_res, n_seq, np.int32),
         "msa_species_identifiers": np.array([species(name).encode() for name in names]),
     }
+
+
+def row_names(alignments: Sequence[Alignment]) -> list[str]:
+    """Names of the rows that `msa_features` keeps of some alignments, in its order; none of no alignment."""
+    if not alignments:
+        return []
+    alignments = _in_order(alignments)
+    return _names(alignments, _first_occurrences(alignments))
+
+
+def _in_order(alignments: Sequence[Alignment]) -> list[Alignment]:
+    return sorted(alignments, key=lambda a: _ORDER.get(a.database, len(_ORDER)))
+
+
+def _names(alignments: Sequence[Alignment], kept: Sequence[np.ndarray]) -> list[str]:
+    return [a.names[row] for a, rows in zip(alignments, kept, strict=True) for row in rows]
 
 
 def species(name: str) -> str:

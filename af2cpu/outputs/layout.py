@@ -136,11 +136,11 @@ class ColabFoldLayout(Layout):
     """ColabFold's names: all jobs in one folder."""
 
     def of(self, kind: str, who: PredictionId, ending: str) -> Path:
-        return self.folder / f"{self.job}_{kind}_{_tag(who)}{ending}"
+        return self.folder / f"{self.job}_{kind}_{colabfold_tag(who)}{ending}"
 
     def ranked(self, kind: str, who: PredictionId, ending: str, rank: int) -> Path:
         """The file's last name; ranks count from 1."""
-        return self.folder / f"{self.job}_{kind}_rank_{rank:03d}_{_tag(who)}{ending}"
+        return self.folder / f"{self.job}_{kind}_rank_{rank:03d}_{colabfold_tag(who)}{ending}"
 
     def find(self, kind: str, who: PredictionId, ending: str) -> Path | None:
         # Names are probed rank by rank: the folder is that of all jobs, and listing it for each prediction takes long.
@@ -161,6 +161,10 @@ class ColabFoldLayout(Layout):
     def alignment(self) -> Path:
         """The MSA."""
         return self.folder / f"{self.job}.a3m"
+
+    def find_any_relaxed(self) -> bool:
+        """Whether a relaxed structure of the job has a rank."""
+        return any(there.name.startswith(f"{self.job}_relaxed_") for there, _ in self._ranked_now())
 
     def done(self) -> Path:
         """Empty; ColabFold's sign that nothing is left to do."""
@@ -213,7 +217,7 @@ class ColabFoldLayout(Layout):
         return [(path, self.folder / "".join(match.groups())) for path, match in found if match]
 
 
-def _tag(who: PredictionId) -> str:
+def colabfold_tag(who: PredictionId) -> str:
     """ColabFold's {model_type}_{model_N}_seed_{SSS}; presets that it does not know are af2cpu's."""
     match = re.fullmatch(r"(model_\d)(_ptm|_multimer_v\d)?", who.model)
     name = f"alphafold2{match[2] or ''}_{match[1]}" if match else f"af2cpu_{who.model}"

@@ -5,7 +5,7 @@ The files of a prediction are written as soon as it ends, its result_*.npz last:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import numpy as np
 import orjson
 
 from af2cpu.outputs import plots
-from af2cpu.outputs.alignment import a3m_text
+from af2cpu.outputs.alignment import a3m_text, numbered_names
 from af2cpu.outputs.arrays import write_result
 from af2cpu.outputs.atoms import AtomTable, predicted_atoms, relaxed_atoms
 from af2cpu.outputs.layout import ColabFoldLayout, Layout, write_bytes
@@ -109,11 +109,17 @@ def write_plots(layout: Layout, features: Features, ranking: Ranking, prediction
     return Written(tuple(paths))
 
 
-def write_features_of(layout: Layout, features: Features, *, af2_pickles: bool = False) -> Written:
-    """ColabFold's a3m in its layout, AlphaFold 2's features.pkl when asked for. Raises OSError."""
+def write_features_of(
+    layout: Layout, features: Features, names: Sequence[str] | None = None, *, af2_pickles: bool = False
+) -> Written:
+    """ColabFold's a3m in its layout, AlphaFold 2's features.pkl when asked for.
+
+    names: of the MSA's rows; None where they are not known, then the a3m numbers them. Raises OSError.
+    """
     paths = []
     if isinstance(layout, ColabFoldLayout):
-        paths.append(write_bytes(layout.alignment(), a3m_text(features, layout.job)))
+        rows = numbered_names(layout.job, features.n_seq) if names is None else names
+        paths.append(write_bytes(layout.alignment(), a3m_text(features, rows)))
     if af2_pickles:
         path = layout.document("features").with_suffix(".pkl")
         write_features_pickle(path, features)

@@ -9,9 +9,9 @@ from typing import Any
 
 from af2cpu import events
 from af2cpu.errors import InputError
-from af2cpu.outputs.layout import Layout
+from af2cpu.outputs.layout import ColabFoldLayout, Layout
 from af2cpu.pipeline.graph import Graph, Node, build_graph
-from af2cpu.pipeline.graph.folding import layout_of
+from af2cpu.pipeline.graph.folding import layout_of, settings_in_effect
 from af2cpu.pipeline.local import Results, run_graph
 from af2cpu.pipeline.logs import TargetLogs
 from af2cpu.pipeline.stages import STAGES
@@ -69,6 +69,7 @@ def run(plan: Plan) -> list[Outcome]:
         results = run_graph(graph, folders)
         if plan.models:
             _write_index_pages(plan.pages)
+            _write_colabfold_files(plan)
     return [_outcome(plan, job, graph, results) for job in plan.jobs]
 
 
@@ -81,6 +82,18 @@ def _write_index_pages(folders: Sequence[Path]) -> None:
             write_index(folder)
         except InputError as error:
             events.emit("warning", f"{folder}: no index page: {error}")
+
+
+def _write_colabfold_files(plan: Plan) -> None:
+    """ColabFold's files of a whole folder; they tell of the jobs of earlier runs too."""
+    from af2cpu.outputs.colabfold import write_folder_files
+
+    layouts = (layout_of(plan, job) for job in plan.jobs)
+    for folder in {layout.folder for layout in layouts if isinstance(layout, ColabFoldLayout)}:
+        try:
+            write_folder_files(folder, settings_in_effect(plan))
+        except InputError as error:
+            events.emit("warning", f"{folder}: no log.txt, config.json and cite.bibtex: {error}")
 
 
 def _outcome(plan: Plan, job: Job, graph: Graph, results: Results) -> Outcome:

@@ -149,6 +149,11 @@ def test_colabfold_layout(alignment: Path, tmp_path: Path) -> None:
     names = {path.name for path in tmp_path.iterdir() if path.is_file()}
     assert "peptide_unrelaxed_rank_001_af2cpu_tiny_seed_000.pdb" in names
     assert {"peptide.a3m", "peptide.done.txt", "peptide_plddt.png", "peptide_report.html", "index.html"} <= names
+    assert {"log.txt", "config.json", "cite.bibtex"} <= names
+    assert (tmp_path / "peptide.a3m").read_text() == (
+        f"#{len(PEPTIDE)}\t1\n>101\n{PEPTIDE}\n>relative\n{PEPTIDE[:4]}V-xx{PEPTIDE[6:]}\n"
+    )
+    assert " af2cpu_tiny_seed_000 recycle=1 pLDDT=" in (tmp_path / "log.txt").read_text()
     again = _predict(alignment, tmp_path, "--relax", "none", "--layout", "colabfold")
     assert "pass 1" not in again.stderr
 

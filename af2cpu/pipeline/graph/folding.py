@@ -111,7 +111,16 @@ class _Target:
             path = self._layout.document("features").with_suffix(".pkl")
         else:
             return
-        yield self._node("exports", ExportsTask(self._layout, pickles), path, {"features": (self._inputs.features,)})
+        inputs = {"features": (self._inputs.features,), "alignments": self._alignments()}
+        yield self._node("exports", ExportsTask(self._job.query, self._layout, pickles), path, inputs)
+
+    def _alignments(self) -> tuple[Output | Path, ...]:
+        """What the features are made of; of features made before, the alignments that are still there."""
+        searched = self._job.searched
+        if searched is None:
+            return self._inputs.alignments
+        files = tuple(self._job.folder / place for place in searched.alignments)
+        return files if all(file.is_file() for file in files) else ()
 
     def predictions(self) -> Iterator[Node]:
         settings, machine = self._plan.settings, self._plan.machine

@@ -145,7 +145,7 @@ def _scores(network: AlphaFold, result: Pass) -> PassScores:
     ptm = None
     if heads.predicted_aligned_error is not None:
         _, ptm = heads.predicted_aligned_error.pae_and_ptm(result.representations.z, result.inputs.seq_mask)
-    return PassScores(float(plddt), ptm)
+    return PassScores(float(plddt), ptm, result.change)
 
 
 def _tell(task: PredictionTask, number: int, plddt: float, seconds: float) -> None:

@@ -7,7 +7,7 @@ import pytest
 from feature_cases import alignment
 
 from af2cpu.errors import InputError
-from af2cpu.features.msa import msa_features, species
+from af2cpu.features.msa import msa_features, row_names, species
 
 
 def letters(msa: np.ndarray) -> list[str]:
@@ -28,6 +28,13 @@ def test_first_occurrence_of_a_row_stays_with_its_deletions() -> None:
     assert letters(features["msa"]) == ["AC", "A-", "WC", "YY"]
     assert features["deletion_matrix_int"].tolist() == [[0, 0], [0, 1], [2, 0], [0, 300]]
     assert features["deletion_matrix_int"].dtype == np.uint16
+
+
+def test_names_are_those_of_the_rows_that_stay() -> None:
+    first = replace(alignment("uniref90", ["AC", "A-", "WC", "A-"]), names=("q", "a", "b", "c"))
+    second = replace(alignment("mgnify", ["AC", "WC", "YY"]), names=("q", "d", "e"))
+    assert row_names([second, first]) == ["q", "a", "b", "e"]
+    assert row_names([]) == []
 
 
 def test_rows_are_compared_by_letter_not_by_code() -> None:

@@ -345,8 +345,10 @@ def test_what_is_left(tmp_path: Path) -> None:
         f"{JOB}_timings.json",
         f"{JOB}_run.json",
     }
-    again = read_a3m(tmp_path / "colabfold" / f"{JOB}.a3m")
-    assert again.names[0] == JOB
+    alignment = tmp_path / "colabfold" / f"{JOB}.a3m"
+    assert alignment.read_text().startswith(f"#{len(SEQUENCE)}\t1\n>101\n{SEQUENCE}\n>{JOB}_1\n")
+    again = read_a3m(alignment)
+    assert again.names == ("101", *(f"{JOB}_{row}" for row in range(1, 5)))
     np.testing.assert_array_equal(again.msa, f.msa)
     np.testing.assert_array_equal(again.deletions, f.deletion_matrix_int)
 

@@ -144,7 +144,7 @@ def test_citations_follow_what_took_part(tmp_path: Path) -> None:
 def af_analysis() -> Any:
     return pytest.importorskip(
         "af_analysis",
-        reason="af-analysis is not installed: it brings 80 packages (MDAnalysis, notebook, scikit-learn) for one test; "
+        reason="af-analysis is not installed: it brings about 100 packages (MDAnalysis, notebook, scikit-learn) for one test; "
         "pip install --target FOLDER af-analysis==0.2.1 and PYTHONPATH=FOLDER run it",
     )
 
@@ -172,7 +172,7 @@ def test_af_analysis_reads_colabfold_s_layout(tmp_path: Path, af_analysis: Any) 
     lines = (tmp_path / "first.a3m").read_text().splitlines(keepends=True)[1:]  # as plot_msa reads it
     sequences, _, found = af_analysis.sequence.parse_a3m(a3m_lines=lines, filter_qid=0.0, filter_cov=0.0)
     assert (sequences[0], found[0]) == (SEQUENCE, "X_101")
-    assert found[1:] == [f"X_hit_{k}/1-8" for k in range(4)]
+    assert found[1:] == [f"hit_{k}/1-8" for k in range(4)]
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -109,6 +109,7 @@ class Predicted:
     engine: EngineUsed
     seconds: float  # of the passes
     draw_seconds: float  # of drawing the network's input from the features
+    files: Mapping[str, str]  # kind and ending of the files beside the arrays -> content hash
     notes: tuple[str, ...]
 
 

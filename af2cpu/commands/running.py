@@ -20,13 +20,14 @@ def carry_out(plan: Plan, *, dry_run: bool) -> None:
     for warning, names in plan.warnings().items():
         about = "" if len(names) == len(plan.jobs) else f"{', '.join(names)}: "
         events.emit("warning", f"{about}{warning}")
+    nodes = graph.by_target()
     for job in plan.jobs:
-        events.emit("line", target_line(plan, job, graph))
+        events.emit("line", target_line(plan, job, nodes[job.name]))
     if dry_run:
-        for line in steps_lines(survey(graph), graph):
+        for line in steps_lines(survey(graph)):
             print_line(line)
         return
-    outcomes = run(plan)
+    outcomes = run(plan, graph)
     show_outcomes(outcomes)
     tell_notes(outcomes)
     if any(outcome.error for outcome in outcomes):

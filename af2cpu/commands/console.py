@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -12,7 +13,8 @@ if TYPE_CHECKING:
 
     from af2cpu.pipeline.run import Outcome
 
-_NAME, _MODEL = 24, 22  # columns of a target's and a model's name on a terminal
+_MODEL = 14  # columns of a model's name on a terminal
+_OTHER_COLUMNS = 66  # of the table, with the blanks between them
 
 
 def plain_console(*, stderr: bool = False, width: int | None = None, soft_wrap: bool = True) -> Console:
@@ -39,36 +41,33 @@ def shortened(text: str, width: int) -> str:
     return f"{text[:head]}…{text[len(text) - (width - 1 - head) :]}"
 
 
-def outcome_table(outcomes: Sequence[Outcome], *, full_names: bool) -> Table:
-    """One row for each target; without full names it fits 80 columns."""
-    table = Table("target", "residues", "best model", "pLDDT", "pTM", "relaxed", "time")
+def outcome_table(outcomes: Sequence[Outcome], width: int | None) -> Table:
+    """One row for each target; names are shortened so that it fits `width` columns (80 or more), None: not at all."""
+    table = Table("target", "length", "best model", "pLDDT", "pTM", "relaxed", "time", box=SIMPLE_HEAD, pad_edge=False)
     for column in (1, 3, 4, 6):
         table.columns[column].justify = "right"
     for outcome in outcomes:
-        name = outcome.name if full_names else shortened(outcome.name, _NAME)
-        if outcome.run is None:
-            table.add_row(name, str(outcome.n_res), "failed")
-            continue
-        best = outcome.run.best
-        model = best.name if full_names else shortened(best.name, _MODEL)
-        ptm = "" if best.ptm is None else f"{best.ptm:.2f}"
-        table.add_row(name, str(outcome.n_res), model, f"{best.plddt:.1f}", ptm, _relaxed(outcome), _time(outcome))
+        name = shortened(outcome.name, width - _OTHER_COLUMNS) if width else outcome.name
+        table.add_row(name, str(outcome.n_res), *_scores(outcome, _MODEL if width else None))
     return table
 
 
-def _relaxed(outcome: Outcome) -> str:
-    return "yes" if outcome.relaxed else "no"
-
-
-def _time(outcome: Outcome) -> str:
-    return "up to date" if outcome.reused else f"{outcome.seconds:.1f} s"
+def _scores(outcome: Outcome, width: int | None) -> tuple[str, ...]:
+    """Model, pLDDT, pTM, relaxed and time; nothing but "failed" for a target that has failed."""
+    if outcome.run is None:
+        return ("failed",)
+    best = outcome.run.best
+    model = shortened(best.name.removesuffix("_pred_0"), width) if width else best.name
+    ptm = "" if best.ptm is None else f"{best.ptm:.2f}"
+    time = "current" if outcome.reused else f"{outcome.seconds:.1f} s"
+    return model, f"{best.plddt:.1f}", ptm, "yes" if outcome.relaxed else "no", time
 
 
 def show_outcomes(outcomes: Sequence[Outcome]) -> None:
     """The table at the end, why targets failed, and where the pages are."""
-    terminal = plain_console().is_terminal
-    console = plain_console(width=None if terminal else 160, soft_wrap=False)
-    console.print(outcome_table(outcomes, full_names=not terminal))
+    console = plain_console(soft_wrap=False)
+    width = max(console.width, 80) if console.is_terminal else None
+    plain_console(width=width or 200, soft_wrap=False).print(outcome_table(outcomes, width))
     for outcome in outcomes:
         if outcome.error:
             print_line(f"{outcome.name} failed: {outcome.error}")

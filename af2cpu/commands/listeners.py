@@ -39,7 +39,6 @@ _SHOWN_FROM: dict[Kind, Verbosity] = {
     "failed": Verbosity.QUIET,
     "warning": Verbosity.NORMAL,
     "line": Verbosity.NORMAL,
-    "done": Verbosity.NORMAL,
     "note": Verbosity.VERBOSE,
     "reused": Verbosity.VERBOSE,
 }

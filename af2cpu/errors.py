@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 
 class InputError(ValueError):
     """Something the user gave can't be used: the message is one line that names file, place and remedy. Exit code 2.
@@ -15,6 +17,32 @@ class InputError(ValueError):
 
 def _escaped(character: str) -> str:
     return character.encode("unicode_escape").decode("ascii")
+
+
+def is_foreseen(error: BaseException) -> bool:
+    """Whether an exception tells of the user's files or of the machine, and not of a fault of the program."""
+    return isinstance(error, InputError | OSError) or is_lack_of_memory(error)
+
+
+def is_lack_of_memory(error: BaseException) -> bool:
+    """PyTorch has no class of its own for it."""
+    return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "can't allocate memory" in str(error))
+
+
+def in_words(error: BaseException) -> str:
+    """An exception as one line: an error of the system with its paths, an unexpected one with its class."""
+    if isinstance(error, OSError) and error.strerror is not None:
+        paths = " to ".join(
+            os.fsdecode(path) for path in (error.filename, error.filename2) if isinstance(path, str | bytes)
+        )
+        return f"{paths}: {error.strerror}" if paths else error.strerror
+    lines = str(error).strip().splitlines()
+    text = lines[0] if lines else ""
+    if is_lack_of_memory(error):
+        return f"not enough memory{f': {text}' if text else ''}; lower --max-msa, or cut the sequence"
+    if isinstance(error, InputError | OSError) and text:
+        return text
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 class DatabaseError(InputError):

@@ -13,7 +13,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Literal
 
-Kind = Literal["line", "note", "warning", "progress", "done", "reused", "failed"]
+Kind = Literal["line", "note", "warning", "progress", "reused", "failed"]
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ _about: ContextVar[tuple[str, str]] = ContextVar("about", default=("", ""))
 
 
 def emit(kind: Kind, text: str, *, target: str | None = None, **numbers: float) -> None:
-    """Tells all listeners, in the order in which they came. `target`: another one than `about` has named."""
+    """Tells all listeners, in the order of registration. `target` overrides the one named by `about`."""
     named, stage = _about.get()
     event = Event(kind, text, named if target is None else target, stage, numbers)
     for listener in tuple(_listeners):

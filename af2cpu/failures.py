@@ -14,7 +14,7 @@ TRACE = "error.log"
 
 
 def record_failure(folder: Path, failure: Failure, trace: str) -> None:
-    """Writes the failure, and the traceback of an error that was not foreseen. What can't be written is said."""
+    """Writes the failure, and the traceback of an unexpected error. Emits a warning if that is impossible."""
     try:
         failure_path(folder).parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(failure_path(folder)) as file:

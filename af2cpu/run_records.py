@@ -118,6 +118,7 @@ class Predicted:
     engine: EngineUsed
     seconds: float  # of the passes
     draw_seconds: float  # of drawing the network's input from the features
+    files: Mapping[str, str]  # kind and ending of the files beside the arrays -> content hash
     notes: tuple[str, ...]
     passes: tuple[PassScores, ...] = ()  # of each pass, in order
     templates: tuple[NetworkTemplate, ...] = ()  # that the network was given

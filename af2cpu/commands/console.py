@@ -1,18 +1,20 @@
-"""What a run prints: a line for each thing that happens, a table at the end."""
+"""Plain text for people: results on standard output, the table at the end of a run."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
-
-from af2cpu import events
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from af2cpu.pipeline.run import Outcome
+
+_MODEL = 14  # columns of a model's name on a terminal
+_OTHER_COLUMNS = 66  # of the table, with the blanks between them
 
 
 def plain_console(*, stderr: bool = False, width: int | None = None, soft_wrap: bool = True) -> Console:
@@ -25,26 +27,57 @@ def print_line(line: str) -> None:
     plain_console().print(line)
 
 
+def print_sentence(text: str) -> None:
+    """Text that is wrapped at words on a terminal."""
+    console = plain_console()
+    console.print(text, soft_wrap=not console.is_terminal)
+
+
+def shortened(text: str, width: int) -> str:
+    """Text of at most `width` characters: a long one loses its middle."""
+    if len(text) <= width:
+        return text
+    head = (width - 1) // 2
+    return f"{text[:head]}…{text[len(text) - (width - 1 - head) :]}"
+
+
+def outcome_table(outcomes: Sequence[Outcome], width: int | None) -> Table:
+    """One row for each target; names are shortened so that it fits `width` columns (80 or more), None: not at all."""
+    table = Table("target", "length", "best model", "pLDDT", "pTM", "relaxed", "time", box=SIMPLE_HEAD, pad_edge=False)
+    for column in (1, 3, 4, 6):
+        table.columns[column].justify = "right"
+    for outcome in outcomes:
+        name = shortened(outcome.name, width - _OTHER_COLUMNS) if width else outcome.name
+        table.add_row(name, str(outcome.n_res), *_scores(outcome, _MODEL if width else None))
+    return table
+
+
+def _scores(outcome: Outcome, width: int | None) -> tuple[str, ...]:
+    """Model, pLDDT, pTM, relaxed and time; nothing but "failed" for a target that has failed."""
+    if outcome.run is None:
+        return ("failed",)
+    best = outcome.run.best
+    model = shortened(best.name.removesuffix("_pred_0"), width) if width else best.name
+    ptm = "" if best.ptm is None else f"{best.ptm:.2f}"
+    time = "current" if outcome.reused else f"{outcome.seconds:.1f} s"
+    return model, f"{best.plddt:.1f}", ptm, "yes" if outcome.relaxed else "no", time
+
+
 def show_outcomes(outcomes: Sequence[Outcome]) -> None:
-    """The table at the end."""
-    table = Table("target", "residues", "best model", "pLDDT", "pTM", "relaxed", "seconds", "result")
+    """The table at the end, why targets failed, and where the pages are."""
+    console = plain_console(soft_wrap=False)
+    width = max(console.width, 80) if console.is_terminal else None
+    plain_console(width=width or 200, soft_wrap=False).print(outcome_table(outcomes, width))
     for outcome in outcomes:
-        best, relaxed, plddt, ptm = "", "", "", ""
-        if outcome.run is not None:
-            first = outcome.run.best
-            best, plddt = first.name, f"{first.plddt:.1f}"
-            ptm = "" if first.ptm is None else f"{first.ptm:.3f}"
-            relaxed = "yes" if outcome.relaxed else "no"
-        result = f"failed: {outcome.error}" if outcome.error else str(outcome.layout.page())
-        result += " (was up to date)" if outcome.reused and not outcome.error else ""
-        seconds = f"{outcome.seconds:.1f}"
-        table.add_row(outcome.name, str(outcome.n_res), best, plddt, ptm, relaxed, seconds, result)
-    width = None if Console().is_terminal else max(Console().width, 160)
-    plain_console(width=width, soft_wrap=False).print(table)
+        if outcome.error:
+            print_line(f"{outcome.name} failed: {outcome.error}")
+    for page in _pages(outcomes):
+        print_line(f"report: {page}")
 
 
-def tell_notes(outcomes: Sequence[Outcome]) -> None:
-    """Each note of each target once, as events."""
-    for outcome in outcomes:
-        for note in dict.fromkeys(outcome.run.notes if outcome.run else ()):
-            events.emit("note", f"note: {note}", target=outcome.name)
+def _pages(outcomes: Sequence[Outcome]) -> list[str]:
+    """The report of one target, or the index pages of several."""
+    done = [outcome for outcome in outcomes if outcome.run is not None]
+    if len(outcomes) == 1:
+        return [str(outcome.layout.page()) for outcome in done]
+    return list(dict.fromkeys(str(outcome.folder.parent / "index.html") for outcome in done))

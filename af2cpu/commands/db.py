@@ -10,7 +10,7 @@ import typer
 
 from af2cpu.commands.console import print_line
 from af2cpu.commands.errors import FAILED, one_line
-from af2cpu.commands.listeners import print_result_lines, showing
+from af2cpu.commands.listeners import showing_results
 from af2cpu.cores import available_cores
 from af2cpu.errors import DatabaseError, InputError
 
@@ -39,7 +39,7 @@ def index_command(paths: Annotated[list[Path], typer.Argument(help="FASTA files.
     """Count a database and write its index beside it (or into the cache); goes on where it was interrupted."""
     from af2cpu.search.indexing import build_index
 
-    with one_line(), showing(print_result_lines):
+    with one_line(), showing_results():
         for path in paths:
             index = build_index(path, threads or available_cores())
             print_line(_summary(path, index))
@@ -53,7 +53,7 @@ def verify_command(
     from af2cpu.search.index import load_index
     from af2cpu.search.indexing import verify
 
-    with one_line(), showing(print_result_lines):
+    with one_line(), showing_results():
         for path in paths:
             index = load_index(path)
             if index is None:
@@ -118,7 +118,7 @@ def download_command(
     from af2cpu.search.sources import SOURCES
 
     failures: list[str] = []
-    with one_line(), showing(print_result_lines):
+    with one_line(), showing_results():
         wanted = _wanted(names, mmcif)
         _announce(data_dir, wanted, all_structures=mmcif == "all")
         if dry_run:

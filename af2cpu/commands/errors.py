@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 import tempfile
@@ -20,7 +19,7 @@ from typer.core import TyperGroup
 
 from af2cpu.commands.console import plain_console
 from af2cpu.commands.streams import drop_closed_streams, print_anything
-from af2cpu.errors import InputError
+from af2cpu.errors import InputError, in_words, is_lack_of_memory
 
 # Exit codes; 70 is EX_SOFTWARE of sysexits.h, from 129 on 128 + the number of a signal.
 FAILED, INPUT, UNEXPECTED, INTERRUPTED, BROKEN_PIPE, TERMINATED = 1, 2, 70, 130, 141, 143
@@ -30,6 +29,10 @@ _UsageError = cast("type[Exception]", typer.BadParameter.__base__)  # click's, w
 
 class _Terminated(BaseException):
     """SIGTERM came, as batch systems send it before the wall time is over."""
+
+
+class _ReaderGone(BaseException):
+    """The reader of our output has gone, as with `| head`; no stage may take it for a failure of its own."""
 
 
 class OneLineGroup(TyperGroup):
@@ -57,15 +60,17 @@ def one_line(folder: Path | None = None) -> Iterator[None]:
         _end("interrupted; what is complete is kept and used by the next run", INTERRUPTED, error)
     except _Terminated as error:
         _end("terminated; what is complete is kept and used by the next run", TERMINATED, error)
+    except _ReaderGone as error:
+        raise typer.Exit(BROKEN_PIPE) from error
     except InputError as error:
         _end(f"error: {error}", INPUT, error)
     except OSError as error:
         if isinstance(error, BrokenPipeError) and drop_closed_streams():
             raise typer.Exit(BROKEN_PIPE) from error
-        _end(f"error: {_of_system(error)}", FAILED, error)
+        _end(f"error: {in_words(error)}", FAILED, error)
     except Exception as error:
-        if _is_lack_of_memory(error):
-            _end(f"error: not enough memory{_detail(error)}; lower --max-msa, or cut the sequence", FAILED, error)
+        if is_lack_of_memory(error):
+            _end(f"error: {in_words(error)}", FAILED, error)
         kept = _write_traceback(error, folder)
         _end(f"error: unexpected {type(error).__name__}{_detail(error)}; a fault of af2cpu; {kept}", UNEXPECTED, error)
 
@@ -107,21 +112,6 @@ def _detail(error: BaseException) -> str:
     return f": {lines[0]}" if lines else ""
 
 
-def _of_system(error: OSError) -> str:
-    """An error of the system with its path, in words."""
-    if error.strerror is None:
-        return str(error) or type(error).__name__
-    paths = " to ".join(
-        os.fsdecode(path) for path in (error.filename, error.filename2) if isinstance(path, str | bytes)
-    )
-    return f"{paths}: {error.strerror}" if paths else error.strerror
-
-
-def _is_lack_of_memory(error: Exception) -> bool:
-    """PyTorch has no class of its own for it."""
-    return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "can't allocate memory" in str(error))
-
-
 def _write_traceback(error: BaseException, folder: Path | None) -> str:
     """Writes the traceback; says where it is."""
     head = f"{time.strftime('%Y-%m-%d %H:%M:%S')} af2cpu {metadata.version('af2cpu')}: {sys.argv}\n"
@@ -132,16 +122,16 @@ def _write_traceback(error: BaseException, folder: Path | None) -> str:
             (folder / LOG_NAME).write_bytes(text)
             return f"the traceback is in {folder / LOG_NAME}"
         except OSError as problem:
-            reason = f" ({_of_system(problem)})"
+            reason = f" ({in_words(problem)})"
     try:
         with tempfile.NamedTemporaryFile(prefix="af2cpu-error-", suffix=".log", delete=False) as file:
             file.write(text)
             return f"the traceback is in {file.name}{reason}"
     except OSError as problem:
-        return f"the traceback could not be written: {_of_system(problem)}"
+        return f"the traceback could not be written: {in_words(problem)}"
 
 
 def _on_broken_pipe(_: Console) -> NoReturn:
     """In place of rich's SystemExit(1)."""
     drop_closed_streams()
-    raise typer.Exit(BROKEN_PIPE)
+    raise _ReaderGone

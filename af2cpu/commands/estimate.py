@@ -35,13 +35,14 @@ def estimate(
     from af2cpu.pipeline.graph import build_graph
     from af2cpu.plan.run import plan_estimate
 
-    lengths = [_length(text) for text in inputs if text.isdecimal()]
+    lengths = list(dict.fromkeys(_length(text) for text in inputs if text.isdecimal()))
     files = [Path(text) for text in inputs if not text.isdecimal()]
     plan = plan_estimate(lengths, files, settings)
     graph, machine = build_graph(plan), plan.machine
     available = machine.memory / 1e9
     typer.echo(f"{machine.rate / 1e9:.0f} GFLOP/s in {machine.choice.precision}, {available:.1f} GB of memory")
+    nodes = graph.by_target()
     for job in plan.jobs:
-        needed = max(node.cost.memory for node in graph.of_target(job.name))
+        needed = max(node.cost.memory for node in nodes[job.name])
         fits = "" if needed <= machine.memory else "; DOES NOT FIT: lower --max-msa, or cut it into domains"
-        typer.echo(f"{target_line(plan, job, graph)}{fits}")
+        typer.echo(f"{target_line(plan, job, nodes[job.name])}{fits}")

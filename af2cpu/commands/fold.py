@@ -19,6 +19,8 @@ def fold(
     ],
     settings: RunSettings,
     dry_run: o.DryRun = False,
+    verbose: o.Verbose = False,
+    quiet: o.Quiet = False,
 ) -> None:
     """Predict structures from the features.npz of a search, without databases: network, relaxation, ranking.
 
@@ -26,10 +28,12 @@ def fold(
 
     Example: af2cpu search *.fasta --data-dir /data/alphafold -o results; af2cpu fold results --params /data/params
     """
-    from af2cpu.commands.listeners import Lines, showing
-    from af2cpu.commands.running import carry_out
+    from af2cpu.commands.listeners import showing, verbosity_of
+    from af2cpu.commands.running import carry_out, conclude
     from af2cpu.plan.run import plan_fold
 
-    with showing(Lines()):
+    verbosity = verbosity_of(verbose=verbose, quiet=quiet)
+    with showing(verbosity):
         events.emit("line", "checking the input")
-        carry_out(plan_fold(folders, settings), dry_run=dry_run)
+        outcomes = carry_out(plan_fold(folders, settings), dry_run=dry_run)
+    conclude(outcomes, verbosity)

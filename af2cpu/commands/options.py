@@ -21,6 +21,10 @@ Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for the results: 
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Check everything, print the plan, start nothing.", rich_help_panel=RUN)
 ]
+Verbose = Annotated[
+    bool, typer.Option("--verbose", "-v", help="Also show notes and what is up to date.", rich_help_panel=RUN)
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show errors only.", rich_help_panel=RUN)]
 _Config = Annotated[
     Path | None,
     typer.Option(

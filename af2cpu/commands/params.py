@@ -13,7 +13,7 @@ import typer
 from af2cpu import events
 from af2cpu.commands.console import print_line
 from af2cpu.commands.errors import FAILED, one_line
-from af2cpu.commands.listeners import print_result_lines, showing
+from af2cpu.commands.listeners import showing, showing_results
 from af2cpu.errors import InputError, ParameterError
 
 app = typer.Typer(no_args_is_help=True, help="Parameters: download, list, verify, selftest.")
@@ -61,7 +61,7 @@ def download_command(
         folder = _folder(params, data_dir)
         from af2cpu.weights.download import download_parameters
 
-        with showing(print_result_lines):
+        with showing_results():
             download_parameters(_names(models), folder, url, dry_run=dry_run)
 
 

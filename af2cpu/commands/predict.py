@@ -8,7 +8,14 @@ from af2cpu.settings import NAMES, RunSettings
 
 
 @o.with_settings(*NAMES)
-def predict(inputs: o.Inputs, out: o.Out, settings: RunSettings, dry_run: o.DryRun = False) -> None:
+def predict(
+    inputs: o.Inputs,
+    out: o.Out,
+    settings: RunSettings,
+    dry_run: o.DryRun = False,
+    verbose: o.Verbose = False,
+    quiet: o.Quiet = False,
+) -> None:
     """Predict structures: search, features, network, relaxation, ranking.
 
     Settings also come from AF2CPU_* variables and from --config; flags win. Exit codes: 0 all targets done, 1 some
@@ -16,10 +23,12 @@ def predict(inputs: o.Inputs, out: o.Out, settings: RunSettings, dry_run: o.DryR
 
     Example: af2cpu predict ubiquitin.fasta --data-dir /data/alphafold -o results
     """
-    from af2cpu.commands.listeners import Lines, showing
-    from af2cpu.commands.running import carry_out
+    from af2cpu.commands.listeners import showing, verbosity_of
+    from af2cpu.commands.running import carry_out, conclude
     from af2cpu.plan.run import plan_run
 
-    with showing(Lines()):
+    verbosity = verbosity_of(verbose=verbose, quiet=quiet)
+    with showing(verbosity):
         events.emit("line", "checking the input")
-        carry_out(plan_run(inputs, out, settings), dry_run=dry_run)
+        outcomes = carry_out(plan_run(inputs, out, settings), dry_run=dry_run)
+    conclude(outcomes, verbosity)

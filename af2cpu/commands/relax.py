@@ -33,7 +33,7 @@ def relax(
     Example: af2cpu relax model.pdb -o relaxed.pdb --threads 4
     """
     with one_line():
-        from af2cpu.commands.listeners import print_result_lines, showing
+        from af2cpu.commands.listeners import showing_results
         from af2cpu.formats.streams import atomic_write
         from af2cpu.formats.structure import read_protein
         from af2cpu.relax import RelaxSettings
@@ -46,7 +46,7 @@ def relax(
         for note in notes:
             typer.echo(f"note: {note}")
         settings = RelaxSettings(max_rounds=max_rounds, max_seconds=max_seconds, threads=threads)
-        with showing(print_result_lines):
+        with showing_results():
             relaxed = relax_protein(protein, settings)
         for note in relaxed.notes:
             typer.echo(f"note: {note}")

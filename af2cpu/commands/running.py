@@ -2,32 +2,52 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import typer
 
 from af2cpu import events
-from af2cpu.commands.console import print_line, show_outcomes, tell_notes
+from af2cpu.commands.console import print_line, print_sentence, show_outcomes
 from af2cpu.commands.errors import FAILED
+from af2cpu.commands.listeners import Verbosity
+from af2cpu.commands.notes import notes_summary
 from af2cpu.commands.plan_text import steps_lines, target_line
 from af2cpu.pipeline.graph import build_graph
-from af2cpu.pipeline.run import run
+from af2cpu.pipeline.run import Outcome, run
 from af2cpu.pipeline.survey import survey
 from af2cpu.plan.run import Plan
 
 
-def carry_out(plan: Plan, *, dry_run: bool) -> None:
-    """Runs a plan, or with `dry_run` only says what would run. Raises typer.Exit if a target failed."""
+def carry_out(plan: Plan, *, dry_run: bool) -> list[Outcome]:
+    """Runs a plan, or with `dry_run` only prints the steps that would be taken."""
     graph = build_graph(plan)
     for warning, names in plan.warnings().items():
         about = "" if len(names) == len(plan.jobs) else f"{', '.join(names)}: "
         events.emit("warning", f"{about}{warning}")
+    nodes = graph.by_target()
     for job in plan.jobs:
-        events.emit("line", target_line(plan, job, graph))
-    if dry_run:
-        for line in steps_lines(survey(graph), graph):
-            print_line(line)
-        return
-    outcomes = run(plan)
-    show_outcomes(outcomes)
-    tell_notes(outcomes)
+        events.emit("line", target_line(plan, job, nodes[job.name]))
+    if not dry_run:
+        return run(plan, graph)
+    for line in steps_lines(survey(graph)):
+        print_line(line)
+    return []
+
+
+def conclude(outcomes: Sequence[Outcome], verbosity: Verbosity) -> None:
+    """The table, the pages and the notes. Raises typer.Exit if a target failed."""
+    if outcomes and verbosity > Verbosity.QUIET:
+        show_outcomes(outcomes)
+        _show_notes(outcomes, verbosity)
     if any(outcome.error for outcome in outcomes):
         raise typer.Exit(FAILED)
+
+
+def _show_notes(outcomes: Sequence[Outcome], verbosity: Verbosity) -> None:
+    """Each note of each target once, or how many there are of which kind."""
+    notes = [(outcome.name, note) for outcome in outcomes if outcome.run for note in dict.fromkeys(outcome.run.notes)]
+    if verbosity is Verbosity.VERBOSE:
+        for name, note in notes:
+            print_line(f"{name}: note: {note}")
+    elif summary := notes_summary((note for _, note in notes), "the report" if len(outcomes) == 1 else "the reports"):
+        print_sentence(summary)

@@ -10,9 +10,11 @@ import typer
 from af2cpu.commands import options as o
 from af2cpu.commands.console import print_line
 from af2cpu.commands.errors import FAILED
+from af2cpu.commands.notes import notes_summary
 from af2cpu.settings import INPUT, RunSettings, names_in
 
 if TYPE_CHECKING:
+    from af2cpu.commands.listeners import Verbosity
     from af2cpu.pipeline.run import Outcome
 
 
@@ -21,26 +23,29 @@ def search(
     inputs: o.Inputs,
     out: o.Out,
     settings: RunSettings,
+    verbose: o.Verbose = False,
+    quiet: o.Quiet = False,
     features_only: Annotated[bool, typer.Option(help="No search: features from --msa or alignment inputs.")] = False,
 ) -> None:
     """Search databases for homologs and templates; write AlphaFold's msas/ files and features.npz.
 
     predict and fold use what it leaves. Example: af2cpu search *.fasta --data-dir /data/alphafold -o results
     """
-    from af2cpu.commands.listeners import Lines, showing
+    from af2cpu.commands.listeners import Verbosity, showing, verbosity_of
     from af2cpu.pipeline.run import run
     from af2cpu.plan.run import plan_search
 
-    with showing(Lines()):
+    verbosity = verbosity_of(verbose=verbose, quiet=quiet)
+    with showing(verbosity):
         outcomes = run(plan_search(inputs, out, settings, features_only=features_only))
-    for outcome in outcomes:
-        for line in _lines(outcome):
+    for outcome in outcomes if verbosity > Verbosity.QUIET else ():
+        for line in _lines(outcome, verbosity):
             print_line(line)
     if any(outcome.error for outcome in outcomes):
         raise typer.Exit(FAILED)
 
 
-def _lines(outcome: Outcome) -> Iterator[str]:
+def _lines(outcome: Outcome, verbosity: Verbosity) -> Iterator[str]:
     """What was searched for a target, and what it gave."""
     yield f"{outcome.name}: {outcome.n_res} residues"
     if outcome.search is None:
@@ -49,7 +54,9 @@ def _lines(outcome: Outcome) -> Iterator[str]:
     for database in outcome.search.databases:
         last = f"{database['seconds']:.1f} s" if database["name"] in outcome.searched else "reused"
         yield f"  {database['name']}: {database['sequences']:,} sequences, {database['hits']:,} hits, {last}"
-    for note in outcome.search.notes:
-        yield f"  note: {note}"
+    if verbosity is Verbosity.VERBOSE:
+        yield from (f"  note: {note}" for note in outcome.search.notes)
+    elif summary := notes_summary(outcome.search.notes, "search.json"):
+        yield f"  {summary}"
     rows, templates = outcome.search.msa_rows, outcome.search.templates
     yield f"  {rows:,} rows, {templates} templates: {outcome.folder / 'features.npz'}"

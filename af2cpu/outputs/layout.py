@@ -13,6 +13,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import orjson
 
@@ -39,6 +40,8 @@ class Layout(ABC):
     folder: Path
     job: str  # safe name of the protein
 
+    score_kinds: ClassVar[tuple[str, ...]]  # of the JSON files of a prediction
+
     @abstractmethod
     def of(self, kind: str, who: PredictionId, ending: str) -> Path:
         """A prediction's file when it is written; kind: unrelaxed, relaxed, result or one of the score files."""
@@ -46,10 +49,6 @@ class Layout(ABC):
     @abstractmethod
     def find(self, kind: str, who: PredictionId, ending: str) -> Path | None:
         """The same file where it stands now, ranked or not; None if there is none."""
-
-    def has_prediction(self, who: PredictionId) -> bool:
-        """Whether the structures of a prediction are there, ranked or not."""
-        return all(self.find("unrelaxed", who, ending) is not None for ending in STRUCTURES)
 
     def is_relaxed(self, name: str) -> bool:
         """Whether the ranking names a relaxed structure for a prediction, known by AlphaFold 2's name."""
@@ -84,6 +83,8 @@ class Layout(ABC):
 @dataclass(frozen=True)
 class AlphaFoldLayout(Layout):
     """AlphaFold 2's folder of one target."""
+
+    score_kinds = ("confidence", "pae")
 
     def of(self, kind: str, who: PredictionId, ending: str) -> Path:
         return self.folder / f"{kind}_{who.name}{ending}"
@@ -134,6 +135,8 @@ class AlphaFoldLayout(Layout):
 @dataclass(frozen=True)
 class ColabFoldLayout(Layout):
     """ColabFold's names: all jobs in one folder."""
+
+    score_kinds = ("scores",)
 
     def of(self, kind: str, who: PredictionId, ending: str) -> Path:
         return self.folder / f"{self.job}_{kind}_{colabfold_tag(who)}{ending}"

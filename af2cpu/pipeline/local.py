@@ -5,22 +5,20 @@ A protein's failure is its own: what depends on it is left out, everything else 
 
 from __future__ import annotations
 
-import itertools
 import time
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from af2cpu import events
-from af2cpu.errors import DatabaseError, InputError
+from af2cpu.errors import InputError, in_words, is_foreseen
 from af2cpu.failures import forget_failure, record_failure
 from af2cpu.pipeline.graph import Graph, Item, Node
-from af2cpu.pipeline.resolve import Receipts, holds, works_of
-from af2cpu.pipeline.stages import STAGES
+from af2cpu.pipeline.resolve import Receipts, holds, needed_items, obtain_items
 from af2cpu.run_records import Failure
-from af2cpu.workspace import Receipt, TargetLocks, Work, obtain
+from af2cpu.workspace import Obtained, Receipt, TargetLocks
 from af2cpu.workspace.lock import sweep
 
 
@@ -29,103 +27,97 @@ class Results:
     """What a walk has made so far; the walk's own, not handed from stage to stage."""
 
     receipts: Receipts = field(default_factory=dict)
-    failures: dict[str, Failure] = field(default_factory=dict)  # by target
-    seconds: dict[str, float] = field(default_factory=dict)  # by target, of the nodes that are its alone
+    failures: dict[str, Failure] = field(default_factory=dict)  # by protein
+    seconds: dict[str, float] = field(default_factory=dict)  # by protein; of a shared node its share
 
-    def reused(self, nodes: Sequence[Node]) -> bool:
-        """Whether everything that these nodes keep on the disk was there already."""
-        found = (receipt for node in nodes for receipt in self.receipts.get(node.id, ()))
-        return all(receipt is None or receipt.path is None or receipt.reused for receipt in found)
+    def of_target(self, target: str, nodes: Sequence[Node]) -> list[Receipt[Any]]:
+        """The receipts that a protein has from these nodes."""
+        every = (made for node in nodes for made in self.receipts.get(node.id, ()))
+        return [made[target] for made in every if target in made]
 
 
 def run_graph(graph: Graph, folders: Mapping[str, Path]) -> Results:
-    """Makes everything of a graph that is not current. `folders`: of each target, locked until the end.
+    """Makes everything of a graph that is not current. `folders`: of each protein, locked until the end.
 
-    Raises DatabaseError for a database that can't be searched; failures of single targets are in the results.
+    Raises DatabaseError for a database that can't be searched, InputError and OSError for one that can't be counted;
+    failures of single proteins are in the results.
     """
     results = Results()
-    # Databases come first and are no target's: a broken one ends the run before any folder is made.
-    shared = list(itertools.takewhile(_leaves_no_file, graph.nodes))
+    shared, rest = _split(graph)
     for node in shared:
-        _run_node(node, folders, results)
+        made = obtain_items(node, node.items, results.receipts)
+        _raise_first(made)
+        results.receipts[node.id] = tuple(one.receipts for one in made)
     with TargetLocks() as locks:
         for target, folder in folders.items():
             _lock(target, folder, locks, results)
-        for node in graph.nodes[len(shared) :]:
+        for node in rest:
             _run_node(node, folders, results)
     return results
 
 
-def _leaves_no_file(node: Node) -> bool:
-    return all(item.path is None for item in node.items)
+def _split(graph: Graph) -> tuple[list[Node], list[Node]]:
+    """The databases, which are no protein's and come first: a broken one ends the run before any folder is made."""
+    count = next((k for k, node in enumerate(graph.nodes) if any(True for _ in _files(node))), len(graph.nodes))
+    return list(graph.nodes[:count]), list(graph.nodes[count:])
+
+
+def _files(node: Node) -> list[Path]:
+    return [place for item in node.items for place in item.places.values() if place is not None]
+
+
+def _raise_first(made: Sequence[Obtained[Any]]) -> None:
+    for one in made:
+        for error in one.errors.values():
+            raise error
 
 
 def _lock(target: str, folder: Path, locks: TargetLocks, results: Results) -> None:
-    """Keeps other runs off a target and clears the leftovers of dead ones; a target of a living run fails."""
+    """Keeps other runs off a protein's folder and clears the leftovers of dead ones; that of a living run fails."""
     try:
         locks.take(folder)
         sweep(folder)
         forget_failure(folder)
     except (InputError, OSError) as error:
-        results.failures[target] = Failure("lock", str(error))
-        events.emit("failed", f"failed: {error}", target=target)
+        results.failures[target] = Failure("lock", in_words(error))
+        events.emit("failed", f"failed: {target}: {in_words(error)}", target="")  # the folder's log is not ours
 
 
 def _run_node(node: Node, folders: Mapping[str, Path], results: Results) -> None:
-    """Runs what of a node is needed by targets that have not failed."""
-    items = [item for item in node.items if not all(name in results.failures for name in item.targets)]
+    """Runs the items that proteins without a failure need."""
+    items = needed_items(node, results.failures)
     if not items or not holds(node.condition, results.receipts):
         return
     start = time.perf_counter()
-    receipts: dict[int, Receipt[Any]] = {}
-    for batch in _batches(node, items, folders, results):
-        receipts |= batch
-    results.receipts[node.id] = tuple(receipts.get(id(item)) for item in node.items)
-    if len(node.targets) == 1:
-        (target,) = node.targets
-        results.seconds[target] = results.seconds.get(target, 0.0) + time.perf_counter() - start
+    targets = list(dict.fromkeys(target for item in items for target in item.targets))
+    with events.about(targets[0] if len(targets) == 1 else "", node.stage):
+        obtained = obtain_items(node, items, results.receipts)
+    made: dict[str, Mapping[str, Receipt[Any]]] = {}
+    for item, one in zip(items, obtained, strict=True):
+        made |= dict.fromkeys(item.targets, one.receipts)
+        _tell_reused(one)
+        for target, error in one.errors.items():
+            _fail(node, target, error, folders[target], results)
+    results.receipts[node.id] = tuple(_of_item(item, made) for item in node.items)
+    for target in targets:
+        share = (time.perf_counter() - start) / len(targets)
+        results.seconds[target] = results.seconds.get(target, 0.0) + share
 
 
-def _batches(
-    node: Node, items: Sequence[Item], folders: Mapping[str, Path], results: Results
-) -> Iterator[dict[int, Receipt[Any]]]:
-    """All items together; where that fails and they are several, one by one, so that a failure is one item's own."""
-    try:
-        yield _obtain(node, items, results)
-    except DatabaseError:
-        raise
-    except Exception as error:
-        if len(items) == 1:
-            _fail(node, items[0], error, folders, results)
-            return
-        for item in items:
-            yield from _batches(node, [item], folders, results)
+def _of_item(item: Item, made: Mapping[str, Mapping[str, Receipt[Any]]]) -> Mapping[str, Receipt[Any]]:
+    """The receipts of an item's proteins; none if all of them had failed before."""
+    return next((made[target] for target in item.targets if target in made), {})
 
 
-def _obtain(node: Node, items: Sequence[Item], results: Results) -> dict[int, Receipt[Any]]:
-    stage = STAGES[node.stage]
-    works = works_of(items, results.receipts)
-    about = node.targets[0] if len(node.targets) == 1 else ""
-    with events.about(about, node.stage):
-        receipts = obtain(stage, works, node.cost.cores)
-    for work, receipt in zip(works, receipts, strict=True):
+def _tell_reused(obtained: Obtained[Any]) -> None:
+    for target, receipt in obtained.receipts.items():
         if receipt.reused and receipt.path is not None:
-            _tell_reused(work, receipt)
-    return {id(item): receipt for item, receipt in zip(items, receipts, strict=True)}
+            events.emit("reused", f"{receipt.path.name}: up to date", target=target)
 
 
-def _tell_reused(work: Work[Any], receipt: Receipt[Any]) -> None:
-    for target in work.targets:
-        events.emit("reused", f"{receipt.file.name}: up to date", target=target)
-
-
-def _fail(node: Node, item: Item, error: Exception, folders: Mapping[str, Path], results: Results) -> None:
-    """Records the failure of an item for the targets that need it; the traceback of what nobody foresaw too."""
-    foreseen = isinstance(error, (InputError, OSError))
-    message = str(error) if foreseen else f"{type(error).__name__}: {error}"
-    failure = Failure(node.stage, message.splitlines()[0] if message else type(error).__name__)
-    trace = "" if foreseen else "".join(traceback.format_exception(error))
-    for target in item.targets:
-        results.failures[target] = failure
-        events.emit("failed", f"failed: {failure.message}", target=target)
-        record_failure(folders[target], failure, trace)
+def _fail(node: Node, target: str, error: Exception, folder: Path, results: Results) -> None:
+    """Records a protein's failure, with the traceback if the exception was unexpected."""
+    failure = Failure(node.stage, in_words(error))
+    results.failures[target] = failure
+    events.emit("failed", f"failed: {failure.message}", target=target)
+    record_failure(folder, failure, "" if is_foreseen(error) else "".join(traceback.format_exception(error)))

@@ -58,19 +58,22 @@ class Outcome:
         return read_result(self.layout.of("result", who, ".npz"), who.model)
 
 
-def run(plan: Plan) -> list[Outcome]:
+def run(plan: Plan, graph: Graph | None = None) -> list[Outcome]:
     """Everything that the plan asks for, in the order of its jobs. What happens is told by events.
+
+    graph: of the plan, if it was built before.
 
     A target's failure is its own, the others go on. Raises DatabaseError for a broken database.
     """
-    graph = build_graph(plan)
+    graph = graph or build_graph(plan)
     folders = {job.name: job.folder for job in plan.jobs}
     with events.listening(TargetLogs(folders)):
         results = run_graph(graph, folders)
         if plan.models:
             _write_index_pages(plan.pages)
             _write_colabfold_files(plan)
-    return [_outcome(plan, job, graph, results) for job in plan.jobs]
+    nodes = graph.by_target()
+    return [_outcome(plan, job, nodes.get(job.name, []), results) for job in plan.jobs]
 
 
 def _write_index_pages(folders: Sequence[Path]) -> None:
@@ -96,11 +99,11 @@ def _write_colabfold_files(plan: Plan) -> None:
             events.emit("warning", f"{folder}: no log.txt, config.json and cite.bibtex: {error}")
 
 
-def _outcome(plan: Plan, job: Job, graph: Graph, results: Results) -> Outcome:
+def _outcome(plan: Plan, job: Job, nodes: Sequence[Node], results: Results) -> Outcome:
     layout, failure = layout_of(plan, job), results.failures.get(job.name)
     if failure:
         return Outcome(job.name, job.query.n_res, job.folder, layout, failure)
-    nodes, ranking = graph.of_target(job.name), _record(results, job, "ranking")
+    receipts, ranking = results.of_target(job.name, nodes), _record(results, job, "ranking")
     return Outcome(
         name=job.name,
         n_res=job.query.n_res,
@@ -110,23 +113,14 @@ def _outcome(plan: Plan, job: Job, graph: Graph, results: Results) -> Outcome:
         run=_record(results, job, "run record"),
         ranking=ranking.ranking if ranking else None,
         seconds=results.seconds.get(job.name, 0.0),
-        reused=results.reused(nodes),
-        searched=_searched(job, nodes, results),
+        reused=all(receipt.reused for receipt in receipts if receipt.path is not None),
+        searched=frozenset(
+            one.done.name for one in receipts if isinstance(one.done, DatabaseSearched) and not one.reused
+        ),
     )
 
 
 def _record(results: Results, job: Job, stage: str) -> Any:
-    """What a stage made for a target, read back; None if it was not in the graph."""
-    receipts = results.receipts.get(f"{job.name}/{stage}")
-    return STAGES[stage].read(receipts[0]) if receipts and receipts[0] else None
-
-
-def _searched(job: Job, nodes: Sequence[Node], results: Results) -> frozenset[str]:
-    """Databases that were searched now for a target."""
-    found = (
-        receipt
-        for node in nodes
-        for item, receipt in zip(node.items, results.receipts.get(node.id, ()), strict=False)
-        if receipt and job.name in item.targets and not receipt.reused
-    )
-    return frozenset(receipt.done.name for receipt in found if isinstance(receipt.done, DatabaseSearched))
+    """The artefact of a stage of one protein, read back; None if it was not in the graph."""
+    (made,) = results.receipts.get(f"{job.name}/{stage}", ({},))
+    return STAGES[stage].read(made[job.name]) if job.name in made else None

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from af2cpu.pipeline.graph import Graph, Node
-from af2cpu.pipeline.resolve import Receipts, holds, works_of
+from af2cpu.pipeline.graph import Graph, Item, Node, Output
+from af2cpu.pipeline.resolve import Receipts, holds, work_of
 from af2cpu.pipeline.stages import STAGES
-from af2cpu.workspace import look
+from af2cpu.workspace import Receipt, look
 
 
 @dataclass(frozen=True)
@@ -19,24 +21,44 @@ class Step:
     seconds: float  # estimated for these alone; of a conditional step by its chance
 
 
-def survey(graph: Graph) -> list[Step]:
-    """The steps that a run of the graph would take now, in order; none where everything is up to date.
+@dataclass(frozen=True)
+class Survey:
+    """What a run would do."""
 
-    What depends on something that has to be made has to be made too, as far as can be told before.
+    steps: tuple[Step, ...]  # in order
+    current: int  # nodes of which nothing has to be made
+
+
+def survey(graph: Graph) -> Survey:
+    """The steps that a run of the graph would take now; none where everything is up to date.
+
+    An artefact that is made from one that has to be made has to be made too, as far as can be told before.
     """
     receipts: Receipts = {}
-    steps: dict[str, Step] = {}
+    steps: list[Step] = []
     for node in graph.nodes:
-        if any(name in steps for name in node.needs()):
-            steps[node.id] = _step(node, len(node.items))
-        elif holds(node.condition, receipts):
-            found = tuple(look(STAGES[node.stage], work) for work in works_of(node.items, receipts))
-            receipts[node.id] = found
-            if None in found:
-                steps[node.id] = _step(node, found.count(None))
-    return list(steps.values())
+        if not _may_run(node, receipts):
+            continue
+        found = tuple(_look(node, item, receipts) for item in node.items)
+        receipts[node.id] = found
+        stale = found.count({})
+        if stale:
+            chance = node.condition.chance if node.condition else 1.0
+            steps.append(Step(node, stale, chance * node.cost.seconds * stale / len(node.items)))
+    return Survey(tuple(steps), len(receipts) - len(steps))
 
 
-def _step(node: Node, stale: int) -> Step:
-    chance = node.condition.chance if node.condition else 1.0
-    return Step(node, stale, chance * node.cost.seconds * stale / len(node.items))
+def _may_run(node: Node, receipts: Receipts) -> bool:
+    """Whether the condition of a node holds, or can't be told yet."""
+    order = node.condition and receipts[node.condition.order.node][node.condition.order.item]
+    return not order or holds(node.condition, receipts)
+
+
+def _look(node: Node, item: Item, receipts: Receipts) -> Mapping[str, Receipt[Any]]:
+    """The receipts of an item's proteins; none if it has to be made."""
+    values = (value for values in item.inputs.values() for value in values)
+    outputs = [value for value in values if isinstance(value, Output) and value.node in receipts]
+    if any(not receipts[output.node][output.item] for output in outputs):
+        return {}
+    receipt = look(STAGES[node.stage], work_of(item, receipts))
+    return dict.fromkeys(item.targets, receipt) if receipt is not None else {}

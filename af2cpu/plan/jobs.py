@@ -23,8 +23,8 @@ from af2cpu.search.databases import HITS
 from af2cpu.settings import RunSettings
 from af2cpu.workspace.receipts import read_receipt
 
-FEATURES = "features.npz"
-SEARCH_RECORD = "search.json"
+FEATURES_FILE = "features.npz"
+SEARCH_FILE = "search.json"
 
 
 @dataclass(frozen=True)
@@ -94,21 +94,27 @@ def jobs_of_folders(folders: Sequence[Path]) -> tuple[Job, ...]:
 
 
 def _features_in(folder: Path) -> list[Path]:
-    found = [path for path in (folder / FEATURES, *sorted(folder.glob(f"*/{FEATURES}"))) if path.exists()]
+    found = [path for path in (folder / FEATURES_FILE, *sorted(folder.glob(f"*/{FEATURES_FILE}"))) if path.exists()]
     if not found:
-        raise InputError(f"{folder}: has no {FEATURES}, nor has a folder in it; make them with af2cpu search")
+        raise InputError(f"{folder}: has no {FEATURES_FILE}, nor has a folder in it; make them with af2cpu search")
     return found
 
 
 def _job_of(features: Path) -> Job:
     query = query_of_features(read_features(features), features)
-    receipt, record = read_receipt(features, FeaturesMade), features.parent / SEARCH_RECORD
-    searched = read_record(SearchRecord, record) if record.is_file() else None
+    receipt, record = read_receipt(features, FeaturesMade), features.parent / SEARCH_FILE
+    searched: SearchRecord | None = None
+    notes: tuple[str, ...] = ()
+    try:
+        searched = read_record(SearchRecord, record) if record.is_file() else None
+        notes = searched.notes if searched else ()
+    except InputError as error:  # the features are whole all the same
+        notes = (f"{error}: what was searched is not known",)
     return Job(
         query=query,
         folder=features.parent,
         features=features,
         searched=searched,
         features_seconds=receipt.done.seconds if receipt else None,
-        notes=searched.notes if searched else (),
+        notes=notes,
     )

@@ -1,4 +1,4 @@
-"""What predictions run on: engine, precision and speed of this machine, found out before PyTorch is loaded."""
+"""What predictions run on: engine, precision and speed of this machine. Engine native needs no PyTorch for it."""
 
 from __future__ import annotations
 

@@ -92,6 +92,11 @@ def predictions_of(models: Sequence[ModelPlan], settings: RunSettings) -> list[t
     ]
 
 
+def count_passes(models: Sequence[ModelPlan], settings: RunSettings) -> int:
+    """Passes through the network for one protein."""
+    return sum((model.recycles + 1) * settings.ensembles for model, _ in predictions_of(models, settings))
+
+
 def draw_seed(seed: int, who: PredictionId) -> int:
     """The seed of a prediction's draws: the same whichever other models run."""
     digest = hashlib.blake2b(f"{seed}/{who.name}".encode(), digest_size=8).digest()

@@ -117,7 +117,8 @@ def check_sizes(
         ]
         for n_res in {query.n_res for query in queries}
     }
-    check_memory(queries, machine.memory, lambda n_res: max(cost.peak_bytes for cost in costs[n_res]))
+    peaks = {n_res: max(cost.peak_bytes for cost in found) for n_res, found in costs.items()}
+    check_memory(queries, machine.memory, peaks)
     _check_place(out, sum(cost.disk_bytes for query in queries for cost in costs[query.n_res]))
 
 

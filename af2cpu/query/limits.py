@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
 
 from af2cpu.errors import InputError
 from af2cpu.records import Query
 
 
-def check_memory(queries: Iterable[Query], available: int, predicted: Callable[[int], int]) -> None:
-    """Raises InputError for the first query whose peak, `predicted` from its residues, is above `available` bytes."""
+def check_memory(queries: Iterable[Query], available: int, peaks: Mapping[int, float]) -> None:
+    """Raises InputError for the first query that needs more than `available` bytes. peaks: bytes by n_res."""
     for query in queries:
-        needed = predicted(query.n_res)
+        needed = peaks[query.n_res]
         if needed > available:
             raise InputError(
                 f"{query.source} ({query.name}): {query.n_res} residues need about {needed / 1e9:.1f} GB and "

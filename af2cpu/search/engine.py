@@ -113,6 +113,7 @@ def search(tasks: Sequence[Task], threads: int, screen: Screen | None = None) ->
             worker.join()
     if run.errors:
         raise run.errors[0]
+    run.tell()  # the last thread may have ended between two waits
     return [
         TaskHits(
             [_merge(profile, [part[t][p] for part in run.collected]) for p, profile in enumerate(task.profiles)],

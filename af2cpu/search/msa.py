@@ -27,7 +27,7 @@ from af2cpu.search.engine import ALPHABET, Task, search
 from af2cpu.search.index import Index
 from af2cpu.search.profiles import sequence_profile
 from af2cpu.search.screen import Screen
-from af2cpu.search.stockholm_text import cut, escaped_name, escaped_names, is_row, utf8_lines
+from af2cpu.search.stockholm_text import cut, escaped_names, is_row, row_header, utf8_lines
 from af2cpu.search.thresholds import JACKHMMER
 
 AUTHOR = f"af2cpu (pyhmmer {pyhmmer.__version__})"
@@ -73,11 +73,8 @@ def search_msas(
 
 
 def digital(query: Query) -> DigitalSequence[Any]:
-    """The query as HMMER reads it from a FASTA file: the header's first word is its name, escaped for Stockholm."""
-    printable = "".join(c if c.isprintable() or c == "\t" else " " for c in query.description)
-    words = printable.split(maxsplit=1)
-    name = escaped_name((words[0] if words else query.name).encode())
-    description = words[1].rstrip() if len(words) > 1 else ""
+    """The query as HMMER reads it from a FASTA file, its name escaped for Stockholm."""
+    name, description = row_header(query)
     return TextSequence(name=name, description=description, sequence=query.sequence).digitize(ALPHABET)
 
 

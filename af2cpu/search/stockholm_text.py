@@ -8,6 +8,8 @@ from typing import BinaryIO
 
 import numpy as np
 
+from af2cpu.records import Query
+
 _GAP = ord("-")
 _GAPS = bytes.maketrans(b"._~", b"---")  # other tools' gaps; HMMER writes '-' only
 _OF_A_ROW = (b"#=GS ", b"#=GR ")
@@ -32,6 +34,14 @@ def escaped_name(name: bytes) -> bytes:
     if name.startswith(b"#"):
         return b"%23" + name[1:]
     return b"%2F" + name[1:] if name.startswith(b"//") else name
+
+
+def row_header(query: Query) -> tuple[bytes, str]:
+    """Name and description of a query's row: the first word of its header, escaped for Stockholm, and the rest."""
+    printable = "".join(c if c.isprintable() or c == "\t" else " " for c in query.description)
+    words = printable.split(maxsplit=1)
+    name = escaped_name((words[0] if words else query.name).encode())
+    return name, words[1].rstrip() if len(words) > 1 else ""
 
 
 def cut(source: Path, target: BinaryIO, max_rows: int) -> None:

@@ -31,9 +31,9 @@ def _is_protein(line: bytes) -> bool:
     return line.startswith(b">") and b"mol:protein" in line
 
 
-def fetch_missing(entries: Sequence[str], folder: Path) -> list[str]:
-    """Fetches the structures of the best hits that the folder lacks; a line for each that can't be had."""
-    return fetch_entries(list(dict.fromkeys(entry.lower() for entry in entries))[:_ON_DEMAND], folder)
+def best_entries(entries: Sequence[str]) -> list[str]:
+    """The entries of the best hits, which are fetched on demand."""
+    return list(dict.fromkeys(entry.lower() for entry in entries))[:_ON_DEMAND]
 
 
 def fetch_entries(entries: Iterable[str], folder: Path, url: str = MMCIF_URL) -> list[str]:

@@ -1,7 +1,7 @@
 """One lock for each target of a run, in one file for all targets of a folder.
 
-Each target locks a byte of the file OUT/.af2cpu/lock, whose place follows from the target's name (open file description
-locks, Linux). Thousands of targets need one open file, and the system frees the locks of a process that dies.
+Each target locks a byte of the file OUT/.af2cpu/lock, at an offset that is a hash of the target's name (open file
+description locks, Linux). Thousands of targets need one open file, and the system frees the locks of a dead process.
 """
 
 from __future__ import annotations

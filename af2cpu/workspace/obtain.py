@@ -1,15 +1,18 @@
 """Obtaining artefacts: the only code that asks whether one is current, has it made, and records it.
 
-An artefact is current if its receipt has the key that it would be made with now, and its file is what it was then.
+An artefact is current if its receipt has the key that it would be made with now, and its file is what it was then. An
+error belongs to the artefact that caused it: the others of a node are made all the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
+from af2cpu import events
+from af2cpu.errors import DatabaseError
 from af2cpu.workspace.receipts import Receipt, content_hash, is_unchanged, read_receipt, share, write_receipt
 from af2cpu.workspace.stage import Stage, Work
 
@@ -17,48 +20,100 @@ T = TypeVar("T")
 D = TypeVar("D")
 
 
+@dataclass(frozen=True)
+class Obtained(Generic[D]):
+    """What became of a work, by the protein that needs it: each has a receipt or an error."""
+
+    receipts: Mapping[str, Receipt[D]]
+    errors: Mapping[str, Exception]
+
+
 def look(stage: Stage[T, D], work: Work[T]) -> Receipt[D] | None:
-    """The artefact if it is current, at whichever of its places; None if it has to be made. Writes nothing."""
-    if work.path is None:
+    """The artefact if it is current, at any of its places; None if it has to be made. Writes nothing."""
+    files = list(work.files)
+    if not files:
         done = stage.kept(work)
         return None if done is None else _without_file(stage, work, done, reused=True)
     key = stage.key(work)
-    for place in (work.path, *work.copies):
-        receipt = read_receipt(place, stage.done)
-        if (
-            receipt
-            and receipt.key == key
-            and is_unchanged(receipt)
-            and stage.intact(replace(work, path=place), receipt.done)
-        ):
-            return receipt
-    return None
+    return next((receipt for place in files if (receipt := _current(stage, work, place, key))), None)
 
 
-def obtain(stage: Stage[T, D], works: Sequence[Work[T]], cores: int) -> list[Receipt[D]]:
+def _current(stage: Stage[T, D], work: Work[T], place: Path, key: str) -> Receipt[D] | None:
+    receipt = read_receipt(place, stage.done)
+    current = (
+        receipt is not None
+        and receipt.key == key
+        and is_unchanged(receipt)
+        and stage.intact(replace(work, places={"": place}), receipt.done)
+    )
+    return receipt if current else None
+
+
+def obtain(stage: Stage[T, D], works: Sequence[Work[T]], cores: int) -> list[Obtained[D]]:
     """The artefacts of `works`, in order: those that are current as they are, the others made now and recorded.
 
-    Raises what the stage's `make` raises; what it had made until then is recorded.
+    Raises DatabaseError for a database that can't be searched: no artefact of the node can be made then.
     """
-    found = [look(stage, work) for work in works]
-    stale = [work for work, receipt in zip(works, found, strict=True) if receipt is None]
-    made: dict[int, Receipt[D]] = {}
-    if stale:
-        for work in stale:
-            if work.path is not None:
-                work.folder.mkdir(parents=True, exist_ok=True)
-        for work, done in stage.make(stale, cores):
-            made[id(work)] = _record(stage, work, done)
-    return [
-        _at_all_places(receipt if receipt is not None else made[id(work)], work)
-        for work, receipt in zip(works, found, strict=True)
-    ]
+    results: dict[int, Receipt[D] | Exception] = {}
+    stale: dict[int, Work[T]] = {}
+    unusable: dict[int, dict[str, Exception]] = {}
+    for number, work in enumerate(works):
+        try:
+            receipt = look(stage, work)
+        except DatabaseError:
+            raise
+        except Exception as error:
+            results[number] = error
+            continue
+        if receipt is not None:
+            results[number] = receipt
+        else:
+            stale[number], unusable[number] = _with_folders(work)
+    _make(stage, {number: work for number, work in stale.items() if work.places}, cores, results)
+    return [_at_all_places(results.get(number), work, unusable.get(number, {})) for number, work in enumerate(works)]
+
+
+def _with_folders(work: Work[T]) -> tuple[Work[T], dict[str, Exception]]:
+    """The work without the places whose folders can't be made, and the errors of these."""
+    errors: dict[str, Exception] = {}
+    for target, path in work.places.items():
+        try:
+            if path is not None:
+                path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            errors[target] = error
+    usable = {target: path for target, path in work.places.items() if target not in errors}
+    return replace(work, places=usable), errors
+
+
+def _make(
+    stage: Stage[T, D], works: Mapping[int, Work[T]], cores: int, results: dict[int, Receipt[D] | Exception]
+) -> None:
+    """Makes artefacts together; after an error those that are missing, in halves, until the error is one artefact's."""
+    if not works:
+        return
+    numbers = {id(work): number for number, work in works.items()}
+    try:
+        for work, done in stage.make(list(works.values()), cores):
+            results[numbers[id(work)]] = _record(stage, work, done)
+    except DatabaseError:
+        raise
+    except Exception as error:
+        missing = [number for number in works if number not in results]
+        if not missing:
+            raise
+        if len(works) == 1:
+            results[missing[0]] = error
+            return
+        middle = (len(missing) + 1) // 2
+        for half in (missing[:middle], missing[middle:]):
+            _make(stage, {number: works[number] for number in half}, cores, results)
 
 
 def _record(stage: Stage[T, D], work: Work[T], done: D) -> Receipt[D]:
-    if work.path is None:
+    if not list(work.files):
         return _without_file(stage, work, done, reused=False)
-    receipt = Receipt(work.path, stage.key(work), content_hash(work.file), done)
+    receipt = Receipt(work.file, stage.key(work), content_hash(work.file), done)
     write_receipt(receipt)
     return receipt
 
@@ -68,16 +123,40 @@ def _without_file(stage: Stage[T, D], work: Work[T], done: D, *, reused: bool) -
     return Receipt(None, key, getattr(done, "hash", key), done, reused)
 
 
-def _at_all_places(receipt: Receipt[D], work: Work[Any]) -> Receipt[D]:
-    """Shares the artefact with the places that lack it; the receipt of the first place."""
-    places: list[Path] = [] if work.path is None else [work.path, *work.copies]
-    receipts = [receipt if place == receipt.path else _shared(receipt, place) for place in places]
-    return receipts[0] if receipts else receipt
+def _at_all_places(
+    result: Receipt[D] | Exception | None, work: Work[Any], unusable: Mapping[str, Exception]
+) -> Obtained[D]:
+    """Shares an artefact with the proteins that need it and with the cache."""
+    receipts: dict[str, Receipt[D]] = {}
+    errors = dict(unusable)
+    for target, place in work.places.items():
+        if target in errors:
+            continue
+        try:
+            if isinstance(result, Exception):
+                errors[target] = result
+            elif result is not None:
+                receipts[target] = _at(result, place)
+        except OSError as error:
+            errors[target] = error
+    if isinstance(result, Receipt) and work.cache:
+        _keep(result, work.cache)
+    return Obtained(receipts, errors)
 
 
-def _shared(receipt: Receipt[D], place: Path) -> Receipt[D]:
+def _keep(receipt: Receipt[Any], cache: Path) -> None:
+    try:
+        _at(receipt, cache)
+    except OSError as error:  # the run has its artefact all the same
+        events.emit("warning", f"{cache}: nothing can be kept there: {error}")
+
+
+def _at(receipt: Receipt[D], place: Path | None) -> Receipt[D]:
+    """The artefact at a place, shared with it unless it is there."""
+    if place is None or receipt.path is None or place == receipt.path:
+        return receipt
     there = read_receipt(place, type(receipt.done))
     same = there is not None and (there.key, there.content) == (receipt.key, receipt.content)
-    if same and place.is_file() and (place.samefile(receipt.file) or content_hash(place) == receipt.content):
+    if same and place.is_file() and (place.samefile(receipt.path) or content_hash(place) == receipt.content):
         return replace(receipt, path=place)
     return share(receipt, place)

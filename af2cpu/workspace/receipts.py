@@ -1,6 +1,6 @@
-"""Receipts: beside each artefact a small file with the key that it was made with, its content's hash, what was done.
+"""A receipt is a small file beside an artefact with its key, the hash of its content and the stage's record.
 
-One file for each artefact, in the hidden folder .af2cpu beside it: two processes never write the same one.
+It is in the hidden folder .af2cpu beside the artefact. Each artefact has its own: two processes never write the same.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ class Receipt(Generic[D]):
 
     path: Path | None  # None for a stage that leaves no file of its own
     key: str
-    content: str  # hash of the file, or of what a stage without a file tells
+    content: str  # hash of the file; without a file, the record's own hash or the key
     done: D
     reused: bool = False  # made by an earlier run
 
     @property
     def file(self) -> Path:
-        """The artefact of a stage that leaves one."""
+        """The artefact. Raises ValueError for a stage without a file."""
         if self.path is None:
             raise ValueError("this stage leaves no file")
         return self.path

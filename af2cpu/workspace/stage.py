@@ -20,13 +20,12 @@ Inputs = Mapping[str, tuple[Receipt[Any], ...]]
 
 @dataclass(frozen=True)
 class Work(Generic[T]):
-    """One artefact to make: the task, where it goes, the artefacts that it is made from."""
+    """One artefact to make: the task, the proteins that need it, the artefacts that it is made from."""
 
     task: T
-    path: Path | None
+    places: Mapping[str, Path | None]  # by protein; None for a stage without a file
     inputs: Inputs = field(default_factory=dict)
-    copies: tuple[Path, ...] = ()  # other places for the same artefact
-    targets: tuple[str, ...] = ()  # names of the proteins that need it
+    cache: Path | None = None  # a copy for other runs
 
     def one(self, name: str) -> Receipt[Any]:
         """The input of which there is one."""
@@ -38,11 +37,22 @@ class Work(Generic[T]):
         return self.inputs.get(name, ())
 
     @property
+    def targets(self) -> tuple[str, ...]:
+        """Names of the proteins that need it."""
+        return tuple(self.places)
+
+    @property
     def file(self) -> Path:
-        """Where the artefact of a stage that leaves one goes."""
-        if self.path is None:
+        """Where the artefact is made: the place of the first protein. Raises ValueError for a stage without a file."""
+        path = next(iter(self.places.values()))
+        if path is None:
             raise ValueError("this stage leaves no file")
-        return self.path
+        return path
+
+    @property
+    def files(self) -> Iterator[Path]:
+        """All places of the artefact, the cache last; none for a stage without a file."""
+        yield from (path for path in (*self.places.values(), self.cache) if path is not None)
 
     @property
     def folder(self) -> Path:
@@ -66,8 +76,8 @@ def _nothing_kept(work: Work[Any]) -> None:
 class Stage(Generic[T, D]):
     """A kind of artefact and how it is made.
 
-    `make` gets all works of a node that are not current, with the cores that it may use, and yields each work with what
-    was done for it as soon as its file is complete.
+    `make` gets all works of a node that are not current, with the cores that it may use, and yields each work with its
+    record as soon as its file is complete.
     """
 
     name: str
@@ -77,7 +87,7 @@ class Stage(Generic[T, D]):
     make: Callable[[Sequence[Work[T]], int], Iterator[tuple[Work[T], D]]]
     read: Callable[[Receipt[D]], Any] = _what_was_done  # the artefact as a record
     intact: Callable[[Work[T], D], bool] = _always_intact  # whether files made beside the artefact are unchanged
-    kept: Callable[[Work[T]], D | None] = _nothing_kept  # of a stage without an artefact: what needs no making
+    kept: Callable[[Work[T]], D | None] = _nothing_kept  # without a file: its record if nothing has to be made
 
     def key(self, work: Work[T]) -> str:
         """The hash of everything that the artefact depends on."""

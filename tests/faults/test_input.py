@@ -153,9 +153,9 @@ def test_fault_9_too_long_for_the_memory(tmp_path: Path) -> None:
     with pytest.raises(
         InputError, match=r"record 2 \(long\): 20000 residues need about \d+\.\d GB and 24\.0 GB .*cut"
     ) as caught:
-        check_memory(queries, 24 * 10**9, lambda n_res: 600 * n_res**2)
+        check_memory(queries, 24 * 10**9, {query.n_res: 600 * query.n_res**2 for query in queries})
     assert "\n" not in str(caught.value)
-    check_memory(queries[:1], 24 * 10**9, lambda n_res: 600 * n_res**2)
+    check_memory(queries[:1], 24 * 10**9, {query.n_res: 600 * query.n_res**2 for query in queries})
 
 
 @pytest.mark.parametrize(

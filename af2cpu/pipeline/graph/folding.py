@@ -100,7 +100,7 @@ class _Target:
     def _node(
         self, stage: str, task: object, path: Path | None, inputs: Mapping[str, tuple[Output | Path, ...]]
     ) -> Node:
-        item = Item(task, path, inputs, targets=(self._job.name,))
+        item = Item(task, {self._job.name: path}, inputs)
         return Node(self._id(stage), stage, (item,), _COSTS.get(stage, _QUICK))
 
     def exports(self) -> Iterator[Node]:
@@ -137,12 +137,8 @@ class _Target:
                 save_all=settings.save_all,
                 af2_pickles=settings.af2_pickles,
             )
-            item = Item(
-                task,
-                self._layout.of("result", who, ".npz"),
-                {"features": (self._inputs.features,)},
-                targets=(self._job.name,),
-            )
+            place = {self._job.name: self._layout.of("result", who, ".npz")}
+            item = Item(task, place, {"features": (self._inputs.features,)})
             one = prediction_cost(model, self._job.query.n_res, settings, machine.choice)
             cost = Cost(one.flops / machine.pass_rate, one.peak_bytes, machine.cores)
             yield Node(self._prediction(who).node, "prediction", (item,), cost)
@@ -175,8 +171,8 @@ class _Target:
             # One thread unless more are asked for: then the same input gives the same bits.
             how = RelaxSettings(seed=settings.seed, threads=settings.relax_threads)
             task = RelaxationTask(who, self._layout, how, self._provenance(model))
-            path = self._job.folder / f"relax_{who.name}.json"
-            item = Item(task, path, {"prediction": (self._prediction(who),)}, targets=(self._job.name,))
+            place = {self._job.name: self._job.folder / f"relax_{who.name}.json"}
+            item = Item(task, place, {"prediction": (self._prediction(who),)})
             condition = Condition(Output(self._id("ranking")), who.name, self._relaxed, len(self._who))
             base, square = _RELAX_SECONDS
             cost = Cost(base + square * n_res**2, _RELAX_BYTES, settings.relax_threads)

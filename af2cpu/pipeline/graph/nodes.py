@@ -1,14 +1,13 @@
 """The graph of a run as plain data: what is to be made, from what, at which cost. It holds no functions.
 
-Whoever runs it (the local runner, a cluster), prints it or sums its costs reads the same graph; a node names its stage
-(`pipeline.stages.STAGES`). Nodes are in an order in which they can be made one after the other.
+Runners, --dry-run and estimate read the same graph. A node names its stage (`pipeline.stages.STAGES`). Nodes are in an
+order in which they can be made one after the other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +25,15 @@ class Item:
     """One artefact of a node."""
 
     task: Any  # frozen record of the stage
-    path: Path | None = None  # the artefact; None for a stage that leaves no file
+    places: Mapping[str, Path | None]  # where it goes, by the protein that needs it; None for a stage without a file
     inputs: Mapping[str, tuple[Output | Path, ...]] = field(default_factory=dict)  # paths: files that the user gave
-    copies: tuple[Path, ...] = ()  # other places for the same artefact
-    targets: tuple[str, ...] = ()  # proteins that need it
+    after: tuple[Output, ...] = ()  # must be made before, and is no input
+    cache: Path | None = None  # a copy for other runs
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Proteins that need it."""
+        return tuple(self.places)
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,7 @@ class Node:
 
     def needs(self) -> Iterator[str]:
         """Nodes that must come before it."""
-        inputs = (value for item in self.items for values in item.inputs.values() for value in values)
+        inputs = (value for item in self.items for values in (*item.inputs.values(), item.after) for value in values)
         yield from dict.fromkeys(value.node for value in inputs if isinstance(value, Output))
         if self.condition:
             yield self.condition.order.node
@@ -85,22 +89,17 @@ class Graph:
 
     nodes: tuple[Node, ...]
 
-    def of_target(self, name: str) -> list[Node]:
-        """The nodes that a protein needs, shared searches among them."""
-        return self._by_target.get(name, [])
-
-    @cached_property
-    def _by_target(self) -> dict[str, list[Node]]:
+    def by_target(self) -> dict[str, list[Node]]:
+        """The nodes that each protein needs, shared searches among them."""
         found: dict[str, list[Node]] = {}
         for node in self.nodes:
             for target in node.targets:
                 found.setdefault(target, []).append(node)
         return found
 
-    def seconds(self) -> float:
-        """Estimated time of all nodes one after the other; a condition counts by its chance."""
-        return sum(node.cost.seconds * (node.condition.chance if node.condition else 1.0) for node in self.nodes)
 
-    def memory(self) -> float:
-        """Estimated peak memory of any node, bytes."""
-        return max((node.cost.memory for node in self.nodes), default=0.0)
+def total_cost(nodes: Iterable[Node]) -> Cost:
+    """Nodes one after the other: their seconds, of which a condition counts its chance; the peak of their memory."""
+    nodes = list(nodes)
+    seconds = sum(node.cost.seconds * (node.condition.chance if node.condition else 1.0) for node in nodes)
+    return Cost(seconds, max((node.cost.memory for node in nodes), default=0.0))

@@ -13,7 +13,7 @@ from af2cpu.pipeline.stages.msa import MsaTask
 from af2cpu.pipeline.stages.search_record import SearchRecordTask
 from af2cpu.pipeline.stages.structures import StructuresTask
 from af2cpu.pipeline.stages.template_hits import HitsTask
-from af2cpu.plan.jobs import FEATURES, SEARCH_RECORD, Job
+from af2cpu.plan.jobs import FEATURES_FILE, SEARCH_FILE, Job
 from af2cpu.plan.run import Plan
 from af2cpu.search.databases import HITS, Database, alignment_file
 
@@ -41,7 +41,6 @@ class TargetInputs:
         return {
             "alignments": self.alignments,
             "hits": self.hits,
-            "structures": self.structures,
             "own_templates": job.templates,
         }
 
@@ -67,10 +66,10 @@ class SearchNodes:
         """The index of each database that is searched."""
         needed = {job.name: self._databases_of(job) for job in self._plan.jobs}
         for database in self._plan.databases.every:
-            targets = tuple(name for name, databases in needed.items() if database in databases)
+            targets = [name for name, databases in needed.items() if database in databases]
             if targets:
                 cost = Cost(self._plan.residues[database.name] / _COUNTED_PER_SECOND, cores=self._plan.machine.cores)
-                yield Node(_index(database).node, "database", (Item(database, targets=targets),), cost)
+                yield Node(_index(database).node, "database", (Item(database, dict.fromkeys(targets)),), cost)
 
     def of_group(self, jobs: Sequence[Job]) -> Iterator[Node]:
         """The searches of some jobs: alignments, then template hits."""
@@ -145,13 +144,15 @@ class SearchNodes:
     def _item(
         self, task: MsaTask | HitsTask, jobs: Sequence[Job], inputs: Mapping[str, tuple[Output | Path, ...]]
     ) -> Item:
-        """A search; its file goes into the cache of alignments, if there is one, and into each protein's folder."""
+        """A search; its file goes into each protein's folder, and into the cache of alignments if there is one."""
         file = alignment_file(task.database) if isinstance(task, MsaTask) else HITS
-        places = [job.msas / file for job in jobs]
-        if self._plan.settings.msa_cache and not jobs[0].alignments:
-            places.insert(0, _cached(self._plan.settings.msa_cache, task.query.sequence) / file)
-        every = {"database": (_index(task.database),), **inputs}
-        return Item(task, places[0], every, tuple(places[1:]), tuple(job.name for job in jobs))
+        cached = self._plan.settings.msa_cache if not jobs[0].alignments else None
+        return Item(
+            task,
+            {job.name: job.msas / file for job in jobs},
+            {"database": (_index(task.database),), **inputs},
+            cache=_cached(cached, task.query.sequence) / file if cached else None,
+        )
 
     def _profile(self, job: Job) -> Output | Path:
         if job.alignments:
@@ -180,15 +181,16 @@ class SearchNodes:
 
     def _target_nodes(self, job: Job, inputs: TargetInputs) -> Iterator[Node]:
         """From the searches of one protein to its features."""
-        settings, databases, targets = self._plan.settings, self._plan.databases, (job.name,)
+        settings, databases = self._plan.settings, self._plan.databases
         if inputs.structures and databases.mmcif:
-            item = Item(StructuresTask(databases.mmcif), inputs={"hits": inputs.hits}, targets=targets)
+            item = Item(StructuresTask(job.query, databases.mmcif), {job.name: None}, {"hits": inputs.hits})
             yield Node(f"{job.name}/structures", "structures", (item,))
         task = FeaturesTask(job.query, databases.mmcif, databases.obsolete, settings.max_template_date)
-        item = Item(task, job.folder / FEATURES, inputs.of_features(job), targets=targets)
+        place = {job.name: job.folder / FEATURES_FILE}
+        item = Item(task, place, inputs.of_features(job), after=inputs.structures)
         yield Node(f"{job.name}/features", "features", (item,), Cost(1.0, _FEATURES_BYTES))
         record = SearchRecordTask(job, settings.max_template_date, inputs.notes)
-        item = Item(record, job.folder / SEARCH_RECORD, inputs.as_inputs(), targets=targets)
+        item = Item(record, {job.name: job.folder / SEARCH_FILE}, inputs.as_inputs())
         yield Node(f"{job.name}/search record", "search record", (item,))
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,14 @@ from typing import Any
 from af2cpu import events
 from af2cpu.formats.entries import mmcif_path
 from af2cpu.formats.features import read_features, write_features
+from af2cpu.formats.obsolete import current_entry, read_obsolete
 from af2cpu.formats.streams import name_of
 from af2cpu.formats.template_hits import read_template_hits
-from af2cpu.records import Features, Query, TemplateHit, Templates
+from af2cpu.pipeline.stages.template_hits import entries_of
+from af2cpu.records import Alignment, Features, Query, TemplateHit, Templates
 from af2cpu.run_records import FeaturesMade
-from af2cpu.workspace import Receipt, Stage, Work, content_hash, each
+from af2cpu.search.stockholm_text import row_header
+from af2cpu.workspace import Receipt, Stage, Work, each
 
 
 @dataclass(frozen=True)
@@ -34,23 +37,24 @@ def _depends_on(work: Work[FeaturesTask]) -> Mapping[str, Any]:
     return {
         "sequence": task.query.sequence,
         "description": task.query.description,
-        "alignments": [alignment.content for alignment in work.all("alignments")],
-        "own_templates": [template.content for template in work.all("own_templates")],
+        # The names tell the database, and with it the order of the rows, and how templates are called.
+        "alignments": [[name_of(Path(one.file.name)), one.content] for one in work.all("alignments")],
+        "own_templates": [[name_of(Path(one.file.name)), one.content] for one in work.all("own_templates")],
         "hits": [hits.content for hits in work.all("hits")],
-        "structures": [_stamp(mmcif_path(task.mmcif, entry)) for entry in _entries(work)] if task.mmcif else [],
-        "obsolete": content_hash(task.obsolete) if task.obsolete else None,
+        "structures": _structures(work),
         "max_template_date": task.max_template_date,
     }
 
 
-def _entries(work: Work[FeaturesTask]) -> Sequence[str]:
-    """PDB entries of the hits: known from the search, or read from a file of the user's."""
-    (hits,) = work.all("hits") or (None,)
-    if hits is None:
-        return ()
-    if hits.done is not None:
-        return tuple(hits.done.entries)
-    return tuple(dict.fromkeys(hit.name.partition("_")[0] for hit in _hits(work, hits)))
+def _structures(work: Work[FeaturesTask]) -> list[tuple[str, int, int] | None]:
+    """Stamps of the entries of the hits, or of their successors."""
+    task = work.task
+    if task.mmcif is None:
+        return []
+    obsolete = read_obsolete(task.obsolete) if task.obsolete else {}
+    named = (entry for hits in work.all("hits") for entry in entries_of(hits, task.query))
+    entries = (current_entry(entry, obsolete) for entry in named)
+    return [_stamp(mmcif_path(task.mmcif, entry)) if entry else None for entry in entries]
 
 
 def _hits(work: Work[FeaturesTask], hits: Receipt[Any]) -> list[TemplateHit]:
@@ -67,11 +71,10 @@ def _stamp(path: Path) -> tuple[str, int, int] | None:
 
 def _make(work: Work[FeaturesTask], cores: int) -> FeaturesMade:
     from af2cpu.features.raw import make_features
-    from af2cpu.query import read_given
 
     start, query = time.perf_counter(), work.task.query
     templates, notes = _templates(work)
-    alignments = [read_given(alignment.file, query) for alignment in work.all("alignments")]
+    alignments = [_alignment(alignment, query) for alignment in work.all("alignments")]
     features = make_features(query, alignments, templates)
     write_features(work.file, features)
     seconds = time.perf_counter() - start
@@ -80,11 +83,20 @@ def _make(work: Work[FeaturesTask], cores: int) -> FeaturesMade:
     return FeaturesMade(features.n_seq, features.n_templ, seconds, notes)
 
 
+def _alignment(receipt: Receipt[Any], query: Query) -> Alignment:
+    """An alignment of the search bears the name of the first protein with the sequence: here it gets this one's."""
+    from af2cpu.query import read_given
+
+    alignment = read_given(receipt.file, query)
+    if receipt.done is None:
+        return alignment
+    return replace(alignment, names=(row_header(query)[0].decode(), *alignment.names[1:]))
+
+
 def _templates(work: Work[FeaturesTask]) -> tuple[Templates | None, tuple[str, ...]]:
     """Templates and what is to be said of them."""
     from af2cpu.features.own_template import own_templates
     from af2cpu.features.template import TemplateSource, hit_templates
-    from af2cpu.formats.obsolete import read_obsolete
 
     task = work.task
     own = [template.file for template in work.all("own_templates")]
@@ -105,4 +117,4 @@ def _read(receipt: Receipt[FeaturesMade]) -> Features:
     return read_features(receipt.file)
 
 
-FEATURES = Stage(name="features", version=3, done=FeaturesMade, depends_on=_depends_on, make=each(_make), read=_read)
+FEATURES = Stage(name="features", version=4, done=FeaturesMade, depends_on=_depends_on, make=each(_make), read=_read)

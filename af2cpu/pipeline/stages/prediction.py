@@ -11,8 +11,9 @@ from af2cpu import events
 from af2cpu.confidence import confidence_of
 from af2cpu.errors import InputError
 from af2cpu.features.config import SamplingConfig
-from af2cpu.outputs.layout import Layout
+from af2cpu.outputs.layout import STRUCTURES, Layout
 from af2cpu.pipeline.stages.features import FEATURES
+from af2cpu.pipeline.stages.files import files_of
 from af2cpu.plan.machine import EngineChoice
 from af2cpu.plan.models import ModelPlan
 from af2cpu.records import Features, NetworkTemplate, Prediction, PredictionId, Provenance
@@ -98,7 +99,8 @@ def _make(work: Work[PredictionTask], cores: int) -> Predicted:
         isa=task.choice.isa,
         in_pytorch=dispatch.in_pytorch(),
     )
-    return Predicted(confidence, engine, seconds, draw_seconds, written.notes, passes, templates)
+    files = _files(task)
+    return Predicted(confidence, engine, seconds, draw_seconds, files, written.notes, passes, templates)
 
 
 def _templates(task: PredictionTask, features: Features) -> tuple[NetworkTemplate, ...]:
@@ -117,7 +119,9 @@ def _use(choice: EngineChoice, cores: int) -> None:
     if dispatch.engine() != choice.engine:
         dispatch.use_engine(choice.engine)
     if dispatch.describe() != str(choice):
-        raise InputError(f"planned with engine {choice}, and here it is {dispatch.describe()}; set AF2CPU_ISA alike")
+        raise InputError(
+            f"planned for engine {choice}, but this process has {dispatch.describe()}; give both the same AF2CPU_ISA"
+        )
     torch.set_num_threads(cores)
 
 
@@ -161,11 +165,17 @@ def _read(receipt: Receipt[Predicted]) -> Prediction:
     return read_result(receipt.file, receipt.done.confidence.who.model, extras=False)
 
 
+def _files(task: PredictionTask) -> dict[str, str]:
+    """Content of the structures and scores beside the arrays."""
+    kinds = [("unrelaxed", ending) for ending in STRUCTURES] + [(kind, ".json") for kind in task.layout.score_kinds]
+    return files_of(task.layout, task.who, kinds)
+
+
 def _intact(work: Work[PredictionTask], done: Predicted) -> bool:
-    """Whether structures and scores are still beside the arrays, under whichever name."""
-    return work.task.layout.has_prediction(work.task.who)
+    """Whether structures and scores are what they were, under whichever names."""
+    return _files(work.task) == done.files
 
 
 PREDICTION = Stage(
-    name="prediction", version=4, done=Predicted, depends_on=_depends_on, make=each(_make), read=_read, intact=_intact
+    name="prediction", version=5, done=Predicted, depends_on=_depends_on, make=each(_make), read=_read, intact=_intact
 )

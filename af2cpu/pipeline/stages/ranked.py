@@ -1,18 +1,17 @@
-"""ranking_debug.json, and names of files that tell the ranks."""
+"""Writes ranking_debug.json and names files by rank."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from af2cpu.outputs.layout import Layout
+from af2cpu.pipeline.stages.files import hashes, unchanged
 from af2cpu.run_records import FilesWritten, to_json
-from af2cpu.workspace import Stage, Work, content_hash, each
+from af2cpu.workspace import Stage, Work, each
 
 
 @dataclass(frozen=True)
@@ -47,17 +46,6 @@ def relaxations(work: Work[Any]) -> dict[str, Any]:
     """RelaxationDone of each prediction that was to be relaxed, by its name, best first."""
     named = {receipt.file.stem.removeprefix("relax_"): receipt.done for receipt in work.all("relaxations")}
     return {name: named[name] for name in work.one("ranking").done.order if name in named}
-
-
-def hashes(work: Work[Any], paths: Collection[Path]) -> dict[str, str]:
-    """Content of files by their path from the artefact's folder."""
-    return {os.path.relpath(path, work.folder): content_hash(path) for path in paths}
-
-
-def unchanged(work: Work[Any], done: FilesWritten) -> bool:
-    """Whether the files that a stage wrote beside its artefact are still what they were."""
-    places = ((work.folder / name, content) for name, content in done.files.items())
-    return all(path.is_file() and content_hash(path) == content for path, content in places)
 
 
 RANKED = Stage(name="ranked", version=1, done=FilesWritten, depends_on=_depends_on, make=each(_make), intact=unchanged)

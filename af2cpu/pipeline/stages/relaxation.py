@@ -8,11 +8,12 @@ from typing import Any
 
 from af2cpu import events
 from af2cpu.outputs.layout import STRUCTURES, Layout, write_bytes
+from af2cpu.pipeline.stages.files import files_of
 from af2cpu.pipeline.stages.prediction import PREDICTION, names_and_texts
 from af2cpu.records import PredictionId, Protein, Provenance, Relaxed
 from af2cpu.relax.settings import RelaxSettings
 from af2cpu.run_records import RelaxationDone, RelaxationRecord, record_bytes
-from af2cpu.workspace import Stage, Work, content_hash, each
+from af2cpu.workspace import Stage, Work, each
 
 
 @dataclass(frozen=True)
@@ -78,8 +79,8 @@ def _result(record: RelaxationRecord) -> str:
 
 def _structures(task: RelaxationTask) -> dict[str, str]:
     """Content of the relaxed files by ending, under whichever name they have."""
-    found = {ending: task.layout.find("relaxed", task.who, ending) for ending in STRUCTURES}
-    return {ending: content_hash(path) for ending, path in found.items() if path is not None}
+    files = files_of(task.layout, task.who, [("relaxed", ending) for ending in STRUCTURES])
+    return {name.removeprefix("relaxed"): content for name, content in files.items()}
 
 
 def _intact(work: Work[RelaxationTask], done: RelaxationDone) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from af2cpu.outputs.layout import Layout
-from af2cpu.pipeline.stages.ranked import hashes, unchanged
+from af2cpu.pipeline.stages.files import hashes, unchanged
 from af2cpu.run_records import FilesWritten
 from af2cpu.workspace import Stage, Work, each
 

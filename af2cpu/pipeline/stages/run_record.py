@@ -9,7 +9,8 @@ from typing import Any
 
 from af2cpu.outputs.layout import Layout
 from af2cpu.outputs.write import write_run, write_timings
-from af2cpu.pipeline.stages.ranked import hashes, relaxations, unchanged
+from af2cpu.pipeline.stages.files import hashes, unchanged
+from af2cpu.pipeline.stages.ranked import relaxations
 from af2cpu.pipeline.stages.search_record import search_notes, searches
 from af2cpu.plan.jobs import Job
 from af2cpu.run_records import FilesWritten, ParametersUsed, PredictionScores, TargetRun, read_record
@@ -33,13 +34,14 @@ class RunTask:
 def _timings(work: Work[RunTask]) -> dict[str, float]:
     """Seconds by AlphaFold 2's names, of this run and of earlier ones whose artefacts are used.
 
-    `features` is search and features together.
+    `features` is search, structures that were fetched, and features together.
     """
     seconds = {f"search_{entry['name']}": entry["seconds"] for entry in _databases(work)}
     made = work.one("features").done
     own = made.seconds if made else work.task.job.features_seconds
     if own is not None:
-        seconds = {"features": own + sum(seconds.values())} | seconds
+        fetched = sum(structures.done.seconds for structures in work.all("structures"))
+        seconds = {"features": own + fetched + sum(seconds.values())} | seconds
     for prediction in work.all("predictions"):
         name = prediction.done.confidence.who.name
         seconds[f"process_features_{name}"] = prediction.done.draw_seconds

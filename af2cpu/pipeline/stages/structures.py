@@ -8,14 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from af2cpu.pipeline.stages.template_hits import entries_of
+from af2cpu.records import Query
 from af2cpu.run_records import StructuresFetched
 from af2cpu.workspace import Stage, Work, each
 
 
 @dataclass(frozen=True)
 class StructuresTask:
-    """The folder that entries are fetched into."""
+    """A protein, and the folder that entries are fetched into."""
 
+    query: Query
     folder: Path
 
 
@@ -24,17 +27,17 @@ def _depends_on(work: Work[StructuresTask]) -> Mapping[str, Any]:
 
 
 def _kept(work: Work[StructuresTask]) -> StructuresFetched | None:
-    from af2cpu.search.structures import lacking_entries
+    from af2cpu.search.structures import best_entries, lacking_entries
 
-    hits = work.one("hits").done
-    return None if lacking_entries(hits.entries, work.task.folder) else StructuresFetched((), 0.0)
+    entries = best_entries(entries_of(work.one("hits"), work.task.query))
+    return None if lacking_entries(entries, work.task.folder) else StructuresFetched((), 0.0)
 
 
 def _make(work: Work[StructuresTask], cores: int) -> StructuresFetched:
-    from af2cpu.search.structures import fetch_missing
+    from af2cpu.search.structures import best_entries, fetch_entries
 
     start = time.perf_counter()
-    failures = fetch_missing(work.one("hits").done.entries, work.task.folder)
+    failures = fetch_entries(best_entries(entries_of(work.one("hits"), work.task.query)), work.task.folder)
     return StructuresFetched(tuple(failures), time.perf_counter() - start)
 
 

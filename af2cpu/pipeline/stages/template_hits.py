@@ -10,11 +10,11 @@ from typing import Any
 from af2cpu.formats.template_hits import read_template_hits
 from af2cpu.pipeline.stages.database import index_of
 from af2cpu.pipeline.stages.msa import searched, tell
-from af2cpu.records import Query
+from af2cpu.records import Query, TemplateHit
 from af2cpu.run_records import DatabaseSearched
 from af2cpu.search.databases import Database
 from af2cpu.search.thresholds import HMMSEARCH
-from af2cpu.workspace import Stage, Work
+from af2cpu.workspace import Receipt, Stage, Work
 
 
 @dataclass(frozen=True)
@@ -44,10 +44,21 @@ def _make(works: Sequence[Work[HitsTask]], cores: int) -> Iterator[tuple[Work[Hi
     seconds = (time.perf_counter() - began) / len(works)
     for work, path in zip(works, paths, strict=True):
         hits = read_template_hits(path, work.task.query)
-        entries = tuple(dict.fromkeys(hit.name.partition("_")[0] for hit in hits))
-        done = searched(work.one("database").done, hits=len(hits), rows=None, seconds=seconds, entries=entries)
+        found = {"hits": len(hits), "rows": None, "seconds": seconds, "entries": _entries(hits)}
+        done = searched(work.one("database").done, **found)
         tell(work, done)
         yield work, done
+
+
+def entries_of(hits: Receipt[Any], query: Query) -> tuple[str, ...]:
+    """PDB entries of template hits: known from the search, or read from a file of the user's. Raises InputError."""
+    if hits.done is not None:
+        return tuple(hits.done.entries)
+    return _entries(read_template_hits(hits.file, query))
+
+
+def _entries(hits: Sequence[TemplateHit]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(hit.name.partition("_")[0] for hit in hits))
 
 
 TEMPLATE_HITS = Stage(name="template hits", version=3, done=DatabaseSearched, depends_on=_depends_on, make=_make)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from plan_cases import MACHINE, search_plan
 
-from af2cpu.pipeline.graph import Graph, Node, Output, build_graph
+from af2cpu.pipeline.graph import Graph, Node, Output, build_graph, total_cost
 from af2cpu.pipeline.stages import STAGES
 from af2cpu.plan.jobs import Job
 from af2cpu.plan.models import ModelPlan
@@ -60,21 +60,18 @@ def test_equal_sequences_are_searched_once() -> None:
     for node in (*of_stage(graph, "msa"), *of_stage(graph, "template hits")):
         assert [item.targets for item in node.items] == [("a", "c"), ("b",)]
     first = of_stage(graph, "msa")[0].items[0]
-    assert first.path == Path("out/a/msas/uniref90_hits.sto")
-    assert first.copies == (Path("out/c/msas/uniref90_hits.sto"),)
+    assert first.places == {name: Path(f"out/{name}/msas/uniref90_hits.sto") for name in "ac"}
     features = {node.id: node.items[0] for node in of_stage(graph, "features")}
     assert features["a/features"].inputs["alignments"] == features["c/features"].inputs["alignments"]
 
 
-def test_the_cache_of_alignments_comes_first() -> None:
+def test_the_cache_keeps_alignments_by_sequence_and_database() -> None:
     graph = graph_of(query("a", "MKV"), query("b", "MKT"), models=(), msa_cache=Path("cache"))
     items = [item for node in of_stage(graph, "msa") for item in node.items]
-    assert all(item.path.is_relative_to("cache") for item in items)
-    assert [item.copies for item in items[:2]] == [
-        (Path("out/a/msas/uniref90_hits.sto"),),
-        (Path("out/b/msas/uniref90_hits.sto"),),
-    ]
-    assert len({item.path for item in items}) == 4
+    assert all(item.cache is not None and item.cache.is_relative_to("cache") for item in items)
+    assert len({item.cache for item in items}) == 4
+    other = graph_of(query("another", "MKV"), models=(), msa_cache=Path("cache"))
+    assert of_stage(other, "msa")[0].items[0].cache == items[0].cache
 
 
 def test_passes_are_shared_by_sixteen_sequences_and_results_come_early() -> None:
@@ -98,10 +95,11 @@ def test_relaxations_depend_on_the_ranking(relax: str, first: int, chance: float
 def test_costs_add_up() -> None:
     graph = graph_of(query("a", "MKV" * 30))
     predictions = of_stage(graph, "prediction")
-    assert graph.memory() == max(node.cost.memory for node in predictions)
+    cost = total_cost(graph.nodes)
+    assert cost.memory == max(node.cost.memory for node in predictions)
     relaxations = sum(node.cost.seconds for node in of_stage(graph, "relaxation"))
     rest = sum(node.cost.seconds for node in graph.nodes if node.stage != "relaxation")
-    assert graph.seconds() == pytest.approx(rest + relaxations / 3)
+    assert cost.seconds == pytest.approx(rest + relaxations / 3)
 
 
 def test_given_alignments_and_features_need_no_search() -> None:

@@ -13,6 +13,7 @@ from plan_cases import search_plan, told
 from search_cases import demo_database, queries
 
 from af2cpu.failures import read_failure
+from af2cpu.formats.features import read_features
 from af2cpu.pipeline.graph import build_graph
 from af2cpu.pipeline.run import run
 from af2cpu.pipeline.stages import STAGES
@@ -49,10 +50,23 @@ def test_equal_sequences_share_a_search(tmp_path: Path, searches: list[str]) -> 
     assert [set(outcome.searched) for outcome in outcomes] == [{"uniref90", "mgnify"}] * 3
     for name in ("uniref90_hits.sto", "mgnify_hits.sto"):
         assert (tmp_path / "twin/msas" / name).read_bytes() == (tmp_path / "gb1/msas" / name).read_bytes()
+    assert [outcome.search.alignments for outcome in outcomes if outcome.search] == [
+        ("msas/uniref90_hits.sto", "msas/mgnify_hits.sto")
+    ] * 3
     shutil.rmtree(tmp_path / "gb1")  # the twin's copy serves it
     again = run(search_plan(tmp_path, [GB1, TWIN], DATABASES))
     assert len(searches) == 4
     assert [outcome.reused for outcome in again] == [False, True]
+
+
+def test_features_do_not_depend_on_who_was_searched_first(tmp_path: Path) -> None:
+    """The alignment of another protein bears its name, from which AlphaFold reads a species."""
+    uniprot = replace(GB1, name="uniprot", description="tr|A0A2W3M096|A0A2W3M096_STAAU of another")
+    run(search_plan(tmp_path / "shared", [uniprot, GB1], DATABASES))
+    run(search_plan(tmp_path / "alone", [GB1], DATABASES))
+    features = [(tmp_path / place / "gb1/features.npz").read_bytes() for place in ("shared", "alone")]
+    assert features[0] == features[1]
+    assert read_features(tmp_path / "shared/uniprot/features.npz").msa_species_identifiers[0] == b"STAAU"
 
 
 def test_the_cache_serves_another_run(tmp_path: Path, searches: list[str]) -> None:
@@ -67,7 +81,7 @@ def test_the_cache_serves_another_run(tmp_path: Path, searches: list[str]) -> No
 def test_what_one_sequence_breaks_the_others_keep(
     tmp_path: Path, searches: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A pass for several sequences that fails is made again for each of them alone."""
+    """A pass for several sequences that fails is made again for those that are missing, in halves."""
     stage = STAGES["msa"]
 
     def fails_for_crambin(works: Sequence[Work[Any]], cores: int) -> Iterator[Any]:
@@ -92,26 +106,41 @@ def test_what_one_sequence_breaks_the_others_keep(
     assert not (tmp_path / "crambin/error.log").exists()
 
 
-def test_a_target_that_another_run_has_is_left_to_it(tmp_path: Path, searches: list[str]) -> None:
+def test_the_folder_of_another_run_is_left_alone(tmp_path: Path, searches: list[str]) -> None:
+    """Also by the search of a protein with the same sequence."""
+    (tmp_path / "gb1").mkdir()
     with TargetLocks() as locks:
-        locks.take(tmp_path / "crambin")
-        gb1, crambin = run(search_plan(tmp_path, [GB1, CRAMBIN], DATABASES))
-    assert gb1.error is None
-    assert "another run is at work here" in str(crambin.error)
-    assert "crambin" not in searches
+        locks.take(tmp_path / "gb1")
+        gb1, twin, crambin = run(search_plan(tmp_path, [GB1, TWIN, CRAMBIN], DATABASES))
+    assert "another run is at work here" in str(gb1.error)
+    assert (twin.error, crambin.error) == (None, None)
+    assert not list((tmp_path / "gb1").iterdir())
+    assert len(searches) == 4  # one pass over each database
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_broken_folder_is_its_own_target_s_failure(tmp_path: Path, searches: list[str], first: bool) -> None:
+    broken, whole = ("gb1", "twin") if first else ("twin", "gb1")
+    (tmp_path / broken).mkdir()
+    (tmp_path / broken / "msas").write_text("no folder")
+    outcomes = {one.name: one for one in run(search_plan(tmp_path, [GB1, TWIN, CRAMBIN], DATABASES))}
+    assert f"{tmp_path / broken / 'msas'}: " in str(outcomes[broken].error)
+    assert outcomes[whole].error is None
+    assert outcomes["crambin"].error is None
+    assert len(searches) == 4  # one pass over each database
 
 
 def test_the_survey_tells_what_a_run_would_do(tmp_path: Path) -> None:
     plan = search_plan(tmp_path, [GB1, CRAMBIN], DATABASES)
     graph = build_graph(plan)
-    before = survey(graph)
+    before = survey(graph).steps
     assert [step.node.stage for step in before if step.node.stage != "database"] == [
         *("msa", "msa", "features", "search record", "features", "search record")
     ]
     assert not list(tmp_path.iterdir())
     run(plan)
-    assert survey(graph) == []
+    assert survey(graph).steps == ()
     (tmp_path / "gb1/msas/mgnify_hits.sto").unlink()
-    steps = survey(graph)
+    steps = survey(graph).steps
     assert (steps[0].node.id, steps[0].stale) == ("msa:mgnify:gb1", 1)
-    assert {step.node.id for step in steps} >= {"gb1/features", "gb1/search record"}
+    assert [step.node.id for step in steps[1:]] == ["gb1/features", "gb1/search record"]  # and nothing of crambin

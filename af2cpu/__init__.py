@@ -9,8 +9,9 @@ if TYPE_CHECKING:
     from af2cpu.api import load_model, predict
     from af2cpu.pipeline.run import Outcome
     from af2cpu.records import Prediction, ProcessedFeatures
+    from af2cpu.version import __version__
 
-__all__ = ["Outcome", "Prediction", "ProcessedFeatures", "load_model", "predict"]
+__all__ = ["Outcome", "Prediction", "ProcessedFeatures", "__version__", "load_model", "predict"]
 
 _HOMES = {
     "load_model": "af2cpu.api",
@@ -18,6 +19,7 @@ _HOMES = {
     "Outcome": "af2cpu.pipeline.run",
     "Prediction": "af2cpu.records",
     "ProcessedFeatures": "af2cpu.records",
+    "__version__": "af2cpu.version",
 }
 
 

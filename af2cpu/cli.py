@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
 from af2cpu.commands import db, params
 from af2cpu.commands.config import config
+from af2cpu.commands.console import print_line
 from af2cpu.commands.doctor import doctor
 from af2cpu.commands.errors import OneLineGroup, run
 from af2cpu.commands.estimate import estimate
@@ -17,10 +18,10 @@ from af2cpu.commands.relax import relax
 from af2cpu.commands.report import report
 from af2cpu.commands.search import search
 from af2cpu.commands.validate import validate
+from af2cpu.version import __version__, commit
 
 app = typer.Typer(
     name="af2cpu",
-    help="AlphaFold 2 protein structure prediction on ordinary CPUs.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     cls=OneLineGroup,
@@ -29,6 +30,25 @@ for command in (predict, search, fold, relax, report, estimate, doctor, validate
     app.command()(command)
 app.add_typer(params.app, name="params")
 app.add_typer(db.app, name="db")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print_line(f"af2cpu {__version__} (commit {commit() or 'unknown'})")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print version and commit, and exit."),
+    ] = False,
+) -> None:
+    """AlphaFold 2 protein structure prediction on ordinary CPUs.
+
+    To try it out: af2cpu predict protein.fasta --params demo --db demo -o results
+    """
 
 
 def main() -> NoReturn:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -25,6 +26,11 @@ def plain_console(*, stderr: bool = False, width: int | None = None, soft_wrap: 
 def print_line(line: str) -> None:
     """A line of a command's result, as it is: not wrapped, nothing in it taken for markup."""
     plain_console().print(line)
+
+
+def print_json(content: Any) -> None:
+    """A JSON document as a command's whole result."""
+    print_line(json.dumps(content, indent=2))
 
 
 def print_sentence(text: str) -> None:

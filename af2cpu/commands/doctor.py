@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from importlib import metadata
 
 import typer
 
+from af2cpu.commands import options as o
+from af2cpu.commands.console import print_json
 from af2cpu.commands.errors import FAILED
-from af2cpu.commands.options import with_settings
 from af2cpu.cores import available_cores, available_memory, numa_nodes
 from af2cpu.settings import RunSettings
 
@@ -15,81 +18,154 @@ _PACKAGES = ("af2cpu", "torch", "numpy", "pyhmmer", "gemmi", "openmm", "pdbfixer
 _OPTIONAL = {"jax": "validate", "alphafold-colabfold": "validate"}
 
 
-@with_settings("data_dir", "params", "db")
-def doctor(settings: RunSettings) -> None:
+@dataclass(frozen=True)
+class _Node:
+    number: int
+    cores: int
+    memory_bytes: int
+
+
+@dataclass(frozen=True)
+class _Machine:
+    cores: int
+    instructions: tuple[str, ...]
+    memory_bytes: int
+    free_bytes: int
+    numa_nodes: tuple[_Node, ...]
+    engine: str
+    isa: str | None  # of engine native
+    precision: str
+    gflops: float  # in a large product
+
+
+@dataclass(frozen=True)
+class _Parameters:
+    source: str
+    fingerprint: str
+
+
+@dataclass
+class _Findings:
+    """What was found; `missing` says in one line each what a prediction lacks."""
+
+    machine: _Machine
+    software: dict[str, str | None] = field(default_factory=dict)  # version; None: not installed
+    parameters: dict[str, _Parameters] = field(default_factory=dict)  # by model
+    databases: dict[str, str] = field(default_factory=dict)  # path by name
+    missing: list[str] = field(default_factory=list)
+
+
+@o.with_settings("data_dir", "params", "db")
+def doctor(settings: RunSettings, as_json: o.AsJson = False) -> None:
     """Check the installation, the processor, the memory, the parameters and the databases.
 
-    Exit code 1 if something that a prediction needs is missing. Example: af2cpu doctor --data-dir /data/alphafold
+    The exit code is 1 if anything that a prediction needs is missing.
+
+    Example: af2cpu doctor --data-dir /data/alphafold
     """
-    missing = _software() + _machine(settings) + _parameters(settings) + _databases(settings)
-    for line in missing:
-        typer.echo(f"missing: {line}")
-    if missing:
+    found = _Findings(_machine(settings))
+    _find_software(found)
+    _find_parameters(found, settings)
+    _find_databases(found, settings)
+    if as_json:
+        print_json({"complete": not found.missing, **asdict(found)})
+    else:
+        for line in _lines(found, settings):
+            typer.echo(line)
+    if found.missing:
         raise typer.Exit(FAILED)
-    typer.echo("all that a prediction needs is there")
 
 
-def _software() -> list[str]:
-    missing = []
-    for name in _PACKAGES:
-        try:
-            typer.echo(f"{name} {metadata.version(name)}")
-        except metadata.PackageNotFoundError:
-            missing.append(f"{name}: pip install af2cpu again")
-    for name, extra in _OPTIONAL.items():
-        try:
-            typer.echo(f"{name} {metadata.version(name)} (optional)")
-        except metadata.PackageNotFoundError:
-            typer.echo(f"{name}: not installed; needed for `af2cpu {extra}` only: pip install 'af2cpu[{extra}]'")
-    return missing
+def _lines(found: _Findings, settings: RunSettings) -> Iterator[str]:
+    yield from _software_lines(found.software)
+    yield from _machine_lines(found.machine, settings)
+    for model, parameters in found.parameters.items():
+        yield f"parameters of {model}: {parameters.source}, {parameters.fingerprint}"
+    for name, path in found.databases.items():
+        yield f"database {name}: {path}"
+    for line in found.missing:
+        yield f"missing: {line}"
+    if not found.missing:
+        yield "Everything that a prediction needs is available."
 
 
-def _machine(settings: RunSettings) -> list[str]:
+def _software_lines(versions: Mapping[str, str | None]) -> Iterator[str]:
+    for name, version in versions.items():
+        extra = _OPTIONAL.get(name)
+        if version is not None:
+            yield f"{name} {version}{' (optional)' if extra else ''}"
+        elif extra:
+            yield f"{name}: not installed; needed for `af2cpu {extra}` only: pip install 'af2cpu[{extra}]'"
+
+
+def _machine_lines(machine: _Machine, settings: RunSettings) -> Iterator[str]:
+    yield f"processor: {machine.cores} cores for this process; {', '.join(machine.instructions)}"
+    for node in machine.numa_nodes:
+        cores = f"{node.cores} cores" if node.cores else "no cores (HBM or other memory)"
+        yield f"NUMA node {node.number}: {cores}, {node.memory_bytes / 1e9:.1f} GB"
+    yield f"memory: {machine.memory_bytes / 1e9:.1f} GB, {machine.free_bytes / 1e9:.1f} GB free for this process"
+    engine = f"{machine.engine} ({machine.isa})" if machine.isa else machine.engine
+    precision = f"precision {settings.precision}: {machine.precision}"
+    yield f"engine: {engine}; {precision}; {machine.gflops:.0f} GFLOP/s in a large product"
+
+
+def _machine(settings: RunSettings) -> _Machine:
     import psutil
     import torch
 
     from af2cpu.plan.machine import this_machine
 
-    flags = [name for name, there in torch.cpu.get_capabilities().items() if there is True and name != "architecture"]
-    total = psutil.virtual_memory().total
+    capabilities = torch.cpu.get_capabilities()
     here = this_machine(settings)
-    typer.echo(f"processor: {available_cores()} cores for this process; {', '.join(flags)}")
-    for node in numa_nodes():
-        cores = f"{len(node.cores)} cores" if node.cores else "no cores (HBM or other memory)"
-        typer.echo(f"NUMA node {node.number}: {cores}, {node.memory / 1e9:.1f} GB")
-    typer.echo(f"memory: {total / 1e9:.1f} GB, {available_memory() / 1e9:.1f} GB free for this process")
-    precision = f"precision {settings.precision}: {here.choice.precision}"
-    typer.echo(f"engine: {here.choice}; {precision}; {here.rate / 1e9:.0f} GFLOP/s in a large product")
-    return []
+    return _Machine(
+        cores=available_cores(),
+        instructions=tuple(name for name, has in capabilities.items() if has is True and name != "architecture"),
+        memory_bytes=psutil.virtual_memory().total,
+        free_bytes=available_memory(),
+        numa_nodes=tuple(_Node(node.number, len(node.cores), node.memory) for node in numa_nodes()),
+        engine=here.choice.engine,
+        isa=here.choice.isa,
+        precision=here.choice.precision,
+        gflops=here.rate / 1e9,
+    )
 
 
-def _parameters(settings: RunSettings) -> list[str]:
+def _find_software(found: _Findings) -> None:
+    for name in (*_PACKAGES, *_OPTIONAL):
+        try:
+            found.software[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found.software[name] = None
+            if name in _PACKAGES:
+                found.missing.append(f"{name}: pip install af2cpu again")
+
+
+def _find_parameters(found: _Findings, settings: RunSettings) -> None:
     from af2cpu.errors import ParameterError
     from af2cpu.model.config import model_config
     from af2cpu.weights.source import find_parameters, fingerprint
 
-    missing = []
     for name in settings.models:
         try:
             source = find_parameters(settings.params, settings.data_dir, name)
-            typer.echo(f"parameters of {name}: {source}, {fingerprint(source, model_config(name))}")
+            found.parameters[name] = _Parameters(source, fingerprint(source, model_config(name)))
         except ParameterError as error:
-            missing.append(f"parameters of {name}: {error}")
+            found.missing.append(f"parameters of {name}: {error}")
             if settings.params is None and settings.data_dir is None:
-                return missing
-    return missing
+                return
 
 
-def _databases(settings: RunSettings) -> list[str]:
+def _find_databases(found: _Findings, settings: RunSettings) -> None:
     from af2cpu.errors import InputError
     from af2cpu.search.databases import select
 
     if settings.data_dir is None and not settings.db:
-        return ["databases: give their folder with --data-dir; or predict with --msa; to try it out, --db demo"]
+        how = "give their folder with --data-dir; or predict with --msa; to try it out, --db demo"
+        found.missing.append(f"databases: {how}")
+        return
     try:
         databases = select(settings.data_dir, settings.preset, settings.db)
     except InputError as error:
-        return [f"databases: {error}"]
-    for database in databases.every:
-        typer.echo(f"database {database.name}: {database.path}")
-    return []
+        found.missing.append(f"databases: {error}")
+        return
+    found.databases |= {database.name: str(database.path) for database in databases.every}

@@ -25,6 +25,10 @@ Verbose = Annotated[
     bool, typer.Option("--verbose", "-v", help="Also show notes and what is up to date.", rich_help_panel=RUN)
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show errors only.", rich_help_panel=RUN)]
+AsJson = Annotated[
+    bool,
+    typer.Option("--json", help="Print the result as JSON (seconds, bytes).", rich_help_panel=RUN),
+]
 _Config = Annotated[
     Path | None,
     typer.Option(

@@ -24,6 +24,7 @@ from af2cpu.plan.run import Plan
 from af2cpu.records import PredictionId, Provenance
 from af2cpu.relax.settings import RelaxSettings
 from af2cpu.run_records import ParametersUsed
+from af2cpu.version import __version__
 
 _RELAX_SECONDS = (0.5, 8e-4)  # and per residue squared: one round, one thread; benchmarks/relax.py
 _RELAX_BYTES = 500e6
@@ -57,11 +58,6 @@ def settings_in_effect(plan: Plan) -> dict[str, Any]:
         values = {getattr(model, name) for model in plan.models}
         settings[name] = values.pop() if len(values) == 1 else settings[name]
     return settings
-
-
-@cache
-def _version() -> str:
-    return metadata.version("af2cpu")
 
 
 @cache
@@ -148,7 +144,7 @@ class _Target:
         return Provenance(
             description=self._job.query.description,
             entry=self._job.name,
-            version=_version(),
+            version=__version__,
             parameters=Path(model.source).name,
             date=self._plan.settings.model_date,
             templates=model.config.template_embedder.enabled,

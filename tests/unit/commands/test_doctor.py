@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
+import torch
 from typer.testing import CliRunner
 
 from af2cpu.cli import app
@@ -56,9 +58,37 @@ def test_estimate_of_two_lengths(tmp_path: Path) -> None:
     )
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()[1:]
-    assert lines[0].startswith("length 150: 150 residues, 1 passes: about")
+    assert lines[0].startswith("length 150: 150 residues, 1 pass: at most about")
     assert "DOES NOT FIT" in lines[1]
     assert lines[2].startswith("one: 22 residues")
+
+
+def test_doctor_as_json() -> None:
+    demo = CliRunner().invoke(app, ["doctor", "--params", "demo", "--db", "demo", "--json"])
+    found = json.loads(demo.stdout)
+    assert (demo.exit_code, found["complete"], found["missing"]) == (0, True, [])
+    assert found["software"]["torch"] == torch.__version__
+    assert found["parameters"]["demo"]["source"] == "demo"
+    assert set(found["databases"]) == {"uniref90", "small_bfd", "mgnify", "pdb_seqres"}
+    assert 0 < found["machine"]["free_bytes"] <= found["machine"]["memory_bytes"]
+    nothing = CliRunner().invoke(app, ["doctor", "--json"])
+    found = json.loads(nothing.stdout)
+    assert (nothing.exit_code, found["complete"]) == (1, False)
+    assert [line.split(":")[0] for line in found["missing"]] == ["parameters of model_1_ptm", "databases"]
+
+
+def test_estimate_as_json() -> None:
+    arguments = ["estimate", "150", "60000", "--models", "model_1_ptm", "--recycles", "1", "--memory", "8G", "--json"]
+    result = CliRunner().invoke(app, arguments)
+    found = json.loads(result.stdout)
+    assert found["machine"]["memory_bytes"] == 8e9
+    assert [(one["name"], one["residues"], one["passes"], one["fits"]) for one in found["targets"]] == [
+        ("length 150", 150, 2, True),
+        ("length 60000", 60_000, 2, False),
+    ]
+    small, large = found["targets"]
+    assert 0 < small["seconds"] < large["seconds"]
+    assert 1e8 < small["memory_bytes"] < 8e9 < large["memory_bytes"]
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(90, "90 s"), (600, "10 min"), (7200, "2 h"), (400_000, "5 days")])

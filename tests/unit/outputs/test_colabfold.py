@@ -144,7 +144,7 @@ def test_citations_follow_what_took_part(tmp_path: Path) -> None:
 def af_analysis() -> Any:
     return pytest.importorskip(
         "af_analysis",
-        reason="af-analysis is not installed: it brings about 100 packages (MDAnalysis, notebook, scikit-learn) for one test; "
+        reason="af-analysis is not installed: it brings about 100 packages (MDAnalysis, notebook, ...) for one test; "
         "pip install --target FOLDER af-analysis==0.2.1 and PYTHONPATH=FOLDER run it",
     )
 

@@ -25,7 +25,9 @@ DATA_DIR = typer.Option(
     "--data-dir", envvar="AF2CPU_DATA_DIR", help="Folder with the databases, as AlphaFold's scripts make it."
 )
 
-Threads = Annotated[int | None, typer.Option(min=1, help="Threads; default: all cores of this process.")]
+Threads = Annotated[
+    int | None, typer.Option(min=1, help="Number of threads. Default: all cores that the process may use.")
+]
 
 
 def _summary(path: Path, index: Index) -> str:
@@ -103,15 +105,23 @@ def _listed(name: str, path: Path) -> str:
 @app.command("download")
 def download_command(
     data_dir: Annotated[Path, DATA_DIR],
-    names: Annotated[list[str] | None, typer.Argument(help="Databases; default: all of the reduced preset.")] = None,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(help="Names of databases, such as uniref90. Default: all of the reduced preset."),
+    ] = None,
     mmcif: Annotated[
-        str, typer.Option(help="all: every structure of the PDB; on-demand: none now, search --mmcif on-demand does.")
+        str,
+        typer.Option(
+            help="Structures to download: all of the PDB, or on-demand: none now, the search fetches those it needs."
+        ),
     ] = "all",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be fetched.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print what would be downloaded.")] = False,
 ) -> None:
-    """Fetch databases into AlphaFold's folder layout; run it again to go on after an interruption.
+    """Download databases into AlphaFold's folder layout. After an interruption the same command goes on.
 
-    Says sizes, free space and time before it starts. Example: af2cpu db download uniref90 --data-dir /data/alphafold
+    It prints sizes, free space and time before it starts.
+
+    Example: af2cpu db download uniref90 --data-dir /data/alphafold
     """
     from af2cpu.download import client, exclusive, fetch
     from af2cpu.search.databases import MMCIF

@@ -14,19 +14,17 @@ from af2cpu.settings import NETWORK, OUTPUT, RUN, RunSettings, names_in
 
 @o.with_settings("data_dir", *names_in(NETWORK, OUTPUT, RUN))
 def fold(
-    folders: Annotated[
-        list[Path], typer.Argument(help="Folders of targets that af2cpu search made, or folders of such folders.")
-    ],
+    folders: Annotated[list[Path], typer.Argument(help="Folders that af2cpu search wrote: of one target, or of many.")],
     settings: RunSettings,
     dry_run: o.DryRun = False,
     verbose: o.Verbose = False,
     quiet: o.Quiet = False,
 ) -> None:
-    """Predict structures from the features.npz of a search, without databases: network, relaxation, ranking.
+    """Predict structures from the features of an earlier search, without databases.
 
-    The results go into the same folders; exit codes as of predict.
+    The results go into the folders of the search. Exit codes are those of predict.
 
-    Example: af2cpu search *.fasta --data-dir /data/alphafold -o results; af2cpu fold results --params /data/params
+    Example: af2cpu fold results --params /data/alphafold/params
     """
     from af2cpu.commands.listeners import showing, verbosity_of
     from af2cpu.commands.running import carry_out, conclude

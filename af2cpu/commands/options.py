@@ -16,10 +16,20 @@ from af2cpu.cores import keep_to_node
 from af2cpu.errors import InputError
 from af2cpu.settings import RUN, RunSettings, load_settings, parts_of, setting
 
-Inputs = Annotated[list[Path], typer.Argument(help="FASTA, a3m, Stockholm, CSV files or folders, plain or .gz.")]
-Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for the results: one folder in it per target.")]
+Inputs = Annotated[
+    list[Path],
+    typer.Argument(
+        help="Sequences or alignments: FASTA, a3m, Stockholm or CSV files, plain or .gz, or folders of them."
+    ),
+]
+Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for the results; each target gets a folder in it.")]
 DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="Check everything, print the plan, start nothing.", rich_help_panel=RUN)
+    bool,
+    typer.Option(
+        "--dry-run",
+        help="Check everything and print the steps that would run, without running them.",
+        rich_help_panel=RUN,
+    ),
 ]
 Verbose = Annotated[
     bool, typer.Option("--verbose", "-v", help="Also show notes and what is up to date.", rich_help_panel=RUN)
@@ -34,7 +44,7 @@ _Config = Annotated[
     typer.Option(
         "--config",
         metavar="PATH",
-        help="TOML file with settings, as af2cpu config prints it; flags and AF2CPU_* variables win over it.",
+        help="TOML file with settings; af2cpu config prints a template. Flags and AF2CPU_* variables win over it.",
         rich_help_panel=RUN,
     ),
 ]

@@ -18,13 +18,15 @@ from af2cpu.errors import InputError, ParameterError
 
 app = typer.Typer(no_args_is_help=True, help="Parameters: download, list, verify, selftest.")
 
-Models = Annotated[str | None, typer.Option("--models", help="Comma-separated; default: the five ptm models.")]
+Models = Annotated[
+    str | None, typer.Option("--models", help="Models, separated by commas. Default: the five ptm models.")
+]
 Params = Annotated[
     Path | None, typer.Option("--params", envvar="AF2CPU_PARAMS", help="Folder with params_model_*.npz.")
 ]
 DataDir = Annotated[
     Path | None,
-    typer.Option("--data-dir", envvar="AF2CPU_DATA_DIR", help="Data folder; its params/ is meant."),
+    typer.Option("--data-dir", envvar="AF2CPU_DATA_DIR", help="Data folder; the parameters are in its folder params."),
 ]
 
 
@@ -55,7 +57,9 @@ def download_command(
 ) -> None:
     """Fetch DeepMind's parameters (CC BY 4.0): about 373 MB a model, out of the archive of 5.3 GB.
 
-    Run it again to go on after an interruption. Example: af2cpu params download --models model_1_ptm --params params
+    After an interruption the same command goes on where it stopped.
+
+    Example: af2cpu params download --models model_1_ptm --params params
     """
     with one_line():
         folder = _folder(params, data_dir)
@@ -112,9 +116,9 @@ def _state(model: str, path: Path) -> str:
 
 @app.command("verify")
 def verify_command(models: Models = None, params: Params = None, data_dir: DataDir = None) -> None:
-    """Read parameter files: SHA-256 against their receipts, and every array. Exit code 1 if one fails.
+    """Check parameter files: their SHA-256 against what was downloaded, and every array.
 
-    Default: all files of the folder. The receipt of a file that was copied is renewed, so that it loads at once.
+    Without --models all files of the folder are checked. The exit code is 1 if one fails.
     """
     with one_line():
         folder = _folder(params, data_dir)
@@ -172,7 +176,9 @@ def selftest_command(
 ) -> None:
     """Predict a protein of 59 residues with model_1_ptm and compare with published numbers.
 
-    Exit code 1: they are off. Example: af2cpu params selftest --params params
+    The exit code is 1 if they differ.
+
+    Example: af2cpu params selftest --params params
     """
     with one_line():
         from af2cpu.validate.selftest import PUBLISHED, run_selftest

@@ -16,12 +16,17 @@ def predict(
     verbose: o.Verbose = False,
     quiet: o.Quiet = False,
 ) -> None:
-    """Predict structures: search, features, network, relaxation, ranking.
+    """Predict structures of proteins: search, features, network, relaxation and ranking.
 
-    Settings also come from AF2CPU_* variables and from --config; flags win. Exit codes: 0 all targets done, 1 some
-    failed, 2 bad use, 130 interrupted. What is done is reused when the command is given again.
+    Settings may also be given as AF2CPU_* variables or in a file (--config).
+
+    The same command again reuses what is complete and goes on from there.
+
+    Exit codes: 0 all targets done, 1 some failed, 2 wrong use, 130 interrupted.
 
     Example: af2cpu predict ubiquitin.fasta --data-dir /data/alphafold -o results
+
+    To try it out: af2cpu predict ubiquitin.fasta --params demo --db demo -o out
     """
     from af2cpu.commands.listeners import showing, verbosity_of
     from af2cpu.commands.running import carry_out, conclude

@@ -15,7 +15,9 @@ def report(
 ) -> None:
     """Write report.html of each target and index.html of all, from the files in the folder.
 
-    Exit code 1: a target's files are damaged, the others have their reports. Example: af2cpu report results
+    The exit code is 1 if files of a target are damaged; the others get their reports.
+
+    Example: af2cpu report results
     """
     with one_line():
         from af2cpu.errors import InputError

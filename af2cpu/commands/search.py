@@ -25,11 +25,15 @@ def search(
     settings: RunSettings,
     verbose: o.Verbose = False,
     quiet: o.Quiet = False,
-    features_only: Annotated[bool, typer.Option(help="No search: features from --msa or alignment inputs.")] = False,
+    features_only: Annotated[
+        bool, typer.Option(help="Make features from --msa or from alignments given as input, without a search.")
+    ] = False,
 ) -> None:
-    """Search databases for homologs and templates; write AlphaFold's msas/ files and features.npz.
+    """Search databases for homologs and templates, and write the alignments and features.npz.
 
-    predict and fold use what it leaves. Example: af2cpu search *.fasta --data-dir /data/alphafold -o results
+    The results are used by af2cpu fold, and by af2cpu predict into the same folder.
+
+    Example: af2cpu search *.fasta --data-dir /data/alphafold -o results
     """
     from af2cpu.commands.listeners import Verbosity, showing, verbosity_of
     from af2cpu.pipeline.run import run

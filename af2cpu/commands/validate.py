@@ -11,17 +11,28 @@ from af2cpu.commands.errors import FAILED, one_line
 
 
 def validate(
-    model: Annotated[str, typer.Option(help="model_1 ... model_5, model_1_ptm ... model_5_ptm, or tiny.")],
-    params: Annotated[str, typer.Option(help="params_model_*.npz, or synthetic:SEED.")],
-    n_res: Annotated[int, typer.Option(min=1, help="Residues of the synthetic features.")] = 64,
+    model: Annotated[
+        str, typer.Option(help="Model to compare: model_1 to model_5, model_1_ptm to model_5_ptm, or tiny.")
+    ],
+    params: Annotated[
+        str, typer.Option(help="Parameters: a file params_model_*.npz, or synthetic:SEED for random numbers.")
+    ],
+    n_res: Annotated[int, typer.Option(min=1, help="Number of residues of the synthetic features.")] = 64,
     features: Annotated[
-        Path | None, typer.Option(help="npz of processed features, first axis: draws, one for each pass.")
+        Path | None,
+        typer.Option(help="File (.npz) of processed features; their first axis counts draws, one for each pass."),
     ] = None,
-    recycles: Annotated[int, typer.Option(min=0, max=20, help="Recycles with synthetic features.")] = 0,
-    engine: Annotated[str, typer.Option(help="auto, native, torch, compile or ipex.")] = "auto",
-    precision: Annotated[str, typer.Option(help="fp32, or bf16: reported against the reference in float32.")] = "fp32",
+    recycles: Annotated[int, typer.Option(min=0, max=20, help="Number of recycles, with synthetic features.")] = 0,
+    engine: Annotated[
+        str, typer.Option(help="Implementation of the network: auto, native, torch, compile or ipex.")
+    ] = "auto",
+    precision: Annotated[
+        str, typer.Option(help="Number format: fp32, or bf16, which is compared with the reference in float32.")
+    ] = "fp32",
 ) -> None:
-    """Compare the network with DeepMind's JAX code on the same parameters and features. Exit code 1: they differ.
+    """Compare the network with DeepMind's JAX code on the same parameters and features.
+
+    The exit code is 1 if they differ.
 
     Example: af2cpu validate --model model_1_ptm --params synthetic:0 --n-res 64
     """

@@ -21,7 +21,7 @@ def commands() -> Iterator[tuple[str, ...]]:
 
 
 def shown(*arguments: str) -> str:
-    result = CliRunner().invoke(app, [*arguments, "--help"], env={"COLUMNS": "80", "TERMINAL_WIDTH": "80"})
+    result = CliRunner().invoke(app, [*arguments, "--help"], env={"COLUMNS": "80"})
     assert result.exit_code == 0
     return result.output
 

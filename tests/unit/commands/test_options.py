@@ -70,7 +70,7 @@ def test_a_flag_can_take_back_what_a_variable_sets() -> None:
 
 
 def test_the_help_shows_settings_by_group_with_defaults() -> None:
-    text = CliRunner().invoke(app, ["predict", "--help"], env={"COLUMNS": "400", "TERMINAL_WIDTH": "400"}).output
+    text = CliRunner().invoke(app, ["predict", "--help"], env={"COLUMNS": "400"}).output
     flat = " ".join(re.sub(r"[│╭╮╰╯─]", " ", text).split())
     for name in NAMES:
         assert setting(name).flag in flat

@@ -108,7 +108,7 @@ def test_a_database_by_name(tmp_path: Path) -> None:
     [
         (["--preset", "full"], "HHblits"),
         ([], "no database to search"),
-        (["--db", "x"], "must be demo, or name=path"),
+        (["--db", "x"], "must be demo, name=path or name=path:rows"),
         (["--features-only"], "needs alignments"),
         (["--mmcif", "some"], "--mmcif some: must be one of local, on-demand"),
         (["--db", "x=/nowhere/x.fa"], "databases are missing: x (/nowhere/x.fa)"),

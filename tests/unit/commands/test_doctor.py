@@ -56,7 +56,7 @@ def test_estimate_of_two_lengths(tmp_path: Path) -> None:
     )
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()[1:]
-    assert lines[0].startswith("length 150: 150 residues, 1 passes: about")
+    assert lines[0].startswith("length 150: 150 residues, 1 pass: at most about")
     assert "DOES NOT FIT" in lines[1]
     assert lines[2].startswith("one: 22 residues")
 

@@ -10,11 +10,11 @@ import typer
 from af2cpu.commands import options as o
 from af2cpu.commands.console import print_line
 from af2cpu.commands.errors import FAILED
+from af2cpu.commands.listeners import Verbosity, showing, verbosity_of
 from af2cpu.commands.notes import notes_summary
 from af2cpu.settings import INPUT, RunSettings, names_in
 
 if TYPE_CHECKING:
-    from af2cpu.commands.listeners import Verbosity
     from af2cpu.pipeline.run import Outcome
 
 
@@ -35,7 +35,6 @@ def search(
 
     Example: af2cpu search *.fasta --data-dir /data/alphafold -o results
     """
-    from af2cpu.commands.listeners import Verbosity, showing, verbosity_of
     from af2cpu.pipeline.run import run
     from af2cpu.plan.run import plan_search
 

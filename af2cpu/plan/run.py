@@ -21,6 +21,7 @@ from af2cpu.plan.models import (
     predictions_of,
 )
 from af2cpu.query import QueryInput, check_memory, read_inputs
+from af2cpu.query.letters import nucleotide_caution
 from af2cpu.records import Query
 from af2cpu.search.databases import DatabaseSet, select
 from af2cpu.search.index import estimated_residues
@@ -43,10 +44,11 @@ class Plan:
     pages: tuple[Path, ...] = ()  # folders that get an index page of their targets
 
     def warnings(self) -> dict[str, list[str]]:
-        """What is to be said of the parameters, each with the targets that it is about."""
+        """What is to be said of parameters and sequences, each with the targets that it is about."""
         about: dict[str, list[str]] = {}
         for job in self.jobs:
-            for caution in cautions(self.models, job.query):
+            letters = nucleotide_caution(job.query.sequence)
+            for caution in (*cautions(self.models, job.query), *([letters] if letters else [])):
                 about.setdefault(caution, []).append(job.name)
         return about
 

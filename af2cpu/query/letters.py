@@ -43,12 +43,20 @@ def checked_sequence(letters: bytes, place: str) -> tuple[str, list[str]]:
     if unusual:
         notes.append(f"{place}: {', '.join(unusual)} searched as given, and unknown (X, UNK) in the structure")
     text = sequence.decode("ascii")
-    if _NUCLEOTIDES.issuperset(text):
-        notes.append(
-            f"{place}: looks like DNA or RNA, its letters are {', '.join(sorted(set(text)))}; each is read as an amino "
-            "acid; give the translated sequence if it is DNA or RNA"
-        )
+    caution = nucleotide_caution(text)
+    if caution:
+        notes.append(f"{place}: {caution}")
     return text, notes
+
+
+def nucleotide_caution(sequence: str) -> str | None:
+    """What to say of a sequence in upper case that has no letters but those of DNA and RNA; None for others."""
+    if not _NUCLEOTIDES.issuperset(sequence):
+        return None
+    return (
+        "looks like DNA or RNA (no letters but A, C, G, T, U, N), and each letter is read as an amino acid; give the "
+        "translated sequence if that is not meant"
+    )
 
 
 def _remedy(letter: int) -> str:

@@ -258,6 +258,14 @@ def test_memory_given_is_not_exceeded(alignment: Path, tmp_path: Path) -> None:
     assert _predict(alignment, tmp_path / "out", "--memory", "4G", "--dry-run").exit_code == 0
 
 
+def test_a_gene_is_warned_about_before_the_run(tmp_path: Path) -> None:
+    path = tmp_path / "x.fasta"
+    path.write_text(f">gene\nACGTTGCAAC\n>protein\n{PEPTIDE}\n")
+    fixed = ("--models", "tiny", "--params", "synthetic:0", "--db", "demo", "--dry-run")
+    told = af2cpu("predict", path, "-o", tmp_path / "out", *fixed).stderr
+    assert " ".join(told.split()).count("warning: gene: looks like DNA or RNA") == 1
+
+
 def test_dry_run_starts_nothing(alignment: Path, tmp_path: Path) -> None:
     result = _predict(alignment, tmp_path / "out", "--dry-run")
     assert result.exit_code == 0

@@ -53,7 +53,15 @@ def run_graph(graph: Graph, folders: Mapping[str, Path]) -> Results:
             _lock(target, folder, locks, results)
         for node in graph.nodes[len(shared) :]:
             _run_node(node, folders, results)
+            _tell_complete(node, graph, results)
     return results
+
+
+def _tell_complete(node: Node, graph: Graph, results: Results) -> None:
+    """An event for each target whose last node this was."""
+    for target in node.targets:
+        if graph.of_target(target)[-1] is node and target not in results.failures:
+            events.emit("done", "all files written", target=target)
 
 
 def _leaves_no_file(node: Node) -> bool:

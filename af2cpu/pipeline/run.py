@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from af2cpu import events
-from af2cpu.errors import InputError
 from af2cpu.outputs.layout import Layout
 from af2cpu.pipeline.graph import Graph, Node, build_graph
 from af2cpu.pipeline.graph.folding import layout_of
+from af2cpu.pipeline.index_pages import IndexPages
 from af2cpu.pipeline.local import Results, run_graph
 from af2cpu.pipeline.logs import TargetLogs
 from af2cpu.pipeline.stages import STAGES
@@ -65,22 +65,11 @@ def run(plan: Plan) -> list[Outcome]:
     """
     graph = build_graph(plan)
     folders = {job.name: job.folder for job in plan.jobs}
-    with events.listening(TargetLogs(folders)):
+    pages = IndexPages(plan.pages if plan.models else ())
+    with events.listening(TargetLogs(folders), pages):
         results = run_graph(graph, folders)
-        if plan.models:
-            _write_index_pages(plan.pages)
+        pages.write()
     return [_outcome(plan, job, graph, results) for job in plan.jobs]
-
-
-def _write_index_pages(folders: Sequence[Path]) -> None:
-    """The page of all targets. It shows those of earlier runs too, whose damage is theirs and not this run's."""
-    from af2cpu.outputs.report import write_index
-
-    for folder in folders:
-        try:
-            write_index(folder)
-        except InputError as error:
-            events.emit("warning", f"{folder}: no index page: {error}")
 
 
 def _outcome(plan: Plan, job: Job, graph: Graph, results: Results) -> Outcome:

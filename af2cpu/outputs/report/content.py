@@ -13,7 +13,7 @@ from af2cpu.errors import InputError
 from af2cpu.formats.features import read_features
 from af2cpu.outputs.arrays import read_result
 from af2cpu.outputs.layout import STRUCTURES, Layout
-from af2cpu.outputs.report.find import Found, read_run
+from af2cpu.outputs.report.find import Found, prediction_id, read_run
 from af2cpu.outputs.report.frames import view_frames
 from af2cpu.outputs.report.pack import CoverageMap, PaeMap, coverage_map, packed, pae_map
 from af2cpu.outputs.scores import confidence_json
@@ -93,7 +93,7 @@ def read_content(found: Found) -> Content:
         name=found.name,
         layout=layout,
         run=run,
-        shown=_shown(layout, [_who(name, run.settings["seed"]) for name in names[:MOST_EMBEDDED]], left),
+        shown=_shown(layout, [prediction_id(name, run.settings["seed"]) for name in names[:MOST_EMBEDDED]], left),
         relaxation={
             name: read_record(RelaxationRecord, path)
             for name, path in records.items()
@@ -111,11 +111,6 @@ def page_data(content: Content) -> PageData:
         models=tuple(_model_data(content, one) for one in content.shown),
         coverage=coverage_map(content.features) if content.features is not None else None,
     )
-
-
-def _who(name: str, seed: int) -> PredictionId:
-    model, _, index = name.rpartition("_pred_")
-    return PredictionId(model, int(index), seed + int(index))
 
 
 def _shown(layout: Layout, who: Sequence[PredictionId], left: Mapping[str, Remaining]) -> tuple[Shown, ...]:

@@ -8,20 +8,19 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import cache
 from importlib import resources
-from pathlib import Path
 from urllib.parse import quote
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
-from af2cpu.errors import InputError
 from af2cpu.outputs.classes import NAMES
 from af2cpu.outputs.report import tables
 from af2cpu.outputs.report.content import Content, page_data
-from af2cpu.outputs.report.find import Found, read_run
 from af2cpu.outputs.report.pack import json_text
+from af2cpu.outputs.report.summary import Row
+from af2cpu.outputs.report.trace import HEIGHT, WIDTH
 
 # Joined in this order into one module; what stands further up is used further down.
 _SCRIPTS = ("state", "data", "theme", "tracks", "plddt", "coverage", "sequence", "pae", "viewer", "controls", "main")
@@ -52,17 +51,26 @@ def report_html(content: Content) -> bytes:
     ).encode()
 
 
-def index_html(found: list[Found], out: Path) -> bytes:
-    """The table of all targets of a run; the page stands in `out`."""
-    rows = [_index_row(one, out) for one in found]
+def index_html(rows: Sequence[Row]) -> bytes:
+    """The table of all targets of a run; links are relative to its folder."""
     return _render(
         "index.html.j2",
         scripts=[_joined(_INDEX_SCRIPTS)],
         style=asset("base.css") + asset("index.css"),
         rows=rows,
-        failed=sum(1 for row in rows if row.error),
-        warnings=list(dict.fromkeys(warning for row in rows for warning in row.warnings)),
+        failed=sum(1 for row in rows if row.summary.error),
+        warnings=_by_warning(rows),
+        size=(WIDTH, HEIGHT),
     ).encode()
+
+
+def _by_warning(rows: Sequence[Row]) -> dict[str, list[str]]:
+    """Each warning and the targets that it is about."""
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        for warning in row.summary.warnings:
+            found.setdefault(warning, []).append(row.summary.target)
+    return found
 
 
 @cache
@@ -71,53 +79,15 @@ def asset(name: str) -> str:
     return resources.files("af2cpu.outputs.report").joinpath("static", name).read_text(encoding="utf-8")
 
 
-@dataclass(frozen=True)
-class IndexRow:
-    """One target in the table of a run."""
-
-    name: str
-    error: str | None
-    link: str | None = None  # to its report; None without results, and then the rest is not known
-    n_res: int = 0
-    best: str = ""
-    plddt: float = 0.0
-    level: int = 0  # class of pLDDT
-    ptm: float | None = None
-    predictions: int = 0
-    relaxed: bool = False
-    warnings: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-
-
-def _index_row(found: Found, out: Path) -> IndexRow:
-    if not found.done:
-        return IndexRow(found.name, found.error)
-    try:
-        run = read_run(found.layout)
-    except InputError as error:
-        return IndexRow(found.name, str(error))
-    return IndexRow(
-        name=found.name,
-        error=found.error,
-        link=quote(found.layout.page().relative_to(out).as_posix()),
-        n_res=len(run.sequence),
-        best=run.best.name,
-        plddt=run.best.plddt,
-        level=tables.plddt_class(run.best.plddt),
-        ptm=run.best.ptm,
-        predictions=len(run.ranking),
-        relaxed=found.layout.document("relax_metrics").is_file() and run.best.name not in run.not_relaxed,
-        warnings=run.warnings,
-        notes=(*run.notes, *(f"{name}: not relaxed" for name in run.not_relaxed)),
-    )
-
-
 @cache
 def _environment() -> Environment:
     environment = Environment(
         loader=FunctionLoader(asset), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["hash"] = _hash
+    environment.filters["link"] = quote
+    environment.filters["plddt_class"] = tables.plddt_class
+    environment.filters["duration"] = tables.duration
     return environment
 
 

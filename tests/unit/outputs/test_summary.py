@@ -95,7 +95,7 @@ def test_the_trace_fits_its_frame_and_hangs_together(n_res: int) -> None:
     strokes = trace(prediction(("ACDEFGHIKLMNPQRSTVWY" * 15)[:n_res]))
     points = [np.array(re.findall(r"(-?[\d.]+),(-?[\d.]+)", one.d), float) for one in strokes]
     assert bool(strokes) == (n_res > 1)
-    assert all(((0 <= p) & (p <= (WIDTH, HEIGHT))).all() for p in points)
+    assert all(((p >= 0) & (p <= (WIDTH, HEIGHT))).all() for p in points)
     ends = [tuple(p[k]) for p in points for k in (0, -1)]
     assert sum(ends.count(end) % 2 for end in set(ends)) <= 2  # one line, in parts
     assert sum(len(one.d) for one in strokes) < 2500

@@ -76,6 +76,15 @@ class TemplateUsed:
     release_date: date | None = None  # of the PDB entry; None where the file does not tell
     remark: str = ""  # such as "realigned to the sequence in the structure"
 
+    @classmethod
+    def of(
+        cls, name: str, query: str, letters: str, release_date: date | None = None, remark: str = ""
+    ) -> TemplateUsed:
+        """letters: n_res of the template in the query's columns, "-" where nothing is aligned."""
+        aligned = [(mine, its) for mine, its in zip(query, letters, strict=True) if its != "-"]
+        same = sum(mine == its for mine, its in aligned)
+        return cls(name, same / max(1, len(aligned)), len(aligned) / len(query), release_date, remark)
+
 
 @dataclass(frozen=True)
 class TemplateSkipped:

@@ -50,9 +50,7 @@ class PlacedTemplate:
 
     def used(self, query: str, remark: str = "") -> TemplateUsed:
         """What the report says of it."""
-        aligned = [(mine, its) for mine, its in zip(query, self.sequence, strict=True) if its != "-"]
-        same = sum(mine == its for mine, its in aligned)
-        return TemplateUsed(self.name, same / len(aligned), len(aligned) / len(query), self.release_date, remark)
+        return TemplateUsed.of(self.name, query, self.sequence, self.release_date, remark)
 
 
 def find_in_entry(sequences: Mapping[str, str], chain: str, letters: str, pairs: Mapping[int, int]) -> Placement:

@@ -16,14 +16,32 @@ from urllib.parse import quote
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from af2cpu.outputs.classes import NAMES
+from af2cpu.outputs.references import bibtex
 from af2cpu.outputs.report import tables
 from af2cpu.outputs.report.content import Content, page_data
+from af2cpu.outputs.report.elsewhere import searches_elsewhere
 from af2cpu.outputs.report.pack import json_text
 from af2cpu.outputs.report.summary import Row
+from af2cpu.outputs.report.templates import NETWORK_TAKES, skipped_in_words, skipped_rows, used_rows
 from af2cpu.outputs.report.trace import HEIGHT, WIDTH
 
 # Joined in this order into one module; what stands further up is used further down.
-_SCRIPTS = ("state", "data", "theme", "tracks", "plddt", "coverage", "sequence", "pae", "viewer", "controls", "main")
+_SCRIPTS = (
+    "state",
+    "data",
+    "theme",
+    "tables",
+    "tracks",
+    "domains",
+    "plddt",
+    "coverage",
+    "sequence",
+    "pae",
+    "viewer",
+    "controls",
+    "export",
+    "main",
+)
 _INDEX_SCRIPTS = ("theme", "index")
 
 
@@ -43,6 +61,14 @@ def report_html(content: Content) -> bytes:
         databases=tables.database_rows(content.run),
         times=tables.time_rows(content.run),
         citations=tables.citations(content),
+        bibtex=bibtex(tables.citations(content)),
+        similarity=tables.similarity_rows(content),
+        templates=used_rows(content),
+        skipped=skipped_rows(content),
+        skipped_words=skipped_in_words(content.run.template_choice.skipped),
+        network_takes=NETWORK_TAKES,
+        elsewhere=searches_elsewhere(content.run.sequence),
+        effective=content.effective,
         description=tables.description(content),
         classes=list(zip(NAMES, ("under 50", "50–70", "70–90", "90+"), strict=True)),
         has_pae=content.shown[0].pae is not None,

@@ -16,7 +16,8 @@ function drawPlddt(group, track) {
   });
   const shown = path(data.models[state.model].plddt);
   svgElement(group, "path", { class: "halo", d: shown });
-  svgElement(group, "path", { class: "line", d: shown });
+  const one = data.models.length === 1;
+  svgElement(group, "path", { class: one ? "line" : "line own", stroke: modelColour(state.model), d: shown });
   if (state.form === "relaxed") {
     for (const k of data.models[state.model].violations) {
       const mark = svgElement(group, "circle", { class: "violation", cx: track.x(k + 0.5), cy: track.height - 4, r: 3 });

@@ -15,7 +15,7 @@ from af2cpu.chemistry.residues import HHBLITS_AA_TO_ID
 
 _GAP = HHBLITS_AA_TO_ID["-"]
 _IDENTITY = 0.8
-_WORK = 4e9  # comparisons of letters: a few seconds
+_WORK = 1e9  # comparisons of letters: about a second
 _MIN_ROWS = 256  # weighed in any case
 
 

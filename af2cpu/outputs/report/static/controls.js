@@ -30,7 +30,11 @@ function listenToControls() {
   document.getElementById("sides").addEventListener("click", () => change({ sides: !state.sides }));
   document.getElementById("spin").addEventListener("click", () => change({ spin: !state.spin }));
   document.getElementById("clear").addEventListener("click", () => change({ mark: null, pin: null, range: null }));
-  document.getElementById("reset").addEventListener("click", () => viewer && resetView());
+  document.getElementById("reset").addEventListener("click", () => {
+    if (!viewer) return;
+    resetView();
+    viewer.render();
+  });
   document.getElementById("picture").addEventListener("click", () => viewer && save(`${data.name}.png`, viewer.pngURI()));
   onChange(["model", "form", "sides", "spin", "shape"], drawControls);
   onChange(["model", "colour"], drawLegend);

@@ -20,7 +20,12 @@ function startViewer() {
   viewer = $3Dmol.createViewer(host, { backgroundAlpha: 0, antialias: true, cartoonQuality: 8, hoverDuration: 40 });
   $3Dmol.setSyncSurface(true); // the page's policy allows no workers
   viewer.setViewStyle({ style: "outline", color: "#1b2430", width: 0.04 });
-  new ResizeObserver(() => viewer.resize()).observe(host);
+  let size = `${host.clientWidth} ${host.clientHeight}`;
+  new ResizeObserver(() => {
+    const now = `${host.clientWidth} ${host.clientHeight}`;
+    if (now !== size) viewer.resize();
+    size = now;
+  }).observe(host);
 }
 
 function viewMessage(text) {
@@ -37,8 +42,7 @@ async function showStructure() {
   if (model !== state.model || form !== state.form) return; // another was chosen meanwhile
   const first = structure === null;
   viewer?.removeAllShapes();
-  viewer?.removeAllSurfaces();
-  surface = null;
+  removeSurface();
   viewer?.removeAllModels();
   structure = viewer ? viewer.addModel(text, "pdb") : null;
   if (!structure) return;
@@ -91,13 +95,17 @@ function styleStructure() {
 /** The molecular surface, computed when it is first shown for a structure; then only its colours change. */
 function styleSurface(colorfunc) {
   if (state.shape !== "surface") {
-    viewer.removeAllSurfaces();
-    surface = null;
+    removeSurface();
   } else if (surface === null) {
     surface = viewer.addSurface($3Dmol.SurfaceType.MS, { colorfunc, opacity: 0.92 }).surfid;
   } else {
     viewer.setSurfaceMaterialStyle(surface, { colorfunc, opacity: 0.92 });
   }
+}
+
+function removeSurface() {
+  if (surface !== null) viewer.removeAllSurfaces();
+  surface = null;
 }
 
 /** Balls on the residues of the pair and a line between them. */
@@ -122,16 +130,22 @@ function caDistance(i, j) {
   return a && b ? Math.hypot(a.x - b.x, a.y - b.y, a.z - b.z) : null;
 }
 
-/** From the front, as large as the view allows. */
+/** From the front, as large as the view allows; drawn by the next render(). setView() and zoomTo() would each draw, which
+    takes long without a graphics card. */
 function resetView() {
-  viewer.setView([0, 0, 0, 0, 0, 0, 0, 1]);
-  viewer.zoomTo();
-  viewer.render();
+  const points = alphas.filter(Boolean);
+  if (!points.length) return;
+  const middle = (axis) => (Math.min(...points.map((p) => p[axis])) + Math.max(...points.map((p) => p[axis]))) / 2;
+  const [x, y, z] = ["x", "y", "z"].map(middle);
   const { clientWidth, clientHeight } = document.getElementById("view");
-  const points = viewer.modelToScreen(alphas.filter(Boolean));
-  const size = (axis) => Math.max(...points.map((p) => p[axis])) - Math.min(...points.map((p) => p[axis]));
-  viewer.zoom(Math.min(2, (0.82 * clientWidth) / size("x"), (0.82 * clientHeight) / size("y")));
-  viewer.render();
+  const slope = 0.82 * Math.tan((viewer.camera.fov * Math.PI) / 360);
+  const far = (p) => p.z - z + 2 + Math.max(Math.abs(p.y - y) / slope, (Math.abs(p.x - x) * clientHeight) / (slope * clientWidth));
+  const distance = Math.max(20, ...points.map(far)); // of the camera from the middle, angstrom
+  const radius = Math.max(...points.map((p) => Math.hypot(p.x - x, p.y - y, p.z - z))) + 15;
+  viewer.setSlab(-radius, radius);
+  viewer.modelGroup.position.set(-x, -y, -z);
+  viewer.rotationGroup.position.z = viewer.CAMERA_Z - distance;
+  viewer.rotationGroup.quaternion.set(0, 0, 0, 1);
 }
 
 /** Arrow keys turn, plus and minus zoom. */

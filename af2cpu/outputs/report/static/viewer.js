@@ -142,7 +142,7 @@ function resetView() {
   const far = (p) => p.z - z + 2 + Math.max(Math.abs(p.y - y) / slope, (Math.abs(p.x - x) * clientHeight) / (slope * clientWidth));
   const distance = Math.max(20, ...points.map(far)); // of the camera from the middle, angstrom
   const radius = Math.max(...points.map((p) => Math.hypot(p.x - x, p.y - y, p.z - z))) + 15;
-  viewer.setSlab(-radius, radius);
+  viewer.setSlab(-radius, 1.5 * radius); // the far half fades a little
   viewer.modelGroup.position.set(-x, -y, -z);
   viewer.rotationGroup.position.z = viewer.CAMERA_Z - distance;
   viewer.rotationGroup.quaternion.set(0, 0, 0, 1);

@@ -38,7 +38,7 @@ def effective_depth(msa: np.ndarray) -> EffectiveDepth:
     an estimate without bias.
     """
     n_seq, n_res = msa.shape
-    count: int = min(n_seq, max(_MIN_ROWS, int(_WORK // msa.size)))
+    count = min(n_seq, max(_MIN_ROWS, int(_WORK // msa.size)))
     picked = np.linspace(0, n_seq - 1, count).round().astype(int)
     residues = msa != _GAP
     covered = residues[picked]
@@ -48,5 +48,5 @@ def effective_depth(msa: np.ndarray) -> EffectiveDepth:
     for k, row in enumerate(picked):
         either = lengths[row] + lengths - both[k]
         same = np.count_nonzero(msa == msa[row], axis=1) - (n_res - either)  # equal letters but gaps
-        weights[k] = 1 / max(1, np.count_nonzero(same >= _IDENTITY * either))
+        weights[k] = 1 / max(1, int(np.count_nonzero(same >= _IDENTITY * either)))
     return EffectiveDepth(weights @ covered * (n_seq / count), count)

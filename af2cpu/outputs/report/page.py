@@ -18,6 +18,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from af2cpu.outputs.classes import NAMES
 from af2cpu.outputs.references import bibtex
 from af2cpu.outputs.report import tables
+from af2cpu.outputs.report.compare import Comparison
 from af2cpu.outputs.report.content import Content, page_data
 from af2cpu.outputs.report.elsewhere import searches_elsewhere
 from af2cpu.outputs.report.pack import json_text
@@ -86,6 +87,18 @@ def index_html(rows: Sequence[Row]) -> bytes:
         rows=rows,
         failed=sum(1 for row in rows if row.summary.error),
         warnings=_by_warning(rows),
+        size=(WIDTH, HEIGHT),
+    ).encode()
+
+
+def compare_html(comparison: Comparison) -> bytes:
+    """The table of several runs."""
+    return _render(
+        "compare.html.j2",
+        scripts=[_joined(_INDEX_SCRIPTS)],
+        style=asset("base.css") + asset("index.css"),
+        runs=comparison.runs,
+        targets=comparison.targets,
         size=(WIDTH, HEIGHT),
     ).encode()
 

@@ -26,12 +26,16 @@ class Stroke:
     d: str  # path data of SVG
 
 
-def trace(prediction: Prediction) -> tuple[Stroke, ...]:
-    """The strokes of a thumbnail, the farthest first; none for fewer than two residues with atoms."""
+def trace(prediction: Prediction, frame: np.ndarray | None = None) -> tuple[Stroke, ...]:
+    """The strokes of a thumbnail, the farthest first; none for fewer than two residues with atoms.
+
+    frame: [3, 4], rotation and shift of the view; by default the longest axes lie across the picture.
+    """
     present = np.flatnonzero(prediction.atom_mask[:, CA] > 0)
     if len(present) < 2:
         return ()
-    frame, _ = view_frames([prediction])[0]
+    if frame is None:
+        frame, _ = view_frames([prediction])[0]
     points = apply(frame, prediction.atom_positions[present, CA].astype(np.float64))
     plddt = prediction.plddt[present].astype(np.float64)
     points, plddt = _smoothed(np.column_stack([points, plddt]))

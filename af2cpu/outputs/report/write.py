@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from af2cpu.outputs.layout import Layout, write_bytes
+from af2cpu.outputs.report.compare import compare_runs
 from af2cpu.outputs.report.content import read_content
 from af2cpu.outputs.report.find import Found, find_targets
-from af2cpu.outputs.report.page import index_html, report_html
+from af2cpu.outputs.report.page import compare_html, index_html, report_html
 from af2cpu.outputs.report.summary import Summaries, summary_files
 
-INDEX = "index.html"
+INDEX, COMPARE = "index.html", "compare.html"
 
 
 def write_report(layout: Layout, work: Path) -> Path:
@@ -35,3 +37,8 @@ def write_index(out: Path, known: Summaries | None = None) -> Path | None:
     for name, content in summary_files(rows).items():
         write_bytes(out / name, content)
     return write_bytes(out / INDEX, index_html(rows))
+
+
+def write_comparison(folders: Sequence[Path], page: Path) -> Path:
+    """The page of several runs. Raises InputError that names a folder without results, OSError."""
+    return write_bytes(page, compare_html(compare_runs(folders, page.parent)))

@@ -14,25 +14,25 @@ function sortBy(column, ascending) {
   };
   rows.sort((a, b) => compare(values.get(a), values.get(b)));
   body.append(...rows);
-  for (const head of document.querySelectorAll("#targets th")) {
+  for (const head of document.querySelector("#targets thead").lastElementChild.cells) {
     if (head.cellIndex === column) head.ariaSort = ascending ? "ascending" : "descending";
     else head.removeAttribute("aria-sort");
   }
-  order.value = column;
+  if (order) order.value = column;
 }
 
 /** The column that the table is sorted by, the other way round if it was already. */
 function turn(column) {
-  const head = document.querySelector("#targets thead").rows[0].cells[column];
+  const head = document.querySelector("#targets thead").lastElementChild.cells[column];
   sortBy(column, head.ariaSort !== "ascending");
 }
 
-const order = document.getElementById("order");
+const order = document.getElementById("order"); // on a narrow screen; the page of several runs has none
 for (const button of document.querySelectorAll("#targets thead button")) {
   button.addEventListener("click", () => turn(button.closest("th").cellIndex));
 }
-order.addEventListener("change", () => sortBy(Number(order.value), true));
-document.getElementById("turn").addEventListener("click", () => turn(Number(order.value)));
+order?.addEventListener("change", () => sortBy(Number(order.value), true));
+document.getElementById("turn")?.addEventListener("click", () => turn(Number(order.value)));
 
 document.getElementById("filter").addEventListener("input", (event) => {
   const wanted = event.target.value.toLowerCase();

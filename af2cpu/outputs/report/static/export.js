@@ -11,6 +11,7 @@ function standalone(svg) {
     for (const name of DRAWN) element.setAttribute(name, style.getPropertyValue(name));
     element.removeAttribute("class");
   });
+  for (const name of ["id", "class", "tabindex", "aria-describedby"]) copy.removeAttribute(name);
   const { width, height } = svg.getBoundingClientRect();
   framed(copy, width, height);
   return copy;

@@ -13,7 +13,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Literal
 
-Kind = Literal["line", "note", "warning", "progress", "reused", "failed"]
+Kind = Literal["line", "note", "warning", "progress", "reused", "failed", "done"]  # done: all files of a target
 
 
 @dataclass(frozen=True)

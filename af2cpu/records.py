@@ -67,6 +67,39 @@ class TemplateHit:
 
 
 @dataclass(frozen=True)
+class TemplateUsed:
+    """A template of the features."""
+
+    name: str  # entry_chain such as 2q2k_A; of a user's file its name and chain
+    identity: float  # share of the aligned residues that are the query's, 0-1
+    coverage: float  # share of the query's residues that are aligned, 0-1
+    release_date: date | None = None  # of the PDB entry; None where the file does not tell
+    remark: str = ""  # such as "realigned to the sequence in the structure"
+
+    @classmethod
+    def of(
+        cls, name: str, query: str, letters: str, release_date: date | None = None, remark: str = ""
+    ) -> TemplateUsed:
+        """letters: n_res of the template in the query's columns, "-" where nothing is aligned."""
+        aligned = [(mine, its) for mine, its in zip(query, letters, strict=True) if its != "-"]
+        same = sum(mine == its for mine, its in aligned)
+        return cls(name, same / max(1, len(aligned)), len(aligned) / len(query), release_date, remark)
+
+
+@dataclass(frozen=True)
+class TemplateSkipped:
+    """A hit of the template search that gives no template."""
+
+    name: str
+    reason: str
+
+    @property
+    def note(self) -> str:
+        """One line for the console and the log."""
+        return f"template {self.name} skipped: {self.reason}"
+
+
+@dataclass(frozen=True)
 class Templates:
     """Templates of one query, best first, as AlphaFold 2 names and shapes them; n_templ may be 0."""
 
@@ -76,7 +109,9 @@ class Templates:
     template_domain_names: np.ndarray  # bytes [n_templ], entry_chain such as b"2q2k_A"
     template_sequence: np.ndarray  # bytes [n_templ], in the query's columns, "-" where nothing is aligned
     template_sum_probs: np.ndarray  # float32 [n_templ, 1], HHsearch's score; 0 for hmmsearch
-    notes: tuple[str, ...] = ()  # one line for each hit that was skipped or realigned; for the report
+    notes: tuple[str, ...] = ()  # one line for each hit that was skipped or realigned
+    used: tuple[TemplateUsed, ...] = ()  # [n_templ]
+    skipped: tuple[TemplateSkipped, ...] = ()
 
 
 @dataclass(frozen=True)

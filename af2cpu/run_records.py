@@ -15,7 +15,7 @@ import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from af2cpu.errors import InputError
-from af2cpu.records import Confidence, NetworkTemplate, Ranking
+from af2cpu.records import Confidence, NetworkTemplate, Ranking, TemplateSkipped, TemplateUsed
 
 _R = TypeVar("_R")
 
@@ -65,6 +65,14 @@ class StructuresFetched:
 
 
 @dataclass(frozen=True)
+class TemplateChoice:
+    """The templates of the features, and the hits that gave none."""
+
+    used: tuple[TemplateUsed, ...] = ()
+    skipped: tuple[TemplateSkipped, ...] = ()
+
+
+@dataclass(frozen=True)
 class FeaturesMade:
     """The raw features of one protein."""
 
@@ -72,6 +80,7 @@ class FeaturesMade:
     n_templ: int
     seconds: float
     notes: tuple[str, ...]  # templates that were skipped or realigned
+    templates: TemplateChoice = TemplateChoice()
 
 
 @dataclass(frozen=True)
@@ -88,6 +97,7 @@ class SearchRecord:
     msa_rows: int
     templates: int
     notes: tuple[str, ...] = ()
+    template_choice: TemplateChoice = TemplateChoice()
 
 
 @dataclass(frozen=True)
@@ -213,6 +223,7 @@ class TargetRun:
     versions: Mapping[str, str] = field(default_factory=dict)
     parameters: Mapping[str, ParametersUsed] = field(default_factory=dict)
     databases: tuple[Mapping[str, Any], ...] = ()  # DatabaseSearched.as_json
+    template_choice: TemplateChoice = TemplateChoice()  # empty for features that were made elsewhere
     ranking: tuple[PredictionScores, ...]  # best first
     not_relaxed: Mapping[str, str]  # prediction -> why
     warnings: tuple[str, ...] = ()

@@ -41,6 +41,7 @@ _SHOWN_FROM: dict[Kind, Verbosity] = {
     "line": Verbosity.NORMAL,
     "note": Verbosity.VERBOSE,
     "reused": Verbosity.VERBOSE,
+    "done": Verbosity.VERBOSE,
 }
 
 

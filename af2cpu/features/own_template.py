@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from af2cpu.errors import InputError
@@ -41,7 +41,8 @@ def own_templates(query: Query, files: Sequence[str | os.PathLike[str]]) -> Temp
         for structure, (_, note) in zip(structures, placed, strict=True)
         for line in (note, *(f"template {structure.path.name}: {said}" for said in structure.notes))
     ]
-    return stack_templates([template for template, _ in placed], query.n_res, tuple(notes))
+    stacked = stack_templates([template for template, _ in placed], query.n_res, tuple(notes))
+    return replace(stacked, used=tuple(template.used(query.sequence, "your file") for template, _ in placed))
 
 
 def check_own_templates(queries: Iterable[Query], files: Sequence[str | os.PathLike[str]]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from af2cpu.chemistry.residues import CA, HHBLITS_AA_TO_ID
 from af2cpu.features.hits import SkippedHit
 from af2cpu.features.pairwise import aligned_pairs
 from af2cpu.formats.chain import ProteinChain
+from af2cpu.records import TemplateUsed
 
 _MAX_CA_DISTANCE = 150.0  # angstrom, between residues in a row: only a broken file exceeds it
 _MIN_ATOMS = 5  # alanine, with the fewest atoms but glycine, has five
@@ -39,11 +41,16 @@ class PlacedTemplate:
     positions: np.ndarray  # float32 [n_res, 37, 3], angstrom
     mask: np.ndarray  # float32 [n_res, 37]
     sum_probs: float
+    release_date: date | None = None
 
     @property
     def aatype(self) -> np.ndarray:
         """float32 [n_res, 22], one-hot in HHblits' order."""
         return np.eye(22, dtype=np.float32)[[HHBLITS_AA_TO_ID[letter] for letter in self.sequence]]
+
+    def used(self, query: str, remark: str = "") -> TemplateUsed:
+        """What the report says of it."""
+        return TemplateUsed.of(self.name, query, self.sequence, self.release_date, remark)
 
 
 def find_in_entry(sequences: Mapping[str, str], chain: str, letters: str, pairs: Mapping[int, int]) -> Placement:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
@@ -16,7 +16,7 @@ from af2cpu.features.placement import PlacedTemplate, find_in_entry, place
 from af2cpu.formats.entries import mmcif_path
 from af2cpu.formats.mmcif import MmcifEntry, read_mmcif
 from af2cpu.formats.obsolete import current_entry
-from af2cpu.records import Query, TemplateHit, Templates
+from af2cpu.records import Query, TemplateHit, Templates, TemplateSkipped, TemplateUsed
 
 _KEPT_ENTRIES = 4  # chains of one entry often follow each other among the hits
 
@@ -34,25 +34,32 @@ class TemplateSource:
 def hit_templates(query: Query, hits: Sequence[TemplateHit], source: TemplateSource) -> Templates:
     """Templates of the best hits, until `max_hits` with different sequences are found.
 
-    A hit that can't be used (filters, no file, malformed file, another sequence) is skipped with a line in `notes`;
-    nothing is raised for it.
+    A hit that can't be used (filters, no file, malformed file, another sequence) is in `skipped`, with a line in
+    `notes`; nothing is raised for it.
     """
     if hits and hits[0].sum_probs is not None:
         hits = sorted(hits, key=lambda hit: hit.sum_probs or 0.0, reverse=True)
     read = lru_cache(maxsize=_KEPT_ENTRIES)(_read)
-    accepted: dict[str, PlacedTemplate] = {}
+    accepted: dict[str, tuple[PlacedTemplate, TemplateUsed]] = {}  # by aligned sequence
+    skipped: list[TemplateSkipped] = []
     notes: list[str] = []
     for hit in hits:
         if len(accepted) >= source.max_hits:
             break
         try:
-            template, note = _template(query, hit, source, read)
+            template, remark = _template(query, hit, source, read)
         except SkippedHit as reason:
-            notes.append(f"template {hit.name} skipped: {reason}")
+            skipped.append(TemplateSkipped(hit.name, str(reason)))
+            notes.append(skipped[-1].note)
             continue
-        notes += [f"template {hit.name}: {note}"] if note else []
-        accepted.setdefault(template.sequence, template)
-    return stack_templates(list(accepted.values()), query.n_res, tuple(notes))
+        notes += [f"template {hit.name}: {remark}"] if remark else []
+        if template.sequence in accepted:
+            first, _ = accepted[template.sequence]
+            skipped.append(TemplateSkipped(hit.name, f"the same aligned sequence as {first.name}"))
+        else:
+            accepted[template.sequence] = template, template.used(query.sequence, remark)
+    stacked = stack_templates([template for template, _ in accepted.values()], query.n_res, tuple(notes))
+    return replace(stacked, used=tuple(used for _, used in accepted.values()), skipped=tuple(skipped))
 
 
 def stack_templates(templates: Sequence[PlacedTemplate], n_res: int, notes: tuple[str, ...] = ()) -> Templates:
@@ -95,7 +102,7 @@ def _template(
     template = place(entry_name, atoms, where, query.n_res, hit.sum_probs or 0.0)
     remarks = [f"replaced by {entry_name}"] if entry_name != named else []
     remarks += ["realigned to the sequence in the structure"] if where.realigned else []
-    return template, ", ".join(remarks)
+    return replace(template, release_date=entry.release_date), ", ".join(remarks)
 
 
 def _read(path: Path) -> MmcifEntry:

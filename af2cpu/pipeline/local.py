@@ -44,6 +44,7 @@ def run_graph(graph: Graph, folders: Mapping[str, Path]) -> Results:
     """
     results = Results()
     shared, rest = _split(graph)
+    last = {target: nodes[-1] for target, nodes in graph.by_target().items()}
     for node in shared:
         made = obtain_items(node, node.items, results.receipts)
         _raise_first(made)
@@ -53,12 +54,13 @@ def run_graph(graph: Graph, folders: Mapping[str, Path]) -> Results:
             _lock(target, folder, locks, results)
         for node in rest:
             _run_node(node, folders, results)
+            _tell_complete(node, last, results)
     return results
 
 
 def _split(graph: Graph) -> tuple[list[Node], list[Node]]:
     """The databases, which are no protein's and come first: a broken one ends the run before any folder is made."""
-    count = next((k for k, node in enumerate(graph.nodes) if any(True for _ in _files(node))), len(graph.nodes))
+    count = next((k for k, node in enumerate(graph.nodes) if _files(node)), len(graph.nodes))
     return list(graph.nodes[:count]), list(graph.nodes[count:])
 
 
@@ -70,6 +72,13 @@ def _raise_first(made: Sequence[Obtained[Any]]) -> None:
     for one in made:
         for error in one.errors.values():
             raise error
+
+
+def _tell_complete(node: Node, last: Mapping[str, Node], results: Results) -> None:
+    """An event for each protein whose last node this was."""
+    for target in node.targets:
+        if last[target] is node and target not in results.failures:
+            events.emit("done", "all files written", target=target)
 
 
 def _lock(target: str, folder: Path, locks: TargetLocks, results: Results) -> None:

@@ -12,6 +12,7 @@ from af2cpu.errors import InputError
 from af2cpu.outputs.layout import ColabFoldLayout, Layout
 from af2cpu.pipeline.graph import Graph, Node, build_graph
 from af2cpu.pipeline.graph.folding import layout_of, settings_in_effect
+from af2cpu.pipeline.index_pages import IndexPages
 from af2cpu.pipeline.local import Results, run_graph
 from af2cpu.pipeline.logs import TargetLogs
 from af2cpu.pipeline.stages import STAGES
@@ -67,24 +68,14 @@ def run(plan: Plan, graph: Graph | None = None) -> list[Outcome]:
     """
     graph = graph or build_graph(plan)
     folders = {job.name: job.folder for job in plan.jobs}
-    with events.listening(TargetLogs(folders)):
+    pages = IndexPages(plan.pages if plan.models else ())
+    with events.listening(TargetLogs(folders), pages):
         results = run_graph(graph, folders)
+        pages.write()
         if plan.models:
-            _write_index_pages(plan.pages)
             _write_colabfold_files(plan)
     nodes = graph.by_target()
     return [_outcome(plan, job, nodes.get(job.name, []), results) for job in plan.jobs]
-
-
-def _write_index_pages(folders: Sequence[Path]) -> None:
-    """The page of all targets. It shows those of earlier runs too, whose damage is theirs and not this run's."""
-    from af2cpu.outputs.report import write_index
-
-    for folder in folders:
-        try:
-            write_index(folder)
-        except InputError as error:
-            events.emit("warning", f"{folder}: no index page: {error}")
 
 
 def _write_colabfold_files(plan: Plan) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import time
@@ -9,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -24,11 +26,12 @@ from selenium.webdriver import Chrome
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import Select
 
 from af2cpu.failures import record_failure
 from af2cpu.outputs.arrays import read_result
 from af2cpu.outputs.layout import AlphaFoldLayout
-from af2cpu.outputs.report import write_index, write_report
+from af2cpu.outputs.report import write_comparison, write_index, write_report
 from af2cpu.run_records import Failure
 
 pytestmark = pytest.mark.skipif(
@@ -256,6 +259,55 @@ def test_downloads_are_the_files(page: Chrome, folder: Path, tmp_path: Path) -> 
         _wait(lambda name=name, source=source: (tmp_path / name).read_bytes() == source.read_bytes())
 
 
+def _choose(page: Chrome, name: str, value: str) -> None:
+    Select(page.find_element(By.ID, name)).select_by_value(value)
+
+
+def test_representations_and_colours(page: Chrome) -> None:
+    """Each shows another picture, and the way back shows the first one again."""
+    seen = [_pixels(page, "view")]
+    for name, value in (("colour", "domain"), ("colour", "order"), ("shape", "sticks"), ("shape", "surface")):
+        _choose(page, name, value)
+        _wait(lambda: not np.array_equal(_pixels(page, "view"), seen[-1]))
+        seen.append(_pixels(page, "view"))
+        if name == "colour":
+            assert page.find_element(By.ID, "legend").text.startswith("D1" if value == "domain" else "N terminus")
+    _choose(page, "shape", "cartoon")
+    _choose(page, "colour", "plddt")
+    _wait(lambda: np.array_equal(_pixels(page, "view"), seen[0]))
+    assert _errors(page) == []
+
+
+def test_the_table_of_domains_selects_them(page: Chrome) -> None:
+    row = page.find_element(By.CSS_SELECTOR, "#domain-table tbody tr")
+    name, residues, size, *_ = [cell.text for cell in row.find_elements(By.TAG_NAME, "td")]
+    assert (name, residues, size) == ("D1", f"1–{N_RES}", str(N_RES))
+    assert len(page.find_elements(By.CSS_SELECTOR, "#domains rect")) == 1
+    page.execute_script("arguments[0].click()", row)
+    _wait(lambda: f"{N_RES} residues, mean pLDDT" in _text(page, "readout-chain"))
+
+
+def test_tables_and_plots_are_saved(page: Chrome, tmp_path: Path) -> None:
+    page.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)})
+
+    def saved(name: str) -> str:
+        button = page.find_element(By.CSS_SELECTOR, f"button[title='{name}']")
+        page.execute_script("arguments[0].click()", button)
+        return str(_wait(lambda: (tmp_path / name).is_file() and (tmp_path / name).read_text()))
+
+    rows = list(csv.reader(io.StringIO(saved("bundle_ranking.csv"))))
+    assert [row[1] for row in rows[1:]] == ["model_1_ptm_pred_0", "model_2_ptm_pred_0"]
+    assert len({len(row) for row in rows}) == 1
+    matrix = list(csv.reader(io.StringIO(saved("bundle_similarity.csv"))))
+    assert float(matrix[1][2]) > 0.5
+    assert saved("bundle.bib").count("@article{") == 4
+    for kind, wanted in (("plddt", "path"), ("coverage", "image"), ("pae", "image")):
+        root = ElementTree.fromstring(saved(f"bundle_{kind}.svg"))
+        (first, *_) = root.iter("{http://www.w3.org/2000/svg}" + wanted)
+        assert not [one for one in root.iter() if "class" in one.attrib], kind
+        assert first.attrib["stroke" if wanted == "path" else "href"]
+
+
 def test_light_and_dark(page: Chrome) -> None:
     def background() -> str:
         return str(page.execute_script("return getComputedStyle(document.documentElement).backgroundColor"))
@@ -271,8 +323,9 @@ def test_fits_a_phone(folder: Path) -> None:
     with screenshots.browser(360, 740) as phone:
         screenshots.open_report(phone, folder / "bundle" / "report.html")
         assert phone.execute_script("return document.documentElement.scrollWidth") == 360
-        phone.get((folder / "index.html").as_uri())
-        assert phone.execute_script("return document.documentElement.scrollWidth") == 360
+        for page in (folder / "index.html", write_comparison([folder, folder], folder / "compare.html")):
+            phone.get(page.as_uri())
+            assert phone.execute_script("return document.documentElement.scrollWidth") == 360
 
 
 @pytest.mark.parametrize(("sequence", "ptm"), [("M", 0.5), ("MKVLAXTT", None)])

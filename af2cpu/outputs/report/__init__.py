@@ -1,6 +1,10 @@
-"""report.html of a target and index.html of a batch, from the files of a results folder."""
+"""The pages, from the files of a results folder.
+
+report.html of a target, index.html and the summary files of a batch, compare.html of several runs.
+"""
 
 from af2cpu.outputs.report.find import Found, find_targets
-from af2cpu.outputs.report.write import write_index, write_report
+from af2cpu.outputs.report.summary import Summaries
+from af2cpu.outputs.report.write import COMPARE, write_comparison, write_index, write_report
 
-__all__ = ["Found", "find_targets", "write_index", "write_report"]
+__all__ = ["COMPARE", "Found", "Summaries", "find_targets", "write_comparison", "write_index", "write_report"]

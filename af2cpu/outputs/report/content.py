@@ -13,9 +13,12 @@ from af2cpu.errors import InputError
 from af2cpu.formats.features import read_features
 from af2cpu.outputs.arrays import read_result
 from af2cpu.outputs.layout import STRUCTURES, Layout
-from af2cpu.outputs.report.find import Found, read_run
+from af2cpu.outputs.report.domains import domains
+from af2cpu.outputs.report.find import Found, prediction_id, read_run
 from af2cpu.outputs.report.frames import view_frames
+from af2cpu.outputs.report.neff import EffectiveDepth, effective_depth
 from af2cpu.outputs.report.pack import CoverageMap, PaeMap, coverage_map, packed, pae_map
+from af2cpu.outputs.report.similarity import similarities
 from af2cpu.outputs.scores import confidence_json
 from af2cpu.records import Features, Prediction, PredictionId
 from af2cpu.run_records import RelaxationRecord, Remaining, TargetRun, read_record
@@ -46,6 +49,9 @@ class Content:
     shown: tuple[Shown, ...]  # the best predictions of the ranking
     relaxation: Mapping[str, RelaxationRecord]  # of those that were relaxed or should have been, by name
     features: Features | None
+    effective: EffectiveDepth | None  # of the alignment
+    rmsd: np.ndarray  # [n_shown, n_shown], angstrom, between the C-alpha atoms of two predictions
+    tm: np.ndarray  # [n_shown, n_shown], TM-score
 
 
 @dataclass(frozen=True)
@@ -68,6 +74,7 @@ class ModelData:
     structures: Mapping[str, Mapping[str, Download]]  # unrelaxed, relaxed -> ending without dot -> file
     violations: tuple[int, ...]
     frame: tuple[float, ...]
+    domains: tuple[int, ...]  # of each residue, from 0, -1 for none; empty without PAE
 
 
 @dataclass(frozen=True)
@@ -88,18 +95,24 @@ def read_content(found: Found) -> Content:
     left = read_record(dict[str, Remaining], metrics) if metrics.is_file() else {}
     names = [entry.name for entry in run.ranking]
     records = {name: found.work / f"relax_{name}.json" for name in names}
-    features = found.work / "features.npz"
+    path = found.work / "features.npz"
+    features = read_features(path) if path.is_file() else None
+    shown = _shown(layout, [prediction_id(name, run.settings["seed"]) for name in names[:MOST_EMBEDDED]], left)
+    rmsd, tm = similarities([one.prediction for one in shown])
     return Content(
         name=found.name,
         layout=layout,
         run=run,
-        shown=_shown(layout, [_who(name, run.settings["seed"]) for name in names[:MOST_EMBEDDED]], left),
+        shown=shown,
         relaxation={
             name: read_record(RelaxationRecord, path)
             for name, path in records.items()
             if path.is_file() and (name in left or name in run.not_relaxed)
         },
-        features=read_features(features) if features.is_file() else None,
+        features=features,
+        effective=effective_depth(features.msa) if features is not None else None,
+        rmsd=rmsd,
+        tm=tm,
     )
 
 
@@ -109,13 +122,8 @@ def page_data(content: Content) -> PageData:
         name=content.name,
         sequence=content.run.sequence,
         models=tuple(_model_data(content, one) for one in content.shown),
-        coverage=coverage_map(content.features) if content.features is not None else None,
+        coverage=coverage_map(content.features, content.effective) if content.features and content.effective else None,
     )
-
-
-def _who(name: str, seed: int) -> PredictionId:
-    model, _, index = name.rpartition("_pred_")
-    return PredictionId(model, int(index), seed + int(index))
 
 
 def _shown(layout: Layout, who: Sequence[PredictionId], left: Mapping[str, Remaining]) -> tuple[Shown, ...]:
@@ -182,6 +190,7 @@ def _model_data(content: Content, one: Shown) -> ModelData:
         },
         violations=one.violations,
         frame=tuple(np.round(one.frame, 6).ravel().tolist()),
+        domains=tuple(domains(one.pae).tolist()) if one.pae is not None else (),
     )
 
 

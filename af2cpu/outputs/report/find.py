@@ -8,6 +8,7 @@ from pathlib import Path
 from af2cpu.errors import InputError
 from af2cpu.failures import failure_path, read_failure
 from af2cpu.outputs.layout import AlphaFoldLayout, ColabFoldLayout, Layout
+from af2cpu.records import PredictionId
 from af2cpu.run_records import TargetRun, read_record
 
 _RUN = "run.json"  # written when a target is done
@@ -21,6 +22,7 @@ class Found:
     layout: Layout
     work: Path  # where features.npz, search.json and log.txt of it are
     error: str | None  # that there are no results, or that the last run of it failed, and why
+    failed: bool = False  # in the last run; there may be results of an earlier one
 
     @property
     def name(self) -> str:
@@ -60,10 +62,16 @@ def read_run(layout: Layout) -> TargetRun:
     return run
 
 
+def prediction_id(name: str, seed: int) -> PredictionId:
+    """The prediction of a name such as model_1_ptm_pred_0 in a run with `seed`."""
+    model, _, index = name.rpartition("_pred_")
+    return PredictionId(model, int(index), seed + int(index))
+
+
 def _found(layout: Layout, work: Path) -> Found:
     failure = read_failure(work)
     if failure:
-        return Found(layout, work, f"failed: {failure.message}")
+        return Found(layout, work, f"failed: {failure.message}", failed=True)
     return Found(layout, work, None if layout.document("run").is_file() else "no prediction yet")
 
 

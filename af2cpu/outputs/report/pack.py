@@ -14,6 +14,7 @@ import numpy as np
 import orjson
 
 from af2cpu.outputs.coverage import coverage
+from af2cpu.outputs.report.neff import EffectiveDepth
 from af2cpu.records import Features
 
 MOST_CELLS = 1024  # of the PAE map in each direction; of more residues the means of blocks are shown
@@ -44,6 +45,7 @@ class CoverageMap:
     identity: tuple[int, ...]  # of each row to the query, percent
     aligned: str  # a bit for each row and residue
     depth: tuple[int, ...]  # rows without a gap, for each residue
+    neff: tuple[float, ...]  # effective sequences, for each residue
 
 
 def pae_map(pae: np.ndarray, max_pae: float) -> PaeMap:
@@ -52,14 +54,14 @@ def pae_map(pae: np.ndarray, max_pae: float) -> PaeMap:
     `tenths`: the differences along each row of uint16 [cells, cells], low bytes first, then high bytes: neighbours are
     alike, so that these compress best.
     """
-    step = math.ceil(len(pae) / MOST_CELLS)
-    cells = np.round(_block_means(pae, step) * 10).astype(np.uint16)
+    step = map_step(len(pae))
+    cells = np.round(block_means(pae, step) * 10).astype(np.uint16)
     differences = np.diff(cells, axis=1, prepend=np.uint16(0)).astype("<u2")
     planes = np.stack([differences & 255, differences >> 8]).astype(np.uint8)
     return PaeMap(len(cells), step, max_pae, packed(planes.tobytes()))
 
 
-def coverage_map(features: Features) -> CoverageMap:
+def coverage_map(features: Features, effective: EffectiveDepth) -> CoverageMap:
     """The picture of the alignment: which residues each row covers, its identity to the query, depth per residue."""
     shown = coverage(features, _MOST_ROWS)
     return CoverageMap(
@@ -68,6 +70,7 @@ def coverage_map(features: Features) -> CoverageMap:
         identity=tuple(np.round(shown.identity * 100).astype(int).tolist()),
         aligned=packed(np.packbits(shown.aligned, axis=1).tobytes()),
         depth=tuple(shown.depth.tolist()),
+        neff=tuple(np.round(effective.per_residue, 1).tolist()),
     )
 
 
@@ -77,7 +80,13 @@ def json_text(content: object) -> str:
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
 
-def _block_means(values: np.ndarray, step: int) -> np.ndarray:
+def map_step(n_res: int) -> int:
+    """Residues of a cell of the PAE map."""
+    return math.ceil(n_res / MOST_CELLS)
+
+
+def block_means(values: np.ndarray, step: int) -> np.ndarray:
+    """The means of blocks of `step` rows and columns, the last ones smaller."""
     if step == 1:
         return np.asarray(values, np.float64)
     starts = np.arange(0, len(values), step)

@@ -8,23 +8,41 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import cache
 from importlib import resources
-from pathlib import Path
 from urllib.parse import quote
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
-from af2cpu.errors import InputError
 from af2cpu.outputs.classes import NAMES
+from af2cpu.outputs.references import bibtex
 from af2cpu.outputs.report import tables
+from af2cpu.outputs.report.compare import Comparison
 from af2cpu.outputs.report.content import Content, page_data
-from af2cpu.outputs.report.find import Found, read_run
+from af2cpu.outputs.report.elsewhere import searches_elsewhere
 from af2cpu.outputs.report.pack import json_text
+from af2cpu.outputs.report.summary import Row
+from af2cpu.outputs.report.templates import NETWORK_TAKES, skipped_in_words, skipped_rows, used_rows
+from af2cpu.outputs.report.trace import HEIGHT, WIDTH
 
 # Joined in this order into one module; what stands further up is used further down.
-_SCRIPTS = ("state", "data", "theme", "tracks", "plddt", "coverage", "sequence", "pae", "viewer", "controls", "main")
+_SCRIPTS = (
+    "state",
+    "data",
+    "theme",
+    "tables",
+    "tracks",
+    "domains",
+    "plddt",
+    "coverage",
+    "sequence",
+    "pae",
+    "viewer",
+    "controls",
+    "export",
+    "main",
+)
 _INDEX_SCRIPTS = ("theme", "index")
 
 
@@ -44,6 +62,14 @@ def report_html(content: Content) -> bytes:
         databases=tables.database_rows(content.run),
         times=tables.time_rows(content.run),
         citations=tables.citations(content),
+        bibtex=bibtex(tables.citations(content)),
+        similarity=tables.similarity_rows(content),
+        templates=used_rows(content),
+        skipped=skipped_rows(content),
+        skipped_words=skipped_in_words(content.run.template_choice.skipped),
+        network_takes=NETWORK_TAKES,
+        elsewhere=searches_elsewhere(content.run.sequence),
+        effective=content.effective,
         description=tables.description(content),
         classes=list(zip(NAMES, ("under 50", "50–70", "70–90", "90+"), strict=True)),
         has_pae=content.shown[0].pae is not None,
@@ -52,17 +78,38 @@ def report_html(content: Content) -> bytes:
     ).encode()
 
 
-def index_html(found: list[Found], out: Path) -> bytes:
-    """The table of all targets of a run; the page stands in `out`."""
-    rows = [_index_row(one, out) for one in found]
+def index_html(rows: Sequence[Row]) -> bytes:
+    """The table of all targets of a run; links are relative to its folder."""
     return _render(
         "index.html.j2",
         scripts=[_joined(_INDEX_SCRIPTS)],
         style=asset("base.css") + asset("index.css"),
         rows=rows,
-        failed=sum(1 for row in rows if row.error),
-        warnings=list(dict.fromkeys(warning for row in rows for warning in row.warnings)),
+        failed=sum(1 for row in rows if row.summary.error),
+        warnings=_by_warning(rows),
+        size=(WIDTH, HEIGHT),
     ).encode()
+
+
+def compare_html(comparison: Comparison) -> bytes:
+    """The table of several runs."""
+    return _render(
+        "compare.html.j2",
+        scripts=[_joined(_INDEX_SCRIPTS)],
+        style=asset("base.css") + asset("index.css"),
+        runs=comparison.runs,
+        targets=comparison.targets,
+        size=(WIDTH, HEIGHT),
+    ).encode()
+
+
+def _by_warning(rows: Sequence[Row]) -> dict[str, list[str]]:
+    """Each warning and the targets that it is about."""
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        for warning in row.summary.warnings:
+            found.setdefault(warning, []).append(row.summary.target)
+    return found
 
 
 @cache
@@ -71,53 +118,15 @@ def asset(name: str) -> str:
     return resources.files("af2cpu.outputs.report").joinpath("static", name).read_text(encoding="utf-8")
 
 
-@dataclass(frozen=True)
-class IndexRow:
-    """One target in the table of a run."""
-
-    name: str
-    error: str | None
-    link: str | None = None  # to its report; None without results, and then the rest is not known
-    n_res: int = 0
-    best: str = ""
-    plddt: float = 0.0
-    level: int = 0  # class of pLDDT
-    ptm: float | None = None
-    predictions: int = 0
-    relaxed: bool = False
-    warnings: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-
-
-def _index_row(found: Found, out: Path) -> IndexRow:
-    if not found.done:
-        return IndexRow(found.name, found.error)
-    try:
-        run = read_run(found.layout)
-    except InputError as error:
-        return IndexRow(found.name, str(error))
-    return IndexRow(
-        name=found.name,
-        error=found.error,
-        link=quote(found.layout.page().relative_to(out).as_posix()),
-        n_res=len(run.sequence),
-        best=run.best.name,
-        plddt=run.best.plddt,
-        level=tables.plddt_class(run.best.plddt),
-        ptm=run.best.ptm,
-        predictions=len(run.ranking),
-        relaxed=found.layout.document("relax_metrics").is_file() and run.best.name not in run.not_relaxed,
-        warnings=run.warnings,
-        notes=(*run.notes, *(f"{name}: not relaxed" for name in run.not_relaxed)),
-    )
-
-
 @cache
 def _environment() -> Environment:
     environment = Environment(
         loader=FunctionLoader(asset), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["hash"] = _hash
+    environment.filters["link"] = quote
+    environment.filters["plddt_class"] = tables.plddt_class
+    environment.filters["duration"] = tables.duration
     return environment
 
 

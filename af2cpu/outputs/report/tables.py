@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from af2cpu.outputs.citation import CITATION
 from af2cpu.outputs.classes import BOUNDS, NAMES
+from af2cpu.outputs.references import NETWORK, RELAXATION, SEARCH, VIEW, Reference
 from af2cpu.outputs.report.content import MOST_EMBEDDED, Content
 from af2cpu.run_records import TargetRun
 
@@ -23,32 +23,6 @@ _STAGES = {
 }
 
 Rows = list[tuple[str, str]]
-
-_CITATIONS = {
-    "network": (
-        "The network and its parameters",
-        f"Jumper, J. et al. {CITATION['title']}. {CITATION['journal_full']} {CITATION['journal_volume']}, "
-        f"{CITATION['page_first']}–{CITATION['page_last']} ({CITATION['year']}).",
-        str(CITATION["pdbx_database_id_DOI"]),
-    ),
-    "relaxation": (
-        "Relaxation",
-        "Eastman, P. et al. OpenMM 8: molecular dynamics simulation with machine learning potentials. "
-        "J. Phys. Chem. B 128, 109–116 (2024).",
-        "10.1021/acs.jpcb.3c06662",
-    ),
-    "search": (
-        "Search",
-        "Larralde, M. & Zeller, G. PyHMMER: a Python library binding to HMMER for efficient sequence analysis. "
-        "Bioinformatics 39, btad214 (2023).",
-        "10.1093/bioinformatics/btad214",
-    ),
-    "view": (
-        "3D view",
-        "Rego, N. & Koes, D. 3Dmol.js: molecular visualization with WebGL. Bioinformatics 31, 1322–1324 (2015).",
-        "10.1093/bioinformatics/btu829",
-    ),
-}
 
 
 def plddt_class(plddt: float) -> int:
@@ -133,6 +107,7 @@ class Headline:
     ptm: float | None
     n_res: int
     n_seq: int | None
+    neff: float | None  # effective sequences
     n_templ: int | None
     classes: tuple[ClassShare, ...]  # best first
 
@@ -153,6 +128,7 @@ def headline(content: Content) -> Headline:
         ptm=best.ptm,
         n_res=len(plddt),
         n_seq=content.features.n_seq if content.features is not None else None,
+        neff=content.effective.neff if content.effective is not None else None,
         n_templ=content.features.n_templ if content.features is not None else None,
         classes=tuple(classes[::-1]),
     )
@@ -160,7 +136,8 @@ def headline(content: Content) -> Headline:
 
 def notes(content: Content) -> list[str]:
     """What the reader should know of this run, the notes of the run among it; each once."""
-    said = list(content.run.notes)
+    in_table = {one.note for one in content.run.template_choice.skipped}  # the table of templates has the reasons
+    said = [note for note in content.run.notes if note not in in_table]
     said += [f"{name}: not relaxed: {reason}" for name, reason in content.run.not_relaxed.items()]
     said += [
         f"{one.who.name}: structural violations remain after relaxation in {_count(len(one.violations), 'residue')}"
@@ -181,10 +158,10 @@ def notes(content: Content) -> list[str]:
     return list(dict.fromkeys(said))
 
 
-def citations(content: Content) -> list[tuple[str, str, str]]:
-    """What was used, paper, DOI."""
-    used = {"network": True, "relaxation": content.relaxation, "search": content.run.databases, "view": True}
-    return [citation for what, citation in _CITATIONS.items() if used[what]]
+def citations(content: Content) -> list[Reference]:
+    """The papers behind what was used."""
+    used = {NETWORK: True, RELAXATION: content.relaxation, SEARCH: content.run.databases, VIEW: True}
+    return [reference for reference, is_used in used.items() if is_used]
 
 
 def settings_rows(run: TargetRun) -> Rows:
@@ -258,3 +235,26 @@ def _word(value: object) -> str:
 
 def _count(number: int, what: str) -> str:
     return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+
+
+@dataclass(frozen=True)
+class SimilarityRow:
+    """A line of the matrix of predictions."""
+
+    rank: int
+    name: str
+    cells: tuple[str, ...]  # right of the diagonal TM-score, left of it RMSD in angstrom
+
+
+def similarity_rows(content: Content) -> list[SimilarityRow]:
+    """How alike the predictions that the page holds are; none for a single one."""
+    tm, rmsd = content.tm, content.rmsd
+    count = len(content.shown) if len(content.shown) > 1 else 0
+    return [
+        SimilarityRow(
+            rank=i + 1,
+            name=content.shown[i].who.name,
+            cells=tuple(f"{tm[i, j]:.3f}" if j > i else f"{rmsd[i, j]:.2f}" if j < i else "–" for j in range(count)),
+        )
+        for i in range(count)
+    ]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from af2cpu.outputs.layout import Layout, write_bytes
+from af2cpu.outputs.report.compare import compare_runs
 from af2cpu.outputs.report.content import read_content
 from af2cpu.outputs.report.find import Found, find_targets
-from af2cpu.outputs.report.page import index_html, report_html
+from af2cpu.outputs.report.page import compare_html, index_html, report_html
+from af2cpu.outputs.report.summary import Summaries, summary_files
 
-INDEX = "index.html"
+INDEX, COMPARE = "index.html", "compare.html"
 
 
 def write_report(layout: Layout, work: Path) -> Path:
@@ -20,12 +23,22 @@ def write_report(layout: Layout, work: Path) -> Path:
     return write_bytes(layout.page(), report_html(read_content(Found(layout, work, None))))
 
 
-def write_index(out: Path) -> Path | None:
-    """The table of all targets below `out`; none if `out` is the folder of a target itself or holds none.
+def write_index(out: Path, known: Summaries | None = None) -> Path | None:
+    """The table of all targets below `out` and, beside it, the summary files; None if `out` is the folder of a target
+    itself or holds none.
 
-    Raises InputError that names a damaged file, OSError.
+    known: what an earlier call has read, so that only changed targets are read again.
+    Raises OSError. A damaged target has a row that says so.
     """
     found = find_targets(out)
     if not found or found[0].work == out:
         return None
-    return write_bytes(out / INDEX, index_html(found, out))
+    rows = (known or Summaries(out)).rows(found)
+    for name, content in summary_files(rows).items():
+        write_bytes(out / name, content)
+    return write_bytes(out / INDEX, index_html(rows))
+
+
+def write_comparison(folders: Sequence[Path], page: Path) -> Path:
+    """The page of several runs. Raises InputError that names a folder without results, OSError."""
+    return write_bytes(page, compare_html(compare_runs(folders, page.parent)))

@@ -17,7 +17,7 @@ from af2cpu.formats.streams import name_of
 from af2cpu.formats.template_hits import read_template_hits
 from af2cpu.pipeline.stages.template_hits import entries_of
 from af2cpu.records import Alignment, Features, Query, TemplateHit, Templates
-from af2cpu.run_records import FeaturesMade
+from af2cpu.run_records import FeaturesMade, TemplateChoice
 from af2cpu.search.stockholm_text import row_header
 from af2cpu.workspace import Receipt, Stage, Work, each
 
@@ -74,13 +74,14 @@ def _make(work: Work[FeaturesTask], cores: int) -> FeaturesMade:
 
     start, query = time.perf_counter(), work.task.query
     templates, notes = _templates(work)
+    choice = TemplateChoice(templates.used, templates.skipped) if templates else TemplateChoice()
     alignments = [_alignment(alignment, query) for alignment in work.all("alignments")]
     features = make_features(query, alignments, templates)
     write_features(work.file, features)
     seconds = time.perf_counter() - start
     events.emit("line", f"features: {features.n_seq:,} rows, {features.n_templ} templates, {seconds:.1f} s")
     notes = (*(note for alignment in alignments for note in alignment.notes), *notes)
-    return FeaturesMade(features.n_seq, features.n_templ, seconds, notes)
+    return FeaturesMade(features.n_seq, features.n_templ, seconds, notes, choice)
 
 
 def _alignment(receipt: Receipt[Any], query: Query) -> Alignment:
@@ -117,4 +118,4 @@ def _read(receipt: Receipt[FeaturesMade]) -> Features:
     return read_features(receipt.file)
 
 
-FEATURES = Stage(name="features", version=4, done=FeaturesMade, depends_on=_depends_on, make=each(_make), read=_read)
+FEATURES = Stage(name="features", version=5, done=FeaturesMade, depends_on=_depends_on, make=each(_make), read=_read)

@@ -13,7 +13,7 @@ from af2cpu.pipeline.stages.files import hashes, unchanged
 from af2cpu.pipeline.stages.ranked import relaxations
 from af2cpu.pipeline.stages.search_record import search_notes, searches
 from af2cpu.plan.jobs import Job
-from af2cpu.run_records import FilesWritten, ParametersUsed, PredictionScores, TargetRun, read_record
+from af2cpu.run_records import FilesWritten, ParametersUsed, PredictionScores, TargetRun, TemplateChoice, read_record
 from af2cpu.workspace import Receipt, Stage, Work, each
 
 _PACKAGES = ("af2cpu", "torch", "numpy", "pyhmmer", "openmm", "pdbfixer")
@@ -54,6 +54,13 @@ def _databases(work: Work[RunTask]) -> tuple[Mapping[str, Any], ...]:
     return known.databases if known else searches(work)
 
 
+def _template_choice(work: Work[RunTask]) -> TemplateChoice:
+    made, known = work.one("features").done, work.task.job.searched
+    if made:
+        return made.templates
+    return known.template_choice if known else TemplateChoice()
+
+
 def _notes(work: Work[RunTask]) -> tuple[str, ...]:
     notes = [*work.task.job.notes, *work.task.notes, *search_notes(work)]
     notes += [note for prediction in work.all("predictions") for note in prediction.done.notes]
@@ -79,6 +86,7 @@ def _record(work: Work[RunTask]) -> TargetRun:
         versions={name: metadata.version(name) for name in _PACKAGES},
         parameters=task.parameters,
         databases=_databases(work),
+        template_choice=_template_choice(work),
         ranking=tuple(PredictionScores(c.who.name, c.mean_plddt, c.ptm) for c in ranking.entries),
         not_relaxed={
             name: done.record.reason or "" for name, done in relaxations(work).items() if not done.record.relaxed

@@ -49,6 +49,7 @@ def _record(work: Work[SearchRecordTask]) -> SearchRecord:
         msa_rows=features.n_seq,
         templates=features.n_templ,
         notes=(*job.notes, *work.task.notes, *search_notes(work)),
+        template_choice=features.templates,
     )
 
 
@@ -72,7 +73,7 @@ def _read(receipt: Receipt[FilesWritten]) -> SearchRecord:
 
 SEARCH_RECORD = Stage(
     name="search record",
-    version=1,
+    version=2,
     done=FilesWritten,
     depends_on=_depends_on,
     make=each(_make),

@@ -144,3 +144,18 @@ def test_the_survey_tells_what_a_run_would_do(tmp_path: Path) -> None:
     steps = survey(graph).steps
     assert (steps[0].node.id, steps[0].stale) == ("msa:mgnify:gb1", 1)
     assert [step.node.id for step in steps[1:]] == ["gb1/features", "gb1/search record"]  # and nothing of crambin
+
+
+def test_a_target_is_done_once_after_its_last_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = STAGES["search record"]
+
+    def fails_for_crambin(works: Sequence[Work[Any]], cores: int) -> Iterator[Any]:
+        if any(work.task.job.name == "crambin" for work in works):
+            raise RuntimeError("no luck")
+        yield from stage.make(works, cores)
+
+    monkeypatch.setitem(STAGES, "search record", replace(stage, make=fails_for_crambin))  # type: ignore[arg-type]
+    with told("done") as done:
+        run(search_plan(tmp_path, [GB1, CRAMBIN, TWIN], DATABASES))
+    assert [event.target for event in done] == ["gb1", "twin"]
+    assert (tmp_path / "twin/search.json").is_file()

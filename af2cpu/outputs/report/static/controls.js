@@ -24,12 +24,20 @@ function listenToControls() {
     row.addEventListener("click", () => choose(Number(row.dataset.model)));
     row.querySelector("input").addEventListener("change", () => choose(Number(row.dataset.model)));
   }
+  for (const key of ["shape", "colour"]) {
+    document.getElementById(key).addEventListener("change", (event) => change({ [key]: event.target.value }));
+  }
   document.getElementById("sides").addEventListener("click", () => change({ sides: !state.sides }));
   document.getElementById("spin").addEventListener("click", () => change({ spin: !state.spin }));
   document.getElementById("clear").addEventListener("click", () => change({ mark: null, pin: null, range: null }));
-  document.getElementById("reset").addEventListener("click", () => viewer && resetView());
+  document.getElementById("reset").addEventListener("click", () => {
+    if (!viewer) return;
+    resetView();
+    viewer.render();
+  });
   document.getElementById("picture").addEventListener("click", () => viewer && save(`${data.name}.png`, viewer.pngURI()));
-  onChange(["model", "form", "sides", "spin"], drawControls);
+  onChange(["model", "form", "sides", "spin", "shape"], drawControls);
+  onChange(["model", "colour"], drawLegend);
   onChange(["mark", "pin", "range"], showReadout);
 }
 
@@ -45,7 +53,26 @@ function drawControls() {
     row.querySelector("input").checked = current;
   }
   for (const name of ["sides", "spin"]) document.getElementById(name).setAttribute("aria-pressed", state[name]);
+  document.getElementById("sides").disabled = state.shape !== "cartoon";
   drawDownloads();
+}
+
+/** What the colours of the structure mean. */
+function drawLegend() {
+  const entries = {
+    plddt: () => [...CLASS_NAMES.keys()].reverse().map((k) => [CLASS_COLOURS[k], CLASS_NAMES[k], ["under 50", "50–70", "70–90", "90+"][k]]),
+    domain: () => [...domainsShown().map(({ number, residues }) => [domainColour(number), `D${number + 1}`, `${residues.length} residues`]), [OUTSIDE, "in no domain", ""]],
+    chain: () => [[CHAIN, "chain A", ""]],
+    order: () => [[orderColour(0), "N terminus", ""], [orderColour(0.5), "middle", ""], [orderColour(1), "C terminus", ""]],
+  };
+  document.getElementById("legend").replaceChildren(...entries[state.colour]().map(([colour, name, detail]) => {
+    const item = document.createElement("li");
+    const rest = document.createElement("span");
+    rest.className = "muted";
+    rest.textContent = detail;
+    item.append(swatch(colour), `${name} `, rest);
+    return item;
+  }));
 }
 
 function drawDownloads() {

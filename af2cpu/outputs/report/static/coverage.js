@@ -18,17 +18,16 @@ async function showCoverage() {
 }
 
 function drawCoverage(group, track, picture) {
-  const { n_seq: count, depth } = data.coverage;
+  const { n_seq: count, depth, neff } = data.coverage;
   const area = { x: TRACK.left, y: 0, width: track.width - TRACK.left - TRACK.right, height: track.height };
   const y = (value) => track.height * (1 - value / count);
   svgElement(group, "rect", { class: "backdrop", ...area });
   svgElement(group, "image", { href: picture, preserveAspectRatio: "none", ...area });
-  let d = "";
-  depth.forEach((value, k) => {
-    d += `${k ? "L" : "M"}${track.x(k).toFixed(1)},${y(value).toFixed(1)}H${track.x(k + 1).toFixed(1)}`;
-  });
-  svgElement(group, "path", { class: "halo", d });
-  svgElement(group, "path", { class: "line", d });
+  for (const [values, kind] of [[neff, "effective"], [depth, ""]]) {
+    const d = values.map((value, k) => `${k ? "L" : "M"}${track.x(k).toFixed(1)},${y(value).toFixed(1)}H${track.x(k + 1).toFixed(1)}`).join("");
+    svgElement(group, "path", { class: "halo", d });
+    svgElement(group, "path", { class: `line ${kind}`, d });
+  }
   for (const value of new Set([0, Math.round(count / 2), count])) {
     svgElement(group, "text", { x: TRACK.left - 6, y: y(value) + 4, "text-anchor": "end" }, value.toLocaleString("en"));
   }

@@ -3,8 +3,11 @@
 state.form = formOf(0, wantedForm);
 showView();
 showSequence();
+showDomains();
 showPlddt();
 listenToControls();
+showTableButtons();
+showExports();
 showCoverage();
 showPae();
 drawAll();

@@ -36,6 +36,7 @@ async function drawPaeMap() {
   paeShown = { pae, tenths };
   paint(document.getElementById("pae-map"), pae.cells, pae.cells, (k) => ramp(GREENS, tenths[k] / 10 / pae.max));
   document.getElementById("pae-max").textContent = pae.max.toFixed(0);
+  drawDomainTable();
   showReadout();
 }
 

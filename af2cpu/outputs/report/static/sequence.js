@@ -21,7 +21,7 @@ function showSequence() {
   onChange(["mark", "pin", "range", "model"], () => drawSequence(letters));
   const copy = document.getElementById("copy");
   copy.hidden = !navigator.clipboard;
-  copy.addEventListener("click", () => copySequence(copy));
+  copy.addEventListener("click", () => copyText(copy, data.sequence));
 }
 
 function drawSequence(letters) {
@@ -55,10 +55,4 @@ function listenToSequence(host) {
     if (start !== null && at(event) === start) change({ pin: { i: start, j: start }, range: null });
     start = null;
   });
-}
-
-async function copySequence(button) {
-  await navigator.clipboard.writeText(data.sequence);
-  button.textContent = "Copied";
-  setTimeout(() => (button.textContent = "Copy"), 2000);
 }

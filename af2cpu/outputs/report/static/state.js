@@ -3,7 +3,7 @@
    mark: the pair of residues under the pointer {i: aligned on, j: scored}, from 0; i = j for one residue
    pin: the pair that stays when the pointer leaves; range: {rows: [first, last], cols: [first, last]} */
 
-const state = { model: 0, form: "unrelaxed", mark: null, pin: null, range: null, sides: false, spin: false };
+const state = { model: 0, form: "unrelaxed", mark: null, pin: null, range: null, sides: false, spin: false, shape: "cartoon", colour: "plddt" };
 const panels = [];
 const changed = new Set();
 

@@ -1,10 +1,12 @@
 /* The 3D view. All predictions lie in one frame, so that the view stays when another is chosen. */
 
-const ALIGNED = "#d81fbd", SCORED = "#1fa650", BOTH = "#8a5cf0", OUTSIDE = "#b9c1cb";
+const ALIGNED = "#d81fbd", SCORED = "#1fa650", BOTH = "#8a5cf0", OUTSIDE = "#b9c1cb", CHAIN = "#4a90c2";
+const ORDER = [[59, 76, 192], [40, 170, 200], [70, 175, 90], [240, 200, 40], [200, 40, 45]];
 let viewer = null;
 let structure = null; // the 3Dmol model shown
 let alphas = []; // its C-alpha atoms by residue
 let marks = [];
+let surface = null; // the identity of the molecular surface, if one is shown
 
 /** Makes the viewer; without WebGL a message stands in its place and the rest of the page works. */
 function startViewer() {
@@ -16,8 +18,14 @@ function startViewer() {
     return viewMessage("This browser offers no WebGL, which the 3D view needs. The rest of the page works without it.");
   }
   viewer = $3Dmol.createViewer(host, { backgroundAlpha: 0, antialias: true, cartoonQuality: 8, hoverDuration: 40 });
+  $3Dmol.setSyncSurface(true); // the page's policy allows no workers
   viewer.setViewStyle({ style: "outline", color: "#1b2430", width: 0.04 });
-  new ResizeObserver(() => viewer.resize()).observe(host);
+  let size = `${host.clientWidth} ${host.clientHeight}`;
+  new ResizeObserver(() => {
+    const now = `${host.clientWidth} ${host.clientHeight}`;
+    if (now !== size) viewer.resize();
+    size = now;
+  }).observe(host);
 }
 
 function viewMessage(text) {
@@ -34,6 +42,7 @@ async function showStructure() {
   if (model !== state.model || form !== state.form) return; // another was chosen meanwhile
   const first = structure === null;
   viewer?.removeAllShapes();
+  removeSurface();
   viewer?.removeAllModels();
   structure = viewer ? viewer.addModel(text, "pdb") : null;
   if (!structure) return;
@@ -58,17 +67,45 @@ function residueColour(k) {
     if (!aligned && !scored) return OUTSIDE;
     if (rangeParts().length > 1) return aligned && scored ? BOTH : aligned ? ALIGNED : SCORED;
   }
-  return CLASS_COLOURS[plddtClass(data.models[state.model].plddt[k])];
+  const { plddt, domains } = data.models[state.model];
+  switch (state.colour) {
+    case "domain": return domainColour(domains[k] ?? -1);
+    case "chain": return CHAIN;
+    case "order": return orderColour(k / Math.max(1, data.sequence.length - 1));
+    default: return CLASS_COLOURS[plddtClass(plddt[k])];
+  }
+}
+
+/** From the N terminus, 0, to the C terminus, 1. */
+function orderColour(share) {
+  return `#${ramp(ORDER, share).map((value) => value.toString(16).padStart(2, "0")).join("")}`;
 }
 
 function styleStructure() {
   if (!structure) return;
   const colorfunc = (atom) => residueColour(atom.resi - 1);
-  const short = data.sequence.length < 4; // too short for a ribbon
-  structure.setStyle({}, short ? { stick: { radius: 0.18, colorfunc } } : { cartoon: { colorfunc, arrows: true, thickness: 0.35 } });
-  if (state.sides && !short) {
+  const ribbon = state.shape !== "sticks" && data.sequence.length >= 4; // fewer residues have no ribbon
+  structure.setStyle({}, ribbon ? { cartoon: { colorfunc, arrows: true, thickness: 0.35 } } : { stick: { radius: 0.18, colorfunc } });
+  styleSurface(colorfunc);
+  if (state.sides && ribbon) {
     structure.setStyle({ atom: ["N", "C", "O", "H", "HA"], invert: true }, { stick: { radius: 0.13, colorfunc } }, true);
   }
+}
+
+/** The molecular surface, computed when it is first shown for a structure; then only its colours change. */
+function styleSurface(colorfunc) {
+  if (state.shape !== "surface") {
+    removeSurface();
+  } else if (surface === null) {
+    surface = viewer.addSurface($3Dmol.SurfaceType.MS, { colorfunc, opacity: 0.92 }).surfid;
+  } else {
+    viewer.setSurfaceMaterialStyle(surface, { colorfunc, opacity: 0.92 });
+  }
+}
+
+function removeSurface() {
+  if (surface !== null) viewer.removeAllSurfaces();
+  surface = null;
 }
 
 /** Balls on the residues of the pair and a line between them. */
@@ -93,16 +130,22 @@ function caDistance(i, j) {
   return a && b ? Math.hypot(a.x - b.x, a.y - b.y, a.z - b.z) : null;
 }
 
-/** From the front, as large as the view allows. */
+/** From the front, as large as the view allows; drawn by the next render(). setView() and zoomTo() would each draw, which
+    takes long without a graphics card. */
 function resetView() {
-  viewer.setView([0, 0, 0, 0, 0, 0, 0, 1]);
-  viewer.zoomTo();
-  viewer.render();
+  const points = alphas.filter(Boolean);
+  if (!points.length) return;
+  const middle = (axis) => (Math.min(...points.map((p) => p[axis])) + Math.max(...points.map((p) => p[axis]))) / 2;
+  const [x, y, z] = ["x", "y", "z"].map(middle);
   const { clientWidth, clientHeight } = document.getElementById("view");
-  const points = viewer.modelToScreen(alphas.filter(Boolean));
-  const size = (axis) => Math.max(...points.map((p) => p[axis])) - Math.min(...points.map((p) => p[axis]));
-  viewer.zoom(Math.min(2, (0.82 * clientWidth) / size("x"), (0.82 * clientHeight) / size("y")));
-  viewer.render();
+  const slope = 0.82 * Math.tan((viewer.camera.fov * Math.PI) / 360);
+  const far = (p) => p.z - z + 2 + Math.max(Math.abs(p.y - y) / slope, (Math.abs(p.x - x) * clientHeight) / (slope * clientWidth));
+  const distance = Math.max(20, ...points.map(far)); // of the camera from the middle, angstrom
+  const radius = Math.max(...points.map((p) => Math.hypot(p.x - x, p.y - y, p.z - z))) + 15;
+  viewer.setSlab(-radius, 1.5 * radius); // the far half fades a little
+  viewer.modelGroup.position.set(-x, -y, -z);
+  viewer.rotationGroup.position.z = viewer.CAMERA_Z - distance;
+  viewer.rotationGroup.quaternion.set(0, 0, 0, 1);
 }
 
 /** Arrow keys turn, plus and minus zoom. */
@@ -119,7 +162,7 @@ function showView() {
   onChange(["model", "form"], showStructure);
   if (!viewer) return;
   document.getElementById("view").addEventListener("keydown", turnByKey);
-  onChange(["range", "sides"], () => {
+  onChange(["range", "sides", "shape", "colour"], () => {
     styleStructure();
     viewer.render();
   });

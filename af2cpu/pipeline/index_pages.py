@@ -1,0 +1,60 @@
+"""The index pages of a run, written anew while targets complete."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from af2cpu import events
+from af2cpu.errors import InputError
+from af2cpu.events import Event
+
+if TYPE_CHECKING:
+    from af2cpu.outputs.report import Summaries
+
+_INTERVAL = 2.0  # seconds between two versions at least
+_MAX_SHARE = 0.02  # of the run's time may go into the pages: with thousands of targets they are written less often
+
+
+class IndexPages:
+    """Listens to the events of targets; after one is done or has failed, the pages are written, but not too often.
+
+    The pages show targets of earlier runs too, whose damage is theirs and not this run's.
+    """
+
+    def __init__(self, folders: Sequence[Path]) -> None:
+        self._folders = folders
+        self._known: dict[Path, Summaries] = {}
+        self._lock = threading.Lock()
+        self._changed = False
+        self._next = 0.0  # when the pages may be written again, by time.monotonic()
+
+    def __call__(self, event: Event) -> None:
+        if self._changed and time.monotonic() >= self._next and self._lock.acquire(blocking=False):
+            try:
+                self._write()
+            finally:
+                self._lock.release()
+        # A failure is recorded after its event: the pages show it from the next event on.
+        self._changed = self._changed or event.kind in {"done", "failed"}
+
+    def write(self) -> None:
+        """Writes the pages now: at the end of the run."""
+        with self._lock:
+            self._write()
+
+    def _write(self) -> None:
+        from af2cpu.outputs.report import Summaries, write_index
+
+        self._changed = False
+        start = time.monotonic()
+        for folder in self._folders:
+            try:
+                write_index(folder, self._known.setdefault(folder, Summaries(folder)))
+            except (InputError, OSError) as error:
+                events.emit("warning", f"{folder}: no index page: {error}", target="")
+        seconds = time.monotonic() - start
+        self._next = time.monotonic() + max(_INTERVAL, seconds / _MAX_SHARE)

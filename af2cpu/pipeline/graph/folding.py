@@ -151,7 +151,13 @@ class _Target:
         settings, n_res = self._plan.settings, self._job.query.n_res
         for model, who in self._who if self._relaxed else ():
             # One thread unless more are asked for: then the same input gives the same bits.
-            how = RelaxSettings(seed=settings.seed, threads=settings.relax_threads)
+            how = RelaxSettings(
+                max_steps=settings.relax_max_steps,
+                max_seconds=settings.relax_max_seconds,
+                threads=settings.relax_threads,
+                seed=settings.seed,
+                anyway=settings.relax_anyway,
+            )
             task = RelaxationTask(who, self._layout, how, self._provenance(model))
             path = self._job.folder / f"relax_{who.name}.json"
             item = Item(task, path, {"prediction": (self._prediction(who),)}, targets=(self._job.name,))

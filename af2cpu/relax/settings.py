@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from af2cpu.settings import RunSettings
+
 
 @dataclass(frozen=True)
 class RelaxSettings:
@@ -20,6 +22,18 @@ class RelaxSettings:
     seed: int = 0  # of the hydrogens' first positions
     anyway: bool = False  # relax also what is noise (relax/noise.py)
     max_attempts: int = 3  # of a round that fails, each with hydrogens placed anew; AlphaFold 2: 100
+
+
+def relax_settings(settings: RunSettings, max_rounds: int = RelaxSettings.max_rounds) -> RelaxSettings:
+    """What the settings of a run say of its relaxations."""
+    return RelaxSettings(
+        max_rounds=max_rounds,
+        max_steps=settings.relax_max_steps,
+        max_seconds=settings.relax_max_seconds,
+        threads=settings.relax_threads,
+        seed=settings.seed,
+        anyway=settings.relax_anyway,
+    )
 
 
 class RelaxError(Exception):

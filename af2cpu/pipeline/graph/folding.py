@@ -22,7 +22,7 @@ from af2cpu.plan.jobs import Job
 from af2cpu.plan.models import ModelPlan, cautions, draw_seed, prediction_cost, predictions_of, sampling_of
 from af2cpu.plan.run import Plan
 from af2cpu.records import PredictionId, Provenance
-from af2cpu.relax.settings import RelaxSettings
+from af2cpu.relax.settings import relax_settings
 from af2cpu.run_records import ParametersUsed
 
 _RELAX_SECONDS = (0.5, 8e-4)  # and per residue squared: one round, one thread; benchmarks/relax.py
@@ -150,15 +150,7 @@ class _Target:
     def relaxations(self) -> Iterator[Node]:
         settings, n_res = self._plan.settings, self._job.query.n_res
         for model, who in self._who if self._relaxed else ():
-            # One thread unless more are asked for: then the same input gives the same bits.
-            how = RelaxSettings(
-                max_steps=settings.relax_max_steps,
-                max_seconds=settings.relax_max_seconds,
-                threads=settings.relax_threads,
-                seed=settings.seed,
-                anyway=settings.relax_anyway,
-            )
-            task = RelaxationTask(who, self._layout, how, self._provenance(model))
+            task = RelaxationTask(who, self._layout, relax_settings(settings), self._provenance(model))
             path = self._job.folder / f"relax_{who.name}.json"
             item = Item(task, path, {"prediction": (self._prediction(who),)}, targets=(self._job.name,))
             condition = Condition(Output(self._id("ranking")), who.name, self._relaxed, len(self._who))

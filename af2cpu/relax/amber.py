@@ -1,9 +1,9 @@
 """One restrained minimisation in amber99sb without cutoff, capped in steps and time.
 
-AlphaFold 2's relax/amber_minimize.py: bonds to hydrogen constrained, 0.5 k (x - x0)^2 on heavy atoms, L-BFGS. It starts
-from a minimum in which springs hold these bonds: OpenMM's minimiser replaces constraints by springs of 1e6 kJ/mol/nm^2,
-finds them too soft, and begins again from the start with springs ten times stiffer, whose energy is badly conditioned
-(6KWC: 1,324 steps). From the minimum with soft springs that takes some tens of steps (6KWC: 314 of both kinds).
+AlphaFold 2's relax/amber_minimize.py: bonds to hydrogen constrained, 0.5 k (x - x0)^2 on heavy atoms, L-BFGS. The
+constrained minimisation starts from a minimum in which springs hold these bonds. Alone, OpenMM's minimiser replaces the
+constraints by springs of 1e6 kJ/mol/nm^2, finds them too soft, and begins again from the start with springs ten times
+stiffer, with which L-BFGS converges slowly (6KWC: 1,324 steps). From the minimum with soft springs it takes about 15.
 """
 
 from __future__ import annotations

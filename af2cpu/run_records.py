@@ -163,6 +163,11 @@ class RelaxationRecord:
     steps: int
     files: Mapping[str, str]  # ending -> content hash of the relaxed structure
 
+    @property
+    def remaining(self) -> int:
+        """Residues with structural violations after the relaxation."""
+        return sum(self.violations_after)
+
 
 @dataclass(frozen=True)
 class Remaining:
@@ -225,7 +230,8 @@ class TargetRun:
     databases: tuple[Mapping[str, Any], ...] = ()  # DatabaseSearched.as_json
     template_choice: TemplateChoice = TemplateChoice()  # empty for features that were made elsewhere
     ranking: tuple[PredictionScores, ...]  # best first
-    not_relaxed: Mapping[str, str]  # prediction -> why
+    remaining_violations: Mapping[str, int] = field(default_factory=dict)  # relaxed prediction -> residues with some
+    not_relaxed: Mapping[str, str]  # prediction that was to be relaxed -> why it is not
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     timings: Mapping[str, float] = field(default_factory=dict)  # seconds, by AlphaFold 2's names
@@ -234,6 +240,15 @@ class TargetRun:
     @property
     def best(self) -> PredictionScores:
         return self.ranking[0]
+
+    def relaxation(self, prediction: str) -> str:
+        """What became of the relaxation of a prediction, in one line; empty if it was not to be relaxed."""
+        if prediction in self.not_relaxed:
+            return f"not relaxed: {self.not_relaxed[prediction]}"
+        if prediction not in self.remaining_violations:
+            return ""
+        left = self.remaining_violations[prediction]
+        return f"relaxed, {left or 'no'} violation{'s remain' if left != 1 else ' remains'}"
 
     def as_json(self) -> dict[str, Any]:
         """The content of run.json; only engine native has an instruction set."""

@@ -8,54 +8,52 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from af2cpu.commands.errors import FAILED, one_line
+from af2cpu.commands import options as o
+from af2cpu.commands.errors import FAILED
 from af2cpu.errors import InputError
+from af2cpu.settings import RunSettings
 
 if TYPE_CHECKING:
     from af2cpu.records import Relaxed
 
 
+@o.with_settings("relax_threads", "relax_max_seconds", "relax_max_steps", "relax_anyway")
 def relax(
     file: Annotated[Path, typer.Argument(help="Protein structure of any origin: PDB or mmCIF, plain or .gz.")],
+    settings: RunSettings,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="PDB file to write; default: NAME_relaxed.pdb in this folder.")
     ] = None,
-    threads: Annotated[int, typer.Option(min=1, help="Threads. One gives the same bits every time; more do not.")] = 1,
     max_rounds: Annotated[
-        int, typer.Option(min=1, help="Minimisations at most; each frees the residues left with violations.")
+        int, typer.Option(min=1, help="Limit of minimisations; each frees the residues left with violations.")
     ] = 3,
-    max_seconds: Annotated[
-        float, typer.Option(min=0, help="Wall time at most; the last complete round counts.")
-    ] = 7200.0,
 ) -> None:
-    """Relax a structure as AlphaFold 2 does: hydrogens, amber99sb, restraints. Exit code 1: it could not be relaxed.
+    """Relax a structure as AlphaFold 2 does: hydrogens, amber99sb, restraints. Exit code 1: it is not relaxed.
 
-    Example: af2cpu relax model.pdb -o relaxed.pdb --threads 4
+    Example: af2cpu relax model.pdb -o relaxed.pdb --relax-threads 4
     """
-    with one_line():
-        from af2cpu.commands.listeners import showing_results
-        from af2cpu.formats.streams import atomic_write
-        from af2cpu.formats.structure import read_protein
-        from af2cpu.relax import RelaxSettings
-        from af2cpu.relax import relax as relax_protein
-        from af2cpu.relax.structure import pdb_text
+    from af2cpu.commands.listeners import showing_results
+    from af2cpu.formats.streams import atomic_write
+    from af2cpu.formats.structure import read_protein
+    from af2cpu.relax import relax as relax_protein
+    from af2cpu.relax import relax_settings
+    from af2cpu.relax.structure import pdb_text
 
-        target = out or Path(f"{_stem(file)}_relaxed.pdb")
-        _check_target(target)
-        protein, notes = read_protein(file)
-        for note in notes:
-            typer.echo(f"note: {note}")
-        settings = RelaxSettings(max_rounds=max_rounds, max_seconds=max_seconds, threads=threads)
-        with showing_results():
-            relaxed = relax_protein(protein, settings)
-        for note in relaxed.notes:
-            typer.echo(f"note: {note}")
-        if not relaxed.relaxed:
-            typer.echo(f"{file}: NOT relaxed: {relaxed.reason}; nothing is written", err=True)
-            raise typer.Exit(FAILED)
-        with atomic_write(target) as stream:
-            stream.write(pdb_text(protein, relaxed.atoms).encode())
-        _show(relaxed, target)
+    target = out or Path(f"{_stem(file)}_relaxed.pdb")
+    _check_target(target)
+    protein, notes = read_protein(file)
+    for note in notes:
+        typer.echo(f"note: {note}")
+    with showing_results():
+        relaxed = relax_protein(protein, relax_settings(settings, max_rounds=max_rounds))
+    for note in relaxed.notes:
+        typer.echo(f"note: {note}")
+    if not relaxed.relaxed:
+        typer.echo(f"{file}: not relaxed: {relaxed.reason}; nothing is written", err=True)
+        raise typer.Exit(FAILED)
+    with atomic_write(target) as stream:
+        stream.write(pdb_text(protein, relaxed.atoms).encode())
+    _show(relaxed, target)
 
 
 def _check_target(target: Path) -> None:

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from af2cpu.relax.rounds import relax
-from af2cpu.relax.settings import RelaxSettings
+from af2cpu.relax.settings import RelaxSettings, relax_settings
 
-__all__ = ["RelaxSettings", "relax"]
+__all__ = ["RelaxSettings", "relax", "relax_settings"]

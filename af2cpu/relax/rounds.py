@@ -16,6 +16,7 @@ import numpy as np
 from af2cpu import events
 from af2cpu.chemistry.residues import ATOM37_EXISTS, ATOM37_INDEX, UNKNOWN
 from af2cpu.records import Atoms, Protein, Relaxed
+from af2cpu.relax.noise import noise
 from af2cpu.relax.segments import Segment, names, running_index, segments
 from af2cpu.relax.settings import RelaxError, RelaxSettings
 from af2cpu.relax.structure import given_atoms
@@ -38,9 +39,7 @@ class _Task:
     runs: Sequence[Segment]
     settings: RelaxSettings
     deadline: float  # of time.monotonic()
-
-    def violations(self, protein: Protein) -> Violations:
-        return find_violations(protein.aatype, protein.atom_positions, protein.atom_mask, self.index)
+    before: Violations  # of the protein as given
 
 
 @dataclass(frozen=True)
@@ -63,12 +62,25 @@ def relax(protein: Protein, settings: RelaxSettings | None = None, name: str = "
     protein, notes = _tidy(protein)
     runs, left_out = segments(protein)
     notes += left_out
-    task = _Task(protein, running_index(protein), runs, settings, started + settings.max_seconds)
+    index = running_index(protein)
+    before = _violations(protein, index)
+    task = _Task(protein, index, runs, settings, started + settings.max_seconds, before)
     reason = _unusable(protein, runs)
+    if reason is None and not settings.anyway:
+        reason = _noise(task)
     done: list[_Round] = []
     if reason is None:
         reason = _rounds(task, done, f"{name}: " if name else "")
     return _result(task, done, reason, notes, time.monotonic() - started)
+
+
+def _violations(protein: Protein, index: np.ndarray) -> Violations:
+    return find_violations(protein.aatype, protein.atom_positions, protein.atom_mask, index)
+
+
+def _noise(task: _Task) -> str | None:
+    found = noise(task.protein, task.index, task.before)
+    return f"{found}; --relax-anyway relaxes it all the same" if found else None
 
 
 def _rounds(task: _Task, done: list[_Round], prefix: str) -> str | None:
@@ -127,7 +139,7 @@ def _round(task: _Task, protein: Protein, free: set[int]) -> _Round:
             failures.append(" ".join(f"{type(error).__name__}: {error}".split())[:300])
             continue
         moved = _moved(protein, cleaned, minimised.positions)
-        return _Round(moved, cleaned, minimised, task.violations(moved))
+        return _Round(moved, cleaned, minimised, _violations(moved, task.index))
     raise RelaxError(f"{len(failures)} attempts; the last one: {failures[-1]}")
 
 
@@ -184,7 +196,7 @@ def _rmsd(task: _Task, now: Protein) -> float:
 
 def _result(task: _Task, done: Sequence[_Round], reason: str | None, notes: tuple[str, ...], seconds: float) -> Relaxed:
     protein, last = task.protein, done[-1] if done else None
-    before = task.violations(protein).per_residue
+    before = task.before.per_residue
     return Relaxed(
         relaxed=last is not None,
         reason=reason,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from af2cpu.settings import RunSettings
+
 
 @dataclass(frozen=True)
 class RelaxSettings:
@@ -12,13 +14,26 @@ class RelaxSettings:
     max_rounds: int = 3  # minimisations; each frees the residues that the one before left with violations
     stiffness: float = 10.0  # kcal/mol/A^2, restraints of heavy atoms
     tolerance: float = 2.39  # kcal/mol/nm, root mean square of the forces; OpenMM's default of 10 kJ/mol/nm
-    # L-BFGS steps of one round; typical are 300 to 2,000. At the cap the current coordinates are used; they may be
+    # L-BFGS steps of one round; typical are 100 to 1,000. At the cap the current coordinates are used; they may be
     # unconverged, since OpenMM minimises several times with ever stiffer constraints.
     max_steps: int = 20_000
     max_seconds: float = 7200.0  # wall time of all rounds; the last complete round counts
     threads: int = 1
     seed: int = 0  # of the hydrogens' first positions
+    anyway: bool = False  # relax also what is noise (relax/noise.py)
     max_attempts: int = 3  # of a round that fails, each with hydrogens placed anew; AlphaFold 2: 100
+
+
+def relax_settings(settings: RunSettings, max_rounds: int = RelaxSettings.max_rounds) -> RelaxSettings:
+    """What the settings of a run say of its relaxations."""
+    return RelaxSettings(
+        max_rounds=max_rounds,
+        max_steps=settings.relax_max_steps,
+        max_seconds=settings.relax_max_seconds,
+        threads=settings.relax_threads,
+        seed=settings.seed,
+        anyway=settings.relax_anyway,
+    )
 
 
 class RelaxError(Exception):

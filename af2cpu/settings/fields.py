@@ -172,6 +172,22 @@ class RunSettings(BaseModel):
         1,
         ge=1,
     )
+    relax_anyway: bool = _setting(
+        OUTPUT,
+        "Also relax structures that are noise: over half of their residues overlap others, or over half of their "
+        "peptide bonds are torn.",
+        False,
+    )
+    relax_max_seconds: float = _setting(
+        OUTPUT,
+        "Time limit of one structure's relaxation, in seconds; when it is over, the last complete round counts.",
+        7200.0,
+        ge=0,
+        allow_inf_nan=False,
+    )
+    relax_max_steps: int = _setting(
+        OUTPUT, "Limit of the minimiser's steps in each of the up to three rounds of a relaxation.", 20_000, ge=1
+    )
     layout: Literal["af2", "colabfold"] = _setting(
         OUTPUT, "Names of the output files: those of AlphaFold 2, or those of ColabFold.", "af2"
     )

@@ -22,11 +22,11 @@ from af2cpu.plan.jobs import Job
 from af2cpu.plan.models import ModelPlan, cautions, draw_seed, prediction_cost, predictions_of, sampling_of
 from af2cpu.plan.run import Plan
 from af2cpu.records import PredictionId, Provenance
-from af2cpu.relax.settings import RelaxSettings
+from af2cpu.relax.settings import relax_settings
 from af2cpu.run_records import ParametersUsed
 from af2cpu.version import __version__
 
-_RELAX_SECONDS = (0.5, 8e-4)  # and per residue squared: one round, one thread; benchmarks/relax.py
+_RELAX_SECONDS = (0.5, 5e-4)  # and per residue squared: one round, one thread; benchmarks/relax.py
 _RELAX_BYTES = 500e6
 _QUICK = Cost(0.1, 100e6)
 _COSTS = {"plots": Cost(1.0, 300e6), "report": Cost(1.0, 300e6)}
@@ -164,9 +164,7 @@ class _Target:
     def relaxations(self) -> Iterator[Node]:
         settings, n_res = self._plan.settings, self._job.query.n_res
         for model, who in self._who if self._relaxed else ():
-            # One thread unless more are asked for: then the same input gives the same bits.
-            how = RelaxSettings(seed=settings.seed, threads=settings.relax_threads)
-            task = RelaxationTask(who, self._layout, how, self._provenance(model))
+            task = RelaxationTask(who, self._layout, relax_settings(settings), self._provenance(model))
             place = {self._job.name: self._job.folder / f"relax_{who.name}.json"}
             item = Item(task, place, {"prediction": (self._prediction(who),)})
             condition = Condition(Output(self._id("ranking")), who.name, self._relaxed, len(self._who))

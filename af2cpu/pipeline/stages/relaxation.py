@@ -50,7 +50,7 @@ def _make(work: Work[RelaxationTask], cores: int) -> RelaxationDone:
         task.layout.drop_old(["relaxed"], task.who)
     record = _record(relaxed, _structures(task) if relaxed.relaxed else {})
     write_bytes(work.file, record_bytes(record))
-    events.emit("line", f"{task.who.name}: {_result(record)}")
+    events.emit("line" if record.relaxed else "note", f"{task.who.name}: {_result(record)}")
     return RelaxationDone(record, relaxed.seconds, notes)
 
 
@@ -72,9 +72,8 @@ def _record(relaxed: Relaxed, files: Mapping[str, str]) -> RelaxationRecord:
 
 def _result(record: RelaxationRecord) -> str:
     if not record.relaxed:
-        return f"NOT relaxed, the unrelaxed structure is kept: {record.reason}"
-    left = sum(record.violations_after)
-    return f"relaxed, {left} residues with violations remain, moved by {record.rmsd_heavy_angstrom:.3f} A"
+        return f"not relaxed: {record.reason}"
+    return f"relaxed, {record.remaining} residues with violations remain, moved by {record.rmsd_heavy_angstrom:.3f} A"
 
 
 def _structures(task: RelaxationTask) -> dict[str, str]:
@@ -88,5 +87,5 @@ def _intact(work: Work[RelaxationTask], done: RelaxationDone) -> bool:
 
 
 RELAXATION = Stage(
-    name="relaxation", version=4, done=RelaxationDone, depends_on=_depends_on, make=each(_make), intact=_intact
+    name="relaxation", version=6, done=RelaxationDone, depends_on=_depends_on, make=each(_make), intact=_intact
 )

@@ -88,6 +88,9 @@ def _record(work: Work[RunTask]) -> TargetRun:
         databases=_databases(work),
         template_choice=_template_choice(work),
         ranking=tuple(PredictionScores(c.who.name, c.mean_plddt, c.ptm) for c in ranking.entries),
+        remaining_violations={
+            name: done.record.remaining for name, done in relaxations(work).items() if done.record.relaxed
+        },
         not_relaxed={
             name: done.record.reason or "" for name, done in relaxations(work).items() if not done.record.relaxed
         },

@@ -70,6 +70,42 @@ def test_the_system_is_alphafolds() -> None:
     assert system.getNumConstraints() == sum(mass < 1.5 for mass in masses)  # each bond to a hydrogen
 
 
+def test_springs_take_the_place_of_constraints() -> None:
+    system = system_of(_cleaned(helix()), np.zeros(0, bool), 10.0)
+    sprung = amber.with_springs(system)
+    springs = sprung.getForces()[-1]
+    assert sprung.getNumConstraints() == 0
+    assert springs.getNumBonds() == system.getNumConstraints() > 0
+    for number in range(springs.getNumBonds()):
+        assert springs.getBondParameters(number)[:3] == system.getConstraintParameters(number)
+    assert system.getNumForces() == sprung.getNumForces() - 1
+
+
+@pytest.mark.parametrize("max_steps", [5, 20_000])
+def test_bonds_to_hydrogen_have_their_length(max_steps: int) -> None:
+    """Also where the cap ends it while springs hold them."""
+    cleaned = _cleaned(helix())
+    result = minimise(cleaned, set(), RelaxSettings(max_steps=max_steps), LATER)
+    system = system_of(cleaned, np.zeros(0, bool), 10.0)
+    for number in range(system.getNumConstraints()):
+        one, other, length = system.getConstraintParameters(number)
+        found = np.linalg.norm(result.positions[one] - result.positions[other])
+        assert found == pytest.approx(length.value_in_unit(unit.angstrom), rel=1e-4)
+
+
+def test_energy_is_not_above_that_of_the_constrained_minimisation_alone() -> None:
+    """Both end where forces vanish, up to the tolerance."""
+    cleaned = _cleaned(helix())
+    settings = RelaxSettings()
+    context = amber._context(system_of(cleaned, cleaned.given, 10.0), cleaned.positions * 0.1, settings)
+    openmm.LocalEnergyMinimizer.minimize(context, settings.tolerance * 4.184)
+    result = minimise(cleaned, set(), settings, LATER)
+    positions = context.getState(getPositions=True).getPositions(asNumpy=True).value_in_unit(unit.angstrom)
+    shift = (result.positions - positions)[cleaned.given]  # OXT, which is not restrained, has two places
+    assert np.sqrt(np.mean(np.sum(shift**2, axis=-1))) < 0.05  # angstrom
+    assert result.energy_after_kcal_mol < amber._energy(context) + 1.0
+
+
 def test_added_atoms_are_not_restrained() -> None:
     """DEVIATION: where pdbfixer put them is no better than a guess."""
     cleaned = _cleaned(without(helix(), 6, "CG", "CD1", "CD2"))
@@ -125,6 +161,7 @@ def test_nan_is_an_error() -> None:
 def test_threads_are_as_asked() -> None:
     cleaned = _cleaned(helix())
     for threads in (1, 2):
-        context = amber._context(cleaned, cleaned.given, RelaxSettings(threads=threads))
+        system = system_of(cleaned, cleaned.given, 10.0)
+        context = amber._context(system, cleaned.positions * 0.1, RelaxSettings(threads=threads))
         assert context.getPlatform().getPropertyValue(context, "Threads") == str(threads)
         assert context.getPlatform().getPropertyValue(context, "DeterministicForces") == "true"

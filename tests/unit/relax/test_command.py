@@ -49,10 +49,23 @@ def test_default_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_failure_is_one_line_and_exit_code_1(tmp_path: Path) -> None:
     out = tmp_path / "relaxed.pdb"
-    result = _run(_file(tmp_path / "in.pdb", helix()), "-o", out, "--max-seconds", 0)
+    result = _run(_file(tmp_path / "in.pdb", helix()), "-o", out, "--relax-max-seconds", 0)
     assert result.exit_code == 1
-    assert "NOT relaxed: round 1 failed: out of time" in result.output
+    assert "not relaxed: round 1 failed: out of time" in result.output
     assert not out.exists()
+
+
+def test_caps_and_noise_have_flags(tmp_path: Path) -> None:
+    crowded, out = replace(helix(), atom_positions=helix().atom_positions * np.float32(0.4)), tmp_path / "out.pdb"
+    source = _file(tmp_path / "in.pdb", crowded)
+    result = _run(source, "-o", out)
+    assert result.exit_code == 1
+    assert "residues overlap others; --relax-anyway" in result.output
+    assert not out.exists()
+    anyway = _run(source, "-o", out, "--relax-anyway", "--relax-max-steps", 3, "--max-rounds", 1)
+    assert anyway.exit_code == 0
+    assert "the structure is noise" not in anyway.output
+    assert "round 1 ended after 3 steps (max_steps) before it converged" in anyway.output
 
 
 def test_remaining_violations_are_a_warning(tmp_path: Path) -> None:

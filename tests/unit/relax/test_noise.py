@@ -1,0 +1,87 @@
+"""What counts as noise, and that it is not relaxed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from relax_cases import helix, joined, torn
+
+from af2cpu.records import Protein
+from af2cpu.relax import RelaxSettings, amber, relax
+from af2cpu.relax.noise import noise
+from af2cpu.relax.segments import running_index
+from af2cpu.relax.violations import find_violations
+
+LONG = helix("SAKDRELYHTVGAKDERLYA")
+
+
+def judged(protein: Protein) -> str | None:
+    index = running_index(protein)
+    found = find_violations(protein.aatype, protein.atom_positions, protein.atom_mask, index)
+    return noise(protein, index, found)
+
+
+def folded_onto_itself(rows: int) -> Protein:
+    """A second helix of which so many of 20 residues are in the same place as those of the first one."""
+    other = replace(LONG, chain_ids=np.full(20, "B"), residue_index=LONG.residue_index)
+    positions = other.atom_positions.copy()
+    positions[rows:] += np.float32([0.0, 60.0, 0.0])
+    return joined(LONG, replace(other, atom_positions=positions + np.float32([0.5, 0.0, 0.0])))
+
+
+def scattered(seed: int = 0) -> Protein:
+    """Whole residues, each far from all others."""
+    shift = np.arange(20)[:, None, None] * np.float32([0.0, 0.0, 20.0])
+    turn = np.random.default_rng(seed).normal(size=(20, 1, 3)).astype(np.float32)
+    return replace(LONG, atom_positions=(LONG.atom_positions + shift + turn) * LONG.atom_mask[..., None])
+
+
+def test_a_sound_structure_is_no_noise() -> None:
+    assert judged(LONG) is None
+    assert judged(torn(LONG, 5, 12.0)) is None
+
+
+def test_a_clash_or_a_torn_bond_here_and_there_is_no_noise() -> None:
+    assert judged(folded_onto_itself(6)) is None
+
+
+def test_residues_in_each_others_place_are_noise() -> None:
+    found = judged(folded_onto_itself(16))
+    assert found is not None
+    assert "of its 40 residues overlap others" in found
+
+
+def test_scattered_residues_are_noise() -> None:
+    assert judged(scattered()) == "the structure is noise: 19 of its 19 peptide bonds are torn"
+
+
+def test_residues_without_atoms_do_not_count() -> None:
+    """X has none in a prediction; 16 of the 20 residues with atoms overlap, of 40 in all."""
+    x = helix("X" * 20, chain="C")
+    crowded = joined(folded_onto_itself(16), x, x)
+    found = judged(crowded)
+    assert found is not None
+    assert "of its 40 residues" in found
+
+
+def test_noise_is_not_relaxed_unless_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+
+    def refused(*arguments: object) -> None:
+        calls.append(1)
+        raise amber.OutOfTimeError("called")
+
+    monkeypatch.setattr(amber, "minimise", refused)
+    protein = scattered()
+    result = relax(protein)
+    assert not calls
+    assert not result.relaxed
+    assert result.reason is not None
+    assert "peptide bonds are torn; --relax-anyway" in result.reason
+    assert "\n" not in result.reason
+    np.testing.assert_array_equal(result.atom_positions, protein.atom_positions)
+    np.testing.assert_array_equal(result.violations_after, result.violations_before)
+    assert "called" in str(relax(protein, RelaxSettings(anyway=True)).reason)
+    assert calls == [1]

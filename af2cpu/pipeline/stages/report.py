@@ -37,4 +37,4 @@ def _make(work: Work[ReportTask], cores: int) -> FilesWritten:
     return FilesWritten(hashes(work, write_done(work.task.layout).paths))
 
 
-REPORT = Stage(name="report", version=2, done=FilesWritten, depends_on=_depends_on, make=each(_make), intact=unchanged)
+REPORT = Stage(name="report", version=3, done=FilesWritten, depends_on=_depends_on, make=each(_make), intact=unchanged)

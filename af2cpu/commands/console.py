@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from af2cpu.pipeline.run import Outcome
+    from af2cpu.run_records import TargetRun
 
 _MODEL = 14  # columns of a model's name on a terminal
 _OTHER_COLUMNS = 66  # of the table, with the blanks between them
@@ -66,7 +67,15 @@ def _scores(outcome: Outcome, width: int | None) -> tuple[str, ...]:
     model = shortened(best.name.removesuffix("_pred_0"), width) if width else best.name
     ptm = "" if best.ptm is None else f"{best.ptm:.2f}"
     time = "current" if outcome.reused else f"{outcome.seconds:.1f} s"
-    return model, f"{best.plddt:.1f}", ptm, "yes" if outcome.relaxed else "no", time
+    return model, f"{best.plddt:.1f}", ptm, _relaxed(outcome.run), time
+
+
+def _relaxed(run: TargetRun) -> str:
+    """Whether the best prediction is relaxed, and what remained."""
+    left = run.remaining_violations.get(run.best.name)
+    if left is None:
+        return "no, noise" if "noise" in run.not_relaxed.get(run.best.name, "") else "no"
+    return f"{left} violation{'s' if left != 1 else ''}" if left else "yes"
 
 
 def show_outcomes(outcomes: Sequence[Outcome]) -> None:

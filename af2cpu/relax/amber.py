@@ -1,9 +1,10 @@
 """One restrained minimisation in amber99sb without cutoff, capped in steps and time.
 
-AlphaFold 2's relax/amber_minimize.py: bonds to hydrogen constrained, 0.5 k (x - x0)^2 on heavy atoms, L-BFGS. The
-constrained minimisation starts from a minimum in which springs hold these bonds. Alone, OpenMM's minimiser replaces the
-constraints by springs of 1e6 kJ/mol/nm^2, finds them too soft, and begins again from the start with springs ten times
-stiffer, with which L-BFGS converges slowly (6KWC: 1,324 steps). From the minimum with soft springs it takes about 15.
+AlphaFold 2's relax/amber_minimize.py: bonds to hydrogen constrained, 0.5 k (x - x0)^2 on heavy atoms, L-BFGS.
+
+OpenMM's minimiser replaces the constraints by springs of 1e6 kJ/mol/nm^2, finds them too soft, and begins again from
+the start with springs ten times stiffer, with which L-BFGS converges slowly (6KWC: 1,324 steps). With
+`settings.springs` the constrained minimisation starts from a minimum with soft springs, and takes about 15 steps.
 """
 
 from __future__ import annotations
@@ -85,10 +86,11 @@ def minimise(cleaned: Cleaned, free: Collection[int], settings: RelaxSettings, d
     context = _context(system, to_openmm(cleaned.positions), settings)
     before = _energy(context)
     watch = _Watch(settings.max_steps, deadline)
-    sprung = _context(with_springs(system), to_openmm(cleaned.positions), settings)
-    _descend(sprung, _FINER * settings.tolerance, watch)
-    context.setPositions(sprung.getState(getPositions=True).getPositions(asNumpy=True))
-    context.applyConstraints(_CONSTRAINED)
+    if settings.springs:
+        sprung = _context(with_springs(system), to_openmm(cleaned.positions), settings)
+        _descend(sprung, _FINER * settings.tolerance, watch)
+        context.setPositions(sprung.getState(getPositions=True).getPositions(asNumpy=True))
+        context.applyConstraints(_CONSTRAINED)
     if not watch.capped:
         _descend(context, settings.tolerance, watch)
     positions = from_openmm(context.getState(getPositions=True).getPositions(asNumpy=True))

@@ -21,6 +21,7 @@ class RelaxSettings:
     threads: int = 1
     seed: int = 0  # of the hydrogens' first positions
     anyway: bool = False  # relax also what is noise (relax/noise.py)
+    springs: bool = False  # minimise first with springs for the bonds to hydrogen (relax/amber.py)
     max_attempts: int = 3  # of a round that fails, each with hydrogens placed anew; AlphaFold 2: 100
 
 
@@ -33,6 +34,7 @@ def relax_settings(settings: RunSettings, max_rounds: int = RelaxSettings.max_ro
         threads=settings.relax_threads,
         seed=settings.seed,
         anyway=settings.relax_anyway,
+        springs=settings.relax_springs,
     )
 
 

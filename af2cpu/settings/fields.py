@@ -188,6 +188,12 @@ class RunSettings(BaseModel):
     relax_max_steps: int = _setting(
         OUTPUT, "Limit of the minimiser's steps in each of the up to three rounds of a relaxation.", 20_000, ge=1
     )
+    relax_springs: bool = _setting(
+        OUTPUT,
+        "Minimise first with springs in place of the constrained bonds to hydrogen: up to 3.5 times faster, but some "
+        "atoms end up to 0.13 angstrom away from where AlphaFold's protocol leaves them.",
+        False,
+    )
     layout: Literal["af2", "colabfold"] = _setting(
         OUTPUT, "Names of the output files: those of AlphaFold 2, or those of ColabFold.", "af2"
     )

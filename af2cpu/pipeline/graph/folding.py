@@ -26,7 +26,7 @@ from af2cpu.relax.settings import relax_settings
 from af2cpu.run_records import ParametersUsed
 from af2cpu.version import __version__
 
-_RELAX_SECONDS = (0.5, 5e-4)  # and per residue squared: one round, one thread; benchmarks/relax.py
+_RELAX_SECONDS = (0.5, 8e-4)  # and per residue squared: one round, one thread; benchmarks/relax.py
 _RELAX_BYTES = 500e6
 _QUICK = Cost(0.1, 100e6)
 _COSTS = {"plots": Cost(1.0, 300e6), "report": Cost(1.0, 300e6)}

@@ -85,7 +85,7 @@ def test_springs_take_the_place_of_constraints() -> None:
 def test_bonds_to_hydrogen_have_their_length(max_steps: int) -> None:
     """Also where the cap ends it while springs hold them."""
     cleaned = _cleaned(helix())
-    result = minimise(cleaned, set(), RelaxSettings(max_steps=max_steps), LATER)
+    result = minimise(cleaned, set(), RelaxSettings(max_steps=max_steps, springs=True), LATER)
     system = system_of(cleaned, np.zeros(0, bool), 10.0)
     for number in range(system.getNumConstraints()):
         one, other, length = system.getConstraintParameters(number)
@@ -96,7 +96,7 @@ def test_bonds_to_hydrogen_have_their_length(max_steps: int) -> None:
 def test_energy_is_not_above_that_of_the_constrained_minimisation_alone() -> None:
     """Both end where forces vanish, up to the tolerance."""
     cleaned = _cleaned(helix())
-    settings = RelaxSettings()
+    settings = RelaxSettings(springs=True)
     context = amber._context(system_of(cleaned, cleaned.given, 10.0), cleaned.positions * 0.1, settings)
     openmm.LocalEnergyMinimizer.minimize(context, settings.tolerance * 4.184)
     result = minimise(cleaned, set(), settings, LATER)

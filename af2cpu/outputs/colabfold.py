@@ -13,12 +13,10 @@ from typing import Any
 
 import orjson
 
-from af2cpu.outputs.bibtex import bibtex
 from af2cpu.outputs.layout import ColabFoldLayout, colabfold_tag, write_bytes
-from af2cpu.outputs.report.find import find_targets, read_run
-from af2cpu.records import PredictionId
+from af2cpu.outputs.references import bibtex, papers
+from af2cpu.outputs.report.find import find_targets, prediction_id, read_run
 from af2cpu.run_records import PassScores, TargetRun
-from af2cpu.shipped import is_shipped
 
 _RELAXED_COUNT = {"none": 0, "best": 1}  # all: every prediction
 
@@ -33,14 +31,12 @@ def write_folder_files(out: Path, settings: Mapping[str, Any]) -> list[Path]:
         return []
     jobs = [(read_run(layout), layout.document("run").stat().st_mtime) for layout in layouts]
     runs = [run for run, _ in jobs]
-    searched = {
-        str(database["name"]) for run in runs for database in run.databases if not is_shipped(Path(database["path"]))
-    }
+    databases = [database for run in runs for database in run.databases]
     relaxed = any(layout.find_any_relaxed() for layout in layouts)
     return [
         write_bytes(out / "log.txt", log_text(jobs).encode()),
         write_bytes(out / "config.json", config_json(settings, runs)),
-        write_bytes(out / "cite.bibtex", bibtex(searched, relaxed=relaxed).encode()),
+        write_bytes(out / "cite.bibtex", bibtex(papers(databases, relaxed=relaxed)).encode()),
     ]
 
 
@@ -88,7 +84,7 @@ def config_json(settings: Mapping[str, Any], runs: Sequence[TargetRun]) -> bytes
 
 def _model_type(models: Sequence[str]) -> str | list[str]:
     """alphafold2_ptm and the like; several where the models are of several types."""
-    tags = [colabfold_tag(PredictionId(model, 0, 0)) for model in models]
+    tags = [colabfold_tag(prediction_id(f"{model}_pred_0", 0)) for model in models]
     kinds = list(dict.fromkeys(tag.partition("_model_")[0].partition("_seed_")[0] for tag in tags))
     return kinds[0] if len(kinds) == 1 else kinds
 
@@ -96,7 +92,7 @@ def _model_type(models: Sequence[str]) -> str | list[str]:
 def _job_lines(run: TargetRun) -> Iterator[str]:
     """The passes of each prediction, then the ranking."""
     seed = int(run.settings["seed"])
-    tags = {name: colabfold_tag(_prediction_id(name, seed)) for name in run.passes}
+    tags = {name: colabfold_tag(prediction_id(name, seed)) for name in run.passes}
     for name, passes in run.passes.items():
         for recycle, scores in enumerate(passes):
             change = f" tol={scores.change:.3g}" if recycle else ""
@@ -112,8 +108,3 @@ def _job_lines(run: TargetRun) -> Iterator[str]:
 def _scores(scores: PassScores) -> str:
     ptm = "" if scores.ptm is None else f" pTM={scores.ptm:.3g}"
     return f" pLDDT={scores.plddt:.3g}{ptm}"
-
-
-def _prediction_id(name: str, seed: int) -> PredictionId:
-    model, _, index = name.rpartition("_pred_")
-    return PredictionId(model, int(index), seed + int(index))

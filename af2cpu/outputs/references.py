@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from af2cpu.outputs.citation import AUTHORS, CITATION
+from af2cpu.shipped import is_shipped
 
 _MOST_NAMED = 2  # authors
 
@@ -50,7 +53,7 @@ class Reference:
 
 NETWORK = Reference(
     "The network and its parameters",
-    "jumper2021",
+    "Jumper2021",
     AUTHORS,
     str(CITATION["title"]).replace("AlphaFold", "{AlphaFold}"),
     str(CITATION["journal_full"]),
@@ -59,9 +62,79 @@ NETWORK = Reference(
     str(CITATION["year"]),
     str(CITATION["pdbx_database_id_DOI"]),
 )
+SEARCH = (
+    Reference(
+        "Search",
+        "Larralde2023",
+        ("Larralde, Martin", "Zeller, Georg"),
+        "{PyHMMER}: a {Python} library binding to {HMMER} for efficient sequence analysis",
+        "Bioinformatics",
+        "39",
+        "btad214",
+        "2023",
+        "10.1093/bioinformatics/btad214",
+    ),
+    Reference(
+        "Search",
+        "Eddy2011",
+        ("Eddy, Sean R.",),
+        "Accelerated profile {HMM} searches",
+        "PLOS Comput. Biol.",
+        "7",
+        "e1002195",
+        "2011",
+        "10.1371/journal.pcbi.1002195",
+    ),
+)
+DATABASES = {
+    "uniref90": Reference(
+        "UniRef90",
+        "Suzek2015",
+        ("Suzek, Baris E.", "Wang, Yuqi", "Huang, Hongzhan", "McGarvey, Peter B.", "Wu, Cathy H."),
+        "{UniRef} clusters: a comprehensive and scalable alternative for improving sequence similarity searches",
+        "Bioinformatics",
+        "31",
+        "926–932",
+        "2015",
+        "10.1093/bioinformatics/btu739",
+    ),
+    "small_bfd": Reference(
+        "BFD",
+        "Steinegger2019",
+        ("Steinegger, Martin", "Mirdita, Milot", "Söding, Johannes"),
+        "Protein-level assembly increases protein sequence recovery from metagenomic samples manyfold",
+        "Nature Methods",
+        "16",
+        "603–606",
+        "2019",
+        "10.1038/s41592-019-0437-4",
+    ),
+    "mgnify": Reference(
+        "MGnify",
+        "Mitchell2020",
+        ("Mitchell, Alex L.", "others"),
+        "{MGnify}: the microbiome analysis resource in 2020",
+        "Nucleic Acids Research",
+        "48",
+        "D570–D578",
+        "2020",
+        "10.1093/nar/gkz1035",
+    ),
+    "pdb_seqres": Reference(
+        "Templates",
+        "Berman2003",
+        ("Berman, Helen", "Henrick, Kim", "Nakamura, Haruki"),
+        "Announcing the worldwide {Protein Data Bank}",
+        "Nature Structural Biology",
+        "10",
+        "980",
+        "2003",
+        "10.1038/nsb1203-980",
+    ),
+}
 RELAXATION = Reference(
     "Relaxation",
-    "eastman2024",
+    "Eastman2024",
     ("Eastman, Peter", "others"),
     "{OpenMM} 8: molecular dynamics simulation with machine learning potentials",
     "J. Phys. Chem. B",
@@ -70,20 +143,9 @@ RELAXATION = Reference(
     "2024",
     "10.1021/acs.jpcb.3c06662",
 )
-SEARCH = Reference(
-    "Search",
-    "larralde2023",
-    ("Larralde, Martin", "Zeller, Georg"),
-    "{PyHMMER}: a {Python} library binding to {HMMER} for efficient sequence analysis",
-    "Bioinformatics",
-    "39",
-    "btad214",
-    "2023",
-    "10.1093/bioinformatics/btad214",
-)
 VIEW = Reference(
     "3D view",
-    "rego2015",
+    "Rego2015",
     ("Rego, Nicholas", "Koes, David"),
     "{3Dmol.js}: molecular visualization with {WebGL}",
     "Bioinformatics",
@@ -92,6 +154,17 @@ VIEW = Reference(
     "2015",
     "10.1093/bioinformatics/btu829",
 )
+
+
+def papers(databases: Iterable[Mapping[str, Any]], *, relaxed: bool) -> list[Reference]:
+    """The papers behind a prediction.
+
+    databases: what was searched, as run.json has it. Those with the names of AlphaFold 2's databases have papers; the
+    demonstration database, which the package ships, has none. relaxed: a structure was relaxed.
+    """
+    searched = {str(database["name"]) for database in databases if not is_shipped(Path(database["path"]))}
+    sources = [reference for name, reference in DATABASES.items() if name in searched]
+    return [NETWORK, *(SEARCH if searched else ()), *sources, *([RELAXATION] if relaxed else [])]
 
 
 def bibtex(references: Iterable[Reference]) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from af2cpu.outputs.classes import BOUNDS, NAMES
-from af2cpu.outputs.references import NETWORK, RELAXATION, SEARCH, VIEW, Reference
+from af2cpu.outputs.references import VIEW, Reference, papers
 from af2cpu.outputs.report.content import MOST_EMBEDDED, Content
 from af2cpu.run_records import TargetRun
 
@@ -160,8 +160,7 @@ def notes(content: Content) -> list[str]:
 
 def citations(content: Content) -> list[Reference]:
     """The papers behind what was used."""
-    used = {NETWORK: True, RELAXATION: content.relaxation, SEARCH: content.run.databases, VIEW: True}
-    return [reference for reference, is_used in used.items() if is_used]
+    return [*papers(content.run.databases, relaxed=bool(content.relaxation)), VIEW]
 
 
 def settings_rows(run: TargetRun) -> Rows:

@@ -99,7 +99,7 @@ def test_text_of_users_stays_text(tmp_path: Path) -> None:
         not_relaxed={"model_2_ptm_pred_0": EVIL},
         settings={"seed": 0, "models": [EVIL], EVIL: EVIL},
         versions={"af2cpu": EVIL},
-        databases=[{"name": EVIL, "hash": EVIL, "seconds": 1.0}],
+        databases=[{"name": EVIL, "path": EVIL, "hash": EVIL, "seconds": 1.0}],
         parameters={EVIL: {"source": EVIL, "fingerprint": EVIL}},
     )
     found = _Page(page)

@@ -35,8 +35,8 @@ class DatabaseIndexed:
 
 
 @dataclass(frozen=True)
-class DatabaseSearched:
-    """The search of one database for one sequence."""
+class DatabaseUsed:
+    """The search of one database for one sequence, as search.json and run.json have it."""
 
     name: str
     path: str
@@ -45,15 +45,16 @@ class DatabaseSearched:
     residues: int
     too_long_skipped: int
     hits: int
-    rows: int | None  # of the alignment, the query counts; None for template hits
     seconds: float  # the sequence's share of the pass over the database
+    rows: int | None = None  # of the alignment, the query counts; None for template hits
+
+
+@dataclass(frozen=True)
+class DatabaseSearched(DatabaseUsed):
+    """The search of one database for one sequence, with what later steps take from it."""
+
     notes: tuple[str, ...] = ()
     entries: tuple[str, ...] = ()  # PDB entries of the template hits, best first
-
-    def as_json(self) -> dict[str, Any]:
-        """The entry of search.json and run.json."""
-        left_out = {"notes", "entries"} | ({"rows"} if self.rows is None else set())
-        return {name: value for name, value in vars(self).items() if name not in left_out}
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ class SearchRecord:
     name: str
     source: str
     sequence: str
-    databases: tuple[Mapping[str, Any], ...]  # DatabaseSearched.as_json
+    databases: tuple[DatabaseUsed, ...]
     alignments: tuple[str, ...]  # below the target's folder, or as the user gave them
     own_templates: tuple[str, ...]
     max_template_date: str | None
@@ -227,7 +228,7 @@ class TargetRun:
     threads: int | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
     parameters: Mapping[str, ParametersUsed] = field(default_factory=dict)
-    databases: tuple[Mapping[str, Any], ...] = ()  # DatabaseSearched.as_json
+    databases: tuple[DatabaseUsed, ...] = ()
     template_choice: TemplateChoice = TemplateChoice()  # empty for features that were made elsewhere
     ranking: tuple[PredictionScores, ...]  # best first
     remaining_violations: Mapping[str, int] = field(default_factory=dict)  # relaxed prediction -> residues with some

@@ -156,7 +156,8 @@ def _run(name: str, sequence: str, ranking: Any, scored: Mapping[str, Any]) -> d
     entries = [{"name": c.who.name, "plddt": c.mean_plddt, "ptm": c.ptm} for c in ranking.entries]
     timings = {"features": 15.5, "search_uniref90": 12.5}
     timings |= {f"predict_and_compile_{who}": 40.0 + 3 * k for k, who in enumerate(scored)}
-    database = {"name": "uniref90", "path": "/data/uniref90.fasta", "hash": "5f" * 16, "sequences": 4096}
+    database = {"name": "uniref90", "path": "/data/uniref90.fasta", "hash": "5f" * 16}
+    database |= {"sequences": 4096, "residues": 1 << 20, "too_long_skipped": 0, "hits": 39, "rows": 40, "seconds": 12.5}
     return {
         "name": name,
         "sequence": sequence,
@@ -167,7 +168,7 @@ def _run(name: str, sequence: str, ranking: Any, scored: Mapping[str, Any]) -> d
         "threads": 2,
         "versions": {"af2cpu": "1.2.3", "torch": "2.13.0", "numpy": "2.4.6"},
         "parameters": {c.who.model: {"source": "made up", "fingerprint": "0" * 32} for c in ranking.entries},
-        "databases": [database | {"hits": 39, "rows": 40}],
+        "databases": [database],
         "ranking": entries,
         "not_relaxed": {},
         "warnings": [MADE_UP],

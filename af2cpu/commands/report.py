@@ -31,7 +31,7 @@ def report(
 
     The exit code is 1 if files of a target are damaged; the others get their reports.
 
-    Examples: af2cpu report results, af2cpu report --compare run1 run2
+    Example: af2cpu report results; af2cpu report --compare run1 run2
     """
     with one_line():
         if compare:

@@ -55,8 +55,8 @@ def _lines(outcome: Outcome, verbosity: Verbosity) -> Iterator[str]:
         yield f"  failed: {outcome.error}"
         return
     for database in outcome.search.databases:
-        last = f"{database['seconds']:.1f} s" if database["name"] in outcome.searched else "reused"
-        yield f"  {database['name']}: {database['sequences']:,} sequences, {database['hits']:,} hits, {last}"
+        last = f"{database.seconds:.1f} s" if database.name in outcome.searched else "reused"
+        yield f"  {database.name}: {database.sequences:,} sequences, {database.hits:,} hits, {last}"
     if verbosity is Verbosity.VERBOSE:
         yield from (f"  note: {note}" for note in outcome.search.notes)
     elif summary := notes_summary(outcome.search.notes, "search.json"):

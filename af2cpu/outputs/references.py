@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from af2cpu.outputs.citation import AUTHORS, CITATION
+from af2cpu.run_records import DatabaseUsed
 from af2cpu.shipped import is_shipped
 
 _MOST_NAMED = 2  # authors
@@ -156,13 +156,13 @@ VIEW = Reference(
 )
 
 
-def papers(databases: Iterable[Mapping[str, Any]], *, relaxed: bool) -> list[Reference]:
+def papers(databases: Iterable[DatabaseUsed], *, relaxed: bool) -> list[Reference]:
     """The papers behind a prediction.
 
     databases: what was searched, as run.json has it. Those with the names of AlphaFold 2's databases have papers; the
     demonstration database, which the package ships, has none. relaxed: a structure was relaxed.
     """
-    searched = {str(database["name"]) for database in databases if not is_shipped(Path(database["path"]))}
+    searched = {database.name for database in databases if not is_shipped(Path(database.path))}
     sources = [reference for name, reference in DATABASES.items() if name in searched]
     return [NETWORK, *(SEARCH if searched else ()), *sources, *([RELAXATION] if relaxed else [])]
 

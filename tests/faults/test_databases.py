@@ -236,8 +236,8 @@ def test_fault_13_targets_over_100000_residues(tmp_path: Path) -> None:
     path = database(tmp_path, titan)
     report = searched(path, tmp_path / "out")
     assert "mine: 1 sequences over 100,000 residues are not searched" in notes(report)
-    assert report.search.databases[0]["too_long_skipped"] == 1
-    assert report.search.databases[0]["sequences"] == demo_database("uniref90")[1].n_seq
+    assert report.search.databases[0].too_long_skipped == 1
+    assert report.search.databases[0].sequences == demo_database("uniref90")[1].n_seq
     without = demo_database("uniref90")[0].path
     expected = searched(without, tmp_path / "without")
     texts = [(r.folder / "msas" / "mine_hits.sto").read_bytes() for r in (report, expected)]
@@ -364,7 +364,7 @@ def test_paths_that_are_not_utf_8(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("sys.argv", ["af2cpu", str(path)])  # pyhmmer writes it into profiles
     report = searched(path, tmp_path / "out")
     assert report.error is None
-    assert report.search.databases[0]["path"] == rf"{tmp_path}/caf\xe9.fasta"
+    assert report.search.databases[0].path == rf"{tmp_path}/caf\xe9.fasta"
     path.write_bytes(b">a\nM1\n")
     with pytest.raises(DatabaseError, match="record 1") as caught:
         build_index(path, 1)

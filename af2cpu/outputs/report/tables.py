@@ -189,12 +189,12 @@ def database_rows(run: TargetRun) -> list[DatabaseRow]:
     """What was searched."""
     return [
         DatabaseRow(
-            name=str(entry["name"]),
-            sequences=f"{entry['sequences']:,}" if "sequences" in entry else "",
-            hits=f"{entry['hits']:,}" if "hits" in entry else "",
-            hash=str(entry.get("hash", "")),
+            name=database.name,
+            sequences=f"{database.sequences:,}",
+            hits=f"{database.hits:,}",
+            hash=database.hash,
         )
-        for entry in run.databases
+        for database in run.databases
     ]
 
 

@@ -13,7 +13,15 @@ from af2cpu.pipeline.stages.files import hashes, unchanged
 from af2cpu.pipeline.stages.ranked import relaxations
 from af2cpu.pipeline.stages.search_record import search_notes, searches
 from af2cpu.plan.jobs import Job
-from af2cpu.run_records import FilesWritten, ParametersUsed, PredictionScores, TargetRun, TemplateChoice, read_record
+from af2cpu.run_records import (
+    DatabaseUsed,
+    FilesWritten,
+    ParametersUsed,
+    PredictionScores,
+    TargetRun,
+    TemplateChoice,
+    read_record,
+)
 from af2cpu.workspace import Receipt, Stage, Work, each
 
 _PACKAGES = ("af2cpu", "torch", "numpy", "pyhmmer", "openmm", "pdbfixer")
@@ -36,7 +44,7 @@ def _timings(work: Work[RunTask]) -> dict[str, float]:
 
     `features` is search, structures that were fetched, and features together.
     """
-    seconds = {f"search_{entry['name']}": entry["seconds"] for entry in _databases(work)}
+    seconds = {f"search_{database.name}": database.seconds for database in _databases(work)}
     made = work.one("features").done
     own = made.seconds if made else work.task.job.features_seconds
     if own is not None:
@@ -49,7 +57,7 @@ def _timings(work: Work[RunTask]) -> dict[str, float]:
     return seconds | {f"relax_{name}": done.seconds for name, done in relaxations(work).items()}
 
 
-def _databases(work: Work[RunTask]) -> tuple[Mapping[str, Any], ...]:
+def _databases(work: Work[RunTask]) -> tuple[DatabaseUsed, ...]:
     known = work.task.job.searched
     return known.databases if known else searches(work)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from af2cpu.formats.streams import name_of
 from af2cpu.outputs.layout import write_bytes
 from af2cpu.plan.jobs import Job
-from af2cpu.run_records import FilesWritten, SearchRecord, read_record, record_bytes, to_json
+from af2cpu.run_records import DatabaseUsed, FilesWritten, SearchRecord, read_record, record_bytes, to_json
 from af2cpu.workspace import Receipt, Stage, Work, each
 
 
@@ -24,9 +24,10 @@ class SearchRecordTask:
     notes: tuple[str, ...]  # beyond those of the stages
 
 
-def searches(work: Work[Any]) -> tuple[Mapping[str, Any], ...]:
+def searches(work: Work[Any]) -> tuple[DatabaseUsed, ...]:
     """What was searched for a protein, as in search.json and run.json."""
-    return tuple(receipt.done.as_json() for receipt in (*work.all("alignments"), *work.all("hits")) if receipt.done)
+    done = (receipt.done for receipt in (*work.all("alignments"), *work.all("hits")) if receipt.done)
+    return tuple(DatabaseUsed(**{item.name: getattr(one, item.name) for item in fields(DatabaseUsed)}) for one in done)
 
 
 def search_notes(work: Work[Any]) -> tuple[str, ...]:

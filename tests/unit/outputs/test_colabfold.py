@@ -24,7 +24,7 @@ from af2cpu.outputs.write import (
     write_run,
 )
 from af2cpu.records import PredictionId
-from af2cpu.run_records import PassScores, PredictionScores, TargetRun
+from af2cpu.run_records import DatabaseUsed, PassScores, PredictionScores, TargetRun
 from af2cpu.settings import RunSettings
 
 SEQUENCE = "MKVLAXGH"
@@ -53,7 +53,7 @@ def job(layout: Layout, passes: dict[str, int] | None = None, databases: tuple[s
         source="x.fasta, record 1",
         settings=SETTINGS,
         versions={"af2cpu": "1.2.3"},
-        databases=tuple({"name": name, "path": f"/data/{name}.fasta"} for name in databases),
+        databases=tuple(DatabaseUsed(name, f"/data/{name}.fasta", "5f", 9, 99, 0, 1, 1.0) for name in databases),
         ranking=tuple(PredictionScores(one.who.name, one.mean_plddt, one.ptm) for one in ranking.entries),
         not_relaxed={},
         timings={f"predict_and_compile_{who.name}": 1.5 for who in made},

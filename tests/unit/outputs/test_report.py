@@ -26,7 +26,7 @@ from af2cpu.outputs.arrays import read_result
 from af2cpu.outputs.layout import LAYOUTS, Layout
 from af2cpu.outputs.report import find_targets, write_index, write_report
 from af2cpu.records import Prediction
-from af2cpu.run_records import Failure
+from af2cpu.run_records import DatabaseUsed, Failure
 
 SEQUENCE = "MKVLAXTTWYGGHH"
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)>&amp;'\""
@@ -99,7 +99,7 @@ def test_text_of_users_stays_text(tmp_path: Path) -> None:
         not_relaxed={"model_2_ptm_pred_0": EVIL},
         settings={"seed": 0, "models": [EVIL], EVIL: EVIL},
         versions={"af2cpu": EVIL},
-        databases=[{"name": EVIL, "path": EVIL, "hash": EVIL, "seconds": 1.0}],
+        databases=[DatabaseUsed(EVIL, EVIL, EVIL, sequences=9, residues=99, too_long_skipped=0, hits=1, seconds=1.0)],
         parameters={EVIL: {"source": EVIL, "fingerprint": EVIL}},
     )
     found = _Page(page)

@@ -65,7 +65,7 @@ def test_features_depend_on_the_successor_of_an_obsolete_entry(tmp_path: Path) -
 
 
 def hits_receipt(entries: list[str]) -> Receipt[DatabaseSearched]:
-    done = DatabaseSearched("pdb_seqres", "x", "h", 1, 1, 0, len(entries), None, 0.1, entries=tuple(entries))
+    done = DatabaseSearched("pdb_seqres", "x", "h", 1, 1, 0, len(entries), 0.1, entries=tuple(entries))
     return Receipt(Path("pdb_hits.sto"), "k", "c", done)
 
 

@@ -12,7 +12,9 @@ import torch
 
 import af2cpu
 from af2cpu.errors import ParameterError
+from af2cpu.model.alphafold import AlphaFold
 from af2cpu.model.config import model_config
+from af2cpu.weights.load import load_parameters
 from af2cpu.weights.names import ROOT, parameter_table
 from af2cpu.weights.npz import read_arrays
 from af2cpu.weights.synthetic import synthetic_parameters, write_parameters
@@ -62,8 +64,8 @@ def test_each_value_lands_once(arrays: Arrays) -> None:
         start += value.size
     assert start < 2**24  # exact in float32
     with torch.device("meta"):
-        net = af2cpu.model.AlphaFold(model_config("tiny"))
-    af2cpu.weights.load_parameters(net, arrays, model_config("tiny"), "numbered")
+        net = AlphaFold(model_config("tiny"))
+    load_parameters(net, arrays, model_config("tiny"), "numbered")
     values = torch.cat([p.flatten() for p in net.parameters()]).sort().values
     assert torch.equal(values, torch.arange(start, dtype=torch.float32))
 
@@ -86,7 +88,7 @@ def test_blocks_of_a_stack_keep_their_order(arrays: Arrays) -> None:
 def test_published_sizes(name: str, n_arrays: int, n_parameters: int) -> None:
     config = model_config(name)
     with torch.device("meta"):
-        net = af2cpu.model.AlphaFold(config)
+        net = AlphaFold(config)
     assert len(parameter_table(config)) == n_arrays
     assert sum(p.numel() for p in net.parameters()) == n_parameters
 

@@ -6,6 +6,8 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 
+from af2cpu.words import counted
+
 _SKIPPED = re.compile(r"template \S+ skipped: (.*)")
 _REASONS = {
     "too short": re.compile(r"too short|too few"),
@@ -31,15 +33,11 @@ def notes_summary(notes: Iterable[str], place: str) -> str | None:
     parts = []
     if hits:
         kinds = ", ".join(f"{count} {reason}" for reason, count in hits.most_common())
-        parts.append(f"{_count(hits.total(), 'template hit')} skipped: {kinds}")
+        parts.append(f"{counted(hits.total(), 'template hit')} skipped: {kinds}")
     if others:
-        parts.append(_count(others, "other note" if hits else "note"))
+        parts.append(counted(others, "other note" if hits else "note"))
     return "; ".join((*parts, f"details in {place}")) if parts else None
 
 
 def _reason(text: str) -> str:
     return next((name for name, pattern in _REASONS.items() if pattern.search(text)), "for other reasons")
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"

@@ -9,14 +9,7 @@ from af2cpu.pipeline.survey import Step, Survey
 from af2cpu.plan.jobs import Job
 from af2cpu.plan.models import count_passes
 from af2cpu.plan.run import Plan
-
-_UNITS = ((86_400, "days"), (3600, "h"), (60, "min"), (1, "s"))
-
-
-def duration(seconds: float) -> str:
-    """Such as 12 s, 3 min, 2 days; at least two of a unit."""
-    size, unit = next(((size, unit) for size, unit in _UNITS if seconds >= 2 * size), _UNITS[-1])
-    return f"{seconds / size:.0f} {unit}"
+from af2cpu.words import counted, duration
 
 
 def target_line(plan: Plan, job: Job, nodes: Sequence[Node]) -> str:
@@ -26,14 +19,9 @@ def target_line(plan: Plan, job: Job, nodes: Sequence[Node]) -> str:
     longest = max(own, key=lambda node: node.cost.seconds).stage
     seconds = total_cost(node for node in own if node.stage == longest).seconds
     return (
-        f"{job.name}: {count(job.query.n_res, 'residue')}, {count(passes, 'pass', 'passes')}: at most about "
+        f"{job.name}: {counted(job.query.n_res, 'residue')}, {counted(passes, 'pass', 'passes')}: at most about "
         f"{duration(cost.seconds)} ({longest} {duration(seconds)}) and {cost.memory / 1e9:.1f} GB"
     )
-
-
-def count(number: int, one: str, more: str | None = None) -> str:
-    """Such as 1 residue, 2,000 residues."""
-    return f"{number:,} {one if number == 1 else more or one + 's'}"
 
 
 def steps_lines(found: Survey) -> Iterator[str]:
@@ -48,14 +36,14 @@ def steps_lines(found: Survey) -> Iterator[str]:
         yield f"{label:<50} {duration(step.seconds):>8} {cost.memory / 1e9:>5.1f} GB {cost.cores:>6}"
     seconds = sum(step.seconds for step in found.steps)
     memory = max(step.node.cost.memory for step in found.steps)
-    done = f"; {count(found.current, 'step is', 'steps are')} up to date" if found.current else ""
-    steps = count(len(found.steps), "step")
+    done = f"; {counted(found.current, 'step is', 'steps are')} up to date" if found.current else ""
+    steps = counted(len(found.steps), "step")
     yield f"{steps}, about {duration(seconds)} one after the other, at most {memory / 1e9:.1f} GB{done}"
 
 
 def _remark(step: Step) -> str:
     """How many of a shared step have to be made, or that it depends on the ranking."""
     if len(step.node.items) > 1:
-        return f" ({count(step.stale, 'sequence')})"
+        return f" ({counted(step.stale, 'sequence')})"
     condition = step.node.condition
     return f" (if among the best {condition.first})" if condition and condition.chance < 1 else ""

@@ -10,6 +10,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from af2cpu.errors import DownloadError
+from af2cpu.words import duration
 
 _LINE = 100e6 / 8  # bytes per second of the line that times are told for
 _LOCK = ".download.lock"
@@ -50,7 +51,7 @@ def outlook(size: float, folder: Path) -> str:
     """What a download of `size` bytes into `folder` means, for people."""
     return (
         f"{size_text(size)} to fetch into {folder}, {size_text(free_bytes(folder))} free there; "
-        f"about {_duration(size / _LINE)} at 100 Mbit/s, {_duration(10 * size / _LINE)} at 10 Mbit/s"
+        f"about {duration(max(size / _LINE, 1))} at 100 Mbit/s, {duration(max(10 * size / _LINE, 1))} at 10 Mbit/s"
     )
 
 
@@ -58,9 +59,3 @@ def size_text(size: float) -> str:
     """Bytes for people."""
     unit, name = next(((unit, name) for unit, name in ((1e9, "GB"), (1e6, "MB")) if size >= unit), (1e3, "kB"))
     return f"{size / unit:.1f} {name}"
-
-
-def _duration(seconds: float) -> str:
-    units = ((86_400, "days"), (3600, "h"), (60, "min"), (1, "s"))
-    size, unit = next(((size, unit) for size, unit in units if seconds >= 2 * size), units[-1])
-    return f"{max(seconds / size, 1):.0f} {unit}"

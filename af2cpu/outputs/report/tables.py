@@ -9,6 +9,7 @@ from af2cpu.outputs.classes import BOUNDS, NAMES
 from af2cpu.outputs.references import VIEW, Reference, papers
 from af2cpu.outputs.report.content import MOST_EMBEDDED, Content
 from af2cpu.run_records import TargetRun
+from af2cpu.words import counted
 
 SHALLOW = 30  # rows; under about as many effective ones AlphaFold 2's accuracy falls steeply (Jumper et al., figure 5a)
 _OF_PAGE = "data_dir", "params", "msa", "template", "db"  # settings that the tables below tell of, with their hashes
@@ -78,7 +79,7 @@ def _ranking_row(content: Content, rank: int) -> RankingRow:
         relaxed=bool(shown and "relaxed" in shown.structures) or bool(record and record.relaxed),
         reason=content.run.not_relaxed.get(entry.name),
         before=sum(record.violations_before) if record else None,
-        after=sum(record.violations_after) if record else None,
+        after=record.remaining if record else None,
         shown=shown is not None,
     )
 
@@ -140,13 +141,13 @@ def notes(content: Content) -> list[str]:
     said = [note for note in content.run.notes if note not in in_table]
     said += [f"{name}: not relaxed: {reason}" for name, reason in content.run.not_relaxed.items()]
     said += [
-        f"{one.who.name}: structural violations remain after relaxation in {_count(len(one.violations), 'residue')}"
+        f"{one.who.name}: structural violations remain after relaxation in {counted(len(one.violations), 'residue')}"
         for one in content.shown
         if one.violations
     ]
     if content.features is not None and content.features.n_seq < SHALLOW:
         said.append(
-            f"The alignment has {_count(content.features.n_seq, 'sequence')}, the query among them; "
+            f"The alignment has {counted(content.features.n_seq, 'sequence')}, the query among them; "
             f"with fewer than about {SHALLOW} AlphaFold 2 is much less accurate."
         )
     if content.shown[0].pae is None:
@@ -230,10 +231,6 @@ def _word(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
 
 
 @dataclass(frozen=True)

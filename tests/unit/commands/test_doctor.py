@@ -10,10 +10,10 @@ import torch
 from typer.testing import CliRunner
 
 from af2cpu.cli import app
-from af2cpu.commands.plan_text import duration
 from af2cpu.model.config import model_config
 from af2cpu.ops import isa
 from af2cpu.weights.names import parameter_table
+from af2cpu.words import duration
 
 
 def test_doctor_names_the_machine_and_what_is_missing() -> None:

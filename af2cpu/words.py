@@ -1,0 +1,16 @@
+"""Numbers in words, for people."""
+
+from __future__ import annotations
+
+_UNITS = ((86_400, "days"), (3600, "h"), (60, "min"), (1, "s"))
+
+
+def counted(number: int, one: str, more: str | None = None) -> str:
+    """Such as 1 residue, 2,000 residues; more: the plural, if it is not `one` with an s."""
+    return f"{number:,} {one if number == 1 else more or one + 's'}"
+
+
+def duration(seconds: float) -> str:
+    """An estimate, such as 12 s, 3 min, 2 days; at least two of a unit."""
+    size, unit = next(((size, unit) for size, unit in _UNITS if seconds >= 2 * size), _UNITS[-1])
+    return f"{seconds / size:.0f} {unit}"

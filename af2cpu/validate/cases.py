@@ -23,13 +23,19 @@ NAME = "module"  # what the reference calls a module that runs alone
 
 @dataclass(frozen=True)
 class Case:
-    """One module: `theirs` runs inside Haiku, `ours` on our model; both take the same inputs."""
+    """One module: `theirs` runs inside Haiku, `ours` on our model; both take the same inputs.
+
+    `residue_axes` gives the axis of the residues in each output of a module whose masked residues are not compared.
+    Invariant point attention adds -1e5 to all logits of a masked residue; float32 then keeps 7 bits after the point,
+    so that rounding alone moves that residue by 1e-4. The network never uses it.
+    """
 
     name: str
     scope: str  # of its parameters in the file
     stacked: bool  # the first block of a stack
     theirs: Callable[[Any, dict[str, Any]], Any]  # (reference configuration, inputs)
     ours: Callable[[AlphaFold, dict[str, Tensor]], Any]
+    residue_axes: tuple[int, ...] = ()
 
 
 class Layer(NamedTuple):
@@ -192,7 +198,7 @@ def _ipa_case() -> Case:
         return ipa(a["s"], a["z"], None, ipa.bias(a["z"]), frames, a["seq_mask"]) - a["s"]
 
     scope = "structure_module/fold_iteration/invariant_point_attention"
-    return Case("invariant point attention", scope, False, theirs, ours)
+    return Case("invariant point attention", scope, False, theirs, ours, residue_axes=(0,))
 
 
 def _structure_case() -> Case:
@@ -209,7 +215,7 @@ def _structure_case() -> Case:
         out = net.structure_module(a["s"], a["z"], a["aatype"], a["seq_mask"])
         return out.s, torch.stack(out.angles), out.atoms.atom37
 
-    return Case("structure module", "structure_module", False, theirs, ours)
+    return Case("structure module", "structure_module", False, theirs, ours, residue_axes=(0, 1, 0))
 
 
 _HEADS = (  # head, class of the reference, representation it takes, input

@@ -67,7 +67,10 @@ def _template_inputs(config: ConfigDict, sizes: Sizes, seed: int) -> dict[str, n
 def compare_module(
     case: Case, net: AlphaFold, parameters: Mapping[str, Any], sizes: Sizes, seed: int = 0
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """(ours, reference's) outputs of a module on the same inputs; a stack is represented by its first block."""
+    """(ours, reference's) outputs of a module on the same inputs; a stack is represented by its first block.
+
+    Masked residues are left out where the case says so.
+    """
     inputs = make_inputs(net.config, sizes, seed)
     config = reference_config(net.config)
     own = scoped(parameters, case.scope, 0 if case.stacked else None, NAME)
@@ -76,4 +79,11 @@ def compare_module(
         ours = case.ours(net, {name: torch.from_numpy(value.copy()) for name, value in inputs.items()})
     if not isinstance(ours, tuple):
         ours, theirs = (ours,), (theirs,)
-    return [(mine.numpy(), np.asarray(its)) for mine, its in zip(ours, theirs, strict=True)]
+    pairs = [(mine.numpy(), np.asarray(its)) for mine, its in zip(ours, theirs, strict=True)]
+    if not case.residue_axes:
+        return pairs
+    residues = np.flatnonzero(inputs["seq_mask"])
+    return [
+        (mine.take(residues, axis), its.take(residues, axis))
+        for (mine, its), axis in zip(pairs, case.residue_axes, strict=True)
+    ]

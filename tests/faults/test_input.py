@@ -190,7 +190,7 @@ def test_fault_18_notes_on_given_alignments_reach_the_user(tmp_path: Path) -> No
     folder.mkdir()
     (folder / "bfd_uniref_hits.a3m").write_text(">ss_dssp\nHHHHH\n>q\nMKVLA\n")
     (folder / "pdb_hits.hhr").write_text("Query q\n")
-    arguments = ["search", str(tmp_path / "q.fasta"), "--msa", str(folder), "-o", str(tmp_path / "out")]
+    arguments = ["search", str(tmp_path / "q.fasta"), "--msa", str(folder), "-o", str(tmp_path / "out"), "-v"]
     for _ in range(2):  # also where the features are reused
         result = CliRunner().invoke(app, arguments, catch_exceptions=False)
         assert result.exit_code == 0, result.output

@@ -64,7 +64,7 @@ def test_lines_stay_whole_and_bars_go(columns: int, tmp_path: Path) -> None:
     head, rule, long, short = lines[first : first + 4]
     assert head.split() == ["target", "length", "best", "model", "pLDDT", "pTM", "relaxed", "time"]
     assert set(rule) <= {"─", " "}
-    assert re.match(r" *a_\w+…\w+columns +22 +tiny ", long)
+    assert re.match(r" *a_\w+…\w*columns +22 +tiny ", long)
     assert short.split()[:3] == ["short", "20", "tiny"]
     assert f"report: {out / 'index.html'}" in "".join(lines)
     assert "template hits skipped: " in " ".join(text.split())

@@ -15,7 +15,7 @@ from af2cpu.model.config import model_config
 from af2cpu.pipeline.network import build_network
 from af2cpu.records import Prediction, ProcessedFeatures
 from af2cpu.validate.cases import cases
-from af2cpu.validate.modules import Sizes, compare_module
+from af2cpu.validate.modules import Sizes, compare_module, reference_outputs
 from af2cpu.validate.reference import haiku_parameters, run_passes
 from af2cpu.validate.torsions import shared_torsions
 from af2cpu.weights.load import read_parameters
@@ -120,7 +120,8 @@ def compare(
 
 def _module_rows(config: ConfigDict, net: AlphaFold, parameters: dict[str, Any]) -> Iterator[Row]:
     for case in cases(config):
-        outputs = compare_module(case, net, parameters, Sizes())
+        reference = reference_outputs(case, config, parameters, Sizes())
+        outputs = compare_module(case, net, reference, Sizes())
         for k, (ours, theirs) in enumerate(outputs):
             yield make_row(case.name if len(outputs) == 1 else f"{case.name} {k + 1}", ours, theirs, MODULE)
 

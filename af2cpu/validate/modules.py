@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,22 +64,28 @@ def _template_inputs(config: ConfigDict, sizes: Sizes, seed: int) -> dict[str, n
     return arrays
 
 
+def reference_outputs(
+    case: Case, config: ConfigDict, parameters: Mapping[str, Any], sizes: Sizes, seed: int = 0
+) -> tuple[np.ndarray, ...]:
+    """What the reference's module gives for the inputs of a seed; a stack is represented by its first block."""
+    theirs = reference_config(config)
+    own = scoped(parameters, case.scope, 0 if case.stacked else None, NAME)
+    outputs = run_module(lambda a: case.theirs(theirs, a), own, make_inputs(config, sizes, seed))
+    return tuple(np.asarray(one) for one in (outputs if isinstance(outputs, tuple) else (outputs,)))
+
+
 def compare_module(
-    case: Case, net: AlphaFold, parameters: Mapping[str, Any], sizes: Sizes, seed: int = 0
+    case: Case, net: AlphaFold, theirs: Sequence[np.ndarray], sizes: Sizes, seed: int = 0
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """(ours, reference's) outputs of a module on the same inputs; a stack is represented by its first block.
+    """(ours, reference's) outputs of a module; `theirs` are the `reference_outputs` of the same sizes and seed.
 
     Masked residues are left out where the case says so.
     """
     inputs = make_inputs(net.config, sizes, seed)
-    config = reference_config(net.config)
-    own = scoped(parameters, case.scope, 0 if case.stacked else None, NAME)
-    theirs = run_module(lambda a: case.theirs(config, a), own, inputs)
     with torch.no_grad():
-        ours = case.ours(net, {name: torch.from_numpy(value.copy()) for name, value in inputs.items()})
-    if not isinstance(ours, tuple):
-        ours, theirs = (ours,), (theirs,)
-    pairs = [(mine.numpy(), np.asarray(its)) for mine, its in zip(ours, theirs, strict=True)]
+        outputs = case.ours(net, {name: torch.from_numpy(value.copy()) for name, value in inputs.items()})
+    ours = [one.numpy() for one in (outputs if isinstance(outputs, tuple) else (outputs,))]
+    pairs = list(zip(ours, theirs, strict=True))
     if not case.residue_axes:
         return pairs
     residues = np.flatnonzero(inputs["seq_mask"])

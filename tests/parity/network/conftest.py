@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import warnings
+from functools import cache
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 import af2cpu
 from af2cpu.model.config import model_config
+from af2cpu.validate.cases import cases
+from af2cpu.validate.modules import Sizes, reference_outputs
 from af2cpu.validate.reference import haiku_parameters, load_reference
 from af2cpu.weights.load import read_parameters
 
@@ -19,8 +23,14 @@ def _both(name: str) -> SimpleNamespace:
         load_reference()
     config = model_config(name)
     parameters = haiku_parameters(read_parameters("synthetic:0", config))
+    known = {case.name: case for case in cases(config)}
+
+    @cache  # all engines are compared with one run of the reference, which is mostly its compilation
+    def reference(module: str, sizes: Sizes, seed: int = 0) -> tuple[np.ndarray, ...]:
+        return reference_outputs(known[module], config, parameters, sizes, seed)
+
     return SimpleNamespace(
-        config=config, model=af2cpu.load_model(name, "synthetic:0"), parameters=parameters, params="synthetic:0"
+        config=config, model=af2cpu.load_model(name, "synthetic:0"), parameters=parameters, reference=reference
     )
 
 

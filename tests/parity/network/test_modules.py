@@ -18,7 +18,8 @@ MSA_CASES = [case for case in CASES if "msa" in case.name.lower() or "outer" in 
 
 
 def _check(case: Case, both: SimpleNamespace, sizes: Sizes, seed: int = 0) -> None:
-    for ours, theirs in compare_module(case, both.model, both.parameters, sizes, seed):
+    reference = both.reference(case.name, sizes, seed)
+    for ours, theirs in compare_module(case, both.model, reference, sizes, seed):
         assert np.abs(theirs).mean() > 0.02, "the reference's output is dead: nothing is compared"
         row = make_row(case.name, ours, theirs, MODULE)
         assert row.passed, row
@@ -26,7 +27,7 @@ def _check(case: Case, both: SimpleNamespace, sizes: Sizes, seed: int = 0) -> No
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_module(case: Case, model_1_ptm: SimpleNamespace) -> None:
-    _check(case, model_1_ptm, Sizes(n_res=17, n_seq=5))
+    _check(case, model_1_ptm, Sizes(n_res=37, n_seq=7))
 
 
 @pytest.mark.parametrize("n_seq", [1, 50, 513])

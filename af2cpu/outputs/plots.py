@@ -107,12 +107,17 @@ def _figure(width: float, height: float) -> Iterator[tuple[Figure, io.BytesIO]]:
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
     import matplotlib
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
-        figure = Figure((width, height), dpi=_DPI, layout="constrained")
+        layout = ConstrainedLayoutEngine()
+        figure = Figure((width, height), dpi=_DPI, layout=layout)
         out = io.BytesIO()
         yield figure, out
+        # The layout is made once, here: savefig would make it twice, and draw all twice for it.
+        layout.execute(figure)
+        figure.set_layout_engine("none")
         figure.savefig(out, format="png", metadata={"Software": None})  # matplotlib would put its version there
 
 

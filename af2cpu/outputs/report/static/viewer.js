@@ -14,10 +14,11 @@ function startViewer() {
   if (!("DecompressionStream" in window)) {
     return viewMessage("This browser is too old for the 3D view and the plots (Chrome 80, Firefox 113, Safari 16.4 or newer). The files stand beside this page.");
   }
-  if (!document.createElement("canvas").getContext("webgl2") && !document.createElement("canvas").getContext("webgl")) {
+  const gl = ["webgl2", "webgl"].map((kind) => document.createElement("canvas").getContext(kind)).find(Boolean);
+  if (!gl) {
     return viewMessage("This browser offers no WebGL, which the 3D view needs. The rest of the page works without it.");
   }
-  viewer = $3Dmol.createViewer(host, { backgroundAlpha: 0, antialias: true, cartoonQuality: 8, hoverDuration: 40 });
+  viewer = $3Dmol.createViewer(host, { backgroundAlpha: 0, antialias: !drawnBySoftware(gl), cartoonQuality: 8, hoverDuration: 40 });
   $3Dmol.setSyncSurface(true); // the page's policy allows no workers
   viewer.setViewStyle({ style: "outline", color: "#1b2430", width: 0.04 });
   let size = `${host.clientWidth} ${host.clientHeight}`;
@@ -26,6 +27,12 @@ function startViewer() {
     if (now !== size) viewer.resize();
     size = now;
   }).observe(host);
+}
+
+/** Whether the processor draws, for lack of a graphics card: smooth edges would then double the time of each picture. */
+function drawnBySoftware(gl) {
+  const info = gl.getExtension("WEBGL_debug_renderer_info");
+  return /swiftshader|llvmpipe|software|basic render/i.test(gl.getParameter(info ? info.UNMASKED_RENDERER_WEBGL : gl.RENDERER));
 }
 
 function viewMessage(text) {

@@ -106,19 +106,16 @@ def _figure(width: float, height: float) -> Iterator[tuple[Figure, io.BytesIO]]:
     # Without a home folder matplotlib keeps its cache in a temporary one, and warns: nothing that a user must act on.
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
     import matplotlib
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
-    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
-        layout = ConstrainedLayoutEngine()
-        figure = Figure((width, height), dpi=_DPI, layout=layout)
+        figure = Figure((width, height), dpi=_DPI, layout="constrained")
         out = io.BytesIO()
         yield figure, out
-        # The layout is made once, here: savefig would make it twice, and draw all twice for it.
-        layout.execute(figure)
-        figure.set_layout_engine("none")
-        figure.savefig(out, format="png", metadata={"Software": None})  # matplotlib would put its version there
+        # savefig would make the layout twice, and draw all twice for it. Software: matplotlib would put its version there.
+        FigureCanvasAgg(figure).print_png(out, metadata={"Software": None})
 
 
 def _whole_numbers(axes: Any) -> None:

@@ -37,12 +37,14 @@ class FoldingNodes:
 
     def __init__(self, plan: Plan) -> None:
         self._run = _Run(plan)
+        self._first: dict[str, _Target] = {}  # by owner of the features
 
     def of_job(self, job: Job, inputs: TargetInputs) -> Iterator[Node]:
         """Predictions, ranking, relaxations, files that tell the ranks, plots, records and the report."""
         target = _Target(self._run, job, inputs)
+        first = self._first.setdefault(inputs.owner, target) if inputs.owner else target
         yield from target.exports()
-        yield from target.predictions()
+        yield from target.predictions(first if first is not target else None)
         yield target.ranking()
         yield from target.relaxations()
         yield target.ranked()
@@ -138,7 +140,11 @@ class _Target:
         files = tuple(self._job.folder / place for place in searched.alignments)
         return files if all(file.is_file() for file in files) else ()
 
-    def predictions(self) -> Iterator[Node]:
+    def predictions(self, first: _Target | None) -> Iterator[Node]:
+        """first: the protein with an equal sequence whose predictions are taken over, under this one's names.
+
+        A prediction that can't be taken over is made: it keeps its memory and cores in the plan.
+        """
         settings, machine = self._run.plan.settings, self._run.plan.machine
         for model, who in self._run.predictions:
             task = PredictionTask(
@@ -152,11 +158,14 @@ class _Target:
                 provenance=self._provenance(model),
                 save_all=settings.save_all,
                 af2_pickles=settings.af2_pickles,
+                same=first._layout if first else None,
             )
             place = {self._job.name: self._layout.of("result", who, ".npz")}
-            item = Item(task, place, {"features": (self._inputs.features,)})
+            same = first._predictions[who] if first else None
+            item = Item(task, place, {"features": (self._inputs.features,)}, same=same)
             one = prediction_cost(model, self._job.query.n_res, settings, machine.choice)
-            cost = Cost(one.flops / machine.pass_rate, one.peak_bytes, machine.cores)
+            seconds = _QUICK.seconds if first else one.flops / machine.pass_rate
+            cost = Cost(seconds, one.peak_bytes, machine.cores)
             yield Node(self._predictions[who].node, "prediction", (item,), cost)
 
     def _provenance(self, model: ModelPlan) -> Provenance:

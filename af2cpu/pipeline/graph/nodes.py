@@ -29,6 +29,7 @@ class Item:
     inputs: Mapping[str, tuple[Output | Path, ...]] = field(default_factory=dict)  # paths: files that the user gave
     after: tuple[Output, ...] = ()  # must be made before, and is no input
     cache: Path | None = None  # a copy for other runs
+    same: Output | None = None  # another protein's artefact with the same numbers: taken over where it was made
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -83,6 +84,7 @@ class Node:
         """Nodes that must come before it."""
         inputs = (value for item in self.items for values in (*item.inputs.values(), item.after) for value in values)
         yield from dict.fromkeys(value.node for value in inputs if isinstance(value, Output))
+        yield from (item.same.node for item in self.items if item.same)
         if self.condition:
             yield self.condition.order.node
 

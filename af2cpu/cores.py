@@ -138,7 +138,9 @@ class Core:
     node: int | None = None  # its NUMA node; None where the system lists none
 
 
-def physical_cores(allowed: Collection[int] | None = None, cpus: Path = _CPUS, nodes: Path = _NODES) -> tuple[Core, ...]:
+def physical_cores(
+    allowed: Collection[int] | None = None, cpus: Path = _CPUS, nodes: Path = _NODES
+) -> tuple[Core, ...]:
     """The physical cores that this process may use, by NUMA node. Hardware threads of one core are not counted twice.
 
     allowed: hardware threads, in place of the process's affinity. cpus, nodes: roots below /sys/devices/system.

@@ -78,7 +78,9 @@ def plan_workers(
     return (*_named("fold", folds, folds_too=True), *_named("help", helpers, folds_too=False))
 
 
-def _given(cores: Sequence[Core], workers: int, cores_per_fold: int | None, helper_cores: int) -> tuple[WorkerPlan, ...]:
+def _given(
+    cores: Sequence[Core], workers: int, cores_per_fold: int | None, helper_cores: int
+) -> tuple[WorkerPlan, ...]:
     needed = workers * (cores_per_fold or 1)
     if needed > len(cores):
         flags = f"--workers {workers}" + (f" --cores-per-fold {cores_per_fold}" if cores_per_fold else "")

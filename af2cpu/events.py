@@ -26,6 +26,7 @@ class Event:
     stage: str = ""
     numbers: Mapping[str, float] = field(default_factory=dict)  # "progress" has done and total (0: not known)
     time: float = field(default_factory=time.time)  # seconds since the epoch
+    worker: str = ""  # name of the worker process that it happened in; empty for the run's own process
 
 
 Listener = Callable[[Event], None]
@@ -34,10 +35,15 @@ _listeners: list[Listener] = []
 _about: ContextVar[tuple[str, str]] = ContextVar("about", default=("", ""))
 
 
-def emit(kind: Kind, text: str, *, target: str | None = None, **numbers: float) -> None:
-    """Tells all listeners, in the order of registration. `target` overrides the one named by `about`."""
-    named, stage = _about.get()
-    event = Event(kind, text, named if target is None else target, stage, numbers)
+def emit(kind: Kind, text: str, *, target: str | None = None, stage: str | None = None, **numbers: float) -> None:
+    """Tells all listeners, in the order of registration. `target` and `stage` override those named by `about`."""
+    about_target, about_stage = _about.get()
+    named = about_target if target is None else target
+    tell(Event(kind, text, named, about_stage if stage is None else stage, numbers))
+
+
+def tell(event: Event) -> None:
+    """Tells all listeners of an event, which may have happened in another process."""
     for listener in tuple(_listeners):
         listener(event)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,9 @@ from af2cpu.outputs.layout import ColabFoldLayout, Layout
 from af2cpu.pipeline.graph import Graph, Node, build_graph
 from af2cpu.pipeline.graph.folding import layout_of, settings_in_effect
 from af2cpu.pipeline.index_pages import IndexPages
-from af2cpu.pipeline.local import Results, run_graph
+from af2cpu.pipeline.local import run_graph
 from af2cpu.pipeline.logs import TargetLogs
+from af2cpu.pipeline.results import Results
 from af2cpu.pipeline.stages import STAGES
 from af2cpu.plan.jobs import Job
 from af2cpu.plan.run import Plan
@@ -59,10 +60,13 @@ class Outcome:
         return read_result(self.layout.of("result", who, ".npz"), who.model)
 
 
-def run(plan: Plan, graph: Graph | None = None) -> list[Outcome]:
+Runner = Callable[[Graph, Mapping[str, Path]], Results]  # makes a graph; the proteins' folders
+
+
+def run(plan: Plan, graph: Graph | None = None, runner: Runner = run_graph) -> list[Outcome]:
     """Everything that the plan asks for, in the order of its jobs. What happens is told by events.
 
-    graph: of the plan, if it was built before.
+    graph: of the plan, if it was built before. runner: makes it, by default in this process.
 
     A target's failure is its own, the others go on. Raises DatabaseError for a broken database.
     """
@@ -70,7 +74,7 @@ def run(plan: Plan, graph: Graph | None = None) -> list[Outcome]:
     folders = {job.name: job.folder for job in plan.jobs}
     pages = IndexPages(plan.pages if plan.models else ())
     with events.listening(TargetLogs(folders), pages):
-        results = run_graph(graph, folders)
+        results = runner(graph, folders)
         pages.write()
         if plan.models:
             _write_colabfold_files(plan)

@@ -48,7 +48,7 @@ def predict(inputs: str | Path | Iterable[str | Path], out: str | Path, **settin
 
 
 def _to_log(event: Event) -> None:
-    if event.kind != "progress":
+    if event.kind not in events.COUNTED:
         level = logging.WARNING if event.kind == "warning" else logging.INFO
         _log.log(level, "%s", f"{event.target}: {event.text}" if event.target else event.text)
 

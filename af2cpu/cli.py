@@ -17,6 +17,7 @@ from af2cpu.commands.predict import predict
 from af2cpu.commands.relax import relax
 from af2cpu.commands.report import report
 from af2cpu.commands.search import search
+from af2cpu.commands.status import status
 from af2cpu.commands.validate import validate
 from af2cpu.version import __version__, commit
 
@@ -26,7 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     cls=OneLineGroup,
 )
-for command in (predict, search, fold, relax, report, estimate, doctor, validate, config):
+for command in (predict, search, fold, relax, report, status, estimate, doctor, validate, config):
     app.command()(command)
 app.add_typer(params.app, name="params")
 app.add_typer(db.app, name="db")

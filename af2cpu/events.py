@@ -13,18 +13,24 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Literal
 
-Kind = Literal["line", "note", "warning", "progress", "reused", "failed", "done"]  # done: all files of a target
+Kind = Literal["line", "note", "warning", "reused", "failed", "done", "progress", "started", "finished"]
+
+# No lines for people: how far something is, and which nodes of the graph are in work.
+COUNTED: frozenset[Kind] = frozenset({"progress", "started", "finished"})
 
 
 @dataclass(frozen=True)
 class Event:
-    """One thing that happened."""
+    """One thing that happened.
+
+    Numbers of "progress" are done and total (0: not known); of "finished" seconds, and how many artefacts were made.
+    """
 
     kind: Kind
-    text: str  # one line; of "progress" the name of what progresses
+    text: str  # one line; of "progress" the name of what progresses, of "started" and "finished" the node's id
     target: str = ""  # name of the protein; empty for what concerns the whole run
     stage: str = ""
-    numbers: Mapping[str, float] = field(default_factory=dict)  # "progress" has done and total (0: not known)
+    numbers: Mapping[str, float] = field(default_factory=dict)  # of "progress" and "finished"
     time: float = field(default_factory=time.time)  # seconds since the epoch
     worker: str = ""  # name of the worker process that it happened in; empty for the run's own process
 

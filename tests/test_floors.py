@@ -20,12 +20,12 @@ FLOORS = (
     ("plan",),
     ("workspace",),
     ("query", "search", "features", "model", "weights", "confidence", "relax", "outputs"),
-    ("ops", "download", "failures"),
+    ("ops", "download", "failures", "run_status"),
     ("geometry", "formats"),
     ("run_records",),
     ("records", "settings", "chemistry"),
     ("shapes", "cores"),
-    ("errors", "events", "shipped", "version"),
+    ("errors", "events", "shipped", "version", "words"),
 )
 ALLOWED = {("weights", "model")}  # the table of parameters follows the configuration of the network
 # The package that may import a heavy or optional library; `search` stands for every module below af2cpu/search.

@@ -54,7 +54,7 @@ class Lines:
         self._start = time.perf_counter()
 
     def __call__(self, event: Event) -> None:
-        if event.kind == "progress" or self._verbosity < _SHOWN_FROM[event.kind]:
+        if event.kind in events.COUNTED or self._verbosity < _SHOWN_FROM[event.kind]:
             return
         text = f"{event.target}: {event.text}" if event.target else event.text
         text = f"warning: {text}" if event.kind == "warning" else text
@@ -109,7 +109,7 @@ def showing_results() -> Iterator[None]:
 
 
 def _print_result(event: Event) -> None:
-    if event.kind != "progress":
+    if event.kind not in events.COUNTED:
         print_line(event.text)
 
 

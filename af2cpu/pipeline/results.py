@@ -46,6 +46,7 @@ def make_items(node: Node, items: Sequence[Item], receipts: Receipts) -> list[Ma
     """Has the artefacts of a node's items made, unless they are current; its events name them. Raises DatabaseError."""
     targets = list(dict.fromkeys(target for item in items for target in item.targets))
     with events.about(targets[0] if len(targets) == 1 else "", node.stage):
+        events.emit("started", node.id)
         return [_made(one) for one in obtain_items(node, items, receipts)]
 
 
@@ -128,6 +129,9 @@ class Recorder:
                 self.failed(node, target, fault)
         self.results.receipts[node.id] = tuple(_of_item(item, found) for item in node.items)
         targets = dict.fromkeys(target for item in items for target in item.targets)
+        new = sum(not receipt.reused for one in made for receipt in one.receipts.values())
+        only = next(iter(targets)) if len(targets) == 1 else ""
+        events.emit("finished", node.id, target=only, stage=node.stage, seconds=seconds, made=new)
         for target in targets:
             self.results.seconds[target] = self.results.seconds.get(target, 0.0) + seconds / len(targets)
 

@@ -17,6 +17,7 @@ from af2cpu.pipeline.local import run_graph
 from af2cpu.pipeline.logs import TargetLogs
 from af2cpu.pipeline.results import Results
 from af2cpu.pipeline.stages import STAGES
+from af2cpu.pipeline.status import keeping_status
 from af2cpu.plan.jobs import Job
 from af2cpu.plan.run import Plan
 from af2cpu.records import Prediction, Ranking
@@ -73,8 +74,10 @@ def run(plan: Plan, graph: Graph | None = None, runner: Runner = run_graph) -> l
     graph = graph or build_graph(plan)
     folders = {job.name: job.folder for job in plan.jobs}
     pages = IndexPages(plan.pages if plan.models else ())
-    with events.listening(TargetLogs(folders), pages):
+    with events.listening(TargetLogs(folders), pages), keeping_status(folders, graph) as writers:
         results = runner(graph, folders)
+        for writer in writers:
+            writer.take_failures(results.failures)
         pages.write()
         if plan.models:
             _write_colabfold_files(plan)

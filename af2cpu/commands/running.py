@@ -20,6 +20,9 @@ from af2cpu.plan.run import Plan
 
 def carry_out(plan: Plan, *, dry_run: bool) -> list[Outcome]:
     """Runs a plan, or with `dry_run` only prints the steps that would be taken."""
+    if not plan.jobs:
+        events.emit("line", "nothing to do: no target is left by --shard or --retry-failed")
+        return []
     graph = build_graph(plan)
     for warning, names in plan.warnings().items():
         events.emit("warning", f"{about_targets(names, plan)}{warning}")

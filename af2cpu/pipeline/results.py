@@ -101,7 +101,6 @@ def lock_targets(folders: Mapping[str, Path], locks: TargetLocks, results: Resul
         try:
             locks.take(folder, wait=wait, waiting=partial(_tell_waiting, folder))
             sweep(folder)
-            forget_failure(folder)
         except (InputError, OSError) as error:
             results.failures[target] = Failure("lock", in_words(error))
             events.emit("failed", f"failed: {target}: {in_words(error)}", target="")  # the folder's log is not ours
@@ -146,6 +145,7 @@ class Recorder:
         """A node is done or left out: an event for each protein whose last node this was."""
         for target in node.targets:
             if self._last[target] is node and target not in self.results.failures:
+                forget_failure(self._folders[target])  # not before: a killed run leaves what --retry-failed needs
                 events.emit("done", "all files written", target=target)
 
 

@@ -9,10 +9,11 @@ from typing import Any
 
 from af2cpu import events
 from af2cpu.errors import InputError
+from af2cpu.formats.streams import HIDDEN
 from af2cpu.outputs.layout import ColabFoldLayout, Layout
 from af2cpu.pipeline.graph import Graph, Node, build_graph
 from af2cpu.pipeline.graph.folding import layout_of, settings_in_effect
-from af2cpu.pipeline.index_pages import IndexPages
+from af2cpu.pipeline.index_pages import LOCK, IndexPages
 from af2cpu.pipeline.local import run_graph
 from af2cpu.pipeline.logs import TargetLogs
 from af2cpu.pipeline.results import Results
@@ -22,6 +23,7 @@ from af2cpu.plan.jobs import Job
 from af2cpu.plan.run import Plan
 from af2cpu.records import Prediction, Ranking
 from af2cpu.run_records import DatabaseSearched, Failure, SearchRecord, TargetRun
+from af2cpu.run_status import exclusive
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,8 @@ def _write_colabfold_files(plan: Plan) -> None:
     layouts = (layout_of(plan, job) for job in plan.jobs)
     for folder in {layout.folder for layout in layouts if isinstance(layout, ColabFoldLayout)}:
         try:
-            write_folder_files(folder, settings_in_effect(plan))
+            with exclusive(folder / HIDDEN / LOCK, wait=True):
+                write_folder_files(folder, settings_in_effect(plan))
         except InputError as error:
             events.emit("warning", f"{folder}: no log.txt, config.json and cite.bibtex: {error}")
 

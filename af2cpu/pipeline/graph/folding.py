@@ -136,8 +136,8 @@ class _Target:
             place = {self._job.name: self._layout.of("result", who, ".npz")}
             item = Item(task, place, {"features": (self._inputs.features,)})
             one = prediction_cost(model, self._job.query.n_res, settings, machine.choice)
-            cost = Cost(one.flops / machine.pass_rate, one.peak_bytes, machine.cores)
-            yield Node(self._prediction(who).node, "prediction", (item,), cost)
+            cost = Cost(one.flops / machine.pass_rate, one.peak_bytes, machine.cores, one.kept_bytes)
+            yield Node(self._prediction(who).node, "prediction", (item,), cost, network=model.name)
 
     def _provenance(self, model: ModelPlan) -> Provenance:
         """What the structure files of a model's predictions say of where they come from."""

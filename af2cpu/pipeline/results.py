@@ -76,7 +76,9 @@ class Results:
 def make_shared(graph: Graph, results: Results) -> list[Node]:
     """Counts the databases, which are no protein's, in this process.
 
-    They come first: a broken one ends the run before any folder is made. Returns the other nodes. Raises DatabaseError, InputError, OSError.
+    They come first: a broken one ends the run before any folder is made. Returns the other nodes.
+
+    Raises DatabaseError, InputError, OSError.
     """
     count = next((k for k, node in enumerate(graph.nodes) if _files(node)), len(graph.nodes))
     for node in graph.nodes[:count]:

@@ -165,8 +165,8 @@ class _Target:
             item = Item(task, place, {"features": (self._inputs.features,)}, same=same)
             one = prediction_cost(model, self._job.query.n_res, settings, machine.choice)
             seconds = _QUICK.seconds if first else one.flops / machine.pass_rate
-            cost = Cost(seconds, one.peak_bytes, machine.cores)
-            yield Node(self._predictions[who].node, "prediction", (item,), cost)
+            cost = Cost(seconds, one.peak_bytes, machine.cores, one.kept_bytes)
+            yield Node(self._predictions[who].node, "prediction", (item,), cost, network=model.name)
 
     def _provenance(self, model: ModelPlan) -> Provenance:
         """What the structure files of a model's predictions say of where they come from."""

@@ -59,6 +59,7 @@ class Cost:
     seconds: float = 0.0
     memory: float = 0.0  # bytes at the peak
     cores: int = 1
+    kept: float = 0.0  # bytes that stay in the memory of the process afterwards: the network that it keeps
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ class Node:
     items: tuple[Item, ...]
     cost: Cost = Cost()
     condition: Condition | None = None
+    network: str = ""  # that it runs: a process keeps it for the next node with the same one
 
     @property
     def targets(self) -> tuple[str, ...]:

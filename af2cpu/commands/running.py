@@ -16,6 +16,7 @@ from af2cpu.pipeline.graph import build_graph
 from af2cpu.pipeline.run import Outcome, run
 from af2cpu.pipeline.survey import survey
 from af2cpu.plan.run import Plan
+from af2cpu.schedule.choose import runner_for
 
 
 def carry_out(plan: Plan, *, dry_run: bool) -> list[Outcome]:
@@ -29,7 +30,7 @@ def carry_out(plan: Plan, *, dry_run: bool) -> list[Outcome]:
     for line in plan_lines(plan, graph.by_target()):
         events.emit("line", line)
     if not dry_run:
-        return run(plan, graph)
+        return run(plan, graph, runner_for(plan, graph))
     for line in steps_lines(survey(graph)):
         print_line(line)
     return []

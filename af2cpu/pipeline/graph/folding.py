@@ -24,6 +24,7 @@ from af2cpu.plan.run import Plan
 from af2cpu.records import Provenance
 from af2cpu.relax.settings import relax_settings
 from af2cpu.run_records import ParametersUsed
+from af2cpu.settings import BATCH, names_in
 from af2cpu.version import __version__
 
 _RELAX_SECONDS = (0.5, 8e-4)  # and per residue squared: one round, one thread; benchmarks/relax.py
@@ -60,8 +61,8 @@ def layout_of(plan: Plan, job: Job) -> Layout:
 
 
 def settings_in_effect(plan: Plan) -> dict[str, Any]:
-    """The settings as JSON's values; the models' own where the user set none and all models agree."""
-    settings: dict[str, Any] = plan.settings.model_dump(mode="json")
+    """The settings that results depend on, as JSON's values; the models' own where the user set none and all agree."""
+    settings: dict[str, Any] = plan.settings.model_dump(mode="json", exclude=set(names_in(BATCH)))
     for name in ("recycles", "recycle_tolerance"):
         values = {getattr(model, name) for model in plan.models}
         settings[name] = values.pop() if len(values) == 1 else settings[name]

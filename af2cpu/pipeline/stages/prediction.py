@@ -76,6 +76,11 @@ def _network(task: PredictionTask) -> AlphaFold:
     return _held[0][1]
 
 
+def release_network() -> None:
+    """Frees the network that this process keeps for the next prediction."""
+    _held.clear()
+
+
 def _make(work: Work[PredictionTask], cores: int) -> Predicted:
     return _taken_over(work) or _computed(work, cores)
 

@@ -27,7 +27,8 @@ in_build() { chroot "$folder/build" /usr/bin/env AF2CPU_TORCH_INDEX="${AF2CPU_TO
 in_run() { chroot "$@"; }
 
 mkdir "$folder/build/source"
-tar -C "$source" --exclude-from="$source/scripts/containers/Dockerfile.dockerignore" -c . | tar -C "$folder/build/source" -x
+left_out=$source/scripts/containers/Dockerfile.dockerignore
+tar -C "$source" --exclude-from="$left_out" -c . | tar -C "$folder/build/source" -x
 in_build sh /source/scripts/containers/install.sh build /source
 
 cp "$source/scripts/containers/install.sh" "$folder/run/tmp/install.sh"
@@ -36,6 +37,9 @@ rm "$folder/run/tmp/install.sh"
 cp -a "$folder/build/opt/af2cpu" "$folder/run/opt/af2cpu"
 
 cp "$source/examples/trp_cage.fasta" "$folder/run/out/"
-in_run --userspec=af2cpu "$folder/run" /usr/bin/env -i PATH=/opt/af2cpu/bin:/usr/local/bin:/usr/bin:/bin HOME=/tmp sh -c \
-  'cd /out && af2cpu --version && af2cpu predict trp_cage.fasta --params demo --db demo -o results && af2cpu status results'
+in_run --userspec=af2cpu "$folder/run" /usr/bin/env -i PATH=/opt/af2cpu/bin:/usr/bin:/bin HOME=/tmp sh -e -c '
+  cd /out
+  af2cpu --version
+  af2cpu predict trp_cage.fasta --params demo --db demo -o results
+  af2cpu status results'
 du -sh "$folder/run" | sed 's/\t.*/ in the system to run in, Debian included/'

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,7 +40,8 @@ def run(folder: Path, script: str, *arguments: str, **variables: str) -> subproc
     environment = inherited | {"PATH": f"{folder / 'bin'}:{os.environ['PATH']}", "PYTHONPATH": root} | variables
     environment |= {"SRUN_OPTIONS": str(folder / "srun.txt"), "SLURM_CPUS_PER_TASK": "2"}
     command = ["bash", str(SCRIPTS / "slurm" / script), *arguments]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
+    options: dict[str, Any] = {"cwd": folder, "env": environment, "capture_output": True, "text": True}
+    return subprocess.run(command, check=False, timeout=300, **options)
 
 
 def done(out: Path) -> set[str]:

@@ -14,7 +14,7 @@ import typer
 from af2cpu.commands.errors import one_line
 from af2cpu.cores import keep_to_node
 from af2cpu.errors import InputError
-from af2cpu.settings import RUN, RunSettings, load_settings, parts_of, setting
+from af2cpu.settings import BATCH, RUN, RunSettings, load_settings, parts_of, setting
 
 Inputs = Annotated[
     list[Path],
@@ -42,7 +42,7 @@ Shard = Annotated[
         metavar="I/N",
         help="Do part I of N of the targets only, for example 3/16 in a job array. Each of the N commands gets the "
         "same inputs, settings and --out; the parts cost about the same, and equal sequences stay together.",
-        rich_help_panel=RUN,
+        rich_help_panel=BATCH,
     ),
 ]
 RetryFailed = Annotated[
@@ -51,7 +51,7 @@ RetryFailed = Annotated[
         "--retry-failed",
         help="Do only the targets that failed in their last run. Without it the run does everything that is missing: "
         "what failed, what was interrupted and what is new.",
-        rich_help_panel=RUN,
+        rich_help_panel=BATCH,
     ),
 ]
 LogJson = Annotated[

@@ -13,7 +13,11 @@ import pytest
 from typer.testing import CliRunner
 
 from af2cpu.cli import app
+from af2cpu.commands.console import show_outcomes
 from af2cpu.failures import read_failure
+from af2cpu.outputs.layout import AlphaFoldLayout
+from af2cpu.pipeline.run import Outcome
+from af2cpu.run_records import Failure
 
 FASTA = "".join(f">{name}\nMKTAYIAKQR{letters}\n" for name, letters in (("a", "Q"), ("b", "WW"), ("c", "YYY")))
 FIXED = ("--models", "tiny", "--params", "synthetic:0", "--db", "demo", "--recycles", "0", "--relax", "none")
@@ -86,3 +90,13 @@ def test_a_log_that_can_t_be_opened_is_refused(tmp_path: Path) -> None:
     result = predict(tmp_path, "--log-json", str(tmp_path))
     assert result.exit_code == 2
     assert "--log-json" in result.output
+
+
+def test_many_outcomes_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    failure = Failure("msa", "no luck")
+    outcomes = [Outcome(f"t{k}", 9, tmp_path / f"t{k}", AlphaFoldLayout(tmp_path, "t"), failure) for k in range(1000)]
+    show_outcomes(outcomes)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:2] == ["1,000 targets: 0 done, 1,000 failed", "t0 failed: no luck"]
+    assert lines[-1] == "and 950 more; summary.tsv has them all"
+    assert len(lines) == 52

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -106,3 +108,15 @@ def test_alignments_of_the_user_s_own_are_not_shared(tmp_path: Path, computed: l
     outcomes = run(plan_run([tmp_path / "one.a3m", tmp_path / "two.a3m"], tmp_path / "out", settings))
     assert [outcome.error for outcome in outcomes] == [None, None]
     assert computed == ["one", "two"]
+
+
+def test_worker_processes_share_a_fold_too(tmp_path: Path) -> None:
+    (tmp_path / "in.fasta").write_text(FASTA)
+    fixed = "--models tiny --params synthetic:0 --db demo --recycles 0 --relax none --workers 2".split()
+    code = "from af2cpu.cli import main; main()"
+    command = [sys.executable, "-c", code, "predict", str(tmp_path / "in.fasta"), "-o", str(tmp_path / "out"), *fixed]
+    ended = subprocess.run(command, check=False, capture_output=True, text=True, timeout=300)
+    assert ended.returncode == 0, ended.stderr
+    assert "taken over from first" in (tmp_path / "out/second/log.txt").read_text()
+    status = json.loads((tmp_path / "out/status.json").read_bytes())
+    assert (status["state"], status["counts"]["done"]) == ("ended", 3)

@@ -6,7 +6,7 @@
 #
 # FOLDER: is made, with 5 GB of space. MIRROR: of Debian, as debootstrap takes it; empty for the default one.
 # PREPARE: a program that gets the path of each new system, to put in what this site needs, such as the configuration of
-# apt and pip. Needs root, debootstrap and chroot. AF2CPU_TORCH_INDEX as for install.sh.
+# apt and pip. Needs root and debootstrap. AF2CPU_TORCH_INDEX as for install.sh.
 set -eu
 folder=${1:?"usage: try.sh FOLDER [MIRROR] [PREPARE]"}
 mirror=${2:-}
@@ -24,7 +24,10 @@ for system in build run; do
 done
 
 in_build() { chroot "$folder/build" /usr/bin/env AF2CPU_TORCH_INDEX="${AF2CPU_TORCH_INDEX:-default}" "$@"; }
-in_run() { chroot "$@"; }
+# With /proc, as in a container; it is unmounted when the command ends.
+in_run() {
+  unshare --mount sh -ec 'mount -t proc proc "$1/proc"; shift; exec chroot "$@"' sh "$folder/run" "$@"
+}
 
 mkdir "$folder/build/source"
 left_out=$source/scripts/containers/Dockerfile.dockerignore

@@ -65,9 +65,10 @@ def plan_of(targets: int, cores: int, memory: float, rng: np.random.Generator) -
     return Plan(Path("out"), tuple(jobs), settings, databases, residues, models_without_parameters(settings), machine)
 
 
-def workers_of_host(cores: int, share: float) -> tuple[WorkerPlan, ...]:
+def workers_of_host(cores: int, share: float, helper_cores: int) -> tuple[WorkerPlan, ...]:
     """The worker processes of one host, planned as a run plans them."""
-    return plan_workers([Core((k,), k * _NUMA_NODES // cores) for k in range(cores)], share=share)
+    found = [Core((k,), k * _NUMA_NODES // cores) for k in range(cores)]
+    return plan_workers(found, share=share, helper_cores=helper_cores)
 
 
 def work_of(nodes: Sequence[Node]) -> tuple[float, float]:
@@ -153,6 +154,7 @@ def main() -> None:
     parser.add_argument("--nodes", type=int, nargs="+", default=[64], help="numbers of hosts, one run for each")
     parser.add_argument("--cores", type=int, default=64, help="of each host")
     parser.add_argument("--memory", type=float, default=256, help="of each host, in GB")
+    parser.add_argument("--helper-cores", type=int, default=1, help="of each worker that searches and relaxes")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--record", action="store_true", help="write the result to benchmarks/results")
     args = parser.parse_args()
@@ -164,7 +166,7 @@ def main() -> None:
     nodes = [node for node in graph.nodes if node.stage != "database"]
     print(f"graph: {len(graph.nodes):,} nodes of {args.targets:,} targets in {building:.1f} s")
     figures = {"graph_s": building, "targets": args.targets, "cores": args.cores, "memory_gb": args.memory}
-    times, workers = Times(nodes, rng), workers_of_host(args.cores, helper_share(*work_of(nodes)))
+    times, workers = Times(nodes, rng), workers_of_host(args.cores, helper_share(*work_of(nodes)), args.helper_cores)
     print(f"workers of a host: {', '.join(f'{one.name} ({one.cores})' for one in workers)}")
     for count in args.nodes:
         found = simulate(nodes, times, {f"node{k}": workers for k in range(count)}, memory)

@@ -12,9 +12,11 @@ from af2cpu.errors import InputError
 from af2cpu.events import Event
 from af2cpu.model.alphafold import AlphaFold
 from af2cpu.model.config import model_config
+from af2cpu.pipeline.graph import build_graph
 from af2cpu.pipeline.network import load_network
 from af2cpu.pipeline.run import Outcome, run
 from af2cpu.plan.run import plan_run
+from af2cpu.schedule.choose import runner_for
 from af2cpu.settings import load_settings
 
 _log = logging.getLogger("af2cpu")
@@ -28,6 +30,7 @@ def predict(inputs: str | Path | Iterable[str | Path], out: str | Path, **settin
       out: folder for the results, one folder in it per target.
       settings: the settings of docs/settings.md by their names, such as models=["model_1_ptm"], params="params",
         data_dir="/data", recycles=3 (numa_node is the commands' own). Those not given come from AF2CPU_* variables.
+        Worker processes are started only if workers says how many, from a script with `if __name__ == "__main__":`.
 
     Returns:
       An Outcome per target, in the order of the inputs: `error` (None if all went well), `ranking`, `run` (the
@@ -43,12 +46,13 @@ def predict(inputs: str | Path | Iterable[str | Path], out: str | Path, **settin
     plan = plan_run([Path(path) for path in paths], Path(out), read)
     for warning, names in plan.warnings().items():
         _log.warning("%s: %s", ", ".join(names), warning)
+    graph = build_graph(plan)
     with events.listening(_to_log):
-        return run(plan)
+        return run(plan, graph, runner_for(plan, graph, auto=False))
 
 
 def _to_log(event: Event) -> None:
-    if event.kind != "progress":
+    if event.kind not in events.COUNTED:
         level = logging.WARNING if event.kind == "warning" else logging.INFO
         _log.log(level, "%s", f"{event.target}: {event.text}" if event.target else event.text)
 

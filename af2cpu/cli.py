@@ -17,7 +17,9 @@ from af2cpu.commands.predict import predict
 from af2cpu.commands.relax import relax
 from af2cpu.commands.report import report
 from af2cpu.commands.search import search
+from af2cpu.commands.status import status
 from af2cpu.commands.validate import validate
+from af2cpu.commands.worker import worker
 from af2cpu.version import __version__, commit
 
 app = typer.Typer(
@@ -26,7 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     cls=OneLineGroup,
 )
-for command in (predict, search, fold, relax, report, estimate, doctor, validate, config):
+for command in (predict, search, fold, relax, report, status, estimate, worker, doctor, validate, config):
     app.command()(command)
 app.add_typer(params.app, name="params")
 app.add_typer(db.app, name="db")
@@ -54,3 +56,7 @@ def options(
 def main() -> NoReturn:
     """The entry point of the program; ends the process."""
     run(app)
+
+
+if __name__ == "__main__":
+    main()

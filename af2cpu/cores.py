@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import math
 import os
 import re
 import resource
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +25,7 @@ _CGROUP_MEMORY = (
 # Address space that each thread reserves and mostly never uses: its stack, and an arena of glibc's malloc.
 _THREAD_RESERVES = 8 * 2**20 + 64 * 2**20
 _NODES = Path("/sys/devices/system/node")
+_CPUS = Path("/sys/devices/system/cpu")
 _SET_MEMPOLICY = {"x86_64": 238, "aarch64": 237}  # system call numbers
 _BIND, _PREFERRED_MANY = 2, 5  # linux/mempolicy.h; the latter since Linux 5.15
 
@@ -128,6 +130,31 @@ def _listed(text: str) -> frozenset[int]:
     return frozenset(number for span in spans for number in range(int(span[0]), int(span[-1]) + 1))
 
 
+@dataclass(frozen=True)
+class Core:
+    """A physical core that this process may use."""
+
+    cpus: tuple[int, ...]  # its hardware threads (SMT siblings) that the process may use, in order
+    node: int | None = None  # its NUMA node; None where the system lists none
+
+
+def physical_cores(
+    allowed: Collection[int] | None = None, cpus: Path = _CPUS, nodes: Path = _NODES
+) -> tuple[Core, ...]:
+    """The physical cores that this process may use, by NUMA node. Hardware threads of one core are not counted twice.
+
+    allowed: hardware threads, in place of the process's affinity. cpus, nodes: roots below /sys/devices/system.
+    """
+    usable = sorted(os.sched_getaffinity(0) if allowed is None else allowed)
+    node_of = {cpu: node.number for node in numa_nodes(nodes) for cpu in node.cores}
+    siblings: dict[int, list[int]] = {}
+    for cpu in usable:
+        listed = _listed(_text(cpus / f"cpu{cpu}" / "topology" / "thread_siblings_list"))
+        siblings.setdefault(min(listed, default=cpu), []).append(cpu)
+    found = [Core(tuple(threads), node_of.get(threads[0])) for threads in siblings.values()]
+    return tuple(sorted(found, key=lambda core: (-1 if core.node is None else core.node, core.cpus)))
+
+
 def memory_nodes(node: Node, nodes: Sequence[Node]) -> tuple[int, ...]:
     """Where a process on `node` should have its memory: the node itself, and HBM that is nearer to it than to others.
 
@@ -157,10 +184,29 @@ def keep_to_node(number: int, root: Path = _NODES) -> Node:
     if not allowed:
         raise InputError(f"--numa-node {number}: this process may use none of its cores; ask the batch system for them")
     os.sched_setaffinity(0, allowed)
+    _keep_memory(node, nodes)
+    return node
+
+
+def keep_to_cpus(cpus: Collection[int], root: Path = _NODES) -> None:
+    """Keeps this process to some hardware threads and, if all are of one NUMA node, its memory to that node.
+
+    Call it before threads start. Memory is not kept to the node where the system does not permit it, as in many
+    containers. Raises OSError if the process may not use these hardware threads.
+    """
+    os.sched_setaffinity(0, cpus)
+    nodes = [node for node in numa_nodes(root) if node.cores]
+    home = next((node for node in nodes if node.cores.issuperset(cpus)), None)
+    if home is None or len(nodes) == 1:
+        return
+    with contextlib.suppress(OSError):
+        _keep_memory(home, numa_nodes(root))
+
+
+def _keep_memory(node: Node, nodes: Sequence[Node]) -> None:
     own, *near = memory_nodes(node, nodes)
     # Preferred, not bound: HBM is small, and what does not fit must find its place in the node's other memory.
     _set_memory_policy(_PREFERRED_MANY if near else _BIND, near or [own])
-    return node
 
 
 def _set_memory_policy(mode: int, nodes: Sequence[int]) -> None:

@@ -19,6 +19,7 @@ def record_failure(folder: Path, failure: Failure, trace: str) -> None:
         failure_path(folder).parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(failure_path(folder)) as file:
             file.write(record_bytes(failure))
+        (folder / TRACE).unlink(missing_ok=True)  # of an earlier run
         if trace:
             (folder / TRACE).write_text(trace)
             events.emit("line", f"the full error is in {folder / TRACE}", target=folder.name)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,7 +22,7 @@ FLOORS = (
     ("plan",),
     ("workspace",),
     ("query", "search", "features", "model", "weights", "confidence", "relax", "outputs"),
-    ("ops", "download", "failures"),
+    ("ops", "download", "failures", "run_status"),
     ("geometry", "formats"),
     ("run_records",),
     ("records", "settings", "chemistry"),
@@ -35,6 +37,8 @@ ONLY_IN = {
     "httpx": {"download", "search", "weights"},
     "alphafold": {"validate"},
     "dask": {"schedule"},
+    "dask_jobqueue": {"schedule"},
+    "distributed": {"schedule"},
     "jinja2": {"outputs"},
     "matplotlib": {"outputs"},
     "openmm": {"relax"},
@@ -83,3 +87,13 @@ def test_imports_go_down(path: Path) -> None:
 def test_every_module_has_a_floor() -> None:
     known = {name for names in FLOORS for name in names} | {"__init__"}
     assert {_home(path) for path in _modules()} <= known
+
+
+def test_the_plain_program_does_not_load_dask() -> None:
+    """Dask takes a second to import, and only a batch needs it."""
+    modules = "cli, api, schedule.admission, schedule.workers, commands.predict, commands.running"
+    code = f"import sys; from af2cpu import {modules.split(',', maxsplit=1)[0]}\n"
+    code += "".join(f"import af2cpu.{name.strip()}\n" for name in modules.split(","))
+    code += "print([name for name in sys.modules if name.split('.')[0] in ('dask', 'distributed')])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -11,9 +11,9 @@ from typing import Annotated, Any
 import typer
 
 from af2cpu.commands.console import print_line
-from af2cpu.settings import INPUT, NETWORK, OTHER_VARIABLES, OUTPUT, RUN, Setting, names_in, setting
+from af2cpu.settings import BATCH, INPUT, NETWORK, OTHER_VARIABLES, OUTPUT, RUN, Setting, names_in, setting
 
-_GROUPS = (INPUT, NETWORK, OUTPUT, RUN)
+_GROUPS = (INPUT, NETWORK, OUTPUT, RUN, BATCH)
 _TEMPLATE_HEAD = """\
 # Settings of af2cpu, to be used with --config FILE. Remove the # before a setting to set it. Flags of the command line
 # win over variables of the environment, and these win over this file.

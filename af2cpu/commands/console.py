@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from af2cpu.pipeline.run import Outcome
     from af2cpu.run_records import TargetRun
 
+_MANY = 50  # targets that get a row in the table at the end
 _MODEL = 14  # columns of a model's name on a terminal
 _OTHER_COLUMNS = 66  # of the table, with the blanks between them
 
@@ -79,13 +80,18 @@ def _relaxed(run: TargetRun) -> str:
 
 
 def show_outcomes(outcomes: Sequence[Outcome]) -> None:
-    """The table at the end, why targets failed, and where the pages are."""
+    """The table at the end, or for many targets how many are done; why targets failed, and where the pages are."""
     console = plain_console(soft_wrap=False)
     width = max(console.width, 80) if console.is_terminal else None
-    plain_console(width=width or 200, soft_wrap=False).print(outcome_table(outcomes, width))
-    for outcome in outcomes:
-        if outcome.error:
-            print_line(f"{outcome.name} failed: {outcome.error}")
+    failed = [outcome for outcome in outcomes if outcome.error]
+    if len(outcomes) > _MANY:
+        print_line(f"{len(outcomes):,} targets: {len(outcomes) - len(failed):,} done, {len(failed):,} failed")
+    else:
+        plain_console(width=width or 200, soft_wrap=False).print(outcome_table(outcomes, width))
+    for outcome in failed[:_MANY]:
+        print_line(f"{outcome.name} failed: {outcome.error}")
+    if len(failed) > _MANY:
+        print_line(f"and {len(failed) - _MANY:,} more; summary.tsv has them all")
     for page in _pages(outcomes):
         print_line(f"report: {page}")
 

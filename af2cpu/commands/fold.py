@@ -9,14 +9,18 @@ import typer
 
 from af2cpu import events
 from af2cpu.commands import options as o
-from af2cpu.settings import NETWORK, OUTPUT, RUN, RunSettings, names_in
+from af2cpu.settings import BATCH, NETWORK, OUTPUT, RUN, RunSettings, names_in
 
 
-@o.with_settings("data_dir", *names_in(NETWORK, OUTPUT, RUN))
-def fold(
+@o.with_settings("data_dir", *names_in(NETWORK, OUTPUT, RUN, BATCH))
+def fold(  # noqa: PLR0913 - each is an option of the command
     folders: Annotated[list[Path], typer.Argument(help="Folders that af2cpu search wrote: of one target, or of many.")],
     settings: RunSettings,
+    *,
+    shard: o.Shard = None,
+    retry_failed: o.RetryFailed = False,
     dry_run: o.DryRun = False,
+    log_json: o.LogJson = None,
     verbose: o.Verbose = False,
     quiet: o.Quiet = False,
 ) -> None:
@@ -29,9 +33,11 @@ def fold(
     from af2cpu.commands.listeners import showing, verbosity_of
     from af2cpu.commands.running import carry_out, conclude
     from af2cpu.plan.run import plan_fold
+    from af2cpu.plan.selection import read_selection
 
     verbosity = verbosity_of(verbose=verbose, quiet=quiet)
-    with showing(verbosity):
+    selection = read_selection(shard, retry_failed=retry_failed)
+    with showing(verbosity, log_json):
         events.emit("line", "checking the input")
-        outcomes = carry_out(plan_fold(folders, settings), dry_run=dry_run)
+        outcomes = carry_out(plan_fold(folders, settings, selection), dry_run=dry_run)
     conclude(outcomes, verbosity)

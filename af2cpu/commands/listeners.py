@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from enum import IntEnum
 
 from rich.console import Console
@@ -13,6 +13,7 @@ from rich.text import Text
 
 from af2cpu import events
 from af2cpu.commands.console import plain_console, print_line, shortened
+from af2cpu.commands.json_log import STDERR, logging_json
 from af2cpu.errors import InputError
 from af2cpu.events import Event, Kind
 
@@ -54,7 +55,7 @@ class Lines:
         self._start = time.perf_counter()
 
     def __call__(self, event: Event) -> None:
-        if event.kind == "progress" or self._verbosity < _SHOWN_FROM[event.kind]:
+        if event.kind in events.COUNTED or self._verbosity < _SHOWN_FROM[event.kind]:
             return
         text = f"{event.target}: {event.text}" if event.target else event.text
         text = f"warning: {text}" if event.kind == "warning" else text
@@ -93,9 +94,22 @@ class Bars:
 
 
 @contextmanager
-def showing(verbosity: Verbosity = Verbosity.NORMAL) -> Iterator[None]:
-    """Within this block lines and, on a terminal, progress are shown on standard error, on one console."""
+def showing(verbosity: Verbosity = Verbosity.NORMAL, log_json: str | None = None) -> Iterator[None]:
+    """Within this block lines and, on a terminal, progress are shown on standard error, on one console.
+
+    log_json: file that gets every event as JSON; `-` is standard error, which has nothing else then. Raises InputError.
+    """
     console = plain_console(stderr=True)
+    with logging_json(log_json) if log_json else nullcontext():
+        if log_json == STDERR:
+            yield
+            return
+        with _shown(console, verbosity):
+            yield
+
+
+@contextmanager
+def _shown(console: Console, verbosity: Verbosity) -> Iterator[None]:
     with _live(console, verbosity) as progress, events.listening(Lines(progress.console, verbosity), Bars(progress)):
         yield
 
@@ -109,7 +123,7 @@ def showing_results() -> Iterator[None]:
 
 
 def _print_result(event: Event) -> None:
-    if event.kind != "progress":
+    if event.kind not in events.COUNTED:
         print_line(event.text)
 
 

@@ -14,7 +14,7 @@ import typer
 from af2cpu.commands.errors import one_line
 from af2cpu.cores import keep_to_node
 from af2cpu.errors import InputError
-from af2cpu.settings import RUN, RunSettings, load_settings, parts_of, setting
+from af2cpu.settings import BATCH, RUN, RunSettings, load_settings, parts_of, setting
 
 Inputs = Annotated[
     list[Path],
@@ -35,6 +35,35 @@ Verbose = Annotated[
     bool, typer.Option("--verbose", "-v", help="Also show notes and what is up to date.", rich_help_panel=RUN)
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show errors only.", rich_help_panel=RUN)]
+Shard = Annotated[
+    str | None,
+    typer.Option(
+        "--shard",
+        metavar="I/N",
+        help="Do part I of N of the targets only, for example 3/16 in a job array. Each of the N commands gets the "
+        "same inputs, settings and --out; the parts cost about the same, and equal sequences stay together.",
+        rich_help_panel=BATCH,
+    ),
+]
+RetryFailed = Annotated[
+    bool,
+    typer.Option(
+        "--retry-failed",
+        help="Do only the targets that failed in their last run. Without it the run does everything that is missing: "
+        "what failed, what was interrupted and what is new.",
+        rich_help_panel=BATCH,
+    ),
+]
+LogJson = Annotated[
+    str | None,
+    typer.Option(
+        "--log-json",
+        metavar="FILE",
+        help="Append every event to this file as a line of JSON (docs/batches.md lists the fields); - writes them to "
+        "standard error in place of the lines for people.",
+        rich_help_panel=RUN,
+    ),
+]
 AsJson = Annotated[
     bool,
     typer.Option("--json", help="Print the result as JSON (seconds, bytes).", rich_help_panel=RUN),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from af2cpu.pipeline.graph import Node, total_cost
 from af2cpu.pipeline.survey import Step, Survey
@@ -14,7 +14,7 @@ from af2cpu.words import counted, duration
 
 def target_line(plan: Plan, job: Job, nodes: Sequence[Node]) -> str:
     """What one protein takes at the most: full MSA and templates. Shared searches are not counted."""
-    own = [node for node in nodes if node.targets == (job.name,)]
+    own = [node for node in nodes if node.is_only_of(job.name)]
     cost, passes = total_cost(own), count_passes(plan.models, plan.settings)
     longest = max(own, key=lambda node: node.cost.seconds).stage
     seconds = total_cost(node for node in own if node.stage == longest).seconds
@@ -22,6 +22,35 @@ def target_line(plan: Plan, job: Job, nodes: Sequence[Node]) -> str:
         f"{job.name}: {counted(job.query.n_res, 'residue')}, {counted(passes, 'pass', 'passes')}: at most about "
         f"{duration(cost.seconds)} ({longest} {duration(seconds)}) and {cost.memory / 1e9:.1f} GB"
     )
+
+
+_FEW = 20  # targets that get a line each
+
+
+def plan_lines(plan: Plan, nodes: Mapping[str, Sequence[Node]]) -> Iterator[str]:
+    """What the targets take: a line for each, or for many targets their sum and the longest one."""
+    if len(plan.jobs) > _FEW:
+        yield _sum_line(plan, nodes)
+    longest = max(plan.jobs, key=lambda job: job.query.n_res)
+    for job in plan.jobs if len(plan.jobs) <= _FEW else [longest]:
+        yield target_line(plan, job, nodes[job.name])
+
+
+def _sum_line(plan: Plan, nodes: Mapping[str, Sequence[Node]]) -> str:
+    lengths = [job.query.n_res for job in plan.jobs]
+    own = (node for job in plan.jobs for node in nodes[job.name] if node.is_only_of(job.name))
+    return (
+        f"{counted(len(lengths), 'target')} of {min(lengths):,} to {max(lengths):,} residues: at most about "
+        f"{duration(total_cost(own).seconds)} one after the other, searches not counted; the longest:"
+    )
+
+
+def about_targets(names: Sequence[str], plan: Plan) -> str:
+    """The beginning of a line about some targets; nothing if it is about all."""
+    if len(names) == len(plan.jobs):
+        return ""
+    named = ", ".join(names[:_FEW])
+    return f"{named} and {len(names) - _FEW:,} more: " if len(names) > _FEW else f"{named}: "
 
 
 def steps_lines(found: Survey) -> Iterator[str]:

@@ -8,11 +8,15 @@ from af2cpu.settings import NAMES, RunSettings
 
 
 @o.with_settings(*NAMES)
-def predict(
+def predict(  # noqa: PLR0913 - each is an option of the command
     inputs: o.Inputs,
     out: o.Out,
     settings: RunSettings,
+    *,
+    shard: o.Shard = None,
+    retry_failed: o.RetryFailed = False,
     dry_run: o.DryRun = False,
+    log_json: o.LogJson = None,
     verbose: o.Verbose = False,
     quiet: o.Quiet = False,
 ) -> None:
@@ -31,9 +35,11 @@ def predict(
     from af2cpu.commands.listeners import showing, verbosity_of
     from af2cpu.commands.running import carry_out, conclude
     from af2cpu.plan.run import plan_run
+    from af2cpu.plan.selection import read_selection
 
     verbosity = verbosity_of(verbose=verbose, quiet=quiet)
-    with showing(verbosity):
+    selection = read_selection(shard, retry_failed=retry_failed)
+    with showing(verbosity, log_json):
         events.emit("line", "checking the input")
-        outcomes = carry_out(plan_run(inputs, out, settings), dry_run=dry_run)
+        outcomes = carry_out(plan_run(inputs, out, settings, selection), dry_run=dry_run)
     conclude(outcomes, verbosity)

@@ -11,24 +11,26 @@ from af2cpu.commands.console import print_line, print_sentence, show_outcomes
 from af2cpu.commands.errors import FAILED
 from af2cpu.commands.listeners import Verbosity
 from af2cpu.commands.notes import notes_summary
-from af2cpu.commands.plan_text import steps_lines, target_line
+from af2cpu.commands.plan_text import about_targets, plan_lines, steps_lines
 from af2cpu.pipeline.graph import build_graph
 from af2cpu.pipeline.run import Outcome, run
 from af2cpu.pipeline.survey import survey
 from af2cpu.plan.run import Plan
+from af2cpu.schedule.choose import runner_for
 
 
 def carry_out(plan: Plan, *, dry_run: bool) -> list[Outcome]:
     """Runs a plan, or with `dry_run` only prints the steps that would be taken."""
+    if not plan.jobs:
+        events.emit("line", "nothing to do: no target is left by --shard or --retry-failed")
+        return []
     graph = build_graph(plan)
     for warning, names in plan.warnings().items():
-        about = "" if len(names) == len(plan.jobs) else f"{', '.join(names)}: "
-        events.emit("warning", f"{about}{warning}")
-    nodes = graph.by_target()
-    for job in plan.jobs:
-        events.emit("line", target_line(plan, job, nodes[job.name]))
+        events.emit("warning", f"{about_targets(names, plan)}{warning}")
+    for line in plan_lines(plan, graph.by_target()):
+        events.emit("line", line)
     if not dry_run:
-        return run(plan, graph)
+        return run(plan, graph, runner_for(plan, graph))
     for line in steps_lines(survey(graph)):
         print_line(line)
     return []

@@ -12,13 +12,13 @@ from af2cpu.commands.console import print_line
 from af2cpu.commands.errors import FAILED
 from af2cpu.commands.listeners import Verbosity, showing, verbosity_of
 from af2cpu.commands.notes import notes_summary
-from af2cpu.settings import INPUT, RunSettings, names_in
+from af2cpu.settings import BATCH, INPUT, RunSettings, names_in
 
 if TYPE_CHECKING:
     from af2cpu.pipeline.run import Outcome
 
 
-@o.with_settings(*names_in(INPUT), "threads", "numa_node")
+@o.with_settings(*names_in(INPUT), "threads", "numa_node", *names_in(BATCH))
 def search(
     inputs: o.Inputs,
     out: o.Out,
@@ -35,12 +35,16 @@ def search(
 
     Example: af2cpu search *.fasta --data-dir /data/alphafold -o results
     """
+    from af2cpu.pipeline.graph import build_graph
     from af2cpu.pipeline.run import run
     from af2cpu.plan.run import plan_search
+    from af2cpu.schedule.choose import runner_for
 
     verbosity = verbosity_of(verbose=verbose, quiet=quiet)
     with showing(verbosity):
-        outcomes = run(plan_search(inputs, out, settings, features_only=features_only))
+        plan = plan_search(inputs, out, settings, features_only=features_only)
+        graph = build_graph(plan)
+        outcomes = run(plan, graph, runner_for(plan, graph))
     for outcome in outcomes if verbosity > Verbosity.QUIET else ():
         for line in _lines(outcome, verbosity):
             print_line(line)

@@ -138,6 +138,25 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
         temporary.unlink(missing_ok=True)
 
 
+def link_or_copy(source: Path, path: Path) -> Path:
+    """The file under a second name: a hard link, or a copy where the file system allows none. Makes the folder.
+
+    Raises OSError.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY}")
+    temporary.unlink(missing_ok=True)
+    try:
+        try:
+            os.link(source, temporary)
+        except OSError:  # another file system, one without hard links, or a file of another user
+            shutil.copyfile(source, temporary)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)  # rename(2) leaves it where both names are the same file
+    return path
+
+
 @contextmanager
 def naming(path: Path) -> Iterator[None]:
     """Adds the path to an OSError that names none: those of `write`, such as for a full disk."""

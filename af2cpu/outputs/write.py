@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import orjson
 
+from af2cpu.formats.streams import link_or_copy
 from af2cpu.outputs import plots
 from af2cpu.outputs.alignment import a3m_text, numbered_names
 from af2cpu.outputs.arrays import write_result
@@ -59,6 +60,27 @@ def write_prediction(
     layout.drop_old(["relaxed"], who)
     write_result(layout.of("result", who, ".npz"), prediction, confidence, save_all)
     written.append(layout.of("result", who, ".npz"))
+    note = pdb_limit_note(atoms)
+    return Written(tuple(written), (note,) if note else ())
+
+
+def copy_prediction(
+    source: Layout, layout: Layout, prediction: Prediction, confidence: Confidence, provenance: Provenance
+) -> Written:
+    """The files of `source`'s prediction as those of another protein with the same sequence, the arrays last.
+
+    Files without a name in their content are links, or copies where the file system has no links; the structures are
+    written anew. Raises OSError: FileNotFoundError where a file of the source has gone.
+    """
+    who = confidence.who
+    atoms = predicted_atoms(prediction)
+    layout.of("result", who, ".npz").unlink(missing_ok=True)
+    written = _structures(layout, "unrelaxed", atoms, confidence, provenance)
+    for kind, ending in (*((kind, ".json") for kind in layout.score_kinds), ("result", ".pkl"), ("result", ".npz")):
+        path = source.find(kind, who, ending)
+        if path:
+            written.append(link_or_copy(path, layout.of(kind, who, ending)))
+    layout.drop_old(["relaxed"], who)
     note = pdb_limit_note(atoms)
     return Written(tuple(written), (note,) if note else ())
 

@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING
 from af2cpu import events
 from af2cpu.errors import InputError
 from af2cpu.events import Event
+from af2cpu.formats.streams import HIDDEN
+from af2cpu.run_status import exclusive
 
 if TYPE_CHECKING:
     from af2cpu.outputs.report import Summaries
 
+LOCK = "pages"  # file whose lock keeps two runs from writing the pages at the same time
 _INTERVAL = 2.0  # seconds between two versions at least
 _MAX_SHARE = 0.02  # of the run's time may go into the pages: with thousands of targets they are written less often
 
@@ -44,16 +47,21 @@ class IndexPages:
     def write(self) -> None:
         """Writes the pages now: at the end of the run."""
         with self._lock:
-            self._write()
+            self._write(wait=True)
 
-    def _write(self) -> None:
+    def _write(self, *, wait: bool = False) -> None:
+        """wait: for another run that writes the same pages; it may have looked before our last target was done."""
         from af2cpu.outputs.report import Summaries, write_index
 
         self._changed = False
         start = time.monotonic()
         for folder in self._folders:
             try:
-                write_index(folder, self._known.setdefault(folder, Summaries(folder)))
+                (folder / HIDDEN).mkdir(exist_ok=True)
+                with exclusive(folder / HIDDEN / LOCK, wait=wait) as taken:
+                    if taken:
+                        write_index(folder, self._known.setdefault(folder, Summaries(folder)))
+                    self._changed = self._changed or not taken
             except (InputError, OSError) as error:
                 events.emit("warning", f"{folder}: no index page: {error}", target="")
         seconds = time.monotonic() - start

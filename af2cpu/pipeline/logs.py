@@ -21,7 +21,7 @@ class TargetLogs:
 
     def __call__(self, event: Event) -> None:
         folder = self._folders.get(event.target)
-        if event.kind == "progress" or folder is None or event.target in self._unwritable or not folder.is_dir():
+        if event.kind in events.COUNTED or folder is None or event.target in self._unwritable or not folder.is_dir():
             return
         moment = datetime.fromtimestamp(event.time).astimezone().isoformat(timespec="seconds")
         try:

@@ -45,7 +45,13 @@ def obtain_items(node: Node, items: Sequence[Item], receipts: Receipts) -> list[
 def work_of(item: Item, receipts: Receipts) -> Work[Any]:
     """The work of an item whose inputs are made; nodes that did not run are left out of the inputs. Raises OSError."""
     inputs = {name: tuple(_received(values, item.targets, receipts)) for name, values in item.inputs.items()}
-    return Work(item.task, item.places, inputs, item.cache)
+    return Work(item.task, item.places, inputs, item.cache, _same(item, receipts))
+
+
+def _same(item: Item, receipts: Receipts) -> Receipt[Any] | None:
+    """What the item can be taken over from; None if that was not made."""
+    made = receipts.get(item.same.node) if item.same else None
+    return next(iter(made[item.same.item].values()), None) if made and item.same else None
 
 
 def _received(values: Iterable[Output | Path], targets: Collection[str], receipts: Receipts) -> Iterator[Receipt[Any]]:

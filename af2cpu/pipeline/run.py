@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from af2cpu import events
 from af2cpu.errors import InputError
+from af2cpu.formats.streams import HIDDEN
 from af2cpu.outputs.layout import ColabFoldLayout, Layout
 from af2cpu.pipeline.graph import Graph, Node, build_graph
 from af2cpu.pipeline.graph.folding import layout_of, settings_in_effect
-from af2cpu.pipeline.index_pages import IndexPages
-from af2cpu.pipeline.local import Results, run_graph
+from af2cpu.pipeline.index_pages import LOCK, IndexPages
+from af2cpu.pipeline.local import run_graph
 from af2cpu.pipeline.logs import TargetLogs
+from af2cpu.pipeline.results import Results
 from af2cpu.pipeline.stages import STAGES
+from af2cpu.pipeline.status import keeping_status
 from af2cpu.plan.jobs import Job
 from af2cpu.plan.run import Plan
 from af2cpu.records import Prediction, Ranking
 from af2cpu.run_records import DatabaseSearched, Failure, SearchRecord, TargetRun
+from af2cpu.run_status import exclusive
 
 
 @dataclass(frozen=True)
@@ -59,18 +63,23 @@ class Outcome:
         return read_result(self.layout.of("result", who, ".npz"), who.model)
 
 
-def run(plan: Plan, graph: Graph | None = None) -> list[Outcome]:
+Runner = Callable[[Graph, Mapping[str, Path]], Results]  # makes a graph; the proteins' folders
+
+
+def run(plan: Plan, graph: Graph | None = None, runner: Runner = run_graph) -> list[Outcome]:
     """Everything that the plan asks for, in the order of its jobs. What happens is told by events.
 
-    graph: of the plan, if it was built before.
+    graph: of the plan, if it was built before. runner: makes it, by default in this process.
 
     A target's failure is its own, the others go on. Raises DatabaseError for a broken database.
     """
     graph = graph or build_graph(plan)
     folders = {job.name: job.folder for job in plan.jobs}
     pages = IndexPages(plan.pages if plan.models else ())
-    with events.listening(TargetLogs(folders), pages):
-        results = run_graph(graph, folders)
+    with events.listening(TargetLogs(folders), pages), keeping_status(folders, graph) as writers:
+        results = runner(graph, folders)
+        for writer in writers:
+            writer.take_failures(results.failures)
         pages.write()
         if plan.models:
             _write_colabfold_files(plan)
@@ -85,7 +94,8 @@ def _write_colabfold_files(plan: Plan) -> None:
     layouts = (layout_of(plan, job) for job in plan.jobs)
     for folder in {layout.folder for layout in layouts if isinstance(layout, ColabFoldLayout)}:
         try:
-            write_folder_files(folder, settings_in_effect(plan))
+            with exclusive(folder / HIDDEN / LOCK, wait=True):
+                write_folder_files(folder, settings_in_effect(plan))
         except InputError as error:
             events.emit("warning", f"{folder}: no log.txt, config.json and cite.bibtex: {error}")
 

@@ -12,7 +12,7 @@ from ml_collections import ConfigDict
 from af2cpu.features.config import SamplingConfig
 from af2cpu.model.config import model_config
 from af2cpu.model.cost import Sizes, pass_flops
-from af2cpu.model.memory import peak_bytes
+from af2cpu.model.memory import kept_bytes, peak_bytes
 from af2cpu.plan.machine import EngineChoice
 from af2cpu.records import PredictionId, Query
 from af2cpu.settings import RunSettings
@@ -110,6 +110,7 @@ class PredictionCost:
     passes: int
     flops: float
     peak_bytes: int
+    kept_bytes: int  # of the network, which the process keeps for the next prediction
     disk_bytes: float
 
 
@@ -128,6 +129,7 @@ def prediction_cost(model: ModelPlan, n_res: int, settings: RunSettings, choice:
         passes=passes,
         flops=passes * pass_flops(config, sizes),
         peak_bytes=peak_bytes(config, sizes, choice.precision, choice.engine, model.parameters),
+        kept_bytes=kept_bytes(choice.precision, choice.engine, model.parameters),
         disk_bytes=_result_bytes(config, sizes, settings),
     )
 

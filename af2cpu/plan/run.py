@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from af2cpu.plan.models import (
     prediction_cost,
     predictions_of,
 )
+from af2cpu.plan.selection import ALL, Selection
 from af2cpu.query import QueryInput, check_memory, read_inputs
 from af2cpu.query.letters import nucleotide_caution
 from af2cpu.records import Query
@@ -28,6 +29,7 @@ from af2cpu.search.index import estimated_residues
 from af2cpu.settings import RunSettings
 
 _SPARE_DISK = 200e6  # bytes
+_SEARCH_FLOPS = 4e12  # a search of 2e11 residues, per residue of the query: as long as so many operations, about
 
 
 @dataclass(frozen=True)
@@ -53,11 +55,18 @@ class Plan:
         return about
 
 
-def plan_run(paths: Sequence[Path], out: Path, settings: RunSettings) -> Plan:
-    """From sequences to ranked structures. Raises InputError for whatever would stop it later."""
+def plan_run(paths: Sequence[Path], out: Path, settings: RunSettings, selection: Selection = ALL) -> Plan:
+    """From sequences to ranked structures. Raises InputError for whatever would stop it later.
+
+    A selection may leave no job; then nothing but the input is checked.
+    """
     inputs = read_inputs(paths)
     models = plan_models(settings)
     machine = this_machine(settings)
+    targets = [(item.query, out / item.query.name) for item in inputs]
+    inputs = [inputs[number] for number in selection.chosen(targets, _costs(models, settings, machine))]
+    if not inputs:
+        return Plan(out, (), settings, DatabaseSet((), None, None, None), {}, models, machine)
     check_sizes([item.query for item in inputs], out, models, settings, machine)
     return _plan(inputs, out, models, machine, settings)
 
@@ -72,11 +81,13 @@ def plan_search(paths: Sequence[Path], out: Path, settings: RunSettings, *, feat
     return replace(plan, databases=plan.databases.structures_only()) if features_only else plan
 
 
-def plan_fold(folders: Sequence[Path], settings: RunSettings) -> Plan:
+def plan_fold(folders: Sequence[Path], settings: RunSettings, selection: Selection = ALL) -> Plan:
     """From features to ranked structures. Raises InputError for whatever would stop it later."""
     jobs = jobs_of_folders(folders)
     models = plan_models(settings)
     machine = this_machine(settings)
+    chosen = selection.chosen([(job.query, job.folder) for job in jobs], _costs(models, settings, machine))
+    jobs = tuple(jobs[number] for number in chosen)
     check_sizes([job.query for job in jobs], folders[0], models, settings, machine)
     return Plan(folders[0], jobs, settings, DatabaseSet((), None, None, None), {}, models, machine, tuple(folders))
 
@@ -92,6 +103,16 @@ def plan_estimate(lengths: Sequence[int], paths: Sequence[Path], settings: RunSe
     jobs = tuple(Job(query, Path(query.name), features=Path(query.name)) for query in queries)
     models = models_without_parameters(settings)
     return Plan(Path(), jobs, settings, DatabaseSet((), None, None, None), {}, models, this_machine(settings))
+
+
+def _costs(models: Sequence[ModelPlan], settings: RunSettings, machine: Machine) -> Callable[[int], float]:
+    """The cost of a target by its number of residues, in operations: the same on every machine."""
+
+    def cost(n_res: int) -> float:
+        found = (prediction_cost(model, n_res, settings, machine.choice) for model in models)
+        return settings.num_seeds * sum(one.flops for one in found) + _SEARCH_FLOPS * n_res
+
+    return cost
 
 
 def _plan(

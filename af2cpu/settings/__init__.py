@@ -6,6 +6,7 @@ and docs/settings.md all follow from the fields of RunSettings.
 
 from af2cpu.settings.describe import NAMES, OTHER_VARIABLES, PREFIX, Setting, flag_of, names_in, setting, variable_of
 from af2cpu.settings.fields import (
+    BATCH,
     DEMO_MODELS,
     INPUT,
     NETWORK,
@@ -19,6 +20,7 @@ from af2cpu.settings.fields import (
 from af2cpu.settings.load import load_settings
 
 __all__ = [
+    "BATCH",
     "DEMO_MODELS",
     "INPUT",
     "NAMES",

@@ -13,8 +13,8 @@ from pydantic import BaseModel, BeforeValidator, ByteSize, ConfigDict, Field, mo
 PTM_MODELS = tuple(f"model_{k}_ptm" for k in range(1, 6))
 DEMO_MODELS = ("demo",)
 
-# Groups of settings, as the help of the commands shows them.
-NETWORK, INPUT, OUTPUT, RUN = "Network", "Search and features", "Output", "Run"
+# Groups of settings, as the help of the commands shows them. No result depends on those of BATCH.
+NETWORK, INPUT, OUTPUT, RUN, BATCH = "Network", "Search and features", "Output", "Run", "Many targets"
 
 
 def default_models(params: str | None) -> tuple[str, ...]:
@@ -42,6 +42,10 @@ def _listed(value: Any) -> Any:
 def _preset(value: Any) -> Any:
     """AlphaFold's own words, reduced_dbs and full_dbs, for our reduced and full."""
     return value.removesuffix("_dbs") if isinstance(value, str) else value
+
+
+def _auto(value: Any) -> Any:
+    return None if value == "auto" else value
 
 
 _Texts = Annotated[tuple[str, ...], BeforeValidator(_listed)]
@@ -218,6 +222,47 @@ class RunSettings(BaseModel):
     memory: ByteSize | None = _setting(
         RUN, "Memory limit for the run, for example 16G.", unset="the memory that is free", example="16G"
     )
+    workers: Annotated[int | None, BeforeValidator(_auto)] = _setting(
+        BATCH,
+        "Number of worker processes that share the cores of this machine; 1 runs everything in the process itself.",
+        unset="auto: for several targets as many as the machine is planned for, if that is estimated to be faster",
+        example=2,
+        ge=1,
+    )
+    cores_per_fold: int | None = _setting(
+        BATCH,
+        "Number of cores of each worker process that runs the network.",
+        unset="the cores divided by the workers; on large machines those of a NUMA node, but for some that search",
+        example=16,
+        ge=1,
+    )
+    wait: bool = _setting(
+        BATCH, "Wait for targets that another run is at work on; without it they are left and reported.", False
+    )
+    scheduler: str | None = _setting(
+        BATCH,
+        "Dask scheduler to run on: tcp://HOST:PORT, tls://HOST:PORT, or the path of a scheduler file. Its workers are "
+        "started with af2cpu worker and see the same folders.",
+        example="tcp://node1:8786",
+    )
+    slurm: bool = _setting(BATCH, "Start the workers as Slurm jobs; --cluster-config says which.", False)
+    pbs: bool = _setting(BATCH, "Start the workers as PBS jobs; --cluster-config says which.", False)
+    lsf: bool = _setting(BATCH, "Start the workers as LSF jobs; --cluster-config says which.", False)
+    sge: bool = _setting(BATCH, "Start the workers as Grid Engine jobs; --cluster-config says which.", False)
+    cluster_config: Path | None = _setting(
+        BATCH,
+        "TOML file for --slurm, --pbs, --lsf or --sge: jobs (their number), cores and memory of each, and what "
+        "dask-jobqueue takes besides, such as queue, account and walltime.",
+        example="cluster.toml",
+    )
+    tls_ca: Path | None = _setting(
+        BATCH,
+        "Certificate of the authority that signed those of the cluster, a PEM file. With the three --tls settings all "
+        "connections are encrypted, and nothing without a certificate of this authority is let in.",
+        example="ca.pem",
+    )
+    tls_cert: Path | None = _setting(BATCH, "Certificate of this host or user, a PEM file.", example="cert.pem")
+    tls_key: Path | None = _setting(BATCH, "Key of the certificate, a PEM file.", example="key.pem")
 
     @model_validator(mode="before")
     @classmethod

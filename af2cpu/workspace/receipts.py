@@ -6,15 +6,13 @@ It is in the hidden folder .af2cpu beside the artefact. Each artefact has its ow
 from __future__ import annotations
 
 import hashlib
-import os
-import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import orjson
 
-from af2cpu.formats.streams import HIDDEN, atomic_write
+from af2cpu.formats.streams import HIDDEN, atomic_write, link_or_copy
 from af2cpu.run_records import from_json, to_json
 
 _PART = 1 << 20
@@ -80,21 +78,6 @@ def is_unchanged(receipt: Receipt[Any]) -> bool:
 
 def share(receipt: Receipt[D], place: Path) -> Receipt[D]:
     """The same artefact at another place: a hard link, or a copy where the file system allows none. Raises OSError."""
-    place.parent.mkdir(parents=True, exist_ok=True)
-    temporary = place.with_name(f".{place.name}.{os.getpid()}.tmp")
-    temporary.unlink(missing_ok=True)
-    try:
-        _link_or_copy(receipt.file, temporary)
-        temporary.replace(place)
-    finally:
-        temporary.unlink(missing_ok=True)  # rename(2) leaves it where both names are the same file
-    shared = replace(receipt, path=place)
+    shared = replace(receipt, path=link_or_copy(receipt.file, place))
     write_receipt(shared)
     return shared
-
-
-def _link_or_copy(source: Path, target: Path) -> None:
-    try:
-        os.link(source, target)
-    except OSError:  # another file system, one without hard links, or a file of another user
-        shutil.copyfile(source, target)

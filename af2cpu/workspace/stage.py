@@ -26,6 +26,7 @@ class Work(Generic[T]):
     places: Mapping[str, Path | None]  # by protein; None for a stage without a file
     inputs: Inputs = field(default_factory=dict)
     cache: Path | None = None  # a copy for other runs
+    same: Receipt[Any] | None = None  # another protein's artefact with the same numbers; no part of the key
 
     def one(self, name: str) -> Receipt[Any]:
         """The input of which there is one."""

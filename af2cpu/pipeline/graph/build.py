@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
-from af2cpu.pipeline.graph.folding import folding_nodes
+from af2cpu.pipeline.graph.folding import FoldingNodes
 from af2cpu.pipeline.graph.nodes import Graph, Node
 from af2cpu.pipeline.graph.search import SearchNodes
 from af2cpu.pipeline.stages.msa import PASS_QUERIES
@@ -17,11 +19,29 @@ def build_graph(plan: Plan) -> Graph:
 
     The nodes of such a group of jobs are complete before those of the next, so that results come early.
     """
-    return Graph(tuple(_nodes(plan)))
+    with _without_collector():
+        return Graph(tuple(_nodes(plan)))
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Keeps Python's cyclic garbage collector off the objects made in this block, during the block and afterwards.
+
+    The graph of 10,000 proteins has millions of objects and no cycles; walking them took 11 of 15 s. They are freed by
+    their reference counts as always.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        if enabled:
+            gc.enable()
 
 
 def _nodes(plan: Plan) -> Iterator[Node]:
-    searches = SearchNodes(plan)
+    searches, folding = SearchNodes(plan), FoldingNodes(plan)
     yield from searches.databases()
     for group in _groups(plan.jobs):
         yield from searches.of_group(group)
@@ -29,15 +49,15 @@ def _nodes(plan: Plan) -> Iterator[Node]:
             inputs = searches.inputs_of(job)
             yield from inputs.nodes
             if plan.models:
-                yield from folding_nodes(plan, job, inputs)
+                yield from folding.of_job(job, inputs)
 
 
 def _groups(jobs: Sequence[Job]) -> Iterator[list[Job]]:
     """Jobs in order, in groups of at most PASS_QUERIES distinct sequences; equal sequences stay together."""
-    by_sequence: dict[str, list[Job]] = {}
-    for job in jobs:
-        by_sequence.setdefault(job.query.sequence, []).append(job)
+    by_sequence: dict[str, list[tuple[int, Job]]] = {}
+    for number, job in enumerate(jobs):
+        by_sequence.setdefault(job.query.sequence, []).append((number, job))
     distinct = list(by_sequence.values())
     for start in range(0, len(distinct), PASS_QUERIES):
-        chosen = {job.name for same in distinct[start : start + PASS_QUERIES] for job in same}
-        yield [job for job in jobs if job.name in chosen]
+        chosen = [one for same in distinct[start : start + PASS_QUERIES] for one in same]
+        yield [job for _, job in sorted(chosen, key=lambda one: one[0])]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import cache
+from functools import cache, cached_property
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -21,9 +21,10 @@ from af2cpu.pipeline.stages.run_record import RunTask
 from af2cpu.plan.jobs import Job
 from af2cpu.plan.models import ModelPlan, cautions, draw_seed, prediction_cost, predictions_of, sampling_of
 from af2cpu.plan.run import Plan
-from af2cpu.records import PredictionId, Provenance
+from af2cpu.records import Provenance
 from af2cpu.relax.settings import relax_settings
 from af2cpu.run_records import ParametersUsed
+from af2cpu.settings import BATCH, names_in
 from af2cpu.version import __version__
 
 _RELAX_SECONDS = (0.5, 8e-4)  # and per residue squared: one round, one thread; benchmarks/relax.py
@@ -32,17 +33,25 @@ _QUICK = Cost(0.1, 100e6)
 _COSTS = {"plots": Cost(1.0, 300e6), "report": Cost(1.0, 300e6)}
 
 
-def folding_nodes(plan: Plan, job: Job, inputs: TargetInputs) -> Iterator[Node]:
-    """Predictions, ranking, relaxations, files that tell the ranks, plots, records and the report."""
-    target = _Target(plan, job, inputs)
-    yield from target.exports()
-    yield from target.predictions()
-    yield target.ranking()
-    yield from target.relaxations()
-    yield target.ranked()
-    yield target.plots()
-    yield target.run_record()
-    yield target.report()
+class FoldingNodes:
+    """Makes the nodes of proteins from their features on; values that all proteins share are computed once."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._run = _Run(plan)
+        self._first: dict[str, _Target] = {}  # by owner of the features
+
+    def of_job(self, job: Job, inputs: TargetInputs) -> Iterator[Node]:
+        """Predictions, ranking, relaxations, files that tell the ranks, plots, records and the report."""
+        target = _Target(self._run, job, inputs)
+        first = self._first.setdefault(inputs.owner, target) if inputs.owner else target
+        yield from target.exports()
+        yield from target.predictions(first if first is not target else None)
+        yield target.ranking()
+        yield from target.relaxations()
+        yield target.ranked()
+        yield target.plots()
+        yield target.run_record()
+        yield target.report()
 
 
 def layout_of(plan: Plan, job: Job) -> Layout:
@@ -52,8 +61,8 @@ def layout_of(plan: Plan, job: Job) -> Layout:
 
 
 def settings_in_effect(plan: Plan) -> dict[str, Any]:
-    """The settings as JSON's values; the models' own where the user set none and all models agree."""
-    settings: dict[str, Any] = plan.settings.model_dump(mode="json")
+    """The settings that results depend on, as JSON's values; the models' own where the user set none and all agree."""
+    settings: dict[str, Any] = plan.settings.model_dump(mode="json", exclude=set(names_in(BATCH)))
     for name in ("recycles", "recycle_tolerance"):
         values = {getattr(model, name) for model in plan.models}
         settings[name] = values.pop() if len(values) == 1 else settings[name]
@@ -66,31 +75,45 @@ def _libraries() -> tuple[tuple[str, str], ...]:
     return tuple((name, metadata.version(package)) for name, package in names.items())
 
 
+class _Run:
+    """The values that all proteins of a run share."""
+
+    def __init__(self, plan: Plan) -> None:
+        settings = plan.settings
+        self.plan = plan
+        self.predictions = predictions_of(plan.models, settings)
+        self.draw_seeds = {who: draw_seed(settings.seed, who) for _, who in self.predictions}
+        self.sampling = {model.name: sampling_of(model.config, settings) for model in plan.models}
+        self.embeds_templates = {model.name: model.config.template_embedder.enabled for model in plan.models}
+        self.relaxed = {"none": 0, "best": 1, "all": len(self.predictions)}[settings.relax]
+        self.relax_settings = relax_settings(settings)
+        self.settings = settings_in_effect(plan)
+        self.parameters = {model.name: ParametersUsed(model.source, model.fingerprint) for model in plan.models}
+
+
 class _Target:
     """Makes the nodes of one protein."""
 
-    def __init__(self, plan: Plan, job: Job, inputs: TargetInputs) -> None:
-        self._plan, self._job, self._inputs = plan, job, inputs
-        self._layout = layout_of(plan, job)
-        self._who = predictions_of(plan.models, plan.settings)
-        self._cautions = cautions(plan.models, job.query)
-        self._relaxed = {"none": 0, "best": 1, "all": len(self._who)}[plan.settings.relax]
+    def __init__(self, run: _Run, job: Job, inputs: TargetInputs) -> None:
+        self._run, self._job, self._inputs = run, job, inputs
+        self._layout = layout_of(run.plan, job)
+        self._cautions = cautions(run.plan.models, job.query)
+        self._predictions = {who: Output(self._id(f"prediction/{who.name}")) for _, who in run.predictions}
+        self._ranking = Output(self._id("ranking"))
+        self._provenances: dict[str, Provenance] = {}  # by model
 
     def _id(self, what: str) -> str:
         return f"{self._job.name}/{what}"
 
-    def _prediction(self, who: PredictionId) -> Output:
-        return Output(self._id(f"prediction/{who.name}"))
-
-    @property
+    @cached_property
     def _all(self) -> dict[str, tuple[Output | Path, ...]]:
         """Inputs of what comes after the ranking."""
-        relaxations = tuple(Output(self._id(f"relaxation/{who.name}")) for _, who in self._who if self._relaxed)
+        relaxed = self._run.predictions if self._run.relaxed else []
         return {
             "features": (self._inputs.features,),
-            "predictions": tuple(self._prediction(who) for _, who in self._who),
-            "ranking": (Output(self._id("ranking")),),
-            "relaxations": relaxations,
+            "predictions": tuple(self._predictions.values()),
+            "ranking": (self._ranking,),
+            "relaxations": tuple(Output(self._id(f"relaxation/{who.name}")) for _, who in relaxed),
         }
 
     def _node(
@@ -100,7 +123,7 @@ class _Target:
         return Node(self._id(stage), stage, (item,), _COSTS.get(stage, _QUICK))
 
     def exports(self) -> Iterator[Node]:
-        pickles = self._plan.settings.af2_pickles
+        pickles = self._run.plan.settings.af2_pickles
         if isinstance(self._layout, ColabFoldLayout):
             path = self._layout.alignment()
         elif pickles:
@@ -118,36 +141,48 @@ class _Target:
         files = tuple(self._job.folder / place for place in searched.alignments)
         return files if all(file.is_file() for file in files) else ()
 
-    def predictions(self) -> Iterator[Node]:
-        settings, machine = self._plan.settings, self._plan.machine
-        for model, who in self._who:
+    def predictions(self, first: _Target | None) -> Iterator[Node]:
+        """first: the protein with an equal sequence whose predictions are taken over, under this one's names.
+
+        A prediction that can't be taken over is made: it keeps its memory and cores in the plan.
+        """
+        settings, machine = self._run.plan.settings, self._run.plan.machine
+        for model, who in self._run.predictions:
             task = PredictionTask(
                 who=who,
                 model=model,
-                draw_seed=draw_seed(settings.seed, who),
+                draw_seed=self._run.draw_seeds[who],
                 ensembles=settings.ensembles,
-                sampling=sampling_of(model.config, settings),
+                sampling=self._run.sampling[model.name],
                 choice=machine.choice,
                 layout=self._layout,
                 provenance=self._provenance(model),
                 save_all=settings.save_all,
                 af2_pickles=settings.af2_pickles,
+                same=first._layout if first else None,
             )
             place = {self._job.name: self._layout.of("result", who, ".npz")}
-            item = Item(task, place, {"features": (self._inputs.features,)})
+            same = first._predictions[who] if first else None
+            item = Item(task, place, {"features": (self._inputs.features,)}, same=same)
             one = prediction_cost(model, self._job.query.n_res, settings, machine.choice)
-            cost = Cost(one.flops / machine.pass_rate, one.peak_bytes, machine.cores)
-            yield Node(self._prediction(who).node, "prediction", (item,), cost)
+            seconds = _QUICK.seconds if first else one.flops / machine.pass_rate
+            cost = Cost(seconds, one.peak_bytes, machine.cores, one.kept_bytes)
+            yield Node(self._predictions[who].node, "prediction", (item,), cost, network=model.name)
 
     def _provenance(self, model: ModelPlan) -> Provenance:
         """What the structure files of a model's predictions say of where they come from."""
+        if model.name not in self._provenances:
+            self._provenances[model.name] = self._new_provenance(model)
+        return self._provenances[model.name]
+
+    def _new_provenance(self, model: ModelPlan) -> Provenance:
         return Provenance(
             description=self._job.query.description,
             entry=self._job.name,
             version=__version__,
             parameters=Path(model.source).name,
-            date=self._plan.settings.model_date,
-            templates=model.config.template_embedder.enabled,
+            date=self._run.plan.settings.model_date,
+            templates=self._run.embeds_templates[model.name],
             warning="; ".join(self._cautions) or None,
             software=self._software(),
             own_templates=bool(self._job.templates or (self._job.searched and self._job.searched.own_templates)),
@@ -162,30 +197,29 @@ class _Target:
         return self._node("ranking", None, None, {"predictions": self._all["predictions"]})
 
     def relaxations(self) -> Iterator[Node]:
-        settings, n_res = self._plan.settings, self._job.query.n_res
-        for model, who in self._who if self._relaxed else ():
-            task = RelaxationTask(who, self._layout, relax_settings(settings), self._provenance(model))
+        run, n_res = self._run, self._job.query.n_res
+        base, square = _RELAX_SECONDS
+        cost = Cost(base + square * n_res**2, _RELAX_BYTES, run.plan.settings.relax_threads)
+        for model, who in run.predictions if run.relaxed else ():
+            task = RelaxationTask(who, self._layout, run.relax_settings, self._provenance(model))
             place = {self._job.name: self._job.folder / f"relax_{who.name}.json"}
-            item = Item(task, place, {"prediction": (self._prediction(who),)})
-            condition = Condition(Output(self._id("ranking")), who.name, self._relaxed, len(self._who))
-            base, square = _RELAX_SECONDS
-            cost = Cost(base + square * n_res**2, _RELAX_BYTES, settings.relax_threads)
+            item = Item(task, place, {"prediction": (self._predictions[who],)})
+            condition = Condition(self._ranking, who.name, run.relaxed, len(run.predictions))
             yield Node(self._id(f"relaxation/{who.name}"), "relaxation", (item,), cost, condition)
 
     def ranked(self) -> Node:
-        task = RankedTask(self._layout, relax=self._relaxed > 0)
+        task = RankedTask(self._layout, relax=self._run.relaxed > 0)
         return self._node("ranked", task, self._layout.document("ranking_debug"), self._all)
 
     def plots(self) -> Node:
         return self._node("plots", PlotsTask(self._layout), self._layout.plot("coverage"), self._all)
 
     def run_record(self) -> Node:
-        parameters = {model.name: ParametersUsed(model.source, model.fingerprint) for model in self._plan.models}
         task = RunTask(
             job=self._job,
             layout=self._layout,
-            settings=settings_in_effect(self._plan),
-            parameters=parameters,
+            settings=self._run.settings,
+            parameters=self._run.parameters,
             warnings=self._cautions,
             notes=self._inputs.notes,
         )

@@ -29,6 +29,7 @@ class Item:
     inputs: Mapping[str, tuple[Output | Path, ...]] = field(default_factory=dict)  # paths: files that the user gave
     after: tuple[Output, ...] = ()  # must be made before, and is no input
     cache: Path | None = None  # a copy for other runs
+    same: Output | None = None  # another protein's artefact with the same numbers: taken over where it was made
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -58,6 +59,7 @@ class Cost:
     seconds: float = 0.0
     memory: float = 0.0  # bytes at the peak
     cores: int = 1
+    kept: float = 0.0  # bytes that stay in the memory of the process afterwards: the network that it keeps
 
 
 @dataclass(frozen=True)
@@ -69,16 +71,22 @@ class Node:
     items: tuple[Item, ...]
     cost: Cost = Cost()
     condition: Condition | None = None
+    network: str = ""  # that it runs: a process keeps it for the next node with the same one
 
     @property
     def targets(self) -> tuple[str, ...]:
         """Proteins that need any of it, in order."""
         return tuple(dict.fromkeys(target for item in self.items for target in item.targets))
 
+    def is_only_of(self, target: str) -> bool:
+        """Whether no other protein needs it; quick also for nodes that thousands of proteins need."""
+        return all(len(item.places) == 1 and target in item.places for item in self.items)
+
     def needs(self) -> Iterator[str]:
         """Nodes that must come before it."""
         inputs = (value for item in self.items for values in (*item.inputs.values(), item.after) for value in values)
         yield from dict.fromkeys(value.node for value in inputs if isinstance(value, Output))
+        yield from (item.same.node for item in self.items if item.same)
         if self.condition:
             yield self.condition.order.node
 

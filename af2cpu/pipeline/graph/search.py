@@ -35,6 +35,7 @@ class TargetInputs:
     structures: tuple[Output, ...] = ()
     notes: tuple[str, ...] = ()
     nodes: tuple[Node, ...] = ()
+    owner: str | None = None  # equal for proteins whose features differ in their names only; None if not known
 
     def of_features(self, job: Job) -> dict[str, tuple[Output | Path, ...]]:
         """For the stage that makes the features."""
@@ -92,6 +93,7 @@ class SearchNodes:
             databases=tuple(_index(database) for database in self._databases_of(job)),
             structures=(Output(f"{job.name}/structures"),) if hits and self._fetches_structures else (),
             notes=self._notes_of(job),
+            owner=_owner(job),
         )
         return replace(inputs, nodes=tuple(self._target_nodes(job, inputs)))
 

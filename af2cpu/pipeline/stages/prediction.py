@@ -38,6 +38,7 @@ class PredictionTask:
     provenance: Provenance
     save_all: bool
     af2_pickles: bool
+    same: Layout | None = None  # where the files of an equal sequence's prediction are, if there is one
 
 
 def names_and_texts(layout: Layout, provenance: Provenance) -> list[str | None]:
@@ -75,7 +76,36 @@ def _network(task: PredictionTask) -> AlphaFold:
     return _held[0][1]
 
 
+def release_network() -> None:
+    """Frees the network that this process keeps for the next prediction."""
+    _held.clear()
+
+
 def _make(work: Work[PredictionTask], cores: int) -> Predicted:
+    return _taken_over(work) or _computed(work, cores)
+
+
+def _taken_over(work: Work[PredictionTask]) -> Predicted | None:
+    """The prediction of an equal sequence under this protein's names; None if it can't be had."""
+    from af2cpu.outputs.arrays import read_result
+    from af2cpu.outputs.write import copy_prediction
+
+    task, same = work.task, work.same
+    if same is None or task.same is None:
+        return None
+    start, done = time.perf_counter(), same.done
+    provenance = replace(task.provenance, network_templates=done.templates)
+    try:
+        prediction = read_result(same.file, task.model.name, extras=False)
+        copied = copy_prediction(task.same, task.layout, prediction, done.confidence, provenance)
+    except (FileNotFoundError, InputError):  # its files were renamed or removed meanwhile
+        return None
+    events.emit("line", f"{task.who.name}: taken over from {task.same.job}, which has the same sequence")
+    seconds = time.perf_counter() - start
+    return replace(done, seconds=seconds, draw_seconds=0.0, files=_files(task), notes=copied.notes)
+
+
+def _computed(work: Work[PredictionTask], cores: int) -> Predicted:
     import torch
 
     from af2cpu.ops import dispatch, slicing

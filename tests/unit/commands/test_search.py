@@ -38,7 +38,7 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 
 def test_search_writes_af2s_layout(searched: tuple[Path, str]) -> None:
     out, text = searched
-    assert sorted(path.name for path in out.glob("[!.]*")) == sorted(query.name for query in queries())
+    assert {path.name for path in out.glob("[!.]*")} == {query.name for query in queries()} | {"status.json"}
     files = {path.name for path in (out / "gb1" / "msas").glob("[!.]*")}
     assert files == {"uniref90_hits.sto", "small_bfd_hits.sto", "mgnify_hits.sto", "pdb_hits.sto"}
     features = read_features(out / "gb1/features.npz")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pickle
+import time
 from pathlib import Path
 
 import pytest
 from plan_cases import MACHINE, search_plan
 
+from af2cpu.commands.plan_text import plan_lines, target_line
 from af2cpu.pipeline.graph import Graph, Node, Output, build_graph, total_cost
 from af2cpu.pipeline.stages import STAGES
 from af2cpu.plan.jobs import Job
@@ -112,3 +114,27 @@ def test_given_alignments_and_features_need_no_search() -> None:
     graph = build_graph(Plan(**vars(plan) | {"jobs": (made,), "models": MODELS[:1]}))
     assert graph.nodes[0].stage == "prediction"
     assert graph.nodes[0].items[0].inputs["features"] == (Path("out/a/features.npz"),)
+
+
+def test_building_takes_time_in_proportion_to_the_targets() -> None:
+    """Thousands of targets start within seconds: 10,000 take 4 s, with the lines that say what they take."""
+
+    def seconds(count: int) -> float:
+        plan = search_plan(Path("out"), [query(f"t{k}", f"M{k}") for k in range(count)], DATABASES)
+        plan = Plan(**vars(plan) | {"models": MODELS[:1]})
+        start = time.process_time()
+        nodes = build_graph(plan).by_target()
+        assert len([target_line(plan, job, nodes[job.name]) for job in plan.jobs]) == count
+        return time.process_time() - start
+
+    seconds(50)
+    assert seconds(2400) < 20 * min(seconds(300) for _ in range(3))  # 8 times as many; squares would take 64 times
+
+
+def test_many_targets_are_summed_up() -> None:
+    few = search_plan(Path("out"), [query(f"t{k}", "MKV") for k in range(3)], DATABASES)
+    many = search_plan(Path("out"), [query(f"t{k}", "MKV" * (k + 1)) for k in range(1000)], DATABASES)
+    of_few, of_many = (list(plan_lines(plan, build_graph(plan).by_target())) for plan in (few, many))
+    assert [line.split(":")[0] for line in of_few] == ["t0", "t1", "t2"]
+    assert of_many[0].startswith("1,000 targets of 3 to 3,000 residues: at most about ")
+    assert [line.split(":")[0] for line in of_many[1:]] == ["t999"]

@@ -159,3 +159,28 @@ def test_a_target_is_done_once_after_its_last_file(tmp_path: Path, monkeypatch: 
         run(search_plan(tmp_path, [GB1, CRAMBIN, TWIN], DATABASES))
     assert [event.target for event in done] == ["gb1", "twin"]
     assert (tmp_path / "twin/search.json").is_file()
+
+
+def test_a_run_that_is_interrupted_forgets_no_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """--retry-failed finds the targets of a retry that was killed."""
+    stage = STAGES["features"]
+
+    def raising(error: BaseException) -> None:
+        def make(*_: object) -> Iterator[Any]:
+            raise error
+
+        monkeypatch.setitem(STAGES, "features", replace(stage, make=make))  # type: ignore[arg-type]
+
+    raising(RuntimeError("no luck"))
+    run(search_plan(tmp_path, [GB1], DATABASES))
+    assert (tmp_path / "gb1/error.log").is_file()
+    raising(KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        run(search_plan(tmp_path, [GB1], DATABASES))
+    assert read_failure(tmp_path / "gb1") is not None
+    raising(OSError(28, "No space left on device"))
+    run(search_plan(tmp_path, [GB1], DATABASES))
+    assert not (tmp_path / "gb1/error.log").exists()  # it was of another failure
+    monkeypatch.setitem(STAGES, "features", stage)  # type: ignore[arg-type]
+    run(search_plan(tmp_path, [GB1], DATABASES))
+    assert read_failure(tmp_path / "gb1") is None

@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from af2cpu.errors import InputError
 from af2cpu.workspace import TargetLocks
-from af2cpu.workspace.lock import sweep
+from af2cpu.workspace.lock import RunEndedError, is_alive, sweep, working
 
 
 def test_a_target_has_one_owner(tmp_path: Path) -> None:
@@ -60,3 +62,47 @@ def test_leftovers_of_a_killed_run_are_swept(tmp_path: Path) -> None:
         path.touch()
     sweep(tmp_path)
     assert [path.exists() for path in (*left, *kept)] == [False, False, True, True]
+
+
+def test_a_target_is_taken_over_once_the_workers_of_the_ended_run_stop(tmp_path: Path) -> None:
+    folder, said = tmp_path / "a", list[str]()
+    first = TargetLocks()
+    first.take(folder)
+    at_work = working([folder], first.run)
+    at_work.__enter__()
+    first.__exit__(None, None, None)  # as if its process had died; the worker goes on
+    timer = threading.Timer(2.5, at_work.__exit__, (None, None, None))
+    timer.start()
+    start = time.monotonic()
+    with TargetLocks() as second:
+        second.take(folder, waiting=said.append)
+        assert time.monotonic() - start > 2.3
+        assert said == ["waiting until the workers of an ended run stop"]
+        with working([folder], second.run), working([folder], second.run):
+            pass
+    timer.join()
+
+
+def test_a_worker_starts_nothing_for_a_run_that_has_ended(tmp_path: Path) -> None:
+    with TargetLocks() as ended:
+        ended.take(tmp_path / "a")
+        with working([tmp_path / "a"], ended.run):
+            assert is_alive(tmp_path, ended.run)
+    assert not is_alive(tmp_path, ended.run)
+    with pytest.raises(RunEndedError), working([tmp_path / "a"], ended.run):
+        pass
+    with TargetLocks() as second:
+        second.take(tmp_path / "a")
+        with pytest.raises(RunEndedError), working([tmp_path / "a"], ended.run):
+            pass
+
+
+def test_waiting_for_another_run(tmp_path: Path) -> None:
+    first = TargetLocks()
+    first.take(tmp_path / "a")
+    timer = threading.Timer(0.5, first.__exit__, (None, None, None))
+    timer.start()
+    with TargetLocks() as second:
+        second.take(tmp_path / "a", wait=True)
+        assert not timer.is_alive() or timer.finished.is_set()
+    timer.join()

@@ -1,0 +1,507 @@
+"""Which node of a graph starts now, and on which worker: decided from costs, memory and what is made. Pure.
+
+The runner (runner.py) and a simulator use it in the same way: `starts` gives tasks, `finished` takes them back.
+
+Rules:
+- A node starts once everything that it needs is made. Predicted peaks of all that runs on a host stay within the host's
+  memory. What can't start now waits; after `patience` seconds the host's memory is reserved for it. What fits on no
+  host is in `misfits`, for the runner to refuse.
+- Predictions of long targets start first. They are taken in windows of a few targets per worker; within a window a
+  worker stays with the network that it has loaded, so that each network is loaded once per window and not per target.
+- Every worker prefers finishing targets, then predictions, then searches and features of later targets. Workers that
+  do not run the network search first when predictions run short. Workers that do leave the end of a target to the
+  others where there are others.
+- Quick nodes that follow a node and need nothing else go with it as one task.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from af2cpu.pipeline.graph import Cost, Node
+
+PROCESS_BYTES = 280e6  # of a worker that does nothing: the interpreter and its libraries
+_QUICK = 1.0  # seconds of a node that goes with the one before it, at the most
+_QUICK_BETWEEN_FOLDS = 0.2  # the same on a worker whose cores the network waits for
+_WINDOW = 4  # targets for each worker that runs the network, whose predictions are open at the same time
+_WAITS, _READY, _RUNS, _DONE = range(4)  # states of a node
+
+
+@dataclass(frozen=True)
+class Worker:
+    """A worker process as the admission sees it; it runs one task at a time."""
+
+    name: str
+    host: str
+    cores: int
+    folds: bool  # whether it runs the network
+
+
+@dataclass(frozen=True)
+class Task:
+    """Nodes that one worker makes one after the other; each needs only what is made and those before it."""
+
+    nodes: tuple[Node, ...]
+    worker: Worker
+    cores: int
+    release: bool = False  # no nodes: the worker lets go of the network that it keeps
+
+    @property
+    def seconds(self) -> float:
+        """Estimated, on so many cores."""
+        return sum(seconds_on(node.cost, self.cores) for node in self.nodes)
+
+
+def seconds_on(cost: Cost, cores: int) -> float:
+    """The seconds of a node on a worker with fewer cores than it was estimated for."""
+    return cost.seconds * cost.cores / min(cost.cores, cores)
+
+
+@dataclass
+class _Worker:
+    plan: Worker
+    task: Task | None = None
+    network: str = ""  # that it has loaded
+    kept: float = 0.0  # bytes of it
+
+
+@dataclass
+class _Host:
+    memory: float
+    used: float = 0.0
+    idle: dict[str, _Worker] = field(default_factory=dict)
+    workers: int = 0
+    running: int = 0
+    alone: bool = False  # a task runs there that gets the whole host
+    dirty: bool = True  # something changed since no start was found
+
+
+_Entry = tuple[float, int]  # negative priority, node number
+
+
+class _Ready:
+    """Nodes that may start, by network and size of their memory, the most urgent first."""
+
+    def __init__(self) -> None:
+        self._heaps: dict[tuple[str, int], list[_Entry]] = {}
+        self.count = 0
+
+    def add(self, node: Node, number: int, priority: float) -> None:
+        heapq.heappush(self._heaps.setdefault(_bucket(node), []), (-priority, number))
+        self.count += 1
+
+    @property
+    def head(self) -> int | None:
+        """The most urgent node."""
+        return min((heap[0] for heap in self._heaps.values()), default=(0.0, None))[1]
+
+    def best(self, fits: Callable[[int], bool], network: str | None = None) -> int | None:
+        """The most urgent node that fits; `network`: only nodes of this one."""
+        if not self._heaps:
+            return None
+        heads = sorted((heap[0], key) for key, heap in self._heaps.items() if network is None or key[0] == network)
+        for (_, number), key in heads:
+            if fits(number):
+                return number
+            # Memory within a bucket differs by a fifth at most: the two next ones are tried too.
+            for _, other in self._heaps[key][1:3]:
+                if fits(other):
+                    return other
+        return None
+
+    def remove(self, node: Node, number: int) -> None:
+        heap = self._heaps[_bucket(node)]
+        if heap[0][1] == number:
+            heapq.heappop(heap)
+        else:
+            heap[:] = [entry for entry in heap if entry[1] != number]
+            heapq.heapify(heap)
+        self.count -= 1
+        if not heap:
+            del self._heaps[_bucket(node)]
+
+
+def _bucket(node: Node) -> tuple[str, int]:
+    return node.network, int(math.log2(max(node.cost.memory, 1.0)) * 4)
+
+
+class Admission:
+    """Keeps the state of a run: what is made, what runs where, what may start."""
+
+    def __init__(
+        self,
+        nodes: Sequence[Node],
+        *,
+        wanted: Callable[[Node], bool] = lambda node: True,
+        made: Iterable[str] = (),
+        patience: float = 60.0,
+    ) -> None:
+        """nodes: in an order in which they can be made. made: nodes that some of them need and that are made before.
+
+        wanted: asked when a node could start; one that is not wanted is left out, as if it were made.
+        """
+        self._nodes = nodes
+        self._wanted = wanted
+        self._patience = patience
+        self._number = {node.id: k for k, node in enumerate(nodes)}
+        known = set(made)
+        needs = [[need for need in node.needs() if need not in known] for node in nodes]
+        self._open = [len(set(found)) for found in needs]  # needs that are not made
+        self._followers: list[list[int]] = [[] for _ in nodes]
+        for k, found in enumerate(needs):
+            for need in dict.fromkeys(found):
+                self._followers[self._number[need]].append(k)
+        self._path, self._before = self._paths()
+        self._state = [_WAITS] * len(nodes)
+        self._left = len(nodes)
+        self._folds_left = sum(bool(node.network) for node in nodes)
+        self._early, self._late, self._folds = _Ready(), _Ready(), _Ready()
+        self._waiting: list[tuple[float, int, list[int]]] = []  # ready predictions of targets outside the window
+        self._waiting_of: dict[str, list[int]] = {}
+        self._waiting_folds = 0
+        self._alone: dict[str, None] = {}  # nodes that get a host for themselves
+        self._workers: dict[str, _Worker] = {}
+        self._hosts: dict[str, _Host] = {}
+        self._folders, self._helpers = 0, 0  # workers that run the network, and those that do not
+        self._blocked: tuple[int, float] | None = None  # node that waits for memory, since when
+        self._reserved: _Host | None = None  # whose memory is kept for it
+        self._left_out: list[Node] = []
+        for k in range(len(nodes)):
+            if self._open[k] == 0 and self._state[k] == _WAITS:
+                self._enter(k)
+
+    def _paths(self) -> tuple[list[float], list[bool]]:
+        """Of each node the longest path to the end in seconds, and whether a prediction follows it."""
+        path, before = [0.0] * len(self._nodes), [False] * len(self._nodes)
+        for k in range(len(self._nodes) - 1, -1, -1):
+            node = self._nodes[k]
+            chance = node.condition.chance if node.condition else 1.0
+            path[k] = chance * node.cost.seconds + max((path[other] for other in self._followers[k]), default=0.0)
+            before[k] = any(before[other] or bool(self._nodes[other].network) for other in self._followers[k])
+        return path, before
+
+    # What the runner reports
+
+    def add_worker(self, worker: Worker, memory: float) -> None:
+        """A worker that can take tasks; memory: bytes of its host that the run may take."""
+        host = self._hosts.setdefault(worker.host, _Host(memory))
+        host.memory = max(memory, host.memory) if host.workers else memory
+        state = _Worker(worker)
+        self._workers[worker.name] = state
+        self._count(worker, 1)
+        host.workers += 1
+        host.used += PROCESS_BYTES
+        host.idle[worker.name] = state
+        host.dirty = True
+
+    def remove_worker(self, name: str) -> Task | None:
+        """A worker that is gone; the task that it had is put back with `retry`, or given up with `finished`."""
+        state = self._workers.pop(name, None)
+        if state is None:
+            return None
+        host, task = self._hosts[state.plan.host], state.task
+        self._count(state.plan, -1)
+        host.used -= self._charge(state)
+        host.workers -= 1
+        host.idle.pop(name, None)
+        if task is not None:
+            host.running -= 1
+            host.alone = False
+        host.dirty = True
+        if not host.workers:
+            del self._hosts[state.plan.host]
+        return task
+
+    def finished(self, task: Task) -> None:
+        """All nodes of a task are made, or have failed for all targets that needed them."""
+        self.retry((), task)
+
+    def retry(self, nodes: Sequence[Node], task: Task, *, alone: bool = False) -> None:
+        """Some nodes of a task have to be made again; the others are made. alone: with a whole host's memory."""
+        self._free(task)
+        again = [self._number[node.id] for node in nodes]
+        for number in again:
+            self._state[number] = _WAITS
+            if alone:
+                self._alone[self._nodes[number].id] = None
+        for node in task.nodes:
+            if self._state[self._number[node.id]] == _RUNS:
+                self._complete(self._number[node.id])
+        for number in again:
+            if self._open[number] == 0 and self._state[number] == _WAITS:
+                self._enter(number)
+
+    # What the runner asks
+
+    @property
+    def done(self) -> bool:
+        """Whether everything is made or left out."""
+        return self._left == 0
+
+    @property
+    def running(self) -> int:
+        """Tasks under way."""
+        return sum(host.running for host in self._hosts.values())
+
+    def left_out(self) -> list[Node]:
+        """The nodes that were not wanted since the last call."""
+        found, self._left_out = self._left_out, []
+        return found
+
+    @property
+    def room(self) -> float:
+        """Bytes that the host with the most memory has for one task."""
+        return max((host.memory - PROCESS_BYTES * (host.workers - 1) for host in self._hosts.values()), default=0.0)
+
+    def misfits(self) -> list[Node]:
+        """Nodes that none of the hosts can ever run, the largest first."""
+        room = self.room
+        return sorted((n for n in self._nodes if n.cost.memory > room), key=lambda node: -node.cost.memory)
+
+    def used(self) -> dict[str, float]:
+        """Bytes that are predicted to be in use on each host."""
+        return {name: host.used for name, host in self._hosts.items()}
+
+    def starts(self, now: float) -> Iterator[Task]:
+        """The tasks that start at a time, in seconds; each counts as running once it is given."""
+        for host in list(self._hosts.values()):
+            while host.idle and host.dirty and (task := self._next(host, now)):
+                yield task
+            host.dirty = host.dirty and bool(host.idle) and self._blocked is not None
+
+    # Choice
+
+    def _next(self, host: _Host, now: float) -> Task | None:
+        if host.alone:
+            return None
+        self._watch_memory(host, now)
+        if not (self._early.count or self._late.count or self._folds.count or self._waiting):
+            return None
+        idle = sorted(host.idle.values(), key=lambda one: (not one.plan.folds, one.plan.name))
+        helpers = [state for state in idle if not state.plan.folds]  # all of them find the same
+        for state in [*idle[: len(idle) - len(helpers)], *helpers[:1]]:
+            number = self._choose(state, host)
+            if number is not None:
+                return self._start(number, state, host)
+        self._watch_memory(host, now)  # the choice may have opened a window
+        return self._make_room(host)
+
+    def _choose(self, state: _Worker, host: _Host) -> int | None:
+        """The node that a worker should make now."""
+
+        def fits(number: int) -> bool:
+            return self._fits(number, state, host)
+
+        short = self._folds.count + self._waiting_folds < self._folders  # searches are needed
+        if not state.plan.folds:
+            return _first(
+                ready.best(fits) for ready in ((self._early, self._late) if short else (self._late, self._early))
+            )
+        number = self._late.best(fits) if not self._helpers or self._folds_left == 0 else None
+        if number is None and short and not self._helpers:
+            number = self._early.best(fits)
+        if number is None:
+            number = self._fold(state, fits)
+        return self._early.best(fits) if number is None else number
+
+    def _fold(self, state: _Worker, fits: Callable[[int], bool]) -> int | None:
+        """A prediction: of the worker's network if the window has one, else the most urgent one."""
+        while True:
+            if self._folds.count >= self._folders or not self._waiting:
+                number = self._folds.best(fits, state.network) if state.network else None
+                number = self._folds.best(fits) if number is None else number
+                if number is not None or not self._waiting:
+                    return number
+            self._open_window(_WINDOW * self._folders)
+
+    def _open_window(self, targets: int) -> None:
+        for _ in range(min(targets, len(self._waiting))):
+            _, _, numbers = heapq.heappop(self._waiting)
+            self._waiting_folds -= len(numbers)
+            for number in numbers:
+                self._folds.add(self._nodes[number], number, self._path[number])
+            self._waiting_of.pop(self._key(numbers[0]), None)
+
+    def _key(self, number: int) -> str:
+        return "\n".join(self._nodes[number].targets)
+
+    def _fits(self, number: int, state: _Worker, host: _Host) -> bool:
+        node = self._nodes[number]
+        if node.id in self._alone:
+            return host.running == 0 and host.used - self._charge(state) <= PROCESS_BYTES * (host.workers - 1)
+        after = host.used - self._charge(state) + self._needs(node, state)
+        if host is self._reserved and self._blocked is not None and self._blocked[0] != number:
+            held = self._nodes[self._blocked[0]]
+            after += host.memory if held.id in self._alone else held.cost.memory
+        return after <= host.memory
+
+    def _watch_memory(self, host: _Host, now: float) -> None:
+        """Remembers the most urgent node that waits for memory, and reserves a host for it after a while."""
+        found = self._short_of_memory(host)
+        if found is None:
+            return
+        node = self._nodes[found]
+        if self._blocked is None or self._blocked[0] != found:
+            self._blocked = (found, -math.inf if node.id in self._alone else now)
+            self._reserved = None
+        overdue = now - self._blocked[1] >= self._patience
+        if overdue and self._reserved is None and (node.id in self._alone or node.cost.memory <= host.memory):
+            self._reserved = host
+
+    def _short_of_memory(self, host: _Host) -> int | None:
+        """The most urgent node that an idle worker of a host does not make for lack of memory only."""
+        worker = next(iter(host.idle.values()))
+        folder = worker if worker.plan.folds else next((one for one in host.idle.values() if one.plan.folds), None)
+        for ready, state in ((self._folds, folder), (self._late, worker), (self._early, worker)):
+            number = ready.head if state is not None else None
+            if number is not None and state is not None and not self._fits(number, state, host):
+                return number
+        return None
+
+    def _make_room(self, host: _Host) -> Task | None:
+        """Frees the network of an idle worker for the node that waits for memory, if nothing else can make room."""
+        keeper = next((state for state in host.idle.values() if state.kept), None)
+        waits = self._blocked is not None and (host.running == 0 or host is self._reserved)
+        if keeper is None or not waits or self._short_of_memory(host) is None:
+            return None
+        return self._run(Task((), keeper.plan, keeper.plan.cores, release=True), keeper, host)
+
+    # Bookkeeping
+
+    def _needs(self, node: Node, state: _Worker) -> float:
+        """Bytes of a worker while it makes a node."""
+        if node.network:  # its peak has the network in it; another one is freed before
+            return max(node.cost.memory, PROCESS_BYTES)
+        return PROCESS_BYTES + state.kept + node.cost.memory
+
+    def _charge(self, state: _Worker) -> float:
+        """Bytes that a worker counts with now."""
+        if state.task is None or not state.task.nodes:
+            return PROCESS_BYTES + state.kept
+        return max(self._needs(node, state) for node in state.task.nodes)
+
+    def _start(self, number: int, state: _Worker, host: _Host) -> Task:
+        node = self._nodes[number]
+        self._list_of(number).remove(node, number)
+        if self._blocked is not None and self._blocked[0] == number:
+            self._blocked, self._reserved = None, None
+        host.alone = node.id in self._alone
+        if host.alone:
+            nodes: tuple[Node, ...] = (node,)
+            del self._alone[node.id]
+        else:
+            nodes = (node, *self._bundle(number))
+        for one in nodes:
+            self._state[self._number[one.id]] = _RUNS
+        return self._run(Task(nodes, state.plan, state.plan.cores), state, host)
+
+    def _run(self, task: Task, state: _Worker, host: _Host) -> Task:
+        host.used -= self._charge(state)
+        state.task = task
+        if task.release:
+            state.network, state.kept = "", 0.0
+        host.used += self._charge(state)
+        host.idle.pop(state.plan.name)
+        host.running += 1
+        return task
+
+    def _bundle(self, number: int) -> list[Node]:
+        """The quick nodes of one target that can follow at once on the same worker."""
+        node = self._nodes[number]
+        if len(node.targets) != 1:
+            return []
+        limit = _QUICK_BETWEEN_FOLDS if node.network and self._helpers else _QUICK
+        inside, found = {number}, list[Node]()
+        queue = list(self._followers[number])
+        while queue:
+            other = queue.pop(0)
+            follower = self._nodes[other]
+            quick = follower.cost.seconds <= limit and not follower.network and not follower.condition
+            if other in inside or not quick or follower.targets != node.targets:
+                continue
+            needed = sum(self._number[need] in inside for need in follower.needs() if need in self._number)
+            if needed == self._open[other]:
+                inside.add(other)
+                found.append(follower)
+                queue += self._followers[other]
+        return found
+
+    def _free(self, task: Task) -> None:
+        """A worker is idle again; one that is gone has been freed before."""
+        state = self._workers.get(task.worker.name)
+        if state is None or state.task is not task:
+            return
+        host = self._hosts[state.plan.host]
+        host.used -= self._charge(state)
+        for node in task.nodes:
+            if node.network:
+                state.network, state.kept = node.network, node.cost.kept
+        state.task = None
+        host.used += self._charge(state)
+        host.idle[state.plan.name] = state
+        host.running -= 1
+        host.alone = False
+        host.dirty = True
+
+    def _complete(self, number: int) -> None:
+        """A node is made or left out: what needs it may start."""
+        stack = [number]
+        while stack:
+            current = stack.pop()
+            self._state[current] = _DONE
+            self._left -= 1
+            self._folds_left -= bool(self._nodes[current].network)
+            for other in self._followers[current]:
+                self._open[other] -= 1
+                if self._open[other] == 0 and self._state[other] == _WAITS and not self._may_start(other):
+                    self._left_out.append(self._nodes[other])
+                    stack.append(other)
+
+    def _enter(self, number: int) -> None:
+        """A node that needs nothing more: it may start, or is left out."""
+        if not self._may_start(number):
+            self._left_out.append(self._nodes[number])
+            self._complete(number)
+
+    def _may_start(self, number: int) -> bool:
+        """Takes a node among those that may start; False if it is not wanted."""
+        node = self._nodes[number]
+        if not self._wanted(node):
+            return False
+        self._state[number] = _READY
+        if not node.network:
+            self._list_of(number).add(node, number, self._path[number])
+        elif node.id in self._alone:
+            self._folds.add(node, number, math.inf)
+        else:
+            self._wait_for_window(number)
+        for host in self._hosts.values():
+            host.dirty = True
+        return True
+
+    def _list_of(self, number: int) -> _Ready:
+        if self._nodes[number].network:
+            return self._folds
+        return self._early if self._before[number] else self._late
+
+    def _count(self, worker: Worker, change: int) -> None:
+        if worker.folds:
+            self._folders += change
+        else:
+            self._helpers += change
+
+    def _wait_for_window(self, number: int) -> None:
+        key = self._key(number)
+        self._waiting_folds += 1
+        if key in self._waiting_of:
+            self._waiting_of[key].append(number)
+        else:
+            self._waiting_of[key] = [number]
+            heapq.heappush(self._waiting, (-self._path[number], number, self._waiting_of[key]))
+
+
+def _first(values: Iterable[int | None]) -> int | None:
+    return next((value for value in values if value is not None), None)

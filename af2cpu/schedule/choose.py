@@ -1,0 +1,136 @@
+"""Which runner a plan gets: this process, worker processes on this machine, or a cluster."""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from collections.abc import Sequence
+from functools import partial
+
+from af2cpu.cores import available_cores, physical_cores
+from af2cpu.pipeline.graph import Graph, Node
+from af2cpu.pipeline.local import run_graph
+from af2cpu.pipeline.run import Runner
+from af2cpu.pipeline.survey import survey
+from af2cpu.plan.run import Plan
+from af2cpu.schedule.admission import Admission, Task, Worker
+from af2cpu.schedule.cluster import batch_jobs, batch_system, local_cluster, running_scheduler, security_of
+from af2cpu.schedule.runner import run_on_cluster
+from af2cpu.schedule.workers import WorkerPlan, helper_share, plan_workers
+
+_STARTUP = 6.0  # seconds until worker processes have PyTorch and their first task
+_OVERHEAD = 0.05  # seconds of a task besides its work
+_LOADED_PER_SECOND = 3e8  # bytes of a network in memory: reading and packing it
+_WORTH = 0.9  # of the time in this process that workers may take
+_LOOKED_AT = 200  # targets; of more nothing is looked up before: workers pay
+
+
+def runner_for(plan: Plan, graph: Graph, *, auto: bool = True) -> Runner:
+    """The runner that a plan's settings ask for.
+
+    auto: whether worker processes are started without being asked for, where that is estimated to be faster.
+
+    Raises InputError for settings that don't go together.
+    """
+    settings = plan.settings
+    in_process = partial(run_graph, wait=settings.wait)
+    system = batch_system(settings)
+    security_of(settings)
+    cluster = partial(run_on_cluster, level=plan.machine.choice.isa if plan.models else None, wait=settings.wait)
+    if system:
+        return partial(cluster, connect=partial(batch_jobs, settings))
+    if settings.scheduler:
+        return partial(cluster, connect=partial(running_scheduler, settings.scheduler, settings))
+    if settings.workers == 1 or (settings.workers is None and (not auto or len(plan.jobs) < 2)):
+        return in_process
+    workers = local_workers(plan, graph)
+    if settings.workers is None and (len(workers) < 2 or not pays(plan, graph, workers)):
+        return in_process
+    return partial(cluster, connect=partial(local_cluster, workers, plan.machine.memory, settings))
+
+
+def local_workers(plan: Plan, graph: Graph) -> tuple[WorkerPlan, ...]:
+    """The worker processes of this machine for a plan. Raises InputError if it has too few cores for them."""
+    settings = plan.settings
+    cores = physical_cores()[: min(settings.threads or available_cores(), available_cores())]
+    return plan_workers(
+        cores,
+        workers=settings.workers,
+        cores_per_fold=settings.cores_per_fold,
+        share=helper_share(*_work(graph.nodes)),
+        helper_cores=settings.relax_threads,
+    )
+
+
+def _work(nodes: Sequence[Node]) -> tuple[float, float]:
+    """Core seconds of the network and of everything else."""
+    folds, others = 0.0, 0.0
+    for node in nodes:
+        chance = node.condition.chance if node.condition else 1.0
+        seconds = chance * node.cost.seconds * node.cost.cores
+        folds, others = (folds + seconds, others) if node.network else (folds, others + seconds)
+    return folds, others
+
+
+def pays(plan: Plan, graph: Graph, workers: Sequence[WorkerPlan]) -> bool:
+    """Whether worker processes are estimated to be faster than this process, their start included.
+
+    Only what is not up to date counts.
+    """
+    if len(plan.jobs) > _LOOKED_AT:
+        return True
+    stale = {step.node.id: step for step in survey(graph).steps}
+    nodes = [node for node in graph.nodes if node.id in stale]
+    room = plan.machine.memory
+    if any(node.cost.memory > room * 0.9 for node in nodes):
+        return False  # beside other processes it would not fit
+    alone = sum(step.seconds for step in stale.values()) + _loads(nodes)
+    return _STARTUP + makespan(nodes, workers, room) < _WORTH * alone
+
+
+def _loads(nodes: Sequence[Node]) -> float:
+    """Seconds of loading networks one after the other, as this process does."""
+    seconds, held = 0.0, ""
+    for node in nodes:
+        if node.network and node.network != held:
+            seconds, held = seconds + node.cost.kept / _LOADED_PER_SECOND, node.network
+    return seconds
+
+
+def makespan(nodes: Sequence[Node], workers: Sequence[WorkerPlan], memory: float) -> float:
+    """Estimated seconds of some nodes on the workers of one host; what they need besides is made."""
+    known = {node.id for node in nodes}
+    chosen: Counter[str] = Counter()
+
+    def wanted(node: Node) -> bool:
+        """Of a choice by ranking the first candidates stand for those that will be the best."""
+        if node.condition is None:
+            return True
+        chosen[node.condition.order.node] += 1
+        return chosen[node.condition.order.node] <= node.condition.first
+
+    made = {need for node in nodes for need in node.needs()} - known
+    admission = Admission(nodes, wanted=wanted, made=made)
+    for worker in workers:
+        admission.add_worker(Worker(worker.name, "", worker.cores, worker.folds), memory)
+    held: dict[str, str] = {}
+    ends: list[tuple[float, int, Task]] = []
+    now, count = 0.0, 0
+    while True:
+        for task in admission.starts(now):
+            count += 1
+            heapq.heappush(ends, (now + _OVERHEAD + task.seconds + _load(task, held), count, task))
+        if not ends:
+            return now
+        now, _, task = heapq.heappop(ends)
+        admission.finished(task)
+
+
+def _load(task: Task, held: dict[str, str]) -> float:
+    """Seconds of loading the networks that a worker does not have."""
+    seconds = 0.0
+    for node in task.nodes:
+        if node.network and held.get(task.worker.name) != node.network:
+            held[task.worker.name] = node.network
+            seconds += node.cost.kept / _LOADED_PER_SECOND
+    return seconds

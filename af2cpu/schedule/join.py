@@ -1,0 +1,58 @@
+"""Worker processes of this host that join a scheduler: what `af2cpu worker` runs until it is stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Any
+
+from af2cpu.cores import available_cores, available_memory, physical_cores
+from af2cpu.errors import InputError
+from af2cpu.schedule.cluster import security_of
+from af2cpu.schedule.tasks import host_name
+from af2cpu.schedule.workers import plan_workers
+
+_CONNECT_WITHIN = 60.0  # seconds for the scheduler to answer
+
+
+def join(settings: Any, name: str | None) -> None:
+    """Runs planned worker processes, each with a nanny that starts it anew, until the scheduler or this process ends.
+
+    Raises InputError if the scheduler can't be reached.
+    """
+    from distributed.core import Status
+
+    from af2cpu.schedule.processes import WatchingNanny, configure, nanny_options
+
+    configure()
+    cores = physical_cores()[: min(settings.threads or available_cores(), available_cores())]
+    plans = plan_workers(cores, workers=settings.workers, cores_per_fold=settings.cores_per_fold)
+    memory = settings.memory or available_memory()
+    prefix = name or f"{host_name()}-{os.getpid()}"
+    address = str(settings.scheduler)
+    where: dict[str, Any] = {"scheduler_file": address} if "://" not in address else {}
+    if where and not Path(address).is_file():
+        raise InputError(f"--scheduler {address}: neither tcp://HOST:PORT or tls://HOST:PORT nor a scheduler file")
+    positional: tuple[Any, ...] = () if where else (address,)
+    common: dict[str, Any] = where | {"security": security_of(settings), "death_timeout": _CONNECT_WITHIN}
+
+    async def run() -> None:
+        nannies = [
+            WatchingNanny(*positional, **(common | nanny_options(plan, memory, f"{prefix}-{plan.name}", None)))
+            for plan in plans
+        ]
+        try:
+            await asyncio.gather(*nannies)
+            await asyncio.gather(*(nanny.finished() for nanny in nannies))
+        finally:
+            open_ones = [nanny for nanny in nannies if nanny.status not in {Status.closed, Status.failed}]
+            await asyncio.gather(*(nanny.close(timeout=1) for nanny in open_ones), return_exceptions=True)
+
+    try:
+        asyncio.run(run())
+    except (OSError, TimeoutError, ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(
+            f"--scheduler {address}: can't be joined ({reason}); is it running, and are the --tls settings its own?"
+        ) from error

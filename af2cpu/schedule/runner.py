@@ -1,0 +1,438 @@
+"""Runs a graph on a cluster of worker processes: the admission chooses, Dask carries, this records.
+
+A worker that dies costs the task that it had; the task is tried again. A protein whose tasks end their worker process
+three times is given up. Nothing is lost if this process, the scheduler or all workers die: results are files, and the
+same command goes on from there.
+"""
+
+from __future__ import annotations
+
+import pickle
+import queue
+import secrets
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from af2cpu import events
+from af2cpu.errors import DatabaseError, InputError
+from af2cpu.events import Event
+from af2cpu.pipeline.graph import Graph, Item, Node
+from af2cpu.pipeline.resolve import needed_items
+from af2cpu.pipeline.results import Fault, Made, Recorder, Results, fault_of, lock_targets, make_shared
+from af2cpu.schedule.admission import Admission, Task, Worker
+from af2cpu.schedule.tasks import Report, Step, WorkerInfo, order_of
+from af2cpu.version import __version__
+from af2cpu.workspace import TargetLocks
+from af2cpu.workspace.lock import RunEndedError
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+MAX_KILLS = 3  # worker processes that the tasks of one protein may end
+_MAX_LOSSES = 6  # the same, where a whole host may have gone
+_REPORT_WITHIN = 2.0  # seconds in which a nanny tells how its worker process ended
+_LOOK_EVERY = 1.0  # seconds between two looks at the cluster while nothing is told
+_SAID_AFTER = 30.0  # seconds without any worker before it is told
+
+
+@dataclass
+class _Attempt:
+    """A task that a worker has now."""
+
+    task: Task
+    steps: list[Step]
+    future: Future
+    address: str
+    item: int | None = None  # of a node whose items are made one by one: which
+
+
+@dataclass
+class _Lost:
+    """A task whose worker is gone; how, may still be told."""
+
+    attempt: _Attempt
+    until: float
+
+
+@dataclass
+class _Singly:
+    """A node whose items are made one by one, because making them together has ended a worker process."""
+
+    items: tuple[Item, ...]
+    made: dict[int, Made] = field(default_factory=dict)  # by id of the item's task
+    seconds: float = 0.0
+
+
+def run_on_cluster(
+    graph: Graph, folders: Mapping[str, Path], connect: Any, *, level: str | None = None, wait: bool = False
+) -> Results:
+    """Makes everything of a graph that is not current, as `pipeline.local.run_graph` does.
+
+    connect: a context manager that gives a Client whose cluster has workers (schedule/cluster.py).
+    level: instruction set that the plan is for; workers of another one are refused.
+
+    Raises what run_graph raises, InputError for a node that needs more memory than any host has, and OSError if the
+    scheduler is lost.
+    """
+    results = Results()
+    nodes = make_shared(graph, results)
+    with TargetLocks() as locks:
+        lock_targets(folders, locks, results, wait=wait)
+        with connect() as client:
+            run = _Run(graph, nodes, folders, results, locks.run, client, level)
+            try:
+                run.to_the_end()
+            finally:
+                run.close()
+    return results
+
+
+class _Run:
+    def __init__(
+        self,
+        graph: Graph,
+        nodes: list[Node],
+        folders: Mapping[str, Path],
+        results: Results,
+        run: int,
+        client: Client,
+        level: str | None,
+    ) -> None:
+        self._recorder, self._results = Recorder(graph, folders, results), results
+        self._folders, self._run, self._client, self._level = folders, run, client, level
+        self._admission = Admission(nodes, wanted=lambda node: bool(results.needed(node)), made=set(results.receipts))
+        self._messages: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
+        self._topic = f"af2cpu-{secrets.token_hex(8)}"
+        self._attempts: dict[str, _Attempt] = {}  # by key of the future
+        self._lost: dict[str, _Lost] = {}  # by name of the worker
+        self._addresses: dict[str, str] = {}  # name of each worker by its address
+        self._exits: dict[str, Mapping[str, Any]] = {}  # how a worker process ended, by name, until its loss is known
+        self._kills: dict[str, float] = {}  # by protein
+        self._singly: dict[str, _Singly] = {}
+        self._alone: set[str] = set()  # nodes that have had a host for themselves
+        self._refused: set[str] = set()
+        self._without_workers = time.monotonic()
+        self._count = 0
+
+    def to_the_end(self) -> None:
+        from af2cpu.schedule.processes import EXITS
+
+        client = self._client
+        client.subscribe_topic(self._topic, lambda event: self._messages.put(("event", event[1])))
+        client.subscribe_topic("all", lambda event: self._on_cluster(event[1]))
+        client.subscribe_topic(EXITS, lambda event: self._messages.put(("exit", event[1])))
+        for address in client.scheduler_info(n_workers=-1)["workers"]:
+            self._add(address)
+        self._check_fit()
+        while not self._admission.done:
+            self._start()
+            self._handle(*self._next())
+            while not self._messages.empty():
+                self._handle(*self._messages.get())
+        self._pass_left_out()
+
+    def close(self) -> None:
+        """Gives up what runs: workers end with it."""
+        from af2cpu.schedule.processes import EXITS
+
+        for topic in (self._topic, "all", EXITS):
+            with suppress(Exception):  # the scheduler may be gone
+                self._client.unsubscribe_topic(topic)
+        for attempt in self._attempts.values():
+            attempt.future.release()
+
+    # Workers
+
+    def _on_cluster(self, message: Mapping[str, Any]) -> None:
+        if message.get("action") in {"add-worker", "remove-worker"}:
+            self._messages.put((str(message["action"]), str(message["worker"])))
+
+    def _add(self, address: str) -> None:
+        """A worker that has come; one of another version or instruction set is refused."""
+        from af2cpu.schedule.processes import info
+
+        if address in self._addresses:
+            return
+        answers = self._client.run(info, workers=[address], on_error="return")
+        told = answers.get(address)
+        if isinstance(told, Exception):  # gone again
+            return
+        reason = self._refusal(told)
+        if reason:
+            if reason not in self._refused:
+                events.emit("warning", f"worker {address}: {reason}", target="")
+            self._refused.add(reason)
+            return
+        if told.name in self._addresses.values():
+            self._remove(next(old for old, name in self._addresses.items() if name == told.name))
+        self._addresses[address] = told.name
+        self._admission.add_worker(Worker(told.name, told.host, told.cores, told.folds), told.memory)
+
+    def _refusal(self, told: WorkerInfo | None) -> str:
+        if told is None:
+            return "is not used: start workers with af2cpu worker"
+        if told.version != __version__:
+            return f"is not used: it has af2cpu {told.version}, and this run {__version__}"
+        if told.folds and self._level is not None and told.isa != self._level:
+            return (
+                f"is not used: its kernels run on {told.isa}, and those of this run on {self._level}, on which the "
+                f"results depend; set AF2CPU_ISA={_common_level(told.isa, self._level)} for all"
+            )
+        return ""
+
+    def _remove(self, address: str) -> None:
+        """A worker that is gone: its task waits a moment for the reason."""
+        name = self._addresses.pop(address, None)
+        if name is None:
+            return
+        task = self._admission.remove_worker(name)
+        key = next((key for key, attempt in self._attempts.items() if attempt.task is task), None)
+        if task is None or key is None:
+            return
+        attempt = self._attempts.pop(key)
+        attempt.future.release()
+        self._lost[name] = _Lost(attempt, time.monotonic() + _REPORT_WITHIN)
+
+    def _check_fit(self) -> None:
+        """Raises InputError for a node that is too large for all hosts."""
+        misfits = [node for node in self._admission.misfits() if needed_items(node, self._results.failures)]
+        if misfits and self._addresses:
+            node = misfits[0]
+            raise InputError(
+                f"{node.id}: needs about {node.cost.memory / 1e9:.1f} GB and no host has more than "
+                f"{self._admission.room / 1e9:.1f} GB for one task; lower --max-msa (such as 256:512), use fewer "
+                "--workers, or a machine with more memory"
+            )
+
+    # Tasks
+
+    def _start(self) -> None:
+        self._pass_left_out()
+        again = True
+        while again:
+            again = False
+            for task in list(self._admission.starts(time.monotonic())):
+                again = not self._submit(task) or again
+        stuck = not self._attempts and not self._lost and not self._admission.done
+        if not stuck:
+            self._without_workers = time.monotonic()
+        elif self._addresses and not self._admission.running:
+            self._check_fit()
+        elif time.monotonic() - self._without_workers > _SAID_AFTER:
+            events.emit("warning", "no worker has been there for a while; waiting for one", target="")
+            self._without_workers = time.monotonic() + 10 * _SAID_AFTER
+
+    def _pass_left_out(self) -> None:
+        for node in self._admission.left_out():
+            self._recorder.passed(node)
+
+    def _submit(self, task: Task) -> bool:
+        """Sends a task to its worker; False if none of it is needed any more."""
+        if task.release:
+            self._send(task, [])
+            return True
+        steps = [Step(node, tuple(items)) for node in task.nodes if (items := self._results.needed(node))]
+        if not steps:
+            self._finish(task)
+            return False
+        single = self._singly.get(steps[0].node.id)
+        if single is None:
+            self._send(task, steps)
+            return True
+        item = self._next_item(steps[0], single)
+        if item is None:
+            self._conclude(task, steps[0].node, single)
+            return False
+        self._send(task, [Step(steps[0].node, (single.items[item],))], item)
+        return True
+
+    def _send(self, task: Task, steps: list[Step], item: int | None = None) -> None:
+        from af2cpu.schedule.processes import obey, release
+
+        self._count += 1
+        address = next(address for address, name in self._addresses.items() if name == task.worker.name)
+        options: dict[str, Any] = {
+            "workers": [address],
+            "allow_other_workers": False,
+            "pure": False,
+            "retries": 0,
+            "key": f"{self._topic}-{self._count}",
+        }
+        if task.release:
+            future = self._client.submit(release, **options)
+        else:
+            order = order_of(steps, self._results.receipts, self._folders, self._run, self._topic)
+            future = self._client.submit(obey, pickle.dumps(order), **options)
+        self._attempts[future.key] = _Attempt(task, steps, future, address, item)
+        future.add_done_callback(lambda done: self._messages.put(("done", done.key)))
+
+    def _next(self) -> tuple[str, Any]:
+        """The next message; "quiet" if nothing is told for a second. Raises OSError if the scheduler is gone."""
+        if self._client.status != "running":
+            raise OSError(
+                "the connection to the Dask scheduler is lost; what is complete is kept, run the same command again "
+                "to go on"
+            )
+        try:
+            return self._messages.get(timeout=_LOOK_EVERY)
+        except queue.Empty:
+            return "quiet", None
+
+    def _handle(self, kind: str, content: Any) -> None:
+        if kind == "event":
+            events.tell(Event(**content))
+        elif kind == "exit":
+            self._exits[content["name"]] = content
+        elif kind == "add-worker":
+            self._add(content)
+        elif kind == "remove-worker":
+            self._remove(content)
+        elif kind == "done" and content in self._attempts:
+            self._take_back(content)
+        for name, lost in list(self._lost.items()):
+            told = self._exits.pop(name, None)
+            if told is not None or time.monotonic() > lost.until:
+                del self._lost[name]
+                self._judge(lost.attempt, name, told)
+
+    def _take_back(self, key: str) -> None:
+        """A task that is done, or whose worker is about to be gone."""
+        attempt = self._attempts[key]
+        if attempt.future.status != "finished":
+            error = attempt.future.exception(timeout=10) if attempt.future.status == "error" else None
+            if error is None or type(error).__name__ == "KilledWorker":
+                return self._remove(attempt.address)
+            del self._attempts[key]
+            return self._unexpected(attempt, error)
+        try:
+            packed = attempt.future.result(timeout=30)
+        except Exception:  # the worker died after its task
+            return self._remove(attempt.address)
+        del self._attempts[key]
+        attempt.future.release()
+        if attempt.task.release:
+            return self._finish(attempt.task)
+        report: Report = pickle.loads(packed)  # from our own worker, over the cluster's connection
+        if report.broken:
+            raise DatabaseError(report.broken)
+        if attempt.item is not None:
+            return self._take_single(attempt, report)
+        return self._record(attempt, report)
+
+    def _record(self, attempt: _Attempt, report: Report) -> None:
+        """Takes the steps of a task into the results; for one that lacked memory a host of its own is tried."""
+        for number, (step, done) in enumerate(zip(attempt.steps, report.steps, strict=False)):
+            lacks = any(fault.memory for made in done.made for fault in made.faults.values())
+            if lacks and step.node.id not in self._alone:
+                again = [one.node for one in attempt.steps[number:]]
+                self._alone.add(step.node.id)
+                text = "memory did not suffice; it is tried again with nothing beside it"
+                self._tell(step.node, step.items, text)
+                return self._admission.retry(again, attempt.task, alone=True)
+            self._recorder.made(step.node, step.items, done.made, done.seconds)
+        return self._finish(attempt.task)
+
+    def _finish(self, task: Task) -> None:
+        self._admission.finished(task)
+        for node in task.nodes:
+            self._recorder.passed(node)
+        self._pass_left_out()
+
+    def _unexpected(self, attempt: _Attempt, error: BaseException) -> None:
+        if isinstance(error, RunEndedError):
+            raise OSError(
+                f"worker {attempt.task.worker.name} does not see this run's locks: the folder of the results must be "
+                "on a file system whose locks work between hosts"
+            )
+        fault = fault_of(error)
+        for step in attempt.steps:
+            self._fail(step.node, step.items, fault)
+        self._finish(attempt.task)
+
+    def _fail(self, node: Node, items: tuple[Item, ...], fault: Fault) -> None:
+        for target in dict.fromkeys(target for item in items for target in item.targets):
+            if target not in self._results.failures:
+                self._recorder.failed(node, target, fault)
+
+    # Lost workers
+
+    def _judge(self, attempt: _Attempt, name: str, told: Mapping[str, Any] | None) -> None:
+        """What becomes of a task whose worker is gone: again, alone, or never."""
+        task = attempt.task
+        if task.release:
+            return self._finish(task)
+        node, items = attempt.steps[0].node, attempt.steps[0].items
+        memory = bool(told and told["memory"])
+        how = _how(told)
+        if memory and node.id in self._alone:
+            self._fail(node, items, Fault(f"its worker process {how}, also with nothing beside it"))
+            return self._put_back(attempt, [])
+        if memory:
+            self._alone.add(node.id)
+            self._tell(node, items, f"worker {name} {how}; it is tried again with nothing beside it")
+            return self._put_back(attempt, [one.node for one in attempt.steps], alone=True)
+        targets = list(dict.fromkeys(target for item in items for target in item.targets))
+        if len(targets) > 1 and len(items) > 1:
+            self._singly[node.id] = _Singly(items)
+        else:
+            for target in targets:
+                self._kills[target] = self._kills.get(target, 0.0) + (1.0 if told else MAX_KILLS / _MAX_LOSSES)
+        guilty = [target for target in targets if self._kills.get(target, 0.0) >= MAX_KILLS]
+        for target in guilty:
+            fault = Fault(f"given up: its tasks have ended {MAX_KILLS} worker processes; the last one {how}")
+            self._recorder.failed(node, target, fault)
+        if not guilty:
+            self._tell(node, items, f"worker {name} {how}; its task is tried again")
+        return self._put_back(attempt, [step.node for step in attempt.steps])
+
+    def _put_back(self, attempt: _Attempt, nodes: list[Node], *, alone: bool = False) -> None:
+        again = [node for node in nodes if self._results.needed(node)]
+        self._admission.retry(again, attempt.task, alone=alone)
+        for node in attempt.task.nodes:
+            if node not in again:
+                self._recorder.passed(node)
+        self._pass_left_out()
+
+    def _tell(self, node: Node, items: tuple[Item, ...], text: str) -> None:
+        targets = list(dict.fromkeys(target for item in items for target in item.targets))
+        about = targets[0] if len(targets) == 1 else ""
+        events.emit("warning", f"{node.id}: {text}", target=about, stage=node.stage)
+
+    # Items one by one
+
+    def _next_item(self, step: Step, single: _Singly) -> int | None:
+        """The next item of a node whose items are made one by one; None if all are made or have failed."""
+        single.items = step.items
+        return next((k for k, item in enumerate(single.items) if id(item.task) not in single.made), None)
+
+    def _take_single(self, attempt: _Attempt, report: Report) -> None:
+        step = attempt.steps[0]
+        single = self._singly[step.node.id]
+        single.made[id(step.items[0].task)] = report.steps[0].made[0]
+        single.seconds += report.steps[0].seconds
+        self._submit(attempt.task)
+
+    def _conclude(self, task: Task, node: Node, single: _Singly) -> None:
+        made = [single.made[id(item.task)] for item in single.items]
+        self._recorder.made(node, single.items, made, single.seconds)
+        self._finish(task)
+
+
+def _how(told: Mapping[str, Any] | None) -> str:
+    """How a worker process ended, in words."""
+    if told is None:
+        return "was lost with its connection"
+    if told["memory"]:
+        return "was killed by the system for lack of memory"
+    code = told["code"]
+    return f"was killed (signal {-code})" if code < 0 else f"ended with exit code {code}"
+
+
+def _common_level(*levels: str | None) -> str:
+    """The instruction set that all have."""
+    order = ("scalar", "avx2", "avx512", "avx512bf16", "amx")
+    return min((level for level in levels if level in order), key=order.index, default="avx2")

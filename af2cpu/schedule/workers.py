@@ -1,0 +1,111 @@
+"""Plans the worker processes of one host: how many, on which cores, which of them run the network.
+
+Pure functions of the host's cores. Physical cores are shared out; the SMT siblings of a core go with it and are not
+counted. Each worker runs one task at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from af2cpu.cores import Core
+from af2cpu.errors import InputError
+from af2cpu.words import counted
+
+# On fewer cores there are no helpers: taking cores away from the network would cost more than helpers gain.
+_MIN_CORES_FOR_HELPERS = 16
+_HELPER_SHARE = 1 / 8  # of the cores, where the work is not known
+_MIN_SHARE, _MAX_SHARE = 1 / 16, 1 / 2
+
+
+@dataclass(frozen=True)
+class WorkerPlan:
+    """One worker process."""
+
+    name: str  # unique on its host
+    cores: int  # physical cores, and threads of the network
+    cpus: tuple[int, ...]  # hardware threads that it keeps to
+    folds: bool  # whether it runs the network; all workers run everything else
+    node: int | None = None  # NUMA node, if all its cores are in one
+
+
+def helper_share(fold_seconds: float, other_seconds: float) -> float:
+    """The share of a large host's cores that do not run the network, by the core seconds of a graph's nodes.
+
+    At least 1/16, so that finished predictions are relaxed and reported at once; at most 1/2, because workers that run
+    the network also search while no prediction is ready.
+    """
+    total = fold_seconds + other_seconds
+    return min(max(other_seconds / total, _MIN_SHARE), _MAX_SHARE) if total > 0 else _HELPER_SHARE
+
+
+def plan_workers(
+    cores: Sequence[Core],
+    *,
+    workers: int | None = None,
+    cores_per_fold: int | None = None,
+    share: float = _HELPER_SHARE,
+    helper_cores: int = 1,
+) -> tuple[WorkerPlan, ...]:
+    """The workers of a host.
+
+    Without `workers`: on 16 cores or more one fold worker per NUMA node, or as many of `cores_per_fold` as fit on it,
+    after `share` of the node's cores has been left to helpers of `helper_cores` each, which search and relax
+    meanwhile. On fewer cores two workers that do everything, so that steps on one core overlap the network.
+
+    With `workers`: so many that do everything, with equal numbers of cores; cores that `cores_per_fold` leaves are
+    helpers. Raises InputError if there are too few cores.
+    """
+    if workers is not None:
+        return _given(cores, workers, cores_per_fold, helper_cores)
+    if len(cores) < _MIN_CORES_FOR_HELPERS:
+        if cores_per_fold is None:
+            return _given(cores, min(2, len(cores)), None, helper_cores)
+        if cores_per_fold > len(cores):
+            raise InputError(f"--cores-per-fold {cores_per_fold}: only {counted(len(cores), 'core')} can be used")
+        return _given(cores, len(cores) // cores_per_fold, cores_per_fold, helper_cores)
+    folds: list[Sequence[Core]] = []
+    helpers: list[Sequence[Core]] = []
+    for _, found in groupby(cores, key=lambda core: core.node):
+        of_node = list(found)
+        reserved = max(1, round(share * len(of_node))) if len(of_node) > 1 else 0
+        size = min(cores_per_fold or len(of_node) - reserved, len(of_node))
+        count = max(1, (len(of_node) - reserved) // size)
+        folds += [of_node[k * size : (k + 1) * size] for k in range(count)]
+        helpers += _cut(of_node[count * size :], helper_cores)
+    return (*_named("fold", folds, folds_too=True), *_named("help", helpers, folds_too=False))
+
+
+def _given(
+    cores: Sequence[Core], workers: int, cores_per_fold: int | None, helper_cores: int
+) -> tuple[WorkerPlan, ...]:
+    needed = workers * (cores_per_fold or 1)
+    if needed > len(cores):
+        flags = f"--workers {workers}" + (f" --cores-per-fold {cores_per_fold}" if cores_per_fold else "")
+        raise InputError(f"{flags}: {needed} cores are needed and {counted(len(cores), 'core')} can be used")
+    size, more = (cores_per_fold, 0) if cores_per_fold else divmod(len(cores), workers)
+    parts, start = [], 0
+    for k in range(workers):
+        end = start + size + (k < more)
+        parts.append(cores[start:end])
+        start = end
+    return (
+        *_named("fold", parts, folds_too=True),
+        *_named("help", _cut(cores[start:], helper_cores), folds_too=False),
+    )
+
+
+def _cut(cores: Sequence[Core], size: int) -> list[Sequence[Core]]:
+    return [cores[start : start + size] for start in range(0, len(cores), size)]
+
+
+def _named(kind: str, parts: Sequence[Sequence[Core]], *, folds_too: bool) -> list[WorkerPlan]:
+    return [_plan(f"{kind}-{k}", part, folds_too) for k, part in enumerate(parts)]
+
+
+def _plan(name: str, cores: Sequence[Core], folds: bool) -> WorkerPlan:
+    nodes = {core.node for core in cores}
+    cpus = tuple(cpu for core in cores for cpu in core.cpus)
+    return WorkerPlan(name, len(cores), cpus, folds, nodes.pop() if len(nodes) == 1 else None)

@@ -175,7 +175,7 @@ def test_a_network_is_not_loaded_anew_for_each_target() -> None:
 
 @pytest.mark.parametrize("begin", [list, features_made])
 def test_results_come_early(begin: Callable[[list[Node]], list[Node]]) -> None:
-    run = simulation(begin(graph(*[10.0] * 200)), TWO).to_the_end()
+    run = simulation(begin(graph(*[10.0] * 200, models=5)), TWO).to_the_end()
     reports = sorted(end for name, end in run.finish.items() if name.endswith("/report"))
     assert reports[0] < 0.06 * run.now
     assert reports[100] < 0.6 * run.now

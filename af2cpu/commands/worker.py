@@ -22,8 +22,9 @@ def worker(
 ) -> None:
     """Start worker processes that a run with --scheduler uses, on this machine and until they are stopped.
 
-    The processes keep to their cores and NUMA node. A process that dies is started anew. All hosts must see the same
-    folders, and have the same version of af2cpu.
+    The processes keep to their cores and NUMA node; one that dies is started anew.
+
+    All hosts must see the same folders and have the same version of af2cpu.
 
     Example: af2cpu worker --scheduler tcp://node1:8786
     """

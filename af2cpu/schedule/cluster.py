@@ -147,7 +147,7 @@ def running_scheduler(address: str, settings: RunSettings) -> Iterator[Client]:
             "--tls settings those of the scheduler?"
         ) from error
     with client:
-        events.emit("line", f"Dask scheduler {client.scheduler.address}")
+        events.emit("line", f"Dask scheduler {client.scheduler_info()['address']}")
         yield client
 
 
@@ -212,7 +212,9 @@ def _cluster_class(name: str) -> Any:
         raise InputError(f"--{name}: needs dask-jobqueue; pip install 'af2cpu[cluster]'") from error
     base = getattr(dask_jobqueue, f"{_BATCH_SYSTEMS[name]}Cluster")
 
-    class Job(base.job_cls):  # type: ignore[misc]
+    job: Any = base.job_cls
+
+    class Job(job):
         def __init__(self, *args: Any, tls: Sequence[str] = (), **options: Any) -> None:
             super().__init__(*args, **options)
             self._command_template = worker_command(self.scheduler, str(self.name), tls)

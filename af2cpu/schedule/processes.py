@@ -123,7 +123,7 @@ def info(dask_worker: Any) -> WorkerInfo | None:
 
 def obey(packed: bytes) -> bytes:
     """A task: makes what an order asks for. Packed, so that the scheduler needs none of our modules."""
-    worker = get_worker()
+    worker: Any = get_worker()
     order: Order = pickle.loads(packed)
 
     def forward(event: Event) -> None:

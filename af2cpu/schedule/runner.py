@@ -263,11 +263,11 @@ class _Run:
             "key": f"{self._topic}-{self._count}",
         }
         if task.release:
-            future = self._client.submit(release, **options)
+            future: Any = self._client.submit(release, **options)
         else:
             order = order_of(steps, self._results.receipts, self._folders, self._run, self._topic)
             future = self._client.submit(obey, pickle.dumps(order), **options)
-        self._attempts[future.key] = _Attempt(task, steps, future, address, item)
+        self._attempts[str(future.key)] = _Attempt(task, steps, future, address, item)
         future.add_done_callback(lambda done: self._messages.put(("done", done.key)))
 
     def _next(self) -> tuple[str, Any]:

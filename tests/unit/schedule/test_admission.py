@@ -106,7 +106,9 @@ def simulation(
     wanted: Callable[[Node], bool] = unless_second,
     patience: float = 60.0,
 ) -> Simulation:
-    admission = Admission(nodes, wanted=wanted, patience=patience)
+    known = {one.id for one in nodes}
+    made = {need for one in nodes for need in one.needs()} - known
+    admission = Admission(nodes, wanted=wanted, patience=patience, made=made)
     hosts = {}
     for worker in workers:
         admission.add_worker(worker, memory)
@@ -151,8 +153,14 @@ def test_memory_is_never_exceeded(seed: int) -> None:
     assert run.seen
 
 
-def test_long_targets_first_and_no_tail() -> None:
-    run = simulation(graph(*[10.0] * 20, 400.0), TWO).to_the_end()
+def features_made(nodes: list[Node]) -> list[Node]:
+    """A graph whose features are there: all predictions may start at once."""
+    return [one for one in nodes if one.stage != "features"]
+
+
+@pytest.mark.parametrize("begin", [list, features_made])
+def test_long_targets_first_and_no_tail(begin: Callable[[list[Node]], list[Node]]) -> None:
+    run = simulation(begin(graph(*[10.0] * 20, 400.0)), TWO).to_the_end()
     predictions = [name for name in run.order if "/prediction/" in name]
     assert predictions[0].startswith("t20/")
     # 400 s for two cores: each prediction takes 800 s on one core, and both run from the start.
@@ -165,8 +173,9 @@ def test_a_network_is_not_loaded_anew_for_each_target() -> None:
     assert run.loads <= 8  # 16 targets of two models, in windows of eight; one by one there would be 16 or more
 
 
-def test_results_come_early() -> None:
-    run = simulation(graph(*[10.0] * 200), TWO).to_the_end()
+@pytest.mark.parametrize("begin", [list, features_made])
+def test_results_come_early(begin: Callable[[list[Node]], list[Node]]) -> None:
+    run = simulation(begin(graph(*[10.0] * 200, models=5)), TWO).to_the_end()
     reports = sorted(end for name, end in run.finish.items() if name.endswith("/report"))
     assert reports[0] < 0.06 * run.now
     assert reports[100] < 0.6 * run.now

@@ -114,7 +114,7 @@ def _figure(width: float, height: float) -> Iterator[tuple[Figure, io.BytesIO]]:
         figure = Figure((width, height), dpi=_DPI, layout="constrained")
         out = io.BytesIO()
         yield figure, out
-        # savefig would make the layout twice, and draw all twice for it. Software: matplotlib would put its version there.
+        # savefig would make the layout twice and draw all twice for it; as Software matplotlib would put its version.
         FigureCanvasAgg(figure).print_png(out, metadata={"Software": None})
 
 

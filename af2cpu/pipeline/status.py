@@ -19,7 +19,7 @@ from types import TracebackType
 from af2cpu import events
 from af2cpu.errors import in_words
 from af2cpu.events import Event
-from af2cpu.formats.streams import HIDDEN
+from af2cpu.formats.streams import HIDDEN, name_of
 from af2cpu.pipeline.graph import Graph, Node
 from af2cpu.run_records import Failure
 from af2cpu.run_status import HEARTBEAT, Failed, RunFile, Running, RunStatus, State
@@ -205,12 +205,12 @@ class StatusWriter:
             left = self._remaining.seconds(now - self._started, so_far)
             return RunStatus(
                 id=file.id,
-                command=shlex.join(sys.argv),
+                command=name_of(shlex.join(sys.argv)),  # paths may not be UTF-8
                 host=socket.gethostname(),
                 pid=os.getpid(),
                 locked=file.locked,
                 state=state,
-                reason=reason,
+                reason=name_of(reason),
                 started=_moment(self._started),
                 updated=_moment(now),
                 estimated_end=_moment(now) + timedelta(seconds=left) if state == "running" else None,

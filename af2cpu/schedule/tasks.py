@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from af2cpu import events
-from af2cpu.errors import DatabaseError
+from af2cpu.errors import DatabaseError, InputError
 from af2cpu.events import Event
 from af2cpu.pipeline.graph import Item, Node, Output
 from af2cpu.pipeline.resolve import Receipts
@@ -42,6 +42,7 @@ class Order:
     folders: Mapping[str, Path]  # of the proteins
     run: int  # by which the locks know the run
     topic: str  # of its events
+    cwd: Path  # of the run, whose paths may be relative
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ def order_of(steps: Sequence[Step], receipts: Receipts, folders: Mapping[str, Pa
     }
     targets = {target for step in steps for item in step.items for target in item.targets}
     bare = tuple(Step(replace(step.node, items=()), step.items) for step in steps)
-    return Order(bare, needed, {target: folders[target] for target in sorted(targets)}, run, topic)
+    return Order(bare, needed, {target: folders[target] for target in sorted(targets)}, run, topic, Path.cwd())
 
 
 def _some(made: Mapping[str, Any], targets: Collection[str]) -> Mapping[str, Any]:
@@ -99,10 +100,19 @@ def _some(made: Mapping[str, Any], targets: Collection[str]) -> Mapping[str, Any
 
 
 def carry_out(order: Order, cores: int, forward: Callable[[Event], None]) -> Report:
-    """Makes the steps of an order in this process, which may be any worker's. Raises RunEndedError, OSError.
+    """Makes the steps of an order in this process, which may be any worker's.
+
+    Raises InputError where the run's folders are not there, RunEndedError, OSError.
 
     forward: gets the events, some of them from other threads.
     """
+    try:
+        os.chdir(order.cwd)  # one task at a time: nothing else in this process has relative paths
+    except OSError as error:
+        raise InputError(
+            f"{order.cwd}: the folder that the run was started in can't be entered on {host_name()} "
+            f"({error.strerror}); all hosts must see the run's folders under the same paths"
+        ) from error
     outs = {folder.parent for folder in order.folders.values()}
     with working(order.folders.values(), order.run), _ending_with(outs, order.run), events.listening(_Thinned(forward)):
         try:

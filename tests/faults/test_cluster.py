@@ -27,7 +27,9 @@ STAGES = ("features", "search record", "prediction", "ranked", "plots", "run rec
 class Program:
     """af2cpu as a process, its output in a file."""
 
-    def __init__(self, folder: Path, *arguments: object, faults: Sequence[Sequence[Any]] = ()) -> None:
+    def __init__(
+        self, folder: Path, *arguments: object, faults: Sequence[Sequence[Any]] = (), cwd: Path | None = None
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._output = folder / f"output-{time.monotonic_ns()}"
         environment = os.environ | {"COLUMNS": "200", "OMP_WAIT_POLICY": "passive"}
@@ -39,7 +41,7 @@ class Program:
             }
         command = [sys.executable, "-m", "af2cpu.cli", *map(str, arguments)]
         with self._output.open("wb") as file:
-            self.process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, env=environment)
+            self.process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, env=environment, cwd=cwd)
 
     @property
     def output(self) -> str:
@@ -84,7 +86,7 @@ def inputs(folder: Path, *names: str) -> Path:
     return folder
 
 
-def predict(source: Path, out: Path, *more: object) -> tuple[object, ...]:
+def predict(source: Path, out: Path | str, *more: object) -> tuple[object, ...]:
     return ("predict", source, "-o", out, *FIXED, *more)
 
 
@@ -296,7 +298,8 @@ def test_tls(four: Path, in_process: dict[str, bytes], tmp_path: Path, hosts: Ca
         Program(tmp_path / "log", "worker", "--scheduler", cluster.address, *tls, "--workers", 1)
         for tls in ((), theirs)
     ]
-    Program(tmp_path / "log", *predict(four, tmp_path / "out", "--scheduler", cluster.address, *ours)).end()
+    # A relative folder is the run's, not the workers', which were started elsewhere.
+    Program(tmp_path / "log", *predict(four, "out", "--scheduler", cluster.address, *ours), cwd=tmp_path).end()
     made = files(tmp_path / "out")
     assert [name for name in in_process if made.get(name) != in_process[name]] == []
     for program in refused:

@@ -155,8 +155,8 @@ def test_a_killed_run_is_told_as_such(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("age", "state"), [(60, "running"), (600, "died")])
 def test_a_run_elsewhere_without_a_lock_lives_by_its_heartbeat(tmp_path: Path, age: int, state: str) -> None:
-    file = RunFile(tmp_path)
-    there = status_of(file, host="elsewhere", locked=False, updated=NOW - timedelta(seconds=age), waiting=("a",))
+    file, updated = RunFile(tmp_path), datetime.now().astimezone() - timedelta(seconds=age)
+    there = status_of(file, host="elsewhere", locked=False, updated=updated, waiting=("a",))
     file.write(there)
     assert read_status(tmp_path).state == state
 

@@ -40,4 +40,4 @@ def _run_node(node: Node, recorder: Recorder) -> None:
         return
     start = time.perf_counter()
     made = make_items(node, items, recorder.results.receipts)
-    recorder.made(node, items, made, time.perf_counter() - start)
+    recorder.record(node, items, made, time.perf_counter() - start)

@@ -120,7 +120,7 @@ class Recorder:
         self._folders = folders
         self._last = {target: nodes[-1] for target, nodes in graph.by_target().items()}
 
-    def made(self, node: Node, items: Sequence[Item], made: Sequence[Made], seconds: float) -> None:
+    def record(self, node: Node, items: Sequence[Item], made: Sequence[Made], seconds: float) -> None:
         """The items of a node were obtained, or have failed, in so many seconds."""
         found: dict[str, Mapping[str, Receipt[Any]]] = {}
         for item, one in zip(items, made, strict=True):

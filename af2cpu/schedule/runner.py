@@ -333,7 +333,7 @@ class _Run:
                 text = "memory did not suffice; it is tried again with nothing beside it"
                 self._tell(step.node, step.items, text)
                 return self._admission.retry(again, attempt.task, alone=True)
-            self._recorder.made(step.node, step.items, done.made, done.seconds)
+            self._recorder.record(step.node, step.items, done.made, done.seconds)
         return self._finish(attempt.task)
 
     def _finish(self, task: Task) -> None:
@@ -418,7 +418,7 @@ class _Run:
 
     def _conclude(self, task: Task, node: Node, single: _Singly) -> None:
         made = [single.made[id(item.task)] for item in single.items]
-        self._recorder.made(node, single.items, made, single.seconds)
+        self._recorder.record(node, single.items, made, single.seconds)
         self._finish(task)
 
 

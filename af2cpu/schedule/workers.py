@@ -71,7 +71,11 @@ def plan_workers(
     for _, found in groupby(cores, key=lambda core: core.node):
         of_node = list(found)
         reserved = max(1, round(share * len(of_node))) if len(of_node) > 1 else 0
-        size = min(cores_per_fold or len(of_node) - reserved, len(of_node))
+        size = cores_per_fold or len(of_node) - reserved
+        if size > len(of_node):
+            raise InputError(
+                f"--cores-per-fold {size}: a worker keeps to one NUMA node, and one has {counted(len(of_node), 'core')}"
+            )
         count = max(1, (len(of_node) - reserved) // size)
         folds += [of_node[k * size : (k + 1) * size] for k in range(count)]
         helpers += _cut(of_node[count * size :], helper_cores)

@@ -71,6 +71,11 @@ def test_cores_per_fold_stay_on_a_node_and_the_rest_helps() -> None:
     assert all(plan.node is not None for plan in plans)
 
 
+def test_a_worker_is_not_larger_than_a_node() -> None:
+    with pytest.raises(InputError, match="--cores-per-fold 12: a worker keeps to one NUMA node, and one has 8 cores"):
+        plan_workers(cores(16, 8), cores_per_fold=12)
+
+
 def test_given_workers_share_the_cores() -> None:
     assert [plan.cores for plan in plan_workers(cores(8), workers=3)] == [3, 3, 2]
     plans = plan_workers(cores(8), workers=2, cores_per_fold=3, helper_cores=2)

@@ -56,7 +56,7 @@ def plan_workers(
     meanwhile. On fewer cores two workers that do everything, so that steps on one core overlap the network.
 
     With `workers`: so many that do everything, with equal numbers of cores; cores that `cores_per_fold` leaves are
-    helpers. Raises InputError if there are too few cores.
+    helpers. Raises InputError if there are too few cores, also on a node.
     """
     if workers is not None:
         return _given(cores, workers, cores_per_fold, helper_cores)

@@ -155,6 +155,11 @@ def physical_cores(
     return tuple(sorted(found, key=lambda core: (-1 if core.node is None else core.node, core.cpus)))
 
 
+def usable_cores(most: int | None) -> tuple[Core, ...]:
+    """The physical cores for a run: no more than `most`, if given, and than the CPU quota of this process allows."""
+    return physical_cores()[: min(most or available_cores(), available_cores())]
+
+
 def memory_nodes(node: Node, nodes: Sequence[Node]) -> tuple[int, ...]:
     """Where a process on `node` should have its memory: the node itself, and HBM that is nearer to it than to others.
 

@@ -81,8 +81,7 @@ def work_of(nodes: Sequence[Node]) -> tuple[float, float]:
 
 def _expected(node: Node) -> float:
     """Core-seconds of a node, by the chance of its condition."""
-    chance = node.condition.chance if node.condition else 1.0
-    return node.cost.seconds * node.cost.cores * chance
+    return node.cost.seconds * node.cost.cores * node.chance
 
 
 class Times:

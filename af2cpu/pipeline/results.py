@@ -12,7 +12,7 @@ from typing import Any
 from af2cpu import events
 from af2cpu.errors import InputError, in_words, is_foreseen, is_lack_of_memory
 from af2cpu.failures import forget_failure, record_failure
-from af2cpu.pipeline.graph import Graph, Item, Node
+from af2cpu.pipeline.graph import Graph, Item, Node, targets_of
 from af2cpu.pipeline.resolve import Receipts, holds, needed_items, obtain_items
 from af2cpu.run_records import Failure
 from af2cpu.workspace import Obtained, Receipt, TargetLocks
@@ -44,7 +44,7 @@ def fault_of(error: BaseException) -> Fault:
 
 def make_items(node: Node, items: Sequence[Item], receipts: Receipts) -> list[Made]:
     """Has the artefacts of a node's items made, unless they are current; its events name them. Raises DatabaseError."""
-    targets = list(dict.fromkeys(target for item in items for target in item.targets))
+    targets = targets_of(items)
     with events.about(targets[0] if len(targets) == 1 else "", node.stage):
         events.emit("started", node.id)
         return [_made(one) for one in obtain_items(node, items, receipts)]
@@ -129,9 +129,9 @@ class Recorder:
             for target, fault in one.faults.items():
                 self.failed(node, target, fault)
         self.results.receipts[node.id] = tuple(_of_item(item, found) for item in node.items)
-        targets = dict.fromkeys(target for item in items for target in item.targets)
+        targets = targets_of(items)
         new = sum(not receipt.reused for one in made for receipt in one.receipts.values())
-        only = next(iter(targets)) if len(targets) == 1 else ""
+        only = targets[0] if len(targets) == 1 else ""
         events.emit("finished", node.id, target=only, stage=node.stage, seconds=seconds, made=new)
         for target in targets:
             self.results.seconds[target] = self.results.seconds.get(target, 0.0) + seconds / len(targets)

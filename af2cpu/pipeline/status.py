@@ -33,7 +33,7 @@ class Remaining:
 
     def __init__(self, nodes: Collection[Node]) -> None:
         self._left: dict[str, float] = defaultdict(float)  # seconds by stage, as planned
-        self._planned = {node.id: (node.stage, node.cost.seconds * _chance(node)) for node in nodes}
+        self._planned = {node.id: (node.stage, node.cost.seconds * node.chance) for node in nodes}
         self._made: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])  # by stage: seconds planned, measured
         self._measured = 0.0  # seconds of all nodes that were made
         for stage, seconds in self._planned.values():
@@ -65,10 +65,6 @@ class Remaining:
         """Measured over planned; of a stage of which nothing was made yet, that of all stages."""
         planned, measured = self._made.get(stage) or map(sum, zip((0.0, 0.0), *self._made.values(), strict=True))
         return measured / planned if planned else 1.0
-
-
-def _chance(node: Node) -> float:
-    return node.condition.chance if node.condition else 1.0
 
 
 @dataclass

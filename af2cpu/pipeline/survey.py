@@ -43,8 +43,7 @@ def survey(graph: Graph) -> Survey:
         receipts[node.id] = found
         stale = found.count({})
         if stale:
-            chance = node.condition.chance if node.condition else 1.0
-            steps.append(Step(node, stale, chance * node.cost.seconds * stale / len(node.items)))
+            steps.append(Step(node, stale, node.chance * node.cost.seconds * stale / len(node.items)))
     return Survey(tuple(steps), len(receipts) - len(steps))
 
 

@@ -178,8 +178,7 @@ class Admission:
         path, before = [0.0] * len(self._nodes), [False] * len(self._nodes)
         for k in range(len(self._nodes) - 1, -1, -1):
             node = self._nodes[k]
-            chance = node.condition.chance if node.condition else 1.0
-            path[k] = chance * node.cost.seconds + max((path[other] for other in self._followers[k]), default=0.0)
+            path[k] = node.chance * node.cost.seconds + max((path[other] for other in self._followers[k]), default=0.0)
             before[k] = any(before[other] or bool(self._nodes[other].network) for other in self._followers[k])
         return path, before
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 
-from af2cpu.cores import available_cores, physical_cores
+from af2cpu.cores import usable_cores
 from af2cpu.pipeline.graph import Graph, Node
 from af2cpu.pipeline.local import run_graph
 from af2cpu.pipeline.run import Runner
@@ -55,9 +55,8 @@ def runner_for(plan: Plan, graph: Graph, *, auto: bool = True) -> Runner:
 def local_workers(plan: Plan, graph: Graph) -> tuple[WorkerPlan, ...]:
     """The worker processes of this machine for a plan. Raises InputError if it has too few cores for them."""
     settings = plan.settings
-    cores = physical_cores()[: min(settings.threads or available_cores(), available_cores())]
     return plan_workers(
-        cores,
+        usable_cores(settings.threads),
         workers=settings.workers,
         cores_per_fold=settings.cores_per_fold,
         share=helper_share(*_work(graph.nodes)),
@@ -69,8 +68,7 @@ def _work(nodes: Sequence[Node]) -> tuple[float, float]:
     """Core seconds of the network and of everything else."""
     folds, others = 0.0, 0.0
     for node in nodes:
-        chance = node.condition.chance if node.condition else 1.0
-        seconds = chance * node.cost.seconds * node.cost.cores
+        seconds = node.chance * node.cost.seconds * node.cost.cores
         folds, others = (folds + seconds, others) if node.network else (folds, others + seconds)
     return folds, others
 

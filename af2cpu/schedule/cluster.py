@@ -125,6 +125,15 @@ def _kill_workers(cluster: Any) -> None:
             os.kill(nanny.process.process._state.pid, signal.SIGKILL)
 
 
+def is_scheduler_file(address: str) -> bool:
+    """Whether --scheduler names a file, not an address. Raises InputError for a file that is not there."""
+    if "://" in address:
+        return False
+    if not Path(address).is_file():
+        raise InputError(f"--scheduler {address}: neither tcp://HOST:PORT or tls://HOST:PORT nor a scheduler file")
+    return True
+
+
 @contextmanager
 def running_scheduler(address: str, settings: RunSettings) -> Iterator[Client]:
     """A scheduler that was started by hand. Raises InputError if it can't be reached."""
@@ -134,10 +143,8 @@ def running_scheduler(address: str, settings: RunSettings) -> Iterator[Client]:
 
     configure()
     security = security_of(settings)
-    where: dict[str, Any] = {"scheduler_file": address} if "://" not in address else {"address": address}
-    if "scheduler_file" in where and not Path(address).is_file():
-        raise InputError(f"--scheduler {address}: neither tcp://HOST:PORT or tls://HOST:PORT nor a scheduler file")
-    if security and str(where.get("address", "")).startswith("tcp://"):
+    where = {"scheduler_file" if is_scheduler_file(address) else "address": address}
+    if security and address.startswith("tcp://"):
         raise InputError(f"--scheduler {address}: with --tls-ca the address begins with tls://")
     try:
         client = Client(**where, security=security, timeout=_CONNECT_WITHIN, set_as_default=False)

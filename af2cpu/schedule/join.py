@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-from pathlib import Path
 from typing import Any
 
-from af2cpu.cores import available_cores, available_memory, physical_cores
+from af2cpu.cores import available_memory, usable_cores
 from af2cpu.errors import InputError
-from af2cpu.schedule.cluster import security_of
+from af2cpu.schedule.cluster import is_scheduler_file, security_of
 from af2cpu.schedule.tasks import host_name
 from af2cpu.schedule.workers import plan_workers
 
@@ -26,16 +25,18 @@ def join(settings: Any, name: str | None) -> None:
     from af2cpu.schedule.processes import WatchingNanny, configure, nanny_options
 
     configure()
-    cores = physical_cores()[: min(settings.threads or available_cores(), available_cores())]
-    plans = plan_workers(cores, workers=settings.workers, cores_per_fold=settings.cores_per_fold)
+    plans = plan_workers(
+        usable_cores(settings.threads), workers=settings.workers, cores_per_fold=settings.cores_per_fold
+    )
     memory = settings.memory or available_memory()
     prefix = name or f"{host_name()}-{os.getpid()}"
     address = str(settings.scheduler)
-    where: dict[str, Any] = {"scheduler_file": address} if "://" not in address else {}
-    if where and not Path(address).is_file():
-        raise InputError(f"--scheduler {address}: neither tcp://HOST:PORT or tls://HOST:PORT nor a scheduler file")
-    positional: tuple[Any, ...] = () if where else (address,)
-    common: dict[str, Any] = where | {"security": security_of(settings), "death_timeout": _CONNECT_WITHIN}
+    file = is_scheduler_file(address)
+    positional: tuple[Any, ...] = () if file else (address,)
+    common: dict[str, Any] = ({"scheduler_file": address} if file else {}) | {
+        "security": security_of(settings),
+        "death_timeout": _CONNECT_WITHIN,
+    }
 
     async def run() -> None:
         nannies = [

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from af2cpu import events
 from af2cpu.errors import DatabaseError, InputError
 from af2cpu.events import Event
-from af2cpu.pipeline.graph import Graph, Item, Node
+from af2cpu.pipeline.graph import Graph, Item, Node, targets_of
 from af2cpu.pipeline.resolve import needed_items
 from af2cpu.pipeline.results import Fault, Made, Recorder, Results, fault_of, lock_targets, make_shared
 from af2cpu.schedule.admission import Admission, Task, Worker
@@ -354,7 +354,7 @@ class _Run:
         self._finish(attempt.task)
 
     def _fail(self, node: Node, items: tuple[Item, ...], fault: Fault) -> None:
-        for target in dict.fromkeys(target for item in items for target in item.targets):
+        for target in targets_of(items):
             if target not in self._results.failures:
                 self._recorder.failed(node, target, fault)
 
@@ -375,7 +375,7 @@ class _Run:
             self._alone.add(node.id)
             self._tell(node, items, f"worker {name} {how}; it is tried again with nothing beside it")
             return self._put_back(attempt, [one.node for one in attempt.steps], alone=True)
-        targets = list(dict.fromkeys(target for item in items for target in item.targets))
+        targets = targets_of(items)
         if len(targets) > 1 and len(items) > 1:
             self._singly[node.id] = _Singly(items)
         else:
@@ -398,7 +398,7 @@ class _Run:
         self._pass_left_out()
 
     def _tell(self, node: Node, items: tuple[Item, ...], text: str) -> None:
-        targets = list(dict.fromkeys(target for item in items for target in item.targets))
+        targets = targets_of(items)
         about = targets[0] if len(targets) == 1 else ""
         events.emit("warning", f"{node.id}: {text}", target=about, stage=node.stage)
 

@@ -37,6 +37,11 @@ class Item:
         return tuple(self.places)
 
 
+def targets_of(items: Iterable[Item]) -> tuple[str, ...]:
+    """Proteins that need any of some items, in order."""
+    return tuple(dict.fromkeys(target for item in items for target in item.targets))
+
+
 @dataclass(frozen=True)
 class Condition:
     """A node runs only if a candidate is among the first of an order that another node makes."""
@@ -76,7 +81,12 @@ class Node:
     @property
     def targets(self) -> tuple[str, ...]:
         """Proteins that need any of it, in order."""
-        return tuple(dict.fromkeys(target for item in self.items for target in item.targets))
+        return targets_of(self.items)
+
+    @property
+    def chance(self) -> float:
+        """The share of cases in which it runs."""
+        return self.condition.chance if self.condition else 1.0
 
     def is_only_of(self, target: str) -> bool:
         """Whether no other protein needs it; quick also for nodes that thousands of proteins need."""
@@ -109,5 +119,5 @@ class Graph:
 def total_cost(nodes: Iterable[Node]) -> Cost:
     """Nodes one after the other: their seconds, of which a condition counts its chance; the peak of their memory."""
     nodes = list(nodes)
-    seconds = sum(node.cost.seconds * (node.condition.chance if node.condition else 1.0) for node in nodes)
+    seconds = sum(node.cost.seconds * node.chance for node in nodes)
     return Cost(seconds, max((node.cost.memory for node in nodes), default=0.0))

@@ -27,8 +27,8 @@ MODELS = tuple(ModelPlan(f"model_{k}_ptm", "params.npz", f"content {k}", 93_000_
 
 @pytest.fixture(autouse=True)
 def _two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("af2cpu.schedule.choose.physical_cores", lambda: (Core((0,)), Core((1,))))
-    monkeypatch.setattr("af2cpu.schedule.choose.available_cores", lambda: 2)
+    monkeypatch.setattr("af2cpu.cores.physical_cores", lambda: (Core((0,)), Core((1,))))
+    monkeypatch.setattr("af2cpu.cores.available_cores", lambda: 2)
 
 
 def chosen(

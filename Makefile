@@ -11,7 +11,7 @@ demo: .venv/demo
 	@echo "the report: $(CURDIR)/out/trp_cage/report.html"
 
 test: lint
-	$(BIN)/python -m pytest --durations=40
+	OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder --durations=40
 
 lint: .venv/installed
 	$(BIN)/ruff check .

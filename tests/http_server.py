@@ -59,9 +59,11 @@ class Handler(BaseHTTPRequestHandler):
         if span is not None and span.start >= len(content):
             self.send_error(416)
             return
-        self._head(span, content)
         body = content if span is None else content[span.start : span.stop]
-        self._send(body[: server.cuts.pop(0)] if server.cuts else body)
+        if server.cuts:  # before the head: a client that has read it may already set the next answers' cuts
+            body = body[: server.cuts.pop(0)]
+        self._head(span, content)
+        self._send(body)
 
     def _span(self, size: int) -> range | None:
         asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers["Range"] or "")

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 
+from af2cpu import events
 from af2cpu.cores import usable_cores
 from af2cpu.pipeline.graph import Graph, Node
 from af2cpu.pipeline.local import run_graph
@@ -15,6 +16,7 @@ from af2cpu.pipeline.survey import survey
 from af2cpu.plan.run import Plan
 from af2cpu.schedule.admission import Admission, Task, Worker, seconds_on
 from af2cpu.schedule.cluster import batch_jobs, batch_system, local_cluster, running_scheduler, security_of
+from af2cpu.schedule.open_files import check_files, lacks_files
 from af2cpu.schedule.runner import run_on_cluster
 from af2cpu.schedule.workers import WorkerPlan, helper_share, plan_workers
 
@@ -47,7 +49,12 @@ def runner_for(plan: Plan, graph: Graph, *, auto: bool = True) -> Runner:
     if settings.workers == 1 or (settings.workers is None and (not auto or len(plan.jobs) < 2)):
         return in_process
     workers = local_workers(plan, graph)
-    if settings.workers is None and (len(workers) < 2 or not pays(plan, graph, workers)):
+    if settings.workers is not None:
+        check_files(len(workers), f"--workers {settings.workers}")
+    elif len(workers) < 2 or not pays(plan, graph, workers):
+        return in_process
+    elif reason := lacks_files(len(workers)):
+        events.emit("line", f"no worker processes: {reason}")
         return in_process
     return partial(cluster, connect=partial(local_cluster, workers, plan.machine.memory, settings))
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from af2cpu import events
-from af2cpu.errors import InputError
+from af2cpu.errors import InputError, in_words
 from af2cpu.schedule.workers import WorkerPlan
 from af2cpu.settings import RunSettings, flag_of
 from af2cpu.words import counted
@@ -79,13 +79,22 @@ def local_cluster(plans: Sequence[WorkerPlan], memory: int, settings: RunSetting
         }
         for plan in plans
     }
-    cluster = SpecCluster(
-        workers=workers,
-        scheduler={"cls": Scheduler, "options": scheduler},
-        security=security,
-        silence_logs=False,
-        shutdown_on_close=False,
-    )
+    try:
+        cluster = SpecCluster(
+            workers=workers,
+            scheduler={"cls": Scheduler, "options": scheduler},
+            security=security,
+            silence_logs=False,
+            shutdown_on_close=False,
+        )
+    except (
+        OSError,
+        RuntimeError,
+        TimeoutError,
+    ) as error:  # Dask gives RuntimeError for whatever a worker's start raises
+        raise OSError(
+            f"worker processes can't be started ({reason_of(error)}); --workers 1 does everything in one process"
+        ) from error
     try:
         with Client(cluster, security=security, timeout=_CONNECT_WITHIN) as client:
             _tell_workers(plans, cluster.dashboard_link if dashboard else "")
@@ -96,6 +105,16 @@ def local_cluster(plans: Sequence[WorkerPlan], memory: int, settings: RunSetting
     finally:
         with suppress(Exception):  # nothing that matters: all results are files
             cluster.close(timeout=_CLOSE_WITHIN)
+
+
+def reason_of(error: BaseException) -> str:
+    """Why a process of Dask did not start or connect: the first error of the system behind an exception, or itself."""
+    chain: list[BaseException] = []
+    cause: BaseException | None = error
+    while cause is not None and cause not in chain:
+        chain.append(cause)
+        cause = cause.__cause__ or cause.__context__
+    return in_words(next((one for one in reversed(chain) if isinstance(one, OSError)), error))
 
 
 def _tell_workers(plans: Sequence[WorkerPlan], dashboard: str) -> None:

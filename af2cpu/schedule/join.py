@@ -8,7 +8,8 @@ from typing import Any
 
 from af2cpu.cores import available_memory, usable_cores
 from af2cpu.errors import InputError
-from af2cpu.schedule.cluster import is_scheduler_file, security_of
+from af2cpu.schedule.cluster import is_scheduler_file, reason_of, security_of
+from af2cpu.schedule.open_files import check_files
 from af2cpu.schedule.tasks import host_name
 from af2cpu.schedule.workers import plan_workers
 
@@ -28,6 +29,7 @@ def join(settings: Any, name: str | None) -> None:
     plans = plan_workers(
         usable_cores(settings.threads), workers=settings.workers, cores_per_fold=settings.cores_per_fold
     )
+    check_files(len(plans), f"--workers {len(plans)}")
     memory = settings.memory or available_memory()
     prefix = name or f"{host_name()}-{os.getpid()}"
     address = str(settings.scheduler)
@@ -53,7 +55,7 @@ def join(settings: Any, name: str | None) -> None:
     try:
         asyncio.run(run())
     except (OSError, TimeoutError, ValueError, RuntimeError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(
-            f"--scheduler {address}: can't be joined ({reason}); is it running, and are the --tls settings its own?"
+            f"--scheduler {address}: can't be joined ({reason_of(error)}); is it running, and are the "
+            "--tls settings its own?"
         ) from error

@@ -313,3 +313,20 @@ def test_tls(four: Path, in_process: dict[str, bytes], tmp_path: Path, hosts: Ca
         assert "can't be joined" in program.end(2)
     stranger = Program(tmp_path / "log", *predict(four, tmp_path / "b", "--scheduler", cluster.address, *theirs))
     assert "can't be reached" in stranger.end(2)
+
+
+def test_worker_processes_that_can_t_start_are_one_line(tmp_path: Path) -> None:
+    """The limit on open files is lowered after it was looked at: as if the run itself had opened many by then."""
+    code = (
+        "import resource; import af2cpu.schedule.choose as choose; from af2cpu.cli import main\n"
+        "choose.check_files = lambda *_: resource.setrlimit(resource.RLIMIT_NOFILE, (30, 30))\n"
+        "main()"
+    )
+    source = inputs(tmp_path / "in", "a", "b")
+    command = [sys.executable, "-c", code, *map(str, predict(source, tmp_path / "out", "--workers", 2))]
+    ended = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 1, ended.stderr
+    assert ended.stderr.splitlines()[-1] == (
+        "error: worker processes can't be started (Too many open files); --workers 1 does everything in one process"
+    )
+    assert "Traceback" not in ended.stderr

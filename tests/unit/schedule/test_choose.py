@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from plan_cases import MACHINE, search_plan
 
+from af2cpu import events
 from af2cpu.cores import Core
 from af2cpu.errors import InputError
 from af2cpu.pipeline.graph import build_graph
@@ -72,3 +73,31 @@ def test_what_does_not_fit_beside_other_processes_stays_in_this_one(tmp_path: Pa
 def test_settings_that_do_not_go_together(tmp_path: Path, given: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         chosen(tmp_path, 2, **given)
+
+
+def _limited(monkeypatch: pytest.MonkeyPatch, soft: int, hard: int) -> list[tuple[int, int]]:
+    """This process has 20 files open and these limits; the limits that it sets."""
+    found: list[tuple[int, int]] = []
+    monkeypatch.setattr("af2cpu.schedule.open_files.os.listdir", lambda path: ["a file"] * 20)
+    monkeypatch.setattr("af2cpu.schedule.open_files.resource.getrlimit", lambda which: (soft, hard))
+    monkeypatch.setattr("af2cpu.schedule.open_files.resource.setrlimit", lambda which, limits: found.append(limits))
+    return found
+
+
+def test_too_few_open_files_for_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _limited(monkeypatch, 60, 80)
+    said: list[str] = []
+    with events.listening(lambda event: said.append(event.text)):
+        assert chosen(tmp_path, 4) is run_graph
+    assert said == ["no worker processes: 2 worker processes may need 108 open files, and the limit is 80 (ulimit -n)"]
+    with pytest.raises(InputError, match=r"--workers 2: 2 worker processes may need 108 open files.*; raise the limit"):
+        chosen(tmp_path, 4, workers=2)
+    assert chosen(tmp_path, 4, workers=1) is run_graph
+
+
+def test_the_soft_limit_on_open_files_is_raised_where_the_hard_one_allows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = _limited(monkeypatch, 60, 4096)
+    assert chosen(tmp_path, 4) is run_on_cluster
+    assert limits == [(108, 4096)]

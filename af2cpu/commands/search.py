@@ -13,6 +13,7 @@ from af2cpu.commands.errors import FAILED
 from af2cpu.commands.listeners import Verbosity, showing, verbosity_of
 from af2cpu.commands.notes import notes_summary
 from af2cpu.settings import BATCH, INPUT, RunSettings, names_in
+from af2cpu.words import counted
 
 if TYPE_CHECKING:
     from af2cpu.pipeline.run import Outcome
@@ -65,5 +66,5 @@ def _lines(outcome: Outcome, verbosity: Verbosity) -> Iterator[str]:
         yield from (f"  note: {note}" for note in outcome.search.notes)
     elif summary := notes_summary(outcome.search.notes, "search.json"):
         yield f"  {summary}"
-    rows, templates = outcome.search.msa_rows, outcome.search.templates
-    yield f"  {rows:,} rows, {templates} templates: {outcome.folder / 'features.npz'}"
+    made = f"{counted(outcome.search.msa_rows, 'row')}, {counted(outcome.search.templates, 'template')}"
+    yield f"  {made}: {outcome.folder / 'features.npz'}"

@@ -19,6 +19,7 @@ from af2cpu.pipeline.stages.template_hits import entries_of
 from af2cpu.records import Alignment, Features, Query, TemplateHit, Templates
 from af2cpu.run_records import FeaturesMade, TemplateChoice
 from af2cpu.search.stockholm_text import row_header
+from af2cpu.words import counted
 from af2cpu.workspace import Receipt, Stage, Work, each
 
 
@@ -79,7 +80,8 @@ def _make(work: Work[FeaturesTask], cores: int) -> FeaturesMade:
     features = make_features(query, alignments, templates)
     write_features(work.file, features)
     seconds = time.perf_counter() - start
-    events.emit("line", f"features: {features.n_seq:,} rows, {features.n_templ} templates, {seconds:.1f} s")
+    made = f"{counted(features.n_seq, 'row')}, {counted(features.n_templ, 'template')}"
+    events.emit("line", f"features: {made}, {seconds:.1f} s")
     notes = (*(note for alignment in alignments for note in alignment.notes), *notes)
     return FeaturesMade(features.n_seq, features.n_templ, seconds, notes, choice)
 

@@ -1,4 +1,7 @@
-"""Two whole models in their published size: 48 blocks, one with a full MSA. `make parity` has all ten, with more residues."""
+"""Two whole models in their published size: 48 blocks, one with a full MSA.
+
+`make parity` has all ten, with more residues.
+"""
 
 from __future__ import annotations
 

@@ -46,6 +46,15 @@ def test_domains_are_where_pae_is_low() -> None:
     np.testing.assert_array_equal(found, expected)
 
 
+def test_both_directions_of_pae_count() -> None:
+    """Low from one part to the other and high back: the mean is over the limit, and there are two domains."""
+    pae = _blocks(60, list(range(30)), list(range(30, 60)))
+    pae[:30, 30:] = 0.5
+    np.testing.assert_array_equal(domains(pae), np.repeat([0, 1], 30))
+    pae[30:, :30] = 0.5
+    assert set(domains(pae)) == {0}
+
+
 def test_one_compact_domain_stays_whole_and_disorder_is_none() -> None:
     points = RNG.normal(0, 8, (120, 3))
     assert set(domains(0.5 + 0.1 * np.linalg.norm(points[:, None] - points, axis=-1))) == {0}
@@ -79,6 +88,15 @@ def test_neff_counts_alike_rows_as_one() -> None:
     np.testing.assert_allclose(found.per_residue[:25], 3)
     np.testing.assert_allclose(found.per_residue[25:], 2)
     assert (found.neff, found.rows) == (2.5, 4)
+
+
+def test_a_fragment_is_alike_only_to_rows_of_its_extent() -> None:
+    """Identity counts the columns where either row has a residue: a half is 50 % identical to its whole."""
+    whole = RNG.integers(0, 20, 50)
+    part = np.where(np.arange(50) < 25, whole, 21)
+    most = np.where(np.arange(50) < 42, whole, 21)  # 84 %
+    found = effective_depth(np.array([whole, part, most], np.uint8))
+    np.testing.assert_allclose(found.per_residue, [2.0] * 25 + [1.0] * 17 + [0.5] * 8)
 
 
 def test_neff_of_a_large_alignment_is_estimated(monkeypatch: pytest.MonkeyPatch) -> None:

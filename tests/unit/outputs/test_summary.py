@@ -64,6 +64,15 @@ def test_tables_and_json_say_the_same(tmp_path: Path, layout: str) -> None:
     assert [one["plddt"] for one in content[0]["predictions"]] == [float(row["plddt"]) for row in rows]
 
 
+def test_a_target_that_failed_after_an_earlier_run_has_failed(tmp_path: Path) -> None:
+    """The scores of the earlier run are still shown."""
+    _target(tmp_path, "good")
+    record_failure(tmp_path / "good", Failure("relaxation", "no space"), "")
+    write_index(tmp_path)
+    (row,) = _table(tmp_path / "summary.tsv")
+    assert (row["status"], row["error"], row["residues"]) == ("failed", "failed: no space", "13")
+
+
 def test_notes_are_a_count_that_opens(tmp_path: Path) -> None:
     _target(tmp_path, "a", notes=[f"template {k}abc_A skipped: too short" for k in range(14)], warnings=[])
     page = write_index(tmp_path)

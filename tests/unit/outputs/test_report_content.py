@@ -180,6 +180,8 @@ def test_templates_of_features_made_elsewhere_are_computed(tmp_path: Path) -> No
     folder = _with_templates(tmp_path)
     rows = used_rows(read_content(Found(AlphaFoldLayout(folder, "a"), folder, None)))
     assert [row.used for row in rows] == [TemplateUsed("2q2k_A", 1.0, 4 / 14), TemplateUsed("mine_B", 10 / 12, 12 / 14)]
+    assert [(row.entry, row.chain) for row in rows] == [("2Q2K", "A"), ("mine", "B")]
+    assert [row.link for row in rows] == ["https://www.rcsb.org/structure/2Q2K", None]
 
 
 def test_template_identity_counts_aligned_residues() -> None:

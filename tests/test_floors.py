@@ -34,7 +34,7 @@ ALLOWED = {("weights", "model")}  # the table of parameters follows the configur
 ONLY_IN = {
     "jax": {"validate"},
     "haiku": {"validate"},
-    "httpx": {"download", "search", "weights"},
+    "httpx": {"commands", "download", "search", "weights"},
     "alphafold": {"validate"},
     "dask": {"schedule"},
     "dask_jobqueue": {"schedule"},

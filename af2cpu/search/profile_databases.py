@@ -18,7 +18,7 @@ LAYOUT: Mapping[str, str] = {
     "pdb70": "pdb70/pdb70",
 }
 BFD_UNIREF, PDB70 = "bfd_uniref", "pdb70"
-_DEFAULT_RELEASE = "2021_03"
+RELEASE = "2021_03"  # of UniRef30, AlphaFold's
 # What is searched in one run of a program: the prefixes in AlphaFold's order, and the program.
 _SEARCHED = {BFD_UNIREF: (("bfd", "uniref30"), "hhblits"), PDB70: (("pdb70",), "hhsearch")}
 
@@ -38,7 +38,7 @@ class ProfileDatabase:
 
     def missing(self) -> list[Path]:
         """Files that are lacking."""
-        return [file for prefix in self.prefixes for file in files_of(prefix) if not file.is_file()]
+        return [file for prefix in self.prefixes for file in missing_files(prefix)]
 
     def identity(self) -> str:
         """A hash of the names, sizes and times of the files: their bytes are terabytes. Raises OSError."""
@@ -64,13 +64,18 @@ def files_of(prefix: Path) -> list[Path]:
     return [_file(prefix, part, ending) for part in _PARTS for ending in _ENDINGS]
 
 
+def missing_files(prefix: Path) -> list[Path]:
+    """Those of them that are lacking."""
+    return [file for file in files_of(prefix) if not file.is_file()]
+
+
 def expected_prefix(data_dir: Path, name: str) -> Path:
     """A prefix in AlphaFold's layout: the newest release of which there is a file, else the one to expect."""
     pattern = LAYOUT[name]
     if "*" not in pattern:
         return data_dir / pattern
     found = sorted(path for ending in _suffixes() for path in _prefixes(data_dir, pattern, ending))
-    return found[-1] if found else data_dir / pattern.replace("*", _DEFAULT_RELEASE)
+    return found[-1] if found else data_dir / pattern.replace("*", RELEASE)
 
 
 def layout_profiles(data_dir: Path | None, name: str, given: Mapping[str, Path]) -> ProfileDatabase:

@@ -34,7 +34,7 @@ ALLOWED = {("weights", "model")}  # the table of parameters follows the configur
 ONLY_IN = {
     "jax": {"validate"},
     "haiku": {"validate"},
-    "httpx": {"commands", "download", "search", "weights"},
+    "httpx": {"download", "search", "weights"},
     "alphafold": {"validate"},
     "dask": {"schedule"},
     "dask_jobqueue": {"schedule"},

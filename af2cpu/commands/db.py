@@ -12,13 +12,10 @@ from af2cpu.commands.console import print_line
 from af2cpu.commands.errors import FAILED, one_line
 from af2cpu.commands.listeners import showing_results
 from af2cpu.cores import available_cores
-from af2cpu.errors import DatabaseError, DownloadError, InputError
+from af2cpu.errors import DatabaseError, InputError
 
 if TYPE_CHECKING:
-    import httpx
-
     from af2cpu.search.index import Index
-    from af2cpu.search.sources import Source
 
 app = typer.Typer(no_args_is_help=True, help="Databases: index, verify, list, download.")
 
@@ -151,7 +148,7 @@ def download_command(
     """
     from af2cpu.download import client, exclusive
     from af2cpu.search.databases import MMCIF
-    from af2cpu.search.sources import SOURCES
+    from af2cpu.search.sources import SOURCES, fetch_source
 
     failures: list[str] = []
     with one_line(), showing_results():
@@ -162,26 +159,13 @@ def download_command(
         with exclusive(data_dir), client() as http:
             for name in wanted:
                 if name in SOURCES:
-                    _fetch(http, SOURCES[name], data_dir)
+                    fetch_source(http, SOURCES[name], data_dir)
                     print_line(f"{name}: {data_dir / SOURCES[name].path}")
             if _STRUCTURES in wanted:
                 (data_dir / MMCIF).mkdir(parents=True, exist_ok=True)
                 failures = _all_structures(data_dir) if mmcif == "all" else []
     if failures:
         raise typer.Exit(FAILED)
-
-
-def _fetch(http: httpx.Client, source: Source, data_dir: Path) -> None:
-    """Fetches a database unless it is complete. Raises DownloadError."""
-    from af2cpu.download import fetch, fetch_archive
-
-    path, unpacked = data_dir / source.path, int(source.unpacked_gb * 1e9)
-    if not source.archive:
-        fetch(http, source.url, path, unpacked)
-    elif not source.is_complete(data_dir):
-        fetch_archive(http, source.url, path, unpacked)
-        if not source.is_complete(data_dir):
-            raise DownloadError(f"{source.url}: has not all of the files {path}_*; another release may be there now")
 
 
 def _wanted(names: list[str] | None, mmcif: str) -> list[str]:

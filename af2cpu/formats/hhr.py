@@ -44,7 +44,7 @@ def read_hhr(path: Path, query: Query) -> list[TemplateHit]:
     if not text or not text[0].startswith("Query "):
         raise InputError(f"{name_of(path)}: is not HHsearch's; its first line must begin with 'Query'")
     starts = [number for number, line in enumerate(text) if line.startswith("No ") and not line.startswith("No Hit")]
-    return [_hit(text, start, end, query, path) for start, end in zip(starts, [*starts[1:], len(text)], strict=True)]
+    return [_hit(text, start, end, query, path) for start, end in zip(starts, [*starts[1:], len(text)], strict=False)]
 
 
 def _hit(text: list[str], start: int, end: int, query: Query, path: Path) -> TemplateHit:

@@ -88,7 +88,8 @@ def link_sequences(folder: Path) -> None:
     for name in ("uniref90", "mgnify"):
         demo_database(name)
         (folder / name).symlink_to(demo() / name)
-    (folder / "pdb_mmcif").symlink_to(shipped("demo_databases") / "pdb_mmcif")
+    for name in ("pdb_seqres", "pdb_mmcif"):
+        (folder / name).symlink_to(shipped("demo_databases") / name)
 
 
 def family(rng: np.random.Generator, distance: float) -> list[str]:

@@ -26,8 +26,8 @@ def names(found: DatabaseSet) -> list[str]:
 
 
 def test_the_full_preset(data_dir: Path) -> None:
-    found = select(data_dir, "full", [f"pdb_seqres={data_dir}/uniref90/uniref90.fasta"])
-    assert found == select(data_dir, "full_dbs", [f"pdb_seqres={data_dir}/uniref90/uniref90.fasta"])
+    found = select(data_dir, "full", [])
+    assert found == select(data_dir, "full_dbs", [])
     assert names(found) == ["uniref90", "bfd_uniref", "mgnify"]
     (profiles,) = found.profiles
     assert profiles == bfd_uniref(data_dir)

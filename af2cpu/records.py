@@ -277,7 +277,7 @@ class Provenance:
     date: date | None = None  # of the model; from the settings
     templates: bool = True  # whether templates were searched
     warning: str | None = None  # first in the title: that the parameters are synthetic or for trying out
-    software: tuple[tuple[str, str], ...] = ()  # name and version of the libraries that took part
+    software: tuple[tuple[str, str], ...] = ()  # name and version of libraries and programs that took part
     network_templates: tuple[NetworkTemplate, ...] = ()  # best first
     own_templates: bool = False  # they are files of the user's, not entries of the PDB
 

@@ -37,6 +37,7 @@ class TargetInputs:
     alignments: tuple[Output | Path, ...] = ()
     hits: tuple[Output | Path, ...] = ()
     databases: tuple[Output, ...] = ()
+    programs: tuple[str, ...] = ()  # external ones that search
     structures: tuple[Output, ...] = ()
     notes: tuple[str, ...] = ()
     nodes: tuple[Node, ...] = ()
@@ -96,6 +97,7 @@ class SearchNodes:
             alignments=self._alignments_of(job),
             hits=hits,
             databases=tuple(_index(one) for one in self._databases_of(job) if isinstance(one, Database)),
+            programs=tuple(one.program for one in self._databases_of(job) if isinstance(one, ProfileDatabase)),
             structures=(Output(f"{job.name}/structures"),) if hits and self._fetches_structures else (),
             notes=self._notes_of(job),
             owner=_owner(job),

@@ -10,6 +10,7 @@ from search_cases import queries
 
 from af2cpu.errors import InputError
 from af2cpu.formats.template_hits import best_first, read_template_hits
+from af2cpu.pipeline.stages.template_hits import entries_in
 from af2cpu.records import TemplateHit
 
 
@@ -36,6 +37,7 @@ def test_hits_as_they_are_in_the_file(tmp_path: Path) -> None:
     assert (second.index, second.name, second.sum_probs, second.description) == (2, "2XYZ_B", 7.0, "")
     assert best_first([first, second]) == [second, first]
     assert best_first([]) == []
+    assert entries_in([first, second]) == ("2xyz", "1abc")
 
 
 def test_no_hits(tmp_path: Path) -> None:

@@ -141,6 +141,13 @@ def test_the_programs_themselves(tmp_path: Path) -> None:
     assert {"0i70_A", "0i71_A", "0i72_A"} <= set(used)
     features = read_features(tmp_path / "out/gb1/features.npz")
     assert (features.template_sum_probs[:3] > 40).all()
+    hits = tmp_path / "out/gb1/msas/pdb_hits.hhr"
+    head, _, body = hits.read_text().partition("No 1\n")
+    hits.write_text(f"{head}No 1\n{body}No 1\n{body}")
+    msas = hits.parent.rename(tmp_path / "msas")
+    assert search(tmp_path, full_dbs(), *_FULL, "--msa", str(msas)).exit_code == 0
+    twice = [one["name"] for one in record(tmp_path)["template_choice"]["used"]]
+    assert sorted(twice) == sorted(2 * used)  # with HHsearch equal templates all count
 
 
 @pytest.mark.parametrize(

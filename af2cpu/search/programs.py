@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 import shutil
@@ -10,7 +9,6 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Sequence
-from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import IO
@@ -98,13 +96,10 @@ def run(
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Kills what is left of a program's process group."""
+    """Closes our end of the pipe, upon which a program that still runs is killed, and waits for that."""
     assert process.stdin is not None
-    if process.returncode is None:
-        with suppress(ProcessLookupError):  # it has ended this moment
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
     process.stdin.close()
+    process.wait()
 
 
 def _fate(status: int) -> str:

@@ -49,6 +49,10 @@ class DatabaseError(InputError):
     """A sequence database is missing, broken or no longer what was indexed. Exit code 2."""
 
 
+class ProgramError(InputError):
+    """An optional program is missing, died, or left no result. Exit code 2."""
+
+
 class ParameterError(InputError):
     """A parameter file can't be used for the model. Exit code 2."""
 

@@ -53,16 +53,19 @@ class Alignment:
 
 @dataclass(frozen=True)
 class TemplateHit:
-    """One aligned segment of a PDB chain, as AlphaFold 2 reads it from hmmsearch's alignment. Indices count from 0."""
+    """One aligned segment of a PDB chain, as AlphaFold 2 reads it from hmmsearch's or HHsearch's. Indices count from 0.
 
-    index: int  # place in the alignment, from 1, counting the rows that are not protein too
+    hmmsearch's have the query's residues as columns. HHsearch's have those of the aligned segment, and insertions.
+    """
+
+    index: int  # place in the alignment, from 1, counting the rows that are not protein too; HHsearch's number
     name: str  # such as 2q2k_A
     aligned_cols: int  # match columns with a residue
     sum_probs: float | None  # hmmsearch has none
-    query: str  # the query's sequence
+    query: str  # the query's sequence; of HHsearch its aligned segment, '-' for insertions
     hit_sequence: str  # the row in upper case: match and insert columns, '-' for deletions
-    indices_query: tuple[int, ...]  # residue of the query for each match column
-    indices_hit: tuple[int, ...]  # residue of the chain for each match column, -1 for deletions
+    indices_query: tuple[int, ...]  # residue of the query for each column, -1 for an insertion
+    indices_hit: tuple[int, ...]  # residue of the chain for each column, -1 for deletions
     description: str = ""  # the entry's header after the name
 
 
@@ -274,7 +277,7 @@ class Provenance:
     date: date | None = None  # of the model; from the settings
     templates: bool = True  # whether templates were searched
     warning: str | None = None  # first in the title: that the parameters are synthetic or for trying out
-    software: tuple[tuple[str, str], ...] = ()  # name and version of the libraries that took part
+    software: tuple[tuple[str, str], ...] = ()  # name and version of libraries and programs that took part
     network_templates: tuple[NetworkTemplate, ...] = ()  # best first
     own_templates: bool = False  # they are files of the user's, not entries of the PDB
 

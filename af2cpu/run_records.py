@@ -40,13 +40,20 @@ class DatabaseUsed:
 
     name: str
     path: str
-    hash: str
-    sequences: int
-    residues: int
+    hash: str  # of all its bytes; of profiles, of the names, sizes and times of their files
+    sequences: int  # or profiles
+    residues: int  # or columns of profiles
     too_long_skipped: int
     hits: int
     seconds: float  # the sequence's share of the pass over the database
     rows: int | None = None  # of the alignment, the query counts; None for template hits
+    program: str | None = None  # external program with its version, such as hhblits 3.3.0; None: searched by pyhmmer
+    command: str | None = None  # of that program
+
+    @property
+    def kind(self) -> str:
+        """What the database is made of, for people."""
+        return "profiles" if self.program else "sequences"
 
 
 @dataclass(frozen=True)

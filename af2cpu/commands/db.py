@@ -68,11 +68,14 @@ def verify_command(
 def list_command(data_dir: Annotated[Path, DATA_DIR]) -> None:
     """Say what is in a data folder, what is missing, and how large it is."""
     from af2cpu.search.databases import MMCIF, PRESETS, expected_path
+    from af2cpu.search.profile_databases import LAYOUT
     from af2cpu.search.sources import SOURCES
 
     with one_line():
         for name in PRESETS["reduced"]:
             print_line(_listed(name, expected_path(data_dir, name)))
+        for name in LAYOUT:
+            print_line(_listed_profiles(data_dir, name))
         structures = data_dir / MMCIF
         n_entries = sum(path.suffix in {".cif", ".gz"} for path in structures.glob("*.cif*"))
         print_line(
@@ -85,15 +88,10 @@ def list_command(data_dir: Annotated[Path, DATA_DIR]) -> None:
 
 
 def _listed(name: str, path: Path) -> str:
-    from af2cpu.download import part_path
     from af2cpu.search.index import load_index
-    from af2cpu.search.sources import SOURCES
 
     if not path.is_file():
-        source = SOURCES[name]
-        begun = f", {part.stat().st_size / 1e9:.4g} GB of it are there" if (part := part_path(path)).is_file() else ""
-        sizes = f"about {source.packed_gb} GB{begun}, {source.unpacked_gb} GB on disk"
-        return f"{name:11} missing: {path} (af2cpu db download {name}: {sizes})"
+        return f"{name:11} missing: {path} ({_offer(name, path)})"
     index = load_index(path)
     size = path.stat().st_size
     if index is None:
@@ -102,12 +100,37 @@ def _listed(name: str, path: Path) -> str:
     return f"{name:11} {size / 1e9:.2f} GB, {index.n_seq:,} sequences{stale}: {path}"
 
 
+def _listed_profiles(data_dir: Path, name: str) -> str:
+    """A database of profiles, for --preset full or --template-search hhsearch."""
+    from af2cpu.search.profile_databases import expected_prefix, files_of, missing_files
+
+    prefix = expected_prefix(data_dir, name)
+    missing = missing_files(prefix)
+    if missing:
+        return f"{name:11} optional, missing: {missing[0]} ({_offer(name, prefix)})"
+    size = sum(path.stat().st_size for path in files_of(prefix))
+    return f"{name:11} {size / 1e9:.2f} GB: {prefix}"
+
+
+def _offer(name: str, path: Path) -> str:
+    """How to get a database that is missing, and its sizes."""
+    from af2cpu.download import part_path
+    from af2cpu.search.sources import SOURCES
+
+    source = SOURCES[name]
+    begun = f", {part.stat().st_size / 1e9:.4g} GB of it are there" if (part := part_path(path)).is_file() else ""
+    return f"af2cpu db download {name}: about {source.packed_gb} GB{begun}, {source.unpacked_gb} GB on disk"
+
+
 @app.command("download")
 def download_command(
     data_dir: Annotated[Path, DATA_DIR],
     names: Annotated[
         list[str] | None,
-        typer.Argument(help="Names of databases, such as uniref90. Default: all of the reduced preset."),
+        typer.Argument(
+            help="Names of databases, such as uniref90, or bfd, uniref30 and pdb70 for hh-suite's programs. Default: "
+            "all of the reduced preset."
+        ),
     ] = None,
     mmcif: Annotated[
         str,
@@ -123,9 +146,9 @@ def download_command(
 
     Example: af2cpu db download uniref90 --data-dir /data/alphafold
     """
-    from af2cpu.download import client, exclusive, fetch
+    from af2cpu.download import client, exclusive
     from af2cpu.search.databases import MMCIF
-    from af2cpu.search.sources import SOURCES
+    from af2cpu.search.sources import SOURCES, fetch_source
 
     failures: list[str] = []
     with one_line(), showing_results():
@@ -136,10 +159,8 @@ def download_command(
         with exclusive(data_dir), client() as http:
             for name in wanted:
                 if name in SOURCES:
-                    path = data_dir / SOURCES[name].path
-                    unpacked = int(SOURCES[name].unpacked_gb * 1e9)
-                    fetch(http, SOURCES[name].url, path, unpacked)
-                    print_line(f"{name}: {path}")
+                    fetch_source(http, SOURCES[name], data_dir)
+                    print_line(f"{name}: {data_dir / SOURCES[name].path}")
             if _STRUCTURES in wanted:
                 (data_dir / MMCIF).mkdir(parents=True, exist_ok=True)
                 failures = _all_structures(data_dir) if mmcif == "all" else []
@@ -150,7 +171,7 @@ def download_command(
 def _wanted(names: list[str] | None, mmcif: str) -> list[str]:
     from af2cpu.search.sources import SOURCES
 
-    wanted = list(dict.fromkeys(names or [*SOURCES, _STRUCTURES]))
+    wanted = list(dict.fromkeys(names or [*(name for name in SOURCES if not SOURCES[name].archive), _STRUCTURES]))
     unknown = sorted(set(wanted) - set(SOURCES) - {_STRUCTURES})
     if unknown:
         raise InputError(f"no database is named {', '.join(unknown)}; there are {', '.join(SOURCES)}, {_STRUCTURES}")
@@ -184,7 +205,7 @@ def _lacking(data_dir: Path, wanted: list[str], *, all_structures: bool) -> Iter
         if name in SOURCES:
             source = SOURCES[name]
             path = data_dir / source.path
-            if path.is_file():
+            if source.is_complete(data_dir):
                 print_line(f"{name:11} there already: {path}")
                 continue
             part = part_path(path)

@@ -52,10 +52,11 @@ class _Findings:
     software: dict[str, str | None] = field(default_factory=dict)  # version; None: not installed
     parameters: dict[str, _Parameters] = field(default_factory=dict)  # by model
     databases: dict[str, str] = field(default_factory=dict)  # path by name
+    programs: dict[str, str] = field(default_factory=dict)  # hh-suite's: the version, or why it can't be used
     missing: list[str] = field(default_factory=list)
 
 
-@o.with_settings("data_dir", "params", "db")
+@o.with_settings("data_dir", "params", "db", "preset", "template_search")
 def doctor(settings: RunSettings, as_json: o.AsJson = False) -> None:
     """Check the installation, the processor, the memory, the parameters and the databases.
 
@@ -67,6 +68,7 @@ def doctor(settings: RunSettings, as_json: o.AsJson = False) -> None:
     _find_software(found)
     _find_parameters(found, settings)
     _find_databases(found, settings)
+    _find_programs(found, settings)
     if as_json:
         print_json({"complete": not found.missing, **asdict(found)})
     else:
@@ -81,6 +83,8 @@ def _lines(found: _Findings, settings: RunSettings) -> Iterator[str]:
     yield from _machine_lines(found.machine, settings)
     for model, parameters in found.parameters.items():
         yield f"parameters of {model}: {parameters.source}, {parameters.fingerprint}"
+    for name, state in found.programs.items():
+        yield f"{name} (optional): {state}"
     for name, path in found.databases.items():
         yield f"database {name}: {path}"
     for line in found.missing:
@@ -164,8 +168,23 @@ def _find_databases(found: _Findings, settings: RunSettings) -> None:
         found.missing.append(f"databases: {how}")
         return
     try:
-        databases = select(settings.data_dir, settings.preset, settings.db)
+        databases = select(settings.data_dir, settings.preset, settings.db, settings.template_search)
     except InputError as error:
         found.missing.append(f"databases: {error}")
         return
     found.databases |= {database.name: str(database.path) for database in databases.every}
+
+
+def _find_programs(found: _Findings, settings: RunSettings) -> None:
+    """hh-suite's programs, started once: a build for another processor dies at once."""
+    from af2cpu.errors import ProgramError
+    from af2cpu.search.programs import version_of
+
+    needed = {"hhblits": settings.preset == "full", "hhsearch": settings.template_search == "hhsearch"}
+    for name, is_needed in needed.items():
+        try:
+            found.programs[name] = version_of(name)
+        except ProgramError as error:
+            found.programs[name] = str(error)
+            if is_needed:
+                found.missing.append(str(error))

@@ -61,7 +61,7 @@ def _lines(outcome: Outcome, verbosity: Verbosity) -> Iterator[str]:
         return
     for database in outcome.search.databases:
         last = f"{database.seconds:.1f} s" if database.name in outcome.searched else "reused"
-        yield f"  {database.name}: {database.sequences:,} sequences, {database.hits:,} hits, {last}"
+        yield f"  {database.name}: {database.sequences:,} {database.kind}, {database.hits:,} hits, {last}"
     if verbosity is Verbosity.VERBOSE:
         yield from (f"  note: {note}" for note in outcome.search.notes)
     elif summary := notes_summary(outcome.search.notes, "search.json"):

@@ -1,5 +1,6 @@
 """Files from HTTP servers: whole or in pieces, resumed, with an eye on the disk."""
 
+from af2cpu.download.archives import fetch_archive
 from af2cpu.download.parts import bytes_there, drop, fetch, fetch_piece, finish, part_path
 from af2cpu.download.requests import BodyReader, Piece, Remote, RemoteReader, client, look, stream_whole
 from af2cpu.download.space import check_space, exclusive, outlook, size_text
@@ -15,6 +16,7 @@ __all__ = [
     "drop",
     "exclusive",
     "fetch",
+    "fetch_archive",
     "fetch_piece",
     "finish",
     "look",

@@ -44,16 +44,21 @@ def fetch(http: httpx.Client, url: str, path: Path, unpacked_size: int | None = 
     """
     if path.exists():
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
     unpack = url.endswith(".gz") and path.suffix != ".gz"
-    part = part_path(path)
-    spare = (unpacked_size or 0) if unpack else 0
-    patiently(url, lambda: _pull(http, url, part, spare), lambda: _bytes_in(part))
+    part = fetch_part(http, url, path, (unpacked_size or 0) if unpack else 0)
     if unpack:
         _unpack(url, part, path)
     else:
         finish(part, path)
     drop(part)
+
+
+def fetch_part(http: httpx.Client, url: str, path: Path, spare: int) -> Path:
+    """Fetches all of `url` into the part of `path`, as it comes; spare: bytes that the disk must have besides."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = part_path(path)
+    patiently(url, lambda: _pull(http, url, part, spare), lambda: _bytes_in(part))
+    return part
 
 
 def fetch_piece(http: httpx.Client, piece: Piece, part: Path) -> None:

@@ -16,6 +16,7 @@ from af2cpu.features.placement import PlacedTemplate, find_in_entry, place
 from af2cpu.formats.entries import mmcif_path
 from af2cpu.formats.mmcif import MmcifEntry, read_mmcif
 from af2cpu.formats.obsolete import current_entry
+from af2cpu.formats.template_hits import best_first
 from af2cpu.records import Query, TemplateHit, Templates, TemplateSkipped, TemplateUsed
 
 _KEPT_ENTRIES = 4  # chains of one entry often follow each other among the hits
@@ -29,21 +30,21 @@ class TemplateSource:
     obsolete: Mapping[str, str | None] = field(default_factory=dict)  # formats.obsolete.read_obsolete
     max_date: date | None = None  # no template released later; None: any
     max_hits: int = 20  # the network takes the first 4 of them
+    distinct: bool = True  # hits with one aligned sequence count once: AlphaFold's rule for hmmsearch, not for HHsearch
 
 
 def hit_templates(query: Query, hits: Sequence[TemplateHit], source: TemplateSource) -> Templates:
-    """Templates of the best hits, until `max_hits` with different sequences are found.
+    """Templates of the best hits, until `max_hits` are found (with different sequences, if the source says so).
 
     A hit that can't be used (filters, no file, malformed file, another sequence) is in `skipped`, with a line in
     `notes`; nothing is raised for it.
     """
-    if hits and hits[0].sum_probs is not None:
-        hits = sorted(hits, key=lambda hit: hit.sum_probs or 0.0, reverse=True)
     read = lru_cache(maxsize=_KEPT_ENTRIES)(_read)
-    accepted: dict[str, tuple[PlacedTemplate, TemplateUsed]] = {}  # by aligned sequence
+    accepted: list[tuple[PlacedTemplate, TemplateUsed]] = []
+    names: dict[str, str] = {}  # aligned sequence -> the first template with it
     skipped: list[TemplateSkipped] = []
     notes: list[str] = []
-    for hit in hits:
+    for hit in best_first(hits):
         if len(accepted) >= source.max_hits:
             break
         try:
@@ -53,13 +54,13 @@ def hit_templates(query: Query, hits: Sequence[TemplateHit], source: TemplateSou
             notes.append(skipped[-1].note)
             continue
         notes += [f"template {hit.name}: {remark}"] if remark else []
-        if template.sequence in accepted:
-            first, _ = accepted[template.sequence]
-            skipped.append(TemplateSkipped(hit.name, f"the same aligned sequence as {first.name}"))
+        if source.distinct and template.sequence in names:
+            skipped.append(TemplateSkipped(hit.name, f"the same aligned sequence as {names[template.sequence]}"))
         else:
-            accepted[template.sequence] = template, template.used(query.sequence, remark)
-    stacked = stack_templates([template for template, _ in accepted.values()], query.n_res, tuple(notes))
-    return replace(stacked, used=tuple(used for _, used in accepted.values()), skipped=tuple(skipped))
+            names[template.sequence] = template.name
+            accepted.append((template, template.used(query.sequence, remark)))
+    stacked = stack_templates([template for template, _ in accepted], query.n_res, tuple(notes))
+    return replace(stacked, used=tuple(used for _, used in accepted), skipped=tuple(skipped))
 
 
 def stack_templates(templates: Sequence[PlacedTemplate], n_res: int, notes: tuple[str, ...] = ()) -> Templates:

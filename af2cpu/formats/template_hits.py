@@ -1,11 +1,13 @@
-"""pdb_hits.sto: template hits as hmmsearch writes them and AlphaFold reads them."""
+"""Template hits as AlphaFold reads them: hmmsearch's in pdb_hits.sto, and HHsearch's in pdb_hits.hhr."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from af2cpu.errors import InputError
+from af2cpu.formats.hhr import read_hhr
 from af2cpu.formats.streams import lines, name_of, open_bytes
 from af2cpu.records import Query, TemplateHit
 
@@ -15,10 +17,26 @@ _HIT = re.compile(r"(?:\d+\|)?([a-z0-9]+)_(\w+)/([0-9]+)-([0-9]+) .*protein leng
 
 
 def read_template_hits(path: Path, query: Query) -> list[TemplateHit]:
-    """The hits in pdb_hits.sto in file order, only `mol:protein`, as AlphaFold's `parse_hmmsearch_a3m`.
+    """The hits in file order, as AlphaFold's `parse_hmmsearch_a3m` (only `mol:protein`) or, of .hhr, its `parse_hhr`.
 
     Raises InputError for a damaged file, a row that is no PDB chain, hits of another sequence.
     """
+    return read_hhr(path, query) if is_hhr(path) else _read_stockholm_hits(path, query)
+
+
+def is_hhr(path: Path) -> bool:
+    """Whether a file of hits is HHsearch's."""
+    return path.suffix == ".hhr"
+
+
+def best_first(hits: Sequence[TemplateHit]) -> list[TemplateHit]:
+    """Hits as AlphaFold takes them: HHsearch's ordered by the sum of their probabilities, hmmsearch's as found."""
+    if any(hit.sum_probs is None for hit in hits):
+        return list(hits)
+    return sorted(hits, key=lambda hit: hit.sum_probs or 0.0, reverse=True)
+
+
+def _read_stockholm_hits(path: Path, query: Query) -> list[TemplateHit]:
     descriptions, rows = _read_hits(path)
     hits = []
     for index, (name, parts) in enumerate(rows.items(), start=1):

@@ -61,7 +61,7 @@ def config_json(settings: Mapping[str, Any], runs: Sequence[TargetRun]) -> bytes
     count = len(models) * settings["num_seeds"]
     content = {
         "num_queries": len(runs),
-        "use_templates": any(database.name == "pdb_seqres" for run in runs for database in run.databases)
+        "use_templates": any(database.name in {"pdb_seqres", "pdb70"} for run in runs for database in run.databases)
         or bool(settings["template"]),
         "num_relax": _RELAXED_COUNT.get(settings["relax"], count),
         "model_type": _model_type(models),

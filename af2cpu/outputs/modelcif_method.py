@@ -16,9 +16,12 @@ from af2cpu.records import Provenance
 TARGET, MODEL, FOUND, GIVEN = "1", "2", "3", "4"  # data groups
 MODELING = "1"  # software group
 _MODELS, _SEARCHES, _REFINES = "model building", "data collection", "refinement"  # classifications of software
-_KINDS = {  # library -> what it does, its classification
+_PROGRAMS = {"hhblits", "hhsearch"}  # external ones; the others are libraries
+_KINDS = {  # software -> what it does, its classification
     "PyTorch": ("Tensors and linear algebra of the network", _MODELS),
     "pyhmmer": ("Search of sequence databases: the algorithms of HMMER 3", _SEARCHES),
+    "hhblits": ("Search of profile databases: HHblits of hh-suite", _SEARCHES),
+    "hhsearch": ("Search of template profiles: HHsearch of hh-suite", _SEARCHES),
     "OpenMM": ("Energy minimisation with the Amber force field", _REFINES),
     "PDBFixer": ("Missing atoms and hydrogens before the minimisation", _REFINES),
 }
@@ -34,7 +37,7 @@ def method_categories(provenance: Provenance, relaxed: bool) -> dict[str, Column
             "pdbx_ordinal": [str(k) for k in range(1, len(libraries) + 3)],
             "name": ["af2cpu", "AlphaFold", *(name for name, _ in libraries)],
             "version": [provenance.version, "2.3.2", *(version for _, version in libraries)],
-            "type": ["package", "package", *("library" for _ in libraries)],
+            "type": ["package", "package", *("program" if name in _PROGRAMS else "library" for name, _ in libraries)],
             "description": [
                 "AlphaFold 2 on CPUs",
                 "Structure prediction: the method",

@@ -86,52 +86,90 @@ SEARCH = (
         "10.1371/journal.pcbi.1002195",
     ),
 )
-DATABASES = {
-    "uniref90": Reference(
-        "UniRef90",
-        "Suzek2015",
-        ("Suzek, Baris E.", "Wang, Yuqi", "Huang, Hongzhan", "McGarvey, Peter B.", "Wu, Cathy H."),
-        "{UniRef} clusters: a comprehensive and scalable alternative for improving sequence similarity searches",
-        "Bioinformatics",
-        "31",
-        "926–932",
-        "2015",
-        "10.1093/bioinformatics/btu739",
+# Names of databases, and the paper of what they have in common.
+DATABASES: tuple[tuple[frozenset[str], Reference], ...] = (
+    (
+        frozenset({"uniref90"}),
+        Reference(
+            "UniRef90",
+            "Suzek2015",
+            ("Suzek, Baris E.", "Wang, Yuqi", "Huang, Hongzhan", "McGarvey, Peter B.", "Wu, Cathy H."),
+            "{UniRef} clusters: a comprehensive and scalable alternative for improving sequence similarity searches",
+            "Bioinformatics",
+            "31",
+            "926–932",
+            "2015",
+            "10.1093/bioinformatics/btu739",
+        ),
     ),
-    "small_bfd": Reference(
-        "BFD",
-        "Steinegger2019",
-        ("Steinegger, Martin", "Mirdita, Milot", "Söding, Johannes"),
-        "Protein-level assembly increases protein sequence recovery from metagenomic samples manyfold",
-        "Nature Methods",
-        "16",
-        "603–606",
-        "2019",
-        "10.1038/s41592-019-0437-4",
+    (
+        frozenset({"small_bfd", "bfd", "bfd_uniref"}),
+        Reference(
+            "BFD",
+            "Steinegger2019",
+            ("Steinegger, Martin", "Mirdita, Milot", "Söding, Johannes"),
+            "Protein-level assembly increases protein sequence recovery from metagenomic samples manyfold",
+            "Nature Methods",
+            "16",
+            "603–606",
+            "2019",
+            "10.1038/s41592-019-0437-4",
+        ),
     ),
-    "mgnify": Reference(
-        "MGnify",
-        "Mitchell2020",
-        ("Mitchell, Alex L.", "others"),
-        "{MGnify}: the microbiome analysis resource in 2020",
-        "Nucleic Acids Research",
-        "48",
-        "D570–D578",
-        "2020",
-        "10.1093/nar/gkz1035",
+    (
+        frozenset({"uniref30", "bfd_uniref"}),
+        Reference(
+            "UniRef30",
+            "Mirdita2017",
+            ("Mirdita, Milot", "others"),
+            "Uniclust databases of clustered and deeply annotated protein sequences and alignments",
+            "Nucleic Acids Research",
+            "45",
+            "D170–D176",
+            "2017",
+            "10.1093/nar/gkw1081",
+        ),
     ),
-    "pdb_seqres": Reference(
-        "Templates",
-        "Berman2003",
-        ("Berman, Helen", "Henrick, Kim", "Nakamura, Haruki"),
-        "Announcing the worldwide {Protein Data Bank}",
-        "Nature Structural Biology",
-        "10",
-        "980",
-        "2003",
-        "10.1038/nsb1203-980",
+    (
+        frozenset({"mgnify"}),
+        Reference(
+            "MGnify",
+            "Mitchell2020",
+            ("Mitchell, Alex L.", "others"),
+            "{MGnify}: the microbiome analysis resource in 2020",
+            "Nucleic Acids Research",
+            "48",
+            "D570–D578",
+            "2020",
+            "10.1093/nar/gkz1035",
+        ),
     ),
-}
+    (
+        frozenset({"pdb_seqres", "pdb70"}),
+        Reference(
+            "Templates",
+            "Berman2003",
+            ("Berman, Helen", "Henrick, Kim", "Nakamura, Haruki"),
+            "Announcing the worldwide {Protein Data Bank}",
+            "Nature Structural Biology",
+            "10",
+            "980",
+            "2003",
+            "10.1038/nsb1203-980",
+        ),
+    ),
+)
+HH_SUITE = Reference(
+    "Search of profiles",
+    "Steinegger2019hh",
+    ("Steinegger, Martin", "others"),
+    "{HH}-suite3 for fast remote homology detection and deep protein annotation",
+    "BMC Bioinformatics",
+    "20",
+    "473",
+    "2019",
+    "10.1186/s12859-019-3019-7",
+)
 RELAXATION = Reference(
     "Relaxation",
     "Eastman2024",
@@ -162,9 +200,11 @@ def papers(databases: Iterable[DatabaseUsed], *, relaxed: bool) -> list[Referenc
     databases: what was searched, as run.json has it. Those with the names of AlphaFold 2's databases have papers; the
     demonstration database, which the package ships, has none. relaxed: a structure was relaxed.
     """
-    searched = {database.name for database in databases if not is_shipped(Path(database.path))}
-    sources = [reference for name, reference in DATABASES.items() if name in searched]
-    return [NETWORK, *(SEARCH if searched else ()), *sources, *([RELAXATION] if relaxed else [])]
+    used = [database for database in databases if not is_shipped(Path(database.path))]
+    searched = {database.name for database in used}
+    programs = [HH_SUITE] if any(database.program for database in used) else []
+    sources = [reference for names, reference in DATABASES if names & searched]
+    return [NETWORK, *(SEARCH if searched else ()), *programs, *sources, *([RELAXATION] if relaxed else [])]
 
 
 def bibtex(references: Iterable[Reference]) -> str:

@@ -8,18 +8,18 @@ from pathlib import Path
 
 from af2cpu.errors import InputError
 from af2cpu.formats.features import read_features
+from af2cpu.formats.streams import name_of
 from af2cpu.formats.template_hits import read_template_hits
 from af2cpu.query import (
     QueryInput,
     check_unique,
     given_alignments,
-    given_notes,
     query_of_features,
     read_given,
 )
 from af2cpu.records import Query
 from af2cpu.run_records import FeaturesMade, SearchRecord, read_record
-from af2cpu.search.databases import HITS
+from af2cpu.search.databases import HHR_HITS, HITS
 from af2cpu.settings import RunSettings
 from af2cpu.workspace.receipts import read_receipt
 
@@ -74,13 +74,22 @@ def _job(item: QueryInput, out: Path, given: tuple[Path, ...], settings: RunSett
         alignments=(item.alignment,) if item.alignment else given,
         hits=hits[0] if hits else None,
         templates=settings.template,
-        notes=(*item.notes, *given_notes(settings.msa)),
+        notes=(*item.notes, *_hits_notes(settings)),
     )
 
 
 def _given_hits(settings: RunSettings) -> list[Path]:
-    """Template hits in AlphaFold's msas folders that the user gave."""
-    return [path / HITS for path in settings.msa if (path / HITS).is_file()]
+    """Template hits in AlphaFold's msas folders that the user gave, those of the chosen program first."""
+    names = (HHR_HITS, HITS) if settings.template_search == "hhsearch" else (HITS, HHR_HITS)
+    return [path / name for name in names for path in settings.msa if (path / name).is_file()]
+
+
+def _hits_notes(settings: RunSettings) -> list[str]:
+    """A line for each file of given template hits that is not used."""
+    return [
+        f"{name_of(path)}: not used, since {_given_hits(settings)[0].name} is given too; --template-search chooses"
+        for path in _given_hits(settings)[1:]
+    ]
 
 
 def jobs_of_folders(folders: Sequence[Path]) -> tuple[Job, ...]:

@@ -26,6 +26,8 @@ from af2cpu.query.letters import nucleotide_caution
 from af2cpu.records import Query
 from af2cpu.search.databases import DatabaseSet, select
 from af2cpu.search.index import estimated_residues
+from af2cpu.search.profile_databases import ProfileDatabase
+from af2cpu.search.programs import version_of
 from af2cpu.settings import RunSettings
 
 _SPARE_DISK = 200e6  # bytes
@@ -122,12 +124,24 @@ def _plan(
     check_own_templates([job.query for job in jobs], settings.template)
     databases = DatabaseSet((), None, None, None)
     if settings.data_dir or settings.db or any(not job.alignments for job in jobs):
-        databases = select(settings.data_dir, settings.preset, settings.db)
+        databases = select(settings.data_dir, settings.preset, settings.db, settings.template_search)
+    _check_programs(jobs, databases)
     return Plan(out, jobs, settings, databases, _residues(databases), models, machine, (out,))
 
 
 def _residues(databases: DatabaseSet) -> dict[str, int]:
-    return {database.name: estimated_residues(database.path) for database in databases.every}
+    sequences = {database.name: estimated_residues(database.path) for database in databases.fasta}
+    return sequences | {database.name: database.estimated_columns() for database in databases.profiles}
+
+
+def _check_programs(jobs: Sequence[Job], databases: DatabaseSet) -> None:
+    """Raises ProgramError for a program that a search needs and that is missing or can't be run here."""
+    searched = [job for job in jobs if not job.alignments]
+    profiled = [job for job in jobs if not job.hits and not job.templates]
+    needed = ((searched, databases.msa), (profiled, (databases.templates,)))
+    for database in (one for some, those in needed if some for one in those):
+        if isinstance(database, ProfileDatabase):
+            version_of(database.program)
 
 
 def check_sizes(

@@ -1,6 +1,6 @@
 """From what the user gives to checked queries: quick, and everything is checked before anything runs."""
 
-from af2cpu.query.alignments import given_alignments, given_notes, read_given
+from af2cpu.query.alignments import given_alignments, read_given
 from af2cpu.query.folder import query_of_features
 from af2cpu.query.limits import check_memory
 from af2cpu.query.names import check_unique
@@ -11,7 +11,6 @@ __all__ = [
     "check_memory",
     "check_unique",
     "given_alignments",
-    "given_notes",
     "query_of_features",
     "read_given",
     "read_inputs",

@@ -23,7 +23,6 @@ _AF2_FILES = (
     "small_bfd_hits.sto",
     "mgnify_hits.sto",
 )
-_HHSEARCH_HITS = "pdb_hits.hhr"  # AlphaFold's template hits of monomers; hmmsearch's are in pdb_hits.sto
 
 
 def given_alignments(paths: Sequence[Path]) -> list[Path]:
@@ -39,16 +38,6 @@ def given_alignments(paths: Sequence[Path]) -> list[Path]:
             _check_kind(path)
             files.append(path)
     return files
-
-
-def given_notes(paths: Sequence[Path]) -> list[str]:
-    """A line for each file in the folders behind `--msa` that AlphaFold would use and this program does not read."""
-    return [
-        f"{name_of(path / _HHSEARCH_HITS)}: HHsearch's template hits are not read yet; templates come from "
-        "pdb_hits.sto there, or from a search of pdb_seqres"
-        for path in paths
-        if (path / _HHSEARCH_HITS).is_file()
-    ]
 
 
 def _check_kind(path: Path) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from af2cpu.errors import DatabaseError, InputError
+from af2cpu.search.profile_databases import BFD_UNIREF, LAYOUT, PDB70, ProfileDatabase, layout_profiles
 from af2cpu.shipped import shipped
 
 
@@ -20,24 +21,39 @@ class Database:
     max_rows: int | None = None
 
 
-def alignment_file(database: Database) -> str:
+def alignment_file(database: Database | ProfileDatabase) -> str:
     """The name of an alignment in AlphaFold's msas/ folder."""
-    return f"{database.name}_hits.sto"
+    return f"{database.name}_hits.{'a3m' if isinstance(database, ProfileDatabase) else 'sto'}"
+
+
+def hits_file(database: Database | ProfileDatabase) -> str:
+    """The name of template hits in AlphaFold's msas/ folder."""
+    return HHR_HITS if isinstance(database, ProfileDatabase) else HITS
 
 
 @dataclass(frozen=True)
 class DatabaseSet:
     """The databases of one run. Alignments are joined in the order of `msa`, which is AlphaFold's."""
 
-    msa: tuple[Database, ...]
-    templates: Database | None  # pdb_seqres
+    msa: tuple[Database | ProfileDatabase, ...]
+    templates: Database | ProfileDatabase | None  # pdb_seqres or pdb70
     mmcif: Path | None  # folder with the entries' mmCIF files
     obsolete: Path | None  # the PDB's list of entries and their successors
 
     @property
-    def every(self) -> tuple[Database, ...]:
-        """All sequence databases."""
+    def every(self) -> tuple[Database | ProfileDatabase, ...]:
+        """All databases that are searched."""
         return (*self.msa, self.templates) if self.templates else self.msa
+
+    @property
+    def fasta(self) -> tuple[Database, ...]:
+        """Those of sequences, which are indexed."""
+        return tuple(database for database in self.every if isinstance(database, Database))
+
+    @property
+    def profiles(self) -> tuple[ProfileDatabase, ...]:
+        """Those of profiles, which external programs search."""
+        return tuple(database for database in self.every if isinstance(database, ProfileDatabase))
 
     def structures_only(self) -> DatabaseSet:
         """The same without anything to search."""
@@ -52,13 +68,18 @@ _LAYOUT: Mapping[str, tuple[str, int | None]] = {
     "pdb_seqres": ("pdb_seqres/pdb_seqres.txt", None),
 }
 TEMPLATES = "pdb_seqres"
-HITS = "pdb_hits.sto"  # template hits in AlphaFold's msas/ folder
+HITS, HHR_HITS = "pdb_hits.sto", "pdb_hits.hhr"  # template hits in AlphaFold's msas/ folder: hmmsearch's, hhsearch's
 MMCIF = "pdb_mmcif/mmcif_files"
 _OBSOLETE = "pdb_mmcif/obsolete.dat"
 
 _REDUCED = ("uniref90", "small_bfd", "mgnify", TEMPLATES)
-PRESETS: Mapping[str, tuple[str, ...]] = {"reduced": _REDUCED, "reduced_dbs": _REDUCED}  # the second: AlphaFold's word
-_HHBLITS_PRESETS = ("full", "full_dbs")
+_FULL = ("uniref90", BFD_UNIREF, "mgnify", TEMPLATES)
+PRESETS: Mapping[str, tuple[str, ...]] = {
+    "reduced": _REDUCED,
+    "full": _FULL,
+    "reduced_dbs": _REDUCED,  # AlphaFold's words
+    "full_dbs": _FULL,
+}
 DEMO = "demo"  # in place of name=path: the small databases that come with the program, made up, in the same layout
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,60}")
 _WITH_ROWS = re.compile(r"(.+):(\d+)", re.DOTALL)
@@ -104,7 +125,9 @@ def _given_database(option: str, name: str, text: str) -> Database:
     return Database(name, Path(match[1]), int(match[2]))
 
 
-def select(data_dir: Path | None, preset: str | None, options: Sequence[str]) -> DatabaseSet:
+def select(
+    data_dir: Path | None, preset: str | None, options: Sequence[str], template_search: str = "hmmsearch"
+) -> DatabaseSet:
     """The databases of a run. Those given by name=path replace the preset's of the same name and are added after them;
     `demo` takes the place of data_dir.
 
@@ -114,27 +137,67 @@ def select(data_dir: Path | None, preset: str | None, options: Sequence[str]) ->
     if DEMO in options:
         data_dir = shipped("demo_databases")
     if preset is not None and preset not in PRESETS:
-        hint = "; full_dbs needs HHblits, which is out of scope: give its alignments with --msa"
-        hint *= preset in _HHBLITS_PRESETS
-        raise InputError(f"--preset {preset}: is none of {', '.join(PRESETS)}{hint}")
-    databases: dict[str, Database] = {}
-    if data_dir is not None:
-        databases = {name: _layout_database(data_dir, name) for name in PRESETS[preset or "reduced"]}
-    elif preset is not None and not given:
+        raise InputError(f"--preset {preset}: is none of {', '.join(PRESETS)}")
+    if data_dir is None and preset is not None and not given:
         raise InputError(f"--preset {preset}: needs --data-dir, the folder with AlphaFold's databases")
+    prefixes = {name: given.pop(name).path for name in LAYOUT if name in given and _is_prefix(given[name])}
+    databases: dict[str, Database | ProfileDatabase] = {}
+    if data_dir:
+        databases |= {name: _layout_database(data_dir, name) for name in PRESETS[preset or "reduced"]}
+    if {"bfd", "uniref30"} & set(prefixes):
+        databases[BFD_UNIREF] = layout_profiles(data_dir if BFD_UNIREF in databases else None, BFD_UNIREF, prefixes)
     databases |= given
-    if not databases:
+    templates = databases.pop(TEMPLATES, None)
+    if template_search == "hhsearch":
+        templates = _pdb70(data_dir, given, prefixes)
+    elif PDB70 in prefixes:
+        raise InputError(f"--db {PDB70}={prefixes[PDB70]}: is searched by hhsearch; add --template-search hhsearch")
+    if not databases and not templates:
         raise InputError(
             "no database to search: give --data-dir, --db name=path, or alignments with --msa; to try it out, --db demo"
         )
-    missing = [f"{name} ({one.path})" for name, one in databases.items() if not one.path.is_file()]
-    if missing:
+    found = DatabaseSet(tuple(databases.values()), templates, *_structures(data_dir))
+    if missing := [text for database in found.every if (text := _missing(database))]:
         raise DatabaseError(f"databases are missing: {', '.join(missing)}; check the paths or run af2cpu db download")
-    templates = databases.pop(TEMPLATES, None)
-    return DatabaseSet(tuple(databases.values()), templates, *_structures(data_dir))
+    return found
 
 
-def _layout_database(data_dir: Path, name: str) -> Database:
+def _is_prefix(given: Database) -> bool:
+    """Whether one of the names of hh-suite's databases is given with a prefix, not with a FASTA file."""
+    if given.name != PDB70 and given.path.is_file():
+        return False
+    if given.max_rows is not None:
+        raise InputError(
+            f"--db {given.name}={given.path}:{given.max_rows}: is no FASTA file; hh-suite's databases have no cap of "
+            f"rows, leave :{given.max_rows} out"
+        )
+    return True
+
+
+def _pdb70(data_dir: Path | None, given: Mapping[str, Database], prefixes: Mapping[str, Path]) -> ProfileDatabase:
+    if TEMPLATES in given:
+        raise InputError(
+            f"--db {TEMPLATES}={given[TEMPLATES].path}: is searched by hmmsearch; leave out this or --template-search "
+            "hhsearch"
+        )
+    found = layout_profiles(data_dir, PDB70, prefixes)
+    if not found.prefixes:
+        raise InputError(f"--template-search hhsearch: needs {PDB70}; give --data-dir, or --db {PDB70}=PREFIX")
+    return found
+
+
+def _missing(database: Database | ProfileDatabase) -> str:
+    """What a database lacks, in one line; empty if it is complete."""
+    if isinstance(database, Database):
+        return "" if database.path.is_file() else f"{database.name} ({database.path})"
+    lacking = database.missing()
+    rest = f" and {len(lacking) - 1} other files with such a prefix" if len(lacking) > 1 else ""
+    return f"{database.name} ({lacking[0]}{rest})" if lacking else ""
+
+
+def _layout_database(data_dir: Path, name: str) -> Database | ProfileDatabase:
+    if name == BFD_UNIREF:
+        return layout_profiles(data_dir, name, {})
     return Database(name, expected_path(data_dir, name), _LAYOUT[name][1])
 
 

@@ -4,18 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from af2cpu.download import fetch, fetch_archive
+from af2cpu.errors import DownloadError
+from af2cpu.search.profile_databases import LAYOUT, RELEASE, missing_files
 
 WWPDB = "https://files.wwpdb.org/pub/pdb"
 
 
 @dataclass(frozen=True)
 class Source:
-    """A file to fetch into AlphaFold's folder layout."""
+    """A file to fetch into AlphaFold's folder layout, or an archive of hh-suite's files with one prefix."""
 
     url: str
-    path: str  # below the data folder
+    path: str  # below the data folder: the file, or the prefix
     packed_gb: float  # about
     unpacked_gb: float  # about
+    archive: bool = False
+
+    def is_complete(self, data_dir: Path) -> bool:
+        """Whether it is in the data folder; only the file or prefix of this address counts."""
+        path = data_dir / self.path
+        return not missing_files(path) if self.archive else path.is_file()
+
+
+def fetch_source(http: httpx.Client, source: Source, data_dir: Path) -> None:
+    """Fetches a database unless it is complete, or goes on with it. Raises DownloadError."""
+    path, unpacked = data_dir / source.path, int(source.unpacked_gb * 1e9)
+    if not source.archive:
+        fetch(http, source.url, path, unpacked)
+    elif not source.is_complete(data_dir):
+        fetch_archive(http, source.url, path, unpacked)
+        if not source.is_complete(data_dir):
+            raise DownloadError(f"{source.url}: has not all of the files {path}_*; another release may be there now")
 
 
 SOURCES: Mapping[str, Source] = {
@@ -39,6 +63,29 @@ SOURCES: Mapping[str, Source] = {
     ),
     "pdb_seqres": Source(f"{WWPDB}/derived_data/pdb_seqres.txt", "pdb_seqres/pdb_seqres.txt", 0.3, 0.3),
     "obsolete": Source(f"{WWPDB}/data/status/obsolete.dat", "pdb_mmcif/obsolete.dat", 0.001, 0.001),
+    "bfd": Source(
+        "https://storage.googleapis.com/alphafold-databases/casp14_versions/"
+        "bfd_metaclust_clu_complete_id30_c90_final_seq.sorted_opt.tar.gz",
+        LAYOUT["bfd"],
+        271.6,
+        1800,
+        archive=True,
+    ),
+    "uniref30": Source(
+        "https://storage.googleapis.com/alphafold-databases/v2.3/UniRef30_2021_03.tar.gz",
+        LAYOUT["uniref30"].replace("*", RELEASE),
+        52.5,
+        206,
+        archive=True,
+    ),
+    "pdb70": Source(  # its server has no HTTPS address in AlphaFold's script
+        "http://wwwuser.gwdg.de/~compbiol/data/hhsuite/databases/hhsuite_dbs/old-releases/"
+        "pdb70_from_mmcif_200401.tar.gz",
+        LAYOUT["pdb70"],
+        19.5,
+        56,
+        archive=True,
+    ),
 }
 MMCIF_URL = WWPDB + "/data/structures/divided/mmCIF/{middle}/{entry}.cif.gz"
 STRUCTURES_GB = 80  # about: all entries with a protein, kept packed

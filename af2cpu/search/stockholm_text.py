@@ -88,27 +88,57 @@ def read_rows(lines: Iterable[bytes]) -> np.ndarray:
     For alignments that were cut to AlphaFold's caps: all cells are in memory. Rows are told apart by their order in
     each block, not by their names, which need not differ. Raises ValueError for a damaged alignment.
     """
-    query: bytes | None = None
+    return _read(lines)[2]
+
+
+def a3m_rows(lines: Iterable[bytes]) -> Iterator[tuple[bytes, bytes, bytes]]:
+    """Name, description and a3m letters of the rows, as AlphaFold gives a Stockholm alignment to HHsearch.
+
+    Rows that repeat an earlier one in the query's columns are left out. Raises ValueError for a damaged alignment.
+    """
+    names, descriptions, rows = _read(lines)
+    in_query = rows[0] != _GAP
+    inserts = ~in_query
+    for number in _distinct(rows, in_query):
+        letters = rows[number].copy()
+        letters[inserts] = np.frombuffer(letters[inserts].tobytes().lower(), np.uint8)
+        kept = letters[in_query | (letters != _GAP)].tobytes()
+        yield names[number], descriptions.get(names[number], b""), kept
+
+
+def _read(lines: Iterable[bytes]) -> tuple[list[bytes], dict[bytes, bytes], np.ndarray]:
+    """Names of the rows, descriptions by name, and the rows as in `read_rows`."""
+    names: list[bytes] = []
+    descriptions: dict[bytes, bytes] = {}
     rows: list[list[bytes]] = []
     place = 0
     for line in lines:
         if line.startswith(b"//"):
             break
+        if line.startswith(b"#=GS "):
+            words = line.rstrip(b"\r\n").split(maxsplit=3)
+            if words[2:3] == [b"DE"]:
+                descriptions[words[1]] = words[3] if len(words) > 3 else b""
         if not is_row(line):
             continue
         name, columns = line.split()
-        query = query or name
-        place = 0 if name == query else place + 1
+        place = 0 if name == (names or [name])[0] else place + 1
         if place == len(rows):
+            names.append(name)
             rows.append([])
         rows[place].append(columns.translate(_GAPS))
     text = b"".join(part for parts in rows for part in parts)
-    return np.frombuffer(text, np.uint8).reshape(len(rows), -1)
+    return names, descriptions, np.frombuffer(text, np.uint8).reshape(len(rows), -1)
 
 
 def distinct_rows(rows: np.ndarray) -> np.ndarray:
     """Without rows that repeat an earlier one in the query's columns, and then without columns that are all gaps."""
-    in_query = rows[0] != _GAP
+    kept = rows[_distinct(rows, rows[0] != _GAP)]
+    return np.ascontiguousarray(kept[:, (kept != _GAP).any(axis=0)])
+
+
+def _distinct(rows: np.ndarray, in_query: np.ndarray) -> list[int]:
+    """The numbers of the rows that do not repeat an earlier one in the query's columns."""
     seen: set[bytes] = set()
     keep = []
     for i, row in enumerate(np.ascontiguousarray(rows[:, in_query])):
@@ -116,8 +146,7 @@ def distinct_rows(rows: np.ndarray) -> np.ndarray:
         if letters not in seen:
             seen.add(letters)
             keep.append(i)
-    kept = rows[keep]
-    return np.ascontiguousarray(kept[:, (kept != _GAP).any(axis=0)])
+    return keep
 
 
 def write_rows(rows: np.ndarray) -> bytes:

@@ -87,7 +87,8 @@ class RunSettings(BaseModel):
     )
     preset: Annotated[str | None, BeforeValidator(_preset)] = _setting(
         INPUT,
-        "Set of databases to search in the data folder: reduced is AlphaFold's reduced_dbs.",
+        "Set of databases to search in the data folder: reduced is AlphaFold's reduced_dbs, and full its full_dbs, "
+        "which needs hh-suite's hhblits on PATH. AlphaFold's words are taken too.",
         unset="reduced",
         example="reduced",
     )
@@ -95,7 +96,8 @@ class RunSettings(BaseModel):
         INPUT,
         "Databases to search besides those of the data folder: name=path for a FASTA file, name=path:rows to cap its "
         "alignment, or demo for the small made-up databases that come with the program. AlphaFold's names, such as "
-        "uniref90, replace the database of the data folder and keep AlphaFold's caps.",
+        "uniref90, replace the database of the data folder and keep AlphaFold's caps. bfd, uniref30 and pdb70 take the "
+        "common beginning of the paths of hh-suite's files.",
         (),
         example=["mine=/data/mine.fasta"],
     )
@@ -115,6 +117,12 @@ class RunSettings(BaseModel):
         "Structure files (mmCIF or PDB) to use as templates in place of the template search.",
         (),
         example=["mine.cif"],
+    )
+    template_search: Literal["hmmsearch", "hhsearch"] = _setting(
+        INPUT,
+        "Search of templates: hmmsearch on pdb_seqres, as AlphaFold's multimer pipeline, or hhsearch on pdb70, as its "
+        "monomer pipeline, which needs hh-suite's hhsearch on PATH.",
+        "hmmsearch",
     )
     max_template_date: date | None = _setting(
         INPUT,

@@ -15,6 +15,7 @@ import fcntl
 import hashlib
 import os
 import secrets
+import shutil
 import struct
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -149,6 +150,9 @@ def _wait(file: int, place: int, told: Callable[[], None]) -> None:
 
 
 def sweep(folder: Path) -> None:
-    """Removes the temporary files that a killed run has left in a folder that is locked now."""
-    for path in folder.rglob(f".*{TEMPORARY}"):
-        path.unlink(missing_ok=True)
+    """Removes the temporary files and folders that a killed run has left in a folder that is locked now."""
+    for path in list(folder.rglob(f".*{TEMPORARY}")):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)

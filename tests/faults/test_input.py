@@ -189,13 +189,14 @@ def test_fault_18_notes_on_given_alignments_reach_the_user(tmp_path: Path) -> No
     folder = tmp_path / os.fsdecode(b"msas\xe9")
     folder.mkdir()
     (folder / "bfd_uniref_hits.a3m").write_text(">ss_dssp\nHHHHH\n>q\nMKVLA\n")
+    (folder / "pdb_hits.sto").write_text("# STOCKHOLM 1.0\n//\n")
     (folder / "pdb_hits.hhr").write_text("Query q\n")
     arguments = ["search", str(tmp_path / "q.fasta"), "--msa", str(folder), "-o", str(tmp_path / "out"), "-v"]
     for _ in range(2):  # also where the features are reused
         result = CliRunner().invoke(app, arguments, catch_exceptions=False)
         assert result.exit_code == 0, result.output
         notes = orjson.loads((tmp_path / "out/q/search.json").read_bytes())["notes"]
-        for text in ("annotation rows ss_dssp are passed over", "pdb_hits.hhr: HHsearch's template hits are not read"):
+        for text in ("annotation rows ss_dssp are passed over", "pdb_hits.hhr: not used, since pdb_hits.sto is given"):
             assert sum(text in note for note in notes) == 1
             assert text in result.output
 

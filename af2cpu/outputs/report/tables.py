@@ -190,8 +190,8 @@ def database_rows(run: TargetRun) -> list[DatabaseRow]:
     """What was searched."""
     return [
         DatabaseRow(
-            name=database.name,
-            sequences=f"{database.sequences:,}",
+            name=f"{database.name}, {database.program}" if database.program else database.name,
+            sequences=f"{database.sequences:,}{' profiles' * (database.program is not None)}",
             hits=f"{database.hits:,}",
             hash=database.hash,
         )

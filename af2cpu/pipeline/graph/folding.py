@@ -24,6 +24,7 @@ from af2cpu.plan.run import Plan
 from af2cpu.records import Provenance
 from af2cpu.relax.settings import relax_settings
 from af2cpu.run_records import ParametersUsed
+from af2cpu.search.programs import version_of
 from af2cpu.settings import BATCH, names_in
 from af2cpu.version import __version__
 
@@ -189,9 +190,13 @@ class _Target:
         )
 
     def _software(self) -> tuple[tuple[str, str], ...]:
-        """Libraries that take part, with their versions; the one that searches only where a search is ours."""
-        searched = self._inputs.databases or (self._job.searched and self._job.searched.databases)
-        return tuple(one for one in _libraries() if searched or one[0] != "pyhmmer")
+        """Libraries and programs that take part, with their versions; those that search only where a search is ours."""
+        known = self._job.searched.databases if self._job.searched else ()
+        searched = self._inputs.databases or known
+        programs = [*map(version_of, self._inputs.programs), *(one.program for one in known if one.program)]
+        named = (tuple(program.split(" ", 1)) for program in programs)
+        libraries = (one for one in _libraries() if searched or one[0] != "pyhmmer")
+        return (*libraries, *((name, version) for name, version in named))
 
     def ranking(self) -> Node:
         return self._node("ranking", None, None, {"predictions": self._all["predictions"]})

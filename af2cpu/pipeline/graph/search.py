@@ -9,19 +9,26 @@ from pathlib import Path
 
 from af2cpu.pipeline.graph.nodes import Cost, Item, Node, Output
 from af2cpu.pipeline.stages.features import FeaturesTask
+from af2cpu.pipeline.stages.hh_suite import ProfileTask
 from af2cpu.pipeline.stages.msa import MsaTask
 from af2cpu.pipeline.stages.search_record import SearchRecordTask
 from af2cpu.pipeline.stages.structures import StructuresTask
 from af2cpu.pipeline.stages.template_hits import HitsTask
 from af2cpu.plan.jobs import FEATURES_FILE, SEARCH_FILE, Job
 from af2cpu.plan.run import Plan
-from af2cpu.search.databases import HITS, Database, alignment_file
+from af2cpu.search.databases import Database, alignment_file, hits_file
+from af2cpu.search.hh_suite import MAX_CORES
+from af2cpu.search.profile_databases import ProfileDatabase
 
 _PROFILE = "uniref90_hits.sto"  # the alignment that templates are searched with
 _CELLS_PER_SECOND = 1.5e10  # query residues times database residues, one core: pyhmmer, benchmarks/search.py
 _COUNTED_PER_SECOND = 1e9  # residues of a database that is indexed
 _SEARCH_BYTES = 500e6  # a search's memory, about: shards, sequences and hits
 _FEATURES_BYTES = 400e6
+_PROFILES_BYTES = 4e9  # of hh-suite's programs: their own limit for realigning is 3 GB
+# HHblits' iterations. Its prefilter alone was measured at 4.4e10 cells a second on one core; comparing and reading the
+# profiles that pass comes on top, so that _CELLS_PER_SECOND serves as an estimate.
+_PROFILES_PASSES = 3
 
 
 @dataclass(frozen=True)
@@ -32,6 +39,7 @@ class TargetInputs:
     alignments: tuple[Output | Path, ...] = ()
     hits: tuple[Output | Path, ...] = ()
     databases: tuple[Output, ...] = ()
+    programs: tuple[str, ...] = ()  # external ones that search
     structures: tuple[Output, ...] = ()
     notes: tuple[str, ...] = ()
     nodes: tuple[Node, ...] = ()
@@ -66,7 +74,7 @@ class SearchNodes:
     def databases(self) -> Iterator[Node]:
         """The index of each database that is searched."""
         needed = {job.name: self._databases_of(job) for job in self._plan.jobs}
-        for database in self._plan.databases.every:
+        for database in self._plan.databases.fasta:
             targets = [name for name, databases in needed.items() if database in databases]
             if targets:
                 cost = Cost(self._plan.residues[database.name] / _COUNTED_PER_SECOND, cores=self._plan.machine.cores)
@@ -76,10 +84,10 @@ class SearchNodes:
         """The searches of some jobs: alignments, then template hits."""
         searched = _by_owner(job for job in jobs if not job.alignments and not job.features)
         for database in self._plan.databases.msa if searched else ():
-            yield self._msa_node(database, searched)
+            yield from self._msa_nodes(database, searched)
         profiled = _by_owner(job for job in jobs if self._searches_templates(job))
         if profiled and self._plan.databases.templates:
-            yield self._hits_node(self._plan.databases.templates, profiled)
+            yield from self._hits_nodes(self._plan.databases.templates, profiled)
 
     def inputs_of(self, job: Job) -> TargetInputs:
         """The features of a job and what they are made from; `of_group` has been asked for its searches."""
@@ -90,14 +98,15 @@ class SearchNodes:
             features=Output(f"{job.name}/features"),
             alignments=self._alignments_of(job),
             hits=hits,
-            databases=tuple(_index(database) for database in self._databases_of(job)),
+            databases=tuple(_index(one) for one in self._databases_of(job) if isinstance(one, Database)),
+            programs=tuple(one.program for one in self._databases_of(job) if isinstance(one, ProfileDatabase)),
             structures=(Output(f"{job.name}/structures"),) if hits and self._fetches_structures else (),
             notes=self._notes_of(job),
             owner=_owner(job),
         )
         return replace(inputs, nodes=tuple(self._target_nodes(job, inputs)))
 
-    def _databases_of(self, job: Job) -> tuple[Database, ...]:
+    def _databases_of(self, job: Job) -> tuple[Database | ProfileDatabase, ...]:
         """The databases that are searched for a job."""
         databases = self._plan.databases
         alignments = () if job.alignments or job.features else databases.msa
@@ -114,24 +123,33 @@ class SearchNodes:
             return any(_is_profile(path) for path in job.alignments)
         return any(alignment_file(database) == _PROFILE for database in self._plan.databases.msa)
 
-    def _msa_node(self, database: Database, owners: Mapping[str, Sequence[Job]]) -> Node:
-        return self._search_node(
-            f"msa:{database.name}",
-            "msa",
-            database,
-            {owner: self._item(MsaTask(jobs[0].query, database), jobs, {}) for owner, jobs in owners.items()},
-        )
+    def _msa_nodes(self, database: Database | ProfileDatabase, owners: Mapping[str, Sequence[Job]]) -> Iterator[Node]:
+        if isinstance(database, ProfileDatabase):
+            for owner, jobs in owners.items():
+                item = self._item(ProfileTask(jobs[0].query, database), alignment_file(database), jobs, {})
+                yield self._profile_node(f"msa:{database.name}", "hhblits", owner, item, _PROFILES_PASSES)
+            return
+        file, inputs = alignment_file(database), {"database": (_index(database),)}
+        items = {
+            owner: self._item(MsaTask(jobs[0].query, database), file, jobs, inputs) for owner, jobs in owners.items()
+        }
+        yield self._search_node(f"msa:{database.name}", "msa", database, items)
 
-    def _hits_node(self, database: Database, owners: Mapping[str, Sequence[Job]]) -> Node:
-        return self._search_node(
-            "hits",
-            "template hits",
-            database,
-            {
-                owner: self._item(HitsTask(jobs[0].query, database), jobs, {"profile": (self._profile(jobs[0]),)})
-                for owner, jobs in owners.items()
-            },
-        )
+    def _hits_nodes(self, database: Database | ProfileDatabase, owners: Mapping[str, Sequence[Job]]) -> Iterator[Node]:
+        file = hits_file(database)
+        profiles: dict[str, dict[str, tuple[Output | Path, ...]]]
+        profiles = {owner: {"profile": (self._profile(jobs[0]),)} for owner, jobs in owners.items()}
+        if isinstance(database, ProfileDatabase):
+            for owner, jobs in owners.items():
+                item = self._item(ProfileTask(jobs[0].query, database), file, jobs, profiles[owner])
+                yield self._profile_node("hits", "hhsearch", owner, item, passes=1)
+            return
+        indexed = {"database": (_index(database),)}
+        items = {
+            owner: self._item(HitsTask(jobs[0].query, database), file, jobs, indexed | profiles[owner])
+            for owner, jobs in owners.items()
+        }
+        yield self._search_node("hits", "template hits", database, items)
 
     def _search_node(self, name: str, stage: str, database: Database, items: Mapping[str, Item]) -> Node:
         """Searches that share a pass over a database, named after the first protein."""
@@ -143,16 +161,28 @@ class SearchNodes:
         cells = self._plan.residues[database.name] * n_res
         return Node(node, stage, tuple(items.values()), Cost(cells / (_CELLS_PER_SECOND * cores), _SEARCH_BYTES, cores))
 
+    def _profile_node(self, name: str, stage: str, owner: str, item: Item, passes: int) -> Node:
+        """A search with one of hh-suite's programs, which takes one sequence and few cores."""
+        task: ProfileTask = item.task
+        output = Output(f"{name}:{item.targets[0]}")
+        self._found[owner, task.database.name] = output
+        cores = min(self._plan.machine.cores, MAX_CORES)
+        cells = passes * self._plan.residues[task.database.name] * task.query.n_res
+        return Node(output.node, stage, (item,), Cost(cells / (_CELLS_PER_SECOND * cores), _PROFILES_BYTES, cores))
+
     def _item(
-        self, task: MsaTask | HitsTask, jobs: Sequence[Job], inputs: Mapping[str, tuple[Output | Path, ...]]
+        self,
+        task: MsaTask | HitsTask | ProfileTask,
+        file: str,
+        jobs: Sequence[Job],
+        inputs: Mapping[str, tuple[Output | Path, ...]],
     ) -> Item:
         """A search; its file goes into each protein's folder, and into the cache of alignments if there is one."""
-        file = alignment_file(task.database) if isinstance(task, MsaTask) else HITS
         cached = self._plan.settings.msa_cache if not jobs[0].alignments else None
         return Item(
             task,
             {job.name: job.msas / file for job in jobs},
-            {"database": (_index(task.database),), **inputs},
+            inputs,
             cache=_cached(cached, task.query.sequence) / file if cached else None,
         )
 

@@ -6,6 +6,7 @@ from typing import Any
 from af2cpu.pipeline.stages.database import DATABASE
 from af2cpu.pipeline.stages.exports import EXPORTS
 from af2cpu.pipeline.stages.features import FEATURES
+from af2cpu.pipeline.stages.hh_suite import HHBLITS, HHSEARCH
 from af2cpu.pipeline.stages.msa import MSA
 from af2cpu.pipeline.stages.plots import PLOTS
 from af2cpu.pipeline.stages.prediction import PREDICTION
@@ -24,7 +25,9 @@ STAGES: Mapping[str, Stage[Any, Any]] = {
     for stage in (
         DATABASE,
         MSA,
+        HHBLITS,
         TEMPLATE_HITS,
+        HHSEARCH,
         STRUCTURES,
         FEATURES,
         SEARCH_RECORD,

@@ -14,7 +14,7 @@ from af2cpu.formats.entries import mmcif_path
 from af2cpu.formats.features import read_features, write_features
 from af2cpu.formats.obsolete import current_entry, read_obsolete
 from af2cpu.formats.streams import name_of
-from af2cpu.formats.template_hits import read_template_hits
+from af2cpu.formats.template_hits import is_hhr, read_template_hits
 from af2cpu.pipeline.stages.template_hits import entries_of
 from af2cpu.records import Alignment, Features, Query, TemplateHit, Templates
 from af2cpu.run_records import FeaturesMade, TemplateChoice
@@ -112,7 +112,9 @@ def _templates(work: Work[FeaturesTask]) -> tuple[Templates | None, tuple[str, .
     if task.mmcif is None:
         return None, ("no templates: there is no folder pdb_mmcif/mmcif_files with structures",)
     obsolete = read_obsolete(task.obsolete) if task.obsolete else {}
-    templates = hit_templates(task.query, hits, TemplateSource(task.mmcif, obsolete, task.max_template_date))
+    distinct = not any(is_hhr(receipt.file) for receipt in work.all("hits"))
+    source = TemplateSource(task.mmcif, obsolete, task.max_template_date, distinct=distinct)
+    templates = hit_templates(task.query, hits, source)
     return templates, templates.notes
 
 

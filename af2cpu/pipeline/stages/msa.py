@@ -57,7 +57,7 @@ def searched(database: DatabaseIndexed, **found: Any) -> DatabaseSearched:
 def tell(work: Work[Any], done: DatabaseSearched) -> None:
     """A line to each protein that has the sequence."""
     for target in work.targets:
-        text = f"{done.name}: {done.sequences:,} sequences, {done.hits:,} hits, {done.seconds:.1f} s"
+        text = f"{done.name}: {done.sequences:,} {done.kind}, {done.hits:,} hits, {done.seconds:.1f} s"
         events.emit("line", text, target=target)
 
 

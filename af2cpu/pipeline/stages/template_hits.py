@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from af2cpu.formats.template_hits import read_template_hits
+from af2cpu.formats.template_hits import best_first, read_template_hits
 from af2cpu.pipeline.stages.database import index_of
 from af2cpu.pipeline.stages.msa import searched, tell
 from af2cpu.records import Query, TemplateHit
@@ -44,7 +44,7 @@ def _make(works: Sequence[Work[HitsTask]], cores: int) -> Iterator[tuple[Work[Hi
     seconds = (time.perf_counter() - began) / len(works)
     for work, path in zip(works, paths, strict=True):
         hits = read_template_hits(path, work.task.query)
-        found = {"hits": len(hits), "rows": None, "seconds": seconds, "entries": _entries(hits)}
+        found = {"hits": len(hits), "rows": None, "seconds": seconds, "entries": entries_in(hits)}
         done = searched(work.one("database").done, **found)
         tell(work, done)
         yield work, done
@@ -54,11 +54,12 @@ def entries_of(hits: Receipt[Any], query: Query) -> tuple[str, ...]:
     """PDB entries of template hits: known from the search, or read from a file of the user's. Raises InputError."""
     if hits.done is not None:
         return tuple(hits.done.entries)
-    return _entries(read_template_hits(hits.file, query))
+    return entries_in(read_template_hits(hits.file, query))
 
 
-def _entries(hits: Sequence[TemplateHit]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(hit.name.partition("_")[0] for hit in hits))
+def entries_in(hits: Sequence[TemplateHit]) -> tuple[str, ...]:
+    """PDB entries of template hits, best first."""
+    return tuple(dict.fromkeys(hit.name.partition("_")[0].lower() for hit in best_first(hits)))
 
 
 TEMPLATE_HITS = Stage(name="template hits", version=3, done=DatabaseSearched, depends_on=_depends_on, make=_make)

@@ -39,6 +39,7 @@ VALUES: dict[str, Any] = {
     "models": "a,b",
     "relax": "all",
     "mmcif": "on-demand",
+    "template_search": "hhsearch",
     "precision": "fp32",
     "engine": "torch",
     "layout": "colabfold",

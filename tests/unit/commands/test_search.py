@@ -106,7 +106,8 @@ def test_a_database_by_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--preset", "full"], "HHblits"),
+        (["--preset", "full"], "--preset full: needs --data-dir"),
+        (["--template-search", "hhsearch"], "--template-search hhsearch: needs pdb70"),
         ([], "no database to search"),
         (["--db", "x"], "must be demo, name=path or name=path:rows"),
         (["--features-only"], "needs alignments"),

@@ -139,6 +139,9 @@ def test_citations_follow_what_took_part(tmp_path: Path) -> None:
     for entry in text.split("\n\n"):
         assert entry.count("{") == entry.count("}")
     assert papers((), relaxed=False) == [NETWORK]
+    hhblits = DatabaseUsed("bfd_uniref", "/data/bfd", "5f", 9, 99, 0, 1, 1.0, program="hhblits 3.3.0")
+    found = [reference.what for reference in papers((hhblits,), relaxed=False)]
+    assert found[-3:] == ["Search of profiles", "BFD", "UniRef30"]
 
 
 @pytest.fixture

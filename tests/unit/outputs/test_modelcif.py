@@ -201,6 +201,13 @@ def test_software_with_versions_by_step() -> None:
     }
 
 
+def test_external_programs_are_named() -> None:
+    programs = (("hhblits", "3.3.0"), ("hhsearch", "3.3.0"))
+    values = _values(_cif(prediction("GAV"), software=(*SOFTWARE, *programs)))
+    named = list(zip(values["_software.name"], values["_software.version"], values["_software.type"], strict=True))
+    assert named[3:] == [("pyhmmer", "0.12", "library"), *((*program, "program") for program in programs)]
+
+
 def test_software_that_took_no_part_is_left_out() -> None:
     unrelaxed = _values(_cif(prediction("GAV"), software=SOFTWARE))
     assert unrelaxed["_software.name"] == ["af2cpu", "AlphaFold", "PyTorch", "pyhmmer"]

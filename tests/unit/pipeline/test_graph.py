@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from af2cpu.plan.models import ModelPlan
 from af2cpu.plan.run import Plan
 from af2cpu.records import Query
 from af2cpu.search.databases import Database, DatabaseSet
+from af2cpu.search.profile_databases import ProfileDatabase
 from af2cpu.settings import RunSettings
 
 DATABASES = DatabaseSet(
@@ -138,3 +140,26 @@ def test_many_targets_are_summed_up() -> None:
     assert [line.split(":")[0] for line in of_few] == ["t0", "t1", "t2"]
     assert of_many[0].startswith("1,000 targets of 3 to 3,000 residues: at most about ")
     assert [line.split(":")[0] for line in of_many[1:]] == ["t999"]
+
+
+def test_programs_of_hh_suite_get_a_node_for_each_sequence_and_few_cores() -> None:
+    profiles = ProfileDatabase("bfd_uniref", (Path("bfd"), Path("u30")), "hhblits")
+    databases = replace(
+        DATABASES,
+        msa=(*DATABASES.msa, profiles),
+        templates=ProfileDatabase("pdb70", (Path("pdb70"),), "hhsearch"),
+    )
+    plan = search_plan(Path("out"), [query("a", "MKV"), query("b", "MKV"), query("c", "MKT")], databases)
+    graph = build_graph(replace(plan, machine=replace(MACHINE, cores=64)))
+    nodes = of_stage(graph, "hhblits")
+    assert [node.id for node in nodes] == ["msa:bfd_uniref:a", "msa:bfd_uniref:c"]
+    assert [node.targets for node in nodes] == [("a", "b"), ("c",)]
+    assert nodes[0].items[0].places["b"] == Path("out/b/msas/bfd_uniref_hits.a3m")
+    hits = of_stage(graph, "hhsearch")
+    assert [node.items[0].places[node.targets[0]].name for node in hits] == ["pdb_hits.hhr"] * 2
+    assert hits[0].items[0].inputs == {"profile": (Output("msa:uniref90:a", 0),)}
+    assert {node.cost.cores for node in (*nodes, *hits)} == {8}
+    assert not of_stage(graph, "template hits")
+    assert [node.items[0].task.name for node in of_stage(graph, "database")] == ["uniref90", "mgnify"]
+    alignments = next(node for node in graph.nodes if node.id == "a/features").items[0].inputs["alignments"]
+    assert alignments[2] == Output("msa:bfd_uniref:a", 0)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from af2cpu.errors import InputError
-from af2cpu.query import given_alignments, given_notes, read_given, read_inputs
+from af2cpu.query import given_alignments, read_given, read_inputs
 from af2cpu.query.kinds import kind_by_content
 from af2cpu.query.names import safe_name
 from af2cpu.records import Query
@@ -232,11 +232,6 @@ def test_notes_on_given_alignments(tmp_path: Path) -> None:
     assert read_given(path, Query("q", "MXL", "q", "x")).notes == (
         f"{path}: hh-suite's annotation rows ss_pred are passed over",
     )
-    write(tmp_path / "uniref90_hits.sto", "# STOCKHOLM 1.0\nq MK\n//\n")
-    assert not given_notes([path, tmp_path])
-    write(tmp_path / "pdb_hits.hhr", "Query q\n")
-    (note,) = given_notes([path, tmp_path])
-    assert note.startswith(f"{tmp_path}/pdb_hits.hhr: HHsearch's template hits are not read yet")
 
 
 def test_paths_that_are_not_utf_8(tmp_path: Path) -> None:

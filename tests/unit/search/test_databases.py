@@ -113,10 +113,7 @@ def test_what_is_refused(tmp_path: Path) -> None:
         select(None, None, [])
     with pytest.raises(InputError, match="needs --data-dir"):
         select(None, "reduced", [])
-    for preset in ("full", "full_dbs"):
-        with pytest.raises(InputError, match="full_dbs needs HHblits"):
-            select(tmp_path, preset, [])
-    with pytest.raises(InputError, match=r"--preset other: is none of reduced, reduced_dbs$"):
+    with pytest.raises(InputError, match=r"--preset other: is none of reduced, full, reduced_dbs, full_dbs$"):
         select(tmp_path, "other", [])
     with pytest.raises(InputError, match=r"missing: uniref90 .*small_bfd .*af2cpu db download"):
         select(tmp_path, None, [])

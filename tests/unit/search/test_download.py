@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import io
+import tarfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -10,7 +13,7 @@ from http_server import Server
 from typer.testing import CliRunner, Result
 
 from af2cpu.commands import db
-from af2cpu.search.sources import Source
+from af2cpu.search.sources import SOURCES, Source
 from af2cpu.search.structures import entries_of, fetch_entries
 
 CONTENT = b">a\nMKVLA\n" * 50_000
@@ -111,3 +114,67 @@ def test_a_killed_download_of_a_database_is_gone_on_with(
     assert (tmp_path / "uniref90/uniref90.fasta").read_bytes() == CONTENT
     assert server.starts == [1000] * 6
     assert "there already" in download("--data-dir", tmp_path, "uniref90").output
+
+
+def archive(names: Sequence[str], content: bytes = b"x" * 100_000, kind: bytes = tarfile.REGTYPE) -> bytes:
+    """A .tar.gz of some files."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz", compresslevel=0) as tar:
+        for name in names:
+            member = tarfile.TarInfo(name)
+            member.type, member.linkname = kind, "/etc/passwd"
+            member.size = len(content) if kind == tarfile.REGTYPE else 0
+            tar.addfile(member, io.BytesIO(content))
+    return packed.getvalue()
+
+
+FILES = [f"./pdb70{part}.{ending}" for part in ("_a3m", "_hhm", "_cs219") for ending in ("ffdata", "ffindex")]
+
+
+@pytest.fixture
+def _pdb70(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A small archive in place of the large one."""
+    server.files["/pdb70.tar.gz"] = archive([*FILES, "./md5sum"])
+    small = Source(server.url("/pdb70.tar.gz"), "pdb70/pdb70", 0.001, 0.002, archive=True)
+    monkeypatch.setattr("af2cpu.search.sources.SOURCES", {**SOURCES, "pdb70": small})
+    monkeypatch.setattr("af2cpu.download.space.free_bytes", lambda folder: 10**12)
+
+
+@pytest.mark.usefixtures("_pdb70")
+def test_an_archive_is_unpacked_into_af2s_layout(server: Server, tmp_path: Path) -> None:
+    assert "pdb70" not in download("--data-dir", tmp_path, "--dry-run").output  # only where it is named
+    server.cuts = [200_000, 0, 0, 0, 0, 0]
+    assert download("--data-dir", tmp_path, "pdb70").exit_code == 2
+    listed = CliRunner().invoke(db.app, ["list", "--data-dir", str(tmp_path)]).output
+    assert "pdb70       optional, missing: " in listed
+    assert "0.0002 GB of it are there" in listed
+    result = download("--data-dir", tmp_path, "pdb70")
+    assert result.exit_code == 0, result.output
+    assert server.starts[-1] == 200_000
+    folder = tmp_path / "pdb70"
+    assert sorted(path.name for path in folder.iterdir()) == sorted([*(name[2:] for name in FILES), "md5sum"])
+    assert (folder / "pdb70_hhm.ffdata").read_bytes() == b"x" * 100_000
+    assert "pdb70       0.00 GB: " in CliRunner().invoke(db.app, ["list", "--data-dir", str(tmp_path)]).output
+    asked = len(server.asked)
+    assert "there already" in download("--data-dir", tmp_path, "pdb70").output
+    assert len(server.asked) == asked
+
+
+@pytest.mark.usefixtures("_pdb70")
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        (archive(FILES)[:-30], "what came is damaged"),
+        (archive(FILES)[:-5] + b"12345", "what came is damaged (CRC check failed"),
+        (archive(["../elsewhere"]), "'../elsewhere' is no plain file in it"),
+        (archive(["pdb70_a3m.ffdata"], kind=tarfile.SYMTYPE), "'pdb70_a3m.ffdata' is no plain file in it"),
+        (archive(FILES[:5]), "has not all of the files"),
+    ],
+)
+def test_archives_that_can_not_be_used(server: Server, tmp_path: Path, content: bytes, fault: str) -> None:
+    server.files["/pdb70.tar.gz"] = content
+    result = download("--data-dir", tmp_path, "pdb70")
+    assert result.exit_code == 2
+    assert fault in " ".join(result.output.split())
+    assert not [path.name for path in tmp_path.rglob("*") if path.name.endswith((".part", ".unpacking", "elsewhere"))]
+    assert not (tmp_path / "pdb70/pdb70_cs219.ffindex").exists()

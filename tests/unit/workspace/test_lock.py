@@ -55,13 +55,14 @@ def test_the_lock_of_a_process_that_died_is_free(tmp_path: Path) -> None:
 
 
 def test_leftovers_of_a_killed_run_are_swept(tmp_path: Path) -> None:
-    (tmp_path / "msas").mkdir()
-    left = [tmp_path / ".a.npz.4711.tmp", tmp_path / "msas" / ".b.sto.12.tmp"]
+    (tmp_path / "msas/.x1.tmp").mkdir(parents=True)
+    left = [tmp_path / ".a.npz.4711.tmp", tmp_path / "msas" / ".b.sto.12.tmp", tmp_path / "msas/.x1.tmp/query.a3m"]
     kept = [tmp_path / "a.npz", tmp_path / "c.tmp"]
     for path in (*left, *kept):
         path.touch()
     sweep(tmp_path)
-    assert [path.exists() for path in (*left, *kept)] == [False, False, True, True]
+    assert [path.exists() for path in (*left, *kept)] == [False, False, False, True, True]
+    assert not (tmp_path / "msas/.x1.tmp").exists()
 
 
 def test_a_target_is_taken_over_once_the_workers_of_the_ended_run_stop(tmp_path: Path) -> None:

@@ -89,7 +89,7 @@ def _complete(topology: Any, positions: np.ndarray, seed: int) -> tuple[Any, np.
     fixer.findMissingAtoms()
     if not fixer.missingAtoms and not fixer.missingTerminals:
         return topology, positions, []
-    fixer.addMissingAtoms(seed=seed)
+    fixer.addMissingAtoms(seed=_openmm_seed(seed))
     known = {(atom.residue.id, atom.name): positions[atom.index] for atom in topology.atoms()}
     complete = from_openmm(fixer.positions)
     added = []
@@ -100,6 +100,11 @@ def _complete(topology: Any, positions: np.ndarray, seed: int) -> tuple[Any, np.
         else:
             added.append((int(atom.residue.id), atom.name))
     return fixer.topology, complete, added
+
+
+def _openmm_seed(seed: int) -> int:
+    """Seed for OpenMM: 32 bits, and never 0, which OpenMM replaces by a different seed for every context."""
+    return 1 + seed % (2**31 - 1)
 
 
 def _added_note(protein: Protein, added: Sequence[tuple[int, str]]) -> tuple[str, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
 import subprocess
@@ -16,7 +15,7 @@ import pytest
 from Bio.PDB import PDBParser
 from openmm import app
 from plan_cases import told
-from relax_cases import helix, joined, placed, text_of, torn, without
+from relax_cases import CASES, digests, helix, joined, placed, text_of, torn, without
 from shared_data import shared_data
 
 from af2cpu.chemistry.residues import ATOM37_INDEX
@@ -25,14 +24,6 @@ from af2cpu.records import Prediction, Protein, Relaxed
 from af2cpu.relax import RelaxSettings, relax
 
 OXT = ATOM37_INDEX["OXT"]
-_DIGEST = """
-import hashlib
-from af2cpu.relax import relax
-from relax_cases import helix, text_of, torn
-protein = torn(helix("SACKXDHCRELY"), 9, 2.0)
-result = relax(protein)
-print(hashlib.sha256(text_of(protein, result).encode() + result.atom_positions.tobytes()).hexdigest())
-"""
 
 
 def _residues(protein: Protein, result: Relaxed) -> list[gemmi.Residue]:
@@ -172,19 +163,21 @@ def test_two_chains() -> None:
     assert np.flatnonzero(result.atom_mask[:, OXT]).tolist() == [7, 15]
 
 
-def test_same_bits_in_every_process() -> None:
+def test_same_bits_in_every_process_and_order() -> None:
     tests = Path(__file__).parents[2]
-    digests = set()
-    for hash_seed in ("1", "2"):
-        environment = os.environ | {"PYTHONHASHSEED": hash_seed, "PYTHONPATH": f"{tests}:{tests.parent}"}
+    code = "import sys, relax_cases; print(*relax_cases.digests(sys.argv[1:]))"
+    order = [*CASES, *CASES]
+    expected = digests(order)
+    assert len(set(expected)) == len(CASES)
+    for hash_seed, names in (("1", list(CASES)), ("2", list(reversed(CASES)))):
         run = subprocess.run(
-            [sys.executable, "-c", _DIGEST], env=environment, capture_output=True, text=True, check=True
+            [sys.executable, "-c", code, *names],
+            env=os.environ | {"PYTHONHASHSEED": hash_seed, "PYTHONPATH": f"{tests}:{tests.parent}"},
+            capture_output=True,
+            text=True,
+            check=True,
         )
-        digests.add(run.stdout)
-    protein = torn(helix("SACKXDHCRELY"), 9, 2.0)
-    result = relax(protein)
-    digests.add(hashlib.sha256(text_of(protein, result).encode() + result.atom_positions.tobytes()).hexdigest() + "\n")
-    assert len(digests) == 1
+        assert run.stdout.split() == sorted(set(expected))
 
 
 def test_openmm_loads_late() -> None:

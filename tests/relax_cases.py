@@ -81,6 +81,13 @@ def joined(*proteins: Protein) -> Protein:
     return replace(proteins[0], **arrays)
 
 
+def part(protein: Protein, start: int, stop: int) -> Protein:
+    """Residues start..stop-1."""
+    return replace(
+        protein, **{n: value[start:stop] for n, value in vars(protein).items() if isinstance(value, np.ndarray)}
+    )
+
+
 def text_of(protein: Protein, result: Relaxed | None = None) -> str:
     """PDB text of a protein, or of what the relaxation made of it."""
     return pdb_text(protein, result.atoms if result else given_atoms(protein))
@@ -114,7 +121,7 @@ def torn(protein: Protein, row: int, by: float) -> Protein:
 
 def crowded_ends() -> Protein:
     """Two helices in almost the same place: pdbfixer finds no room for their OXT and moves it by random dynamics."""
-    return joined(helix("SAKDREL"), helix("SAKDREL", chain="B", shift=0.7))
+    return joined(helix("SAKD"), helix("SAKD", chain="B", shift=0.7))
 
 
 def near_sulphurs() -> Protein:

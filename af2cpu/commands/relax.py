@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from af2cpu.records import Relaxed
 
 
-@o.with_settings("relax_threads", "relax_max_seconds", "relax_max_steps", "relax_anyway")
+@o.with_settings("relax_threads", "relax_max_seconds", "relax_max_steps", "relax_anyway", "relax_springs")
 def relax(
     file: Annotated[Path, typer.Argument(help="Protein structure of any origin: PDB or mmCIF, plain or .gz.")],
     settings: RunSettings,

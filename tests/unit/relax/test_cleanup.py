@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import sys
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -81,6 +83,28 @@ def test_seed_decides_and_python_s_generator_is_left_alone() -> None:
     assert random.random() == expected
     np.testing.assert_array_equal(first.positions, _cleaned(helix(), seed=3).positions)
     assert not np.array_equal(first.positions, _cleaned(helix(), seed=4).positions)
+
+
+def test_draws_of_other_threads_change_nothing() -> None:
+    """The event loop of a dask worker draws from Python's global generator while a task runs."""
+    expected = _cleaned(helix())
+    ended = threading.Event()
+
+    def draw() -> None:
+        while not ended.wait(1e-5):
+            random.random()
+
+    thread = threading.Thread(target=draw)
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    thread.start()
+    try:
+        found = _cleaned(helix())
+    finally:
+        ended.set()
+        thread.join()
+        sys.setswitchinterval(interval)
+    np.testing.assert_array_equal(found.positions, expected.positions)
 
 
 def test_seed_decides_where_random_dynamics_ends() -> None:

@@ -65,7 +65,14 @@ def test_caps_and_noise_have_flags(tmp_path: Path) -> None:
     anyway = _run(source, "-o", out, "--relax-anyway", "--relax-max-steps", 3, "--max-rounds", 1)
     assert anyway.exit_code == 0
     assert "the structure is noise" not in anyway.output
-    assert "round 1 ended after 3 steps (max_steps) before it converged" in anyway.output
+    assert "round 1 ended after 3 steps (--relax-max-steps) before it converged" in anyway.output
+
+
+def test_springs_have_a_flag(tmp_path: Path) -> None:
+    source, outs = _file(tmp_path / "in.pdb", helix("SAKD")), (tmp_path / "plain.pdb", tmp_path / "springs.pdb")
+    for out, flags in zip(outs, ([], ["--relax-springs"]), strict=True):
+        assert _run(source, "-o", out, *flags).exit_code == 0
+    assert outs[0].read_text() != outs[1].read_text()
 
 
 def test_remaining_violations_are_a_warning(tmp_path: Path) -> None:

@@ -118,13 +118,13 @@ def test_added_atoms_are_not_restrained() -> None:
 def test_steps_are_capped_and_not_lost() -> None:
     """OpenMM returns to the start of a minimisation that a cap ends while its springs are soft."""
     cleaned = _cleaned(helix())
-    capped = [minimise(cleaned, set(), RelaxSettings(max_steps=n), LATER) for n in (5, 50)]
-    whole = minimise(cleaned, set(), RelaxSettings(), LATER)
-    assert [result.steps for result in capped] == [5, 50]
-    assert [result.converged for result in (*capped, whole)] == [False, False, True]
-    falls = [result.energy_before_kcal_mol - result.energy_after_kcal_mol for result in (*capped, whole)]
-    assert 0 < falls[0] < falls[1] < falls[2]
-    assert falls[1] > 0.9 * falls[2]
+    caps = (5, 10, 20, 30, 40)
+    capped = [minimise(cleaned, set(), RelaxSettings(max_steps=cap), LATER) for cap in caps]
+    assert [result.steps for result in capped] == list(caps)
+    assert not any(result.converged for result in capped)
+    falls = [result.energy_before_kcal_mol - result.energy_after_kcal_mol for result in capped]
+    assert falls[0] > 0
+    assert falls == sorted(falls)
 
 
 def test_time_is_capped_before_and_within(monkeypatch: pytest.MonkeyPatch) -> None:

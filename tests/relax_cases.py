@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +13,7 @@ from af2cpu.chemistry.residues import ATOM37_INDEX, aatype_of
 from af2cpu.geometry.rigid import Rigid
 from af2cpu.model.atoms import compute_all_atom_coordinates
 from af2cpu.records import Protein, Relaxed
+from af2cpu.relax import RelaxSettings, relax
 from af2cpu.relax.structure import given_atoms, pdb_text
 
 SEQUENCE = "SAKDRELYHTVG"
@@ -78,6 +81,13 @@ def joined(*proteins: Protein) -> Protein:
     return replace(proteins[0], **arrays)
 
 
+def part(protein: Protein, start: int, stop: int) -> Protein:
+    """Residues start..stop-1."""
+    return replace(
+        protein, **{n: value[start:stop] for n, value in vars(protein).items() if isinstance(value, np.ndarray)}
+    )
+
+
 def text_of(protein: Protein, result: Relaxed | None = None) -> str:
     """PDB text of a protein, or of what the relaxation made of it."""
     return pdb_text(protein, result.atoms if result else given_atoms(protein))
@@ -107,3 +117,34 @@ def torn(protein: Protein, row: int, by: float) -> Protein:
     positions = protein.atom_positions.copy()
     positions[row:] += np.float32([by, 0.0, 0.0]) * protein.atom_mask[row:, :, None]
     return replace(protein, atom_positions=positions)
+
+
+def crowded_ends() -> Protein:
+    """Two helices in almost the same place: pdbfixer finds no room for their OXT and moves it by random dynamics."""
+    return joined(helix("SAKD"), helix("SAKD", chain="B", shift=0.7))
+
+
+def near_sulphurs() -> Protein:
+    """Two cysteines near enough for a disulphide bond, which nothing but the distance says."""
+    protein = helix("ACAACG")
+    return placed(protein, 4, "SG", protein.atom_positions[1, ATOM37_INDEX["SG"]] + np.float32([0.0, 0.0, 2.0]))
+
+
+CASES: dict[str, Callable[[], Protein]] = {  # each has something that chance or history could enter
+    "torn": lambda: torn(helix("SACKXDHCRELY"), 9, 2.0),
+    "crowded": crowded_ends,
+    "added": lambda: without(helix("SAKDLEL"), 4, "CG", "CD1", "CD2"),
+    "sulphurs": near_sulphurs,
+}
+
+
+def digests(names: Iterable[str]) -> list[str]:
+    """Sorted name and hash of the relaxed structures of these cases, relaxed in this order in this process."""
+    found = []
+    for name in names:
+        protein = CASES[name]()
+        result = relax(protein, RelaxSettings(anyway=True, max_rounds=2))
+        assert result.relaxed
+        data = text_of(protein, result).encode() + result.atom_positions.tobytes()
+        found.append(f"{name}:{hashlib.sha256(data).hexdigest()}")
+    return sorted(found)

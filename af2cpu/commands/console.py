@@ -35,9 +35,9 @@ def print_json(content: Any) -> None:
     print_line(json.dumps(content, indent=2))
 
 
-def print_sentence(text: str) -> None:
+def print_sentence(text: str, *, stderr: bool = False) -> None:
     """Text that is wrapped at words on a terminal."""
-    console = plain_console()
+    console = plain_console(stderr=stderr)
     console.print(text, soft_wrap=not console.is_terminal)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from af2cpu.commands import options as o
+from af2cpu.commands.console import print_sentence
 from af2cpu.commands.errors import FAILED
 from af2cpu.errors import InputError
 from af2cpu.settings import RunSettings
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from af2cpu.records import Relaxed
 
 
-@o.with_settings("relax_threads", "relax_max_seconds", "relax_max_steps", "relax_anyway")
+@o.with_settings("relax_threads", "relax_max_seconds", "relax_max_steps", "relax_anyway", "relax_springs")
 def relax(
     file: Annotated[Path, typer.Argument(help="Protein structure of any origin: PDB or mmCIF, plain or .gz.")],
     settings: RunSettings,
@@ -43,13 +44,13 @@ def relax(
     _check_target(target)
     protein, notes = read_protein(file)
     for note in notes:
-        typer.echo(f"note: {note}")
+        print_sentence(f"note: {note}")
     with showing_results():
         relaxed = relax_protein(protein, relax_settings(settings, max_rounds=max_rounds))
     for note in relaxed.notes:
-        typer.echo(f"note: {note}")
+        print_sentence(f"note: {note}")
     if not relaxed.relaxed:
-        typer.echo(f"{file}: not relaxed: {relaxed.reason}; nothing is written", err=True)
+        print_sentence(f"{file}: not relaxed: {relaxed.reason}; nothing is written", stderr=True)
         raise typer.Exit(FAILED)
     with atomic_write(target) as stream:
         stream.write(pdb_text(protein, relaxed.atoms).encode())
@@ -73,11 +74,11 @@ def _stem(file: Path) -> str:
 
 def _show(relaxed: Relaxed, target: Path) -> None:
     if relaxed.reason:
-        typer.echo(f"warning: {relaxed.reason}", err=True)
+        print_sentence(f"warning: {relaxed.reason}", stderr=True)
     before, after = int(relaxed.violations_before.sum()), int(relaxed.violations_after.sum())
     if after:
-        typer.echo(f"warning: {after} residues still have structural violations", err=True)
-    typer.echo(
+        print_sentence(f"warning: {after} residues still have structural violations", stderr=True)
+    print_sentence(
         f"{target}: {relaxed.energy_before_kcal_mol:.0f} to {relaxed.energy_after_kcal_mol:.0f} kcal/mol, "
         f"residues with violations {before} to {after}, heavy atoms moved by {relaxed.rmsd_heavy:.3f} A (RMSD), "
         f"{relaxed.rounds} round{'s' if relaxed.rounds > 1 else ''}, {relaxed.steps} steps, {relaxed.seconds:.1f} s"

@@ -48,7 +48,10 @@ class Minimised:
 
 
 class _Watch(openmm.MinimizationReporter):
-    """Counts steps and stops the minimisation at a cap; the optimiser then returns its current coordinates."""
+    """Counts steps and stops the minimisation at a cap, whose coordinates it keeps.
+
+    OpenMM itself forgets them where its springs for the constraints are still too soft: it returns to the start.
+    """
 
     def __init__(self, max_steps: int, deadline: float) -> None:
         super().__init__()
@@ -56,14 +59,17 @@ class _Watch(openmm.MinimizationReporter):
         self.deadline = deadline  # of time.monotonic()
         self.steps = 0
         self.capped = False
+        self.reached: np.ndarray | None = None  # nm [n_atoms, 3], when max_steps was reached
         self.late = False
         self.interrupt: BaseException | None = None
 
     def report(self, iteration: int, x: Sequence[float], grad: Sequence[float], args: Any) -> bool:
         """Called by OpenMM after each step; True ends the minimisation."""
         try:
-            self.steps += 1
-            self.capped = self.steps >= self.max_steps
+            if not self.capped:  # OpenMM tries stiffer springs after the cap, one step each, which do not count
+                self.steps += 1
+                self.capped = self.steps >= self.max_steps
+                self.reached = np.array(x).reshape(-1, 3) if self.capped else None
             self.late = time.monotonic() > self.deadline
         except BaseException as error:  # Ctrl-C arrives here; C++ has no way to let it through, so `minimise` raises it
             self.interrupt = error
@@ -105,6 +111,7 @@ def minimise(cleaned: Cleaned, free: Collection[int], settings: RelaxSettings, d
 def _descend(context: Any, tolerance: float, watch: _Watch) -> None:
     """Minimises the energy of a context until the root mean square of the forces is below tolerance, kcal/mol/nm.
 
+    At the watch's max_steps the context has the coordinates of that step, with its constraints met.
     Raises OutOfTimeError when the watch's deadline passes, what interrupted it (Ctrl-C), and what OpenMM raises.
     """
     openmm.LocalEnergyMinimizer.minimize(context, tolerance * TOLERANCE, 0, watch)
@@ -112,6 +119,9 @@ def _descend(context: Any, tolerance: float, watch: _Watch) -> None:
         raise watch.interrupt
     if watch.late:
         raise OutOfTimeError(f"out of time after {watch.steps} steps")
+    if watch.reached is not None:
+        context.setPositions(watch.reached)
+        context.applyConstraints(_CONSTRAINED)
 
 
 @functools.cache

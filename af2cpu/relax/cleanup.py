@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import random
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ import numpy as np
 import openmm
 from openmm import app
 from openmm.app import element
+from openmm.app import modeller as openmm_modeller
 from pdbfixer import PDBFixer
 
 from af2cpu.chemistry.residues import ATOM14, ATOM37_INDEX, RESNAMES
@@ -24,6 +26,9 @@ from af2cpu.relax.border import from_openmm, to_openmm
 from af2cpu.relax.segments import Segment, names
 
 _PH = 7.0
+# OpenMM's random numbers, in Python (hydrogens) and in C++ (dynamics on the Reference platform), are one stream of the
+# process: threads clean up one after the other.
+_RANDOM_NUMBERS = threading.Lock()
 _AMMONIUM = {"H2", "H3"}  # hydrogens of a chain's first N beyond the H of a peptide bond
 
 
@@ -48,9 +53,10 @@ def clean(protein: Protein, runs: Sequence[Segment], seed: int) -> Cleaned:
     Raises what pdbfixer and OpenMM raise.
     """
     topology, positions = _heavy_atoms(protein, runs)
-    topology, positions, added = _complete(topology, positions, seed)
-    modeller = app.Modeller(topology, to_openmm(positions))
-    _add_hydrogens(modeller, seed)
+    with _RANDOM_NUMBERS:
+        topology, positions, added = _complete(topology, positions, seed)
+        modeller = app.Modeller(topology, to_openmm(positions))
+        _add_hydrogens(modeller, seed)
     return _labelled(protein, runs, modeller, _added_note(protein, added))
 
 
@@ -89,7 +95,7 @@ def _complete(topology: Any, positions: np.ndarray, seed: int) -> tuple[Any, np.
     fixer.findMissingAtoms()
     if not fixer.missingAtoms and not fixer.missingTerminals:
         return topology, positions, []
-    fixer.addMissingAtoms(seed=seed)
+    fixer.addMissingAtoms(seed=_openmm_seed(seed))
     known = {(atom.residue.id, atom.name): positions[atom.index] for atom in topology.atoms()}
     complete = from_openmm(fixer.positions)
     added = []
@@ -102,6 +108,11 @@ def _complete(topology: Any, positions: np.ndarray, seed: int) -> tuple[Any, np.
     return fixer.topology, complete, added
 
 
+def _openmm_seed(seed: int) -> int:
+    """Seed for OpenMM: 32 bits, and never 0, which OpenMM replaces by a different seed for every context."""
+    return 1 + seed % (2**31 - 1)
+
+
 def _added_note(protein: Protein, added: Sequence[tuple[int, str]]) -> tuple[str, ...]:
     rows = sorted({row for row, atom in added if atom != "OXT"})
     if not rows:
@@ -111,13 +122,16 @@ def _added_note(protein: Protein, added: Sequence[tuple[int, str]]) -> tuple[str
 
 
 def _add_hydrogens(modeller: Any, seed: int) -> None:
-    """OpenMM draws the first positions of hydrogens from Python's own generator, which is left as it was."""
-    state = random.getstate()
-    random.seed(seed)
+    """Adds hydrogens, whose first positions OpenMM draws from a generator of their own.
+
+    OpenMM takes Python's global generator, from which other threads draw at any time: the event loop of a dask worker.
+    """
+    shared = openmm_modeller.random
+    openmm_modeller.random = random.Random(seed)
     try:
         modeller.addHydrogens(pH=_PH, platform=_platform())
     finally:
-        random.setstate(state)
+        openmm_modeller.random = shared
 
 
 def _labelled(protein: Protein, runs: Sequence[Segment], modeller: Any, notes: tuple[str, ...]) -> Cleaned:

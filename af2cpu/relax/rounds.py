@@ -97,7 +97,7 @@ def _rounds(task: _Task, done: list[_Round], prefix: str) -> str | None:
         free.update(np.flatnonzero(ended.violations.per_residue).tolist())
         events.emit("line", prefix + _line(number, ended))
         if not ended.minimised.converged:
-            reason = f"round {number} ended after {ended.minimised.steps} steps (max_steps) before it converged"
+            reason = f"round {number} ended after {ended.minimised.steps} steps (--relax-max-steps) before it converged"
     return reason
 
 
@@ -134,7 +134,7 @@ def _round(task: _Task, protein: Protein, free: set[int]) -> _Round:
             cleaned = clean(protein, task.runs, task.settings.seed + attempt)
             minimised = minimise(cleaned, free, task.settings, task.deadline)
         except OutOfTimeError as error:
-            raise RelaxError(f"{error} (max_seconds = {task.settings.max_seconds:g})") from error
+            raise RelaxError(f"{error} (--relax-max-seconds {task.settings.max_seconds:g})") from error
         except Exception as error:  # pdbfixer and OpenMM raise bare Exceptions; a structure they choke on costs no run
             failures.append(" ".join(f"{type(error).__name__}: {error}".split())[:300])
             continue

@@ -14,8 +14,7 @@ class RelaxSettings:
     max_rounds: int = 3  # minimisations; each frees the residues that the one before left with violations
     stiffness: float = 10.0  # kcal/mol/A^2, restraints of heavy atoms
     tolerance: float = 2.39  # kcal/mol/nm, root mean square of the forces; OpenMM's default of 10 kJ/mol/nm
-    # L-BFGS steps of one round; typical are 100 to 1,000. At the cap the current coordinates are used; they may be
-    # unconverged, since OpenMM minimises several times with ever stiffer constraints.
+    # L-BFGS steps of one round; typical are 200 to 1,700. At the cap the current coordinates are used, unconverged.
     max_steps: int = 20_000
     max_seconds: float = 7200.0  # wall time of all rounds; the last complete round counts
     threads: int = 1

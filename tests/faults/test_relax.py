@@ -132,9 +132,9 @@ def test_38_template_error_is_a_fallback(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_39_steps_are_capped_and_it_says_so() -> None:
     result = relax(helix(), RelaxSettings(max_steps=5))
     assert result.relaxed
-    assert result.steps <= 15
+    assert result.steps == 5
     assert result.reason is not None
-    assert "(max_steps) before it converged" in result.reason
+    assert "(--relax-max-steps) before it converged" in result.reason
 
 
 def test_39_time_is_capped() -> None:
@@ -142,7 +142,7 @@ def test_39_time_is_capped() -> None:
     result = relax(protein, RelaxSettings(max_seconds=0.0))
     _assert_unrelaxed(result, protein, "out of time")
     assert result.reason is not None
-    assert "max_seconds = 0" in result.reason
+    assert "(--relax-max-seconds 0)" in result.reason
 
 
 def test_39_out_of_time_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:

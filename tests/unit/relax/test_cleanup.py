@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import random
+import sys
+import threading
 from dataclasses import replace
 
 import numpy as np
-from relax_cases import helix, placed, without
+from relax_cases import crowded_ends, helix, placed, without
 
 from af2cpu.chemistry.residues import ATOM37_INDEX
 from af2cpu.records import Protein
+from af2cpu.relax import cleanup
 from af2cpu.relax.cleanup import Cleaned, clean
 from af2cpu.relax.segments import segments
 
@@ -80,3 +83,39 @@ def test_seed_decides_and_python_s_generator_is_left_alone() -> None:
     assert random.random() == expected
     np.testing.assert_array_equal(first.positions, _cleaned(helix(), seed=3).positions)
     assert not np.array_equal(first.positions, _cleaned(helix(), seed=4).positions)
+
+
+def test_draws_of_other_threads_change_nothing() -> None:
+    """The event loop of a dask worker draws from Python's global generator while a task runs."""
+    expected = _cleaned(helix())
+    ended = threading.Event()
+
+    def draw() -> None:
+        while not ended.wait(1e-5):
+            random.random()
+
+    thread = threading.Thread(target=draw)
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    thread.start()
+    try:
+        found = _cleaned(helix())
+    finally:
+        ended.set()
+        thread.join()
+        sys.setswitchinterval(interval)
+    np.testing.assert_array_equal(found.positions, expected.positions)
+
+
+def test_seed_decides_where_random_dynamics_ends() -> None:
+    """OpenMM takes another seed each time if it is given 0, which is the default of the settings."""
+    first, again, other = (_cleaned(crowded_ends(), seed) for seed in (0, 0, 1))
+    added = ~first.given & (first.atom37 >= 0)
+    np.testing.assert_array_equal(first.positions, again.positions)
+    assert not np.array_equal(first.positions[added], other.positions[added])
+
+
+def test_openmm_takes_any_seed_of_the_settings() -> None:
+    assert cleanup._openmm_seed(0) == 1
+    assert cleanup._openmm_seed(2**31 - 2) == 2**31 - 1  # the greatest int of 32 bits
+    assert cleanup._openmm_seed(2**70) in range(1, 2**31)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
 import subprocess
@@ -16,7 +15,7 @@ import pytest
 from Bio.PDB import PDBParser
 from openmm import app
 from plan_cases import told
-from relax_cases import helix, joined, placed, text_of, torn, without
+from relax_cases import CASES, digests, helix, joined, part, placed, text_of, torn, without
 from shared_data import shared_data
 
 from af2cpu.chemistry.residues import ATOM37_INDEX
@@ -24,15 +23,7 @@ from af2cpu.formats.structure import read_protein
 from af2cpu.records import Prediction, Protein, Relaxed
 from af2cpu.relax import RelaxSettings, relax
 
-OXT = ATOM37_INDEX["OXT"]
-_DIGEST = """
-import hashlib
-from af2cpu.relax import relax
-from relax_cases import helix, text_of, torn
-protein = torn(helix("SACKXDHCRELY"), 9, 2.0)
-result = relax(protein)
-print(hashlib.sha256(text_of(protein, result).encode() + result.atom_positions.tobytes()).hexdigest())
-"""
+OXT, SG = ATOM37_INDEX["OXT"], ATOM37_INDEX["SG"]
 
 
 def _residues(protein: Protein, result: Relaxed) -> list[gemmi.Residue]:
@@ -172,19 +163,19 @@ def test_two_chains() -> None:
     assert np.flatnonzero(result.atom_mask[:, OXT]).tolist() == [7, 15]
 
 
-def test_same_bits_in_every_process() -> None:
+def test_same_bits_in_every_process_and_order() -> None:
     tests = Path(__file__).parents[2]
-    digests = set()
-    for hash_seed in ("1", "2"):
-        environment = os.environ | {"PYTHONHASHSEED": hash_seed, "PYTHONPATH": f"{tests}:{tests.parent}"}
-        run = subprocess.run(
-            [sys.executable, "-c", _DIGEST], env=environment, capture_output=True, text=True, check=True
-        )
-        digests.add(run.stdout)
-    protein = torn(helix("SACKXDHCRELY"), 9, 2.0)
-    result = relax(protein)
-    digests.add(hashlib.sha256(text_of(protein, result).encode() + result.atom_positions.tobytes()).hexdigest() + "\n")
-    assert len(digests) == 1
+    code = "import sys, relax_cases; print(*relax_cases.digests(sys.argv[1:]))"
+    expected = digests([*CASES, *CASES])
+    assert len(set(expected)) == len(CASES)
+    run = subprocess.run(
+        [sys.executable, "-c", code, *reversed(CASES)],
+        env=os.environ | {"PYTHONHASHSEED": "2", "PYTHONPATH": f"{tests}:{tests.parent}"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert run.stdout.split() == sorted(set(expected))
 
 
 def test_openmm_loads_late() -> None:
@@ -195,28 +186,36 @@ def test_openmm_loads_late() -> None:
 
 
 def test_6kwc_reaches_alphafolds_relaxed_structure() -> None:
-    """Both files are in one frame: the RMSD is without superposition."""
+    """Both files are in one frame: the RMSD is without superposition; that of the unrelaxed one is 0.15 A.
+
+    A coarser tolerance saves two thirds of the steps; with the default one the RMSD is 0.03 A (benchmarks/relax.py).
+    """
     protein, _ = read_protein(shared_data("pdb", "6KWC_1_model_1_ptm_unrelaxed.pdb"))
     expected, _ = read_protein(shared_data("pdb", "6KWC_1_model_1_ptm_relaxed.pdb"))
-    result = relax(protein)
+    result = relax(protein, RelaxSettings(tolerance=10.0))
     np.testing.assert_array_equal(result.atom_mask, expected.atom_mask)
     shift = (result.atom_positions - expected.atom_positions)[result.atom_mask > 0]
     assert np.sqrt(np.mean(np.sum(shift**2, axis=-1))) < 0.05  # angstrom
     assert result.violations_after.sum() == 0
 
 
-@pytest.mark.full_size
 def test_violations_go_within_ten_rounds() -> None:
+    """The stretch of AlphaFold 2's own test structure that has eight of its ten violations."""
     protein, _ = read_protein(shared_data("pdb", "with_violations.pdb"))
-    result = relax(protein, RelaxSettings(max_rounds=10))
-    assert result.violations_before.sum() == 10
+    result = relax(part(protein, 10, 65), RelaxSettings(max_rounds=10))
+    assert result.violations_before.sum() == 8
     assert result.violations_after.sum() == 0
-    assert result.rounds <= 10
+    assert 1 < result.rounds <= 10
 
 
-@pytest.mark.full_size
 def test_many_disulphides() -> None:
-    protein, _ = read_protein(shared_data("pdb", "multiple_disulfides_target.pdb"))
+    """14 cysteines, whose bonds the clean-up has to find."""
+    protein = part(read_protein(shared_data("pdb", "multiple_disulfides_target.pdb"))[0], 0, 70)
     result = relax(protein, RelaxSettings(max_rounds=1))
     assert result.relaxed
-    assert result.violations_after.sum() < result.violations_before.sum()
+    assert result.violations_before.sum() == 10
+    assert result.violations_after.sum() < 5
+    sulphurs = protein.atom_positions[protein.atom_mask[:, SG] > 0, SG]
+    apart = np.linalg.norm(sulphurs[:, None] - sulphurs, axis=-1) + 9.0 * np.eye(len(sulphurs))
+    bonded = [one for one in _residues(protein, result) if one.name == "CYS" and "HG" not in one]
+    assert len(bonded) == (apart.min(axis=1) < 3.0).sum() > 2  # angstrom

@@ -36,6 +36,9 @@ MAX_KILLS = 3  # worker processes that the tasks of one protein may end
 _MAX_LOSSES = 6  # the same, where a whole host may have gone
 _REPORT_WITHIN = 2.0  # seconds in which a nanny tells how its worker process ended
 _LOOK_EVERY = 1.0  # seconds between two looks at the cluster while nothing is told
+_SCHEDULER_LOST = (
+    "the connection to the Dask scheduler is lost; what is complete is kept, run the same command again to go on"
+)
 _SAID_AFTER = 30.0  # seconds without any worker before it is told
 
 
@@ -78,6 +81,8 @@ def run_on_cluster(
     Raises what run_graph raises, InputError for a node that needs more memory than any host has, and OSError if the
     scheduler is lost.
     """
+    from distributed.comm import CommClosedError
+
     results = Results()
     nodes = make_shared(graph, results)
     with TargetLocks() as locks:
@@ -86,6 +91,8 @@ def run_on_cluster(
             run = _Run(graph, nodes, folders, results, locks.run, client, level)
             try:
                 run.to_the_end()
+            except CommClosedError as error:
+                raise OSError(_SCHEDULER_LOST) from error
             finally:
                 run.close()
     return results
@@ -273,10 +280,7 @@ class _Run:
     def _next(self) -> tuple[str, Any]:
         """The next message; "quiet" if nothing is told for a second. Raises OSError if the scheduler is gone."""
         if self._client.status != "running":
-            raise OSError(
-                "the connection to the Dask scheduler is lost; what is complete is kept, run the same command again "
-                "to go on"
-            )
+            raise OSError(_SCHEDULER_LOST)
         try:
             return self._messages.get(timeout=_LOOK_EVERY)
         except queue.Empty:

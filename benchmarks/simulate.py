@@ -28,12 +28,13 @@ from af2cpu.plan.models import models_without_parameters
 from af2cpu.plan.run import Plan
 from af2cpu.records import Query
 from af2cpu.schedule.admission import Admission, Task, Worker, seconds_on
-from af2cpu.schedule.workers import WorkerPlan, helper_share, plan_workers
+from af2cpu.schedule.choose import share_of_helpers
+from af2cpu.schedule.workers import WorkerPlan, plan_workers
 from af2cpu.search.databases import Database, DatabaseSet
 from af2cpu.settings import RunSettings
 
 _RATE = 2e11  # operations per second of a core in bf16
-_RESIDUES = {"uniref90": 5e10, "small_bfd": 6e9, "mgnify": 5e10}  # of AlphaFold's reduced_dbs, about
+_RESIDUES = {"uniref90": 5.4e10, "small_bfd": 1.7e10, "mgnify": 1.2e11}  # of AlphaFold's reduced_dbs, about
 _NUMA_NODES = 2  # of each host
 _SPREAD = 0.3
 
@@ -69,19 +70,6 @@ def workers_of_host(cores: int, share: float, helper_cores: int) -> tuple[Worker
     """The worker processes of one host, planned as a run plans them."""
     found = [Core((k,), k * _NUMA_NODES // cores) for k in range(cores)]
     return plan_workers(found, share=share, helper_cores=helper_cores)
-
-
-def work_of(nodes: Sequence[Node]) -> tuple[float, float]:
-    """Core-seconds of the network and of everything else, expected."""
-    work = {True: 0.0, False: 0.0}
-    for node in nodes:
-        work[bool(node.network)] += _expected(node)
-    return work[True], work[False]
-
-
-def _expected(node: Node) -> float:
-    """Core-seconds of a node, by the chance of its condition."""
-    return node.cost.seconds * node.cost.cores * node.chance
 
 
 class Times:
@@ -165,7 +153,10 @@ def main() -> None:
     nodes = [node for node in graph.nodes if node.stage != "database"]
     print(f"graph: {len(graph.nodes):,} nodes of {args.targets:,} targets in {building:.1f} s")
     figures = {"graph_s": building, "targets": args.targets, "cores": args.cores, "memory_gb": args.memory}
-    times, workers = Times(nodes, rng), workers_of_host(args.cores, helper_share(*work_of(nodes)), args.helper_cores)
+    times, workers = (
+        Times(nodes, rng),
+        workers_of_host(args.cores, share_of_helpers(nodes, args.helper_cores), args.helper_cores),
+    )
     print(f"workers of a host: {', '.join(f'{one.name} ({one.cores})' for one in workers)}")
     for count in args.nodes:
         found = simulate(nodes, times, {f"node{k}": workers for k in range(count)}, memory)

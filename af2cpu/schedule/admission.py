@@ -8,9 +8,11 @@ Rules:
   host is in `misfits`, for the runner to refuse.
 - Predictions of long targets start first. They are taken in windows of a few targets per worker; within a window a
   worker stays with the network that it has loaded, so that each network is loaded once per window and not per target.
-- Every worker prefers finishing targets, then predictions, then searches and features of later targets. Workers that
-  do not run the network search first when predictions run short. Workers that do leave the end of a target to the
-  others where there are others.
+- Workers that run the network make predictions first, and search while none is ready. Where there are other workers,
+  helpers, these finish targets first, and prepare later ones; they search too if a search ends before the predictions
+  that are ready do.
+- Of searches the first are those whose targets take longest from there on; searches of the same targets follow each
+  other, so that these can go on.
 - Quick nodes that follow a node and need nothing else go with it as one task.
 """
 
@@ -27,6 +29,7 @@ PROCESS_BYTES = 280e6  # of a worker that does nothing: the interpreter and its 
 _QUICK = 1.0  # seconds of a node that goes with the one before it, at the most
 _QUICK_BETWEEN_FOLDS = 0.2  # the same on a worker whose cores the network waits for
 _WINDOW = 4  # targets for each worker that runs the network, whose predictions are open at the same time
+_LONG = 600.0  # seconds: a search that would keep a helper busy for longer is left to workers with more cores
 _WAITS, _READY, _RUNS, _DONE = range(4)  # states of a node
 
 
@@ -80,13 +83,14 @@ class _Host:
 
 
 _Entry = tuple[float, int]  # negative priority, node number
+_Bucket = tuple[str, bool, int]
 
 
 class _Ready:
-    """Nodes that may start, by network and size of their memory, the most urgent first."""
+    """Nodes that may start, by network, width and size of their memory, the most urgent first."""
 
     def __init__(self) -> None:
-        self._heaps: dict[tuple[str, int], list[_Entry]] = {}
+        self._heaps: dict[_Bucket, list[_Entry]] = {}
         self.count = 0
 
     def add(self, node: Node, number: int, priority: float) -> None:
@@ -124,8 +128,8 @@ class _Ready:
             del self._heaps[_bucket(node)]
 
 
-def _bucket(node: Node) -> tuple[str, int]:
-    return node.network, int(math.log2(max(node.cost.memory, 1.0)) * 4)
+def _bucket(node: Node) -> _Bucket:
+    return node.network, node.cost.cores > 1, int(math.log2(max(node.cost.memory, 1.0)) * 4)
 
 
 class Admission:
@@ -154,7 +158,8 @@ class Admission:
         for k, found in enumerate(needs):
             for need in dict.fromkeys(found):
                 self._followers[self._number[need]].append(k)
-        self._path, self._before = self._paths()
+        self._path, self._after, self._before = self._paths()
+        self._ready_work = 0.0  # core seconds of the predictions that may start
         self._state = [_WAITS] * len(nodes)
         self._left = len(nodes)
         self._folds_left = sum(bool(node.network) for node in nodes)
@@ -173,14 +178,16 @@ class Admission:
             if self._open[k] == 0 and self._state[k] == _WAITS:
                 self._enter(k)
 
-    def _paths(self) -> tuple[list[float], list[bool]]:
-        """Of each node the longest path to the end in seconds, and whether a prediction follows it."""
-        path, before = [0.0] * len(self._nodes), [False] * len(self._nodes)
-        for k in range(len(self._nodes) - 1, -1, -1):
+    def _paths(self) -> tuple[list[float], list[float], list[bool]]:
+        """Of each node the longest path to the end in seconds, with and without it; whether a prediction follows."""
+        count = len(self._nodes)
+        path, after, before = [0.0] * count, [0.0] * count, [False] * count
+        for k in range(count - 1, -1, -1):
             node = self._nodes[k]
-            path[k] = node.chance * node.cost.seconds + max((path[other] for other in self._followers[k]), default=0.0)
+            after[k] = max((path[other] for other in self._followers[k]), default=0.0)
+            path[k] = node.chance * node.cost.seconds + after[k]
             before[k] = any(before[other] or bool(self._nodes[other].network) for other in self._followers[k])
-        return path, before
+        return path, after, before
 
     # What the runner reports
 
@@ -296,15 +303,24 @@ class Admission:
 
         short = self._folds.count + self._waiting_folds < self._folders  # searches are needed
         if not state.plan.folds:
-            return _first(
-                ready.best(fits) for ready in ((self._early, self._late) if short else (self._late, self._early))
-            )
+            lists = (self._early, self._late) if short else (self._late, self._early)
+            return _first(ready.best(lambda k: fits(k) and self._is_short(k, state)) for ready in lists)
         number = self._late.best(fits) if not self._helpers or self._folds_left == 0 else None
         if number is None and short and not self._helpers:
             number = self._early.best(fits)
         if number is None:
             number = self._fold(state, fits)
-        return self._early.best(fits) if number is None else number
+        return (
+            _first((number, *(ready.best(fits) for ready in (self._early, self._late)))) if number is None else number
+        )
+
+    def _is_short(self, number: int, state: _Worker) -> bool:
+        """Whether a helper is quick enough with a node: no other worker would have to wait for its end."""
+        cost = self._nodes[number].cost
+        if not self._folders or cost.cores <= state.plan.cores:
+            return True
+        ready = self._ready_work / sum(one.plan.cores for one in self._workers.values() if one.plan.folds)
+        return seconds_on(cost, state.plan.cores) <= min(ready, _LONG)
 
     def _fold(self, state: _Worker, fits: Callable[[int], bool]) -> int | None:
         """A prediction: of the worker's network if the window has one, else the most urgent one."""
@@ -385,6 +401,7 @@ class Admission:
     def _start(self, number: int, state: _Worker, host: _Host) -> Task:
         node = self._nodes[number]
         self._list_of(number).remove(node, number)
+        self._ready_work -= _work(node) if node.network else 0.0
         if self._blocked is not None and self._blocked[0] == number:
             self._blocked, self._reserved = None, None
         host.alone = node.id in self._alone
@@ -471,8 +488,9 @@ class Admission:
         if not self._wanted(node):
             return False
         self._state[number] = _READY
+        self._ready_work += _work(node) if node.network else 0.0
         if not node.network:
-            self._list_of(number).add(node, number, self._path[number])
+            self._list_of(number).add(node, number, self._after[number])
         elif node.id in self._alone:
             self._folds.add(node, number, math.inf)
         else:
@@ -500,6 +518,11 @@ class Admission:
         else:
             self._waiting_of[key] = [number]
             heapq.heappush(self._waiting, (-self._path[number], number, self._waiting_of[key]))
+
+
+def _work(node: Node) -> float:
+    """Core seconds of a node."""
+    return node.cost.seconds * node.cost.cores
 
 
 def _first(values: Iterable[int | None]) -> int | None:

@@ -66,18 +66,19 @@ def local_workers(plan: Plan, graph: Graph) -> tuple[WorkerPlan, ...]:
         usable_cores(settings.threads),
         workers=settings.workers,
         cores_per_fold=settings.cores_per_fold,
-        share=helper_share(*_work(graph.nodes)),
+        share=share_of_helpers(graph.nodes, settings.relax_threads),
         helper_cores=settings.relax_threads,
     )
 
 
-def _work(nodes: Sequence[Node]) -> tuple[float, float]:
-    """Core seconds of the network and of everything else."""
-    folds, others = 0.0, 0.0
+def share_of_helpers(nodes: Sequence[Node], helper_cores: int) -> float:
+    """The share of a large host's cores for helpers of so many cores, which make what needs no more."""
+    narrow, total = 0.0, 0.0
     for node in nodes:
         seconds = node.chance * node.cost.seconds * node.cost.cores
-        folds, others = (folds + seconds, others) if node.network else (folds, others + seconds)
-    return folds, others
+        total += seconds
+        narrow += seconds if not node.network and node.cost.cores <= helper_cores else 0.0
+    return helper_share(narrow, total)
 
 
 def pays(plan: Plan, graph: Graph, workers: Sequence[WorkerPlan]) -> bool:

@@ -14,8 +14,9 @@ from af2cpu.pipeline.local import run_graph
 from af2cpu.pipeline.run import Runner
 from af2cpu.pipeline.survey import survey
 from af2cpu.plan.run import Plan
-from af2cpu.schedule.admission import Admission, Task, Worker, seconds_on
+from af2cpu.schedule.admission import Admission
 from af2cpu.schedule.cluster import batch_jobs, batch_system, local_cluster, running_scheduler, security_of
+from af2cpu.schedule.hosts import Task, Worker, seconds_on
 from af2cpu.schedule.open_files import check_files, lacks_files
 from af2cpu.schedule.runner import run_on_cluster
 from af2cpu.schedule.workers import WorkerPlan, helper_share, plan_workers

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from af2cpu.pipeline.graph import Condition, Cost, Item, Node, Output
-from af2cpu.schedule.admission import PROCESS_BYTES, Admission, Task, Worker, seconds_on
+from af2cpu.schedule.admission import Admission
+from af2cpu.schedule.hosts import PROCESS_BYTES, Task, Worker, seconds_on
 
 GB = 1e9
 

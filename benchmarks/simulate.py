@@ -1,6 +1,6 @@
 """A large batch on many nodes, simulated: the real graph and the real admission, with drawn times in place of the work.
 
-    python benchmarks/simulate.py [--targets 10000] [--nodes 64] [--cores 64] [--memory 256] [--seed 0]
+    python benchmarks/simulate.py [--targets 10000] [--nodes 1 8 64] [--cores 64] [--memory 256] [--seed 0]
 
 Lengths are drawn (log-normal, median 300 residues, 30 to 2,000). A node of the graph takes the seconds of the cost
 model times a random factor (log-normal, 30 %). The makespan is compared with its lower bound: all core-seconds spread
@@ -14,7 +14,7 @@ import heapq
 import resource
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -27,13 +27,15 @@ from af2cpu.plan.machine import EngineChoice, Machine
 from af2cpu.plan.models import models_without_parameters
 from af2cpu.plan.run import Plan
 from af2cpu.records import Query
-from af2cpu.schedule.admission import Admission, Task, Worker, seconds_on
-from af2cpu.schedule.workers import WorkerPlan, helper_share, plan_workers
+from af2cpu.schedule.admission import Admission
+from af2cpu.schedule.choose import share_of_helpers
+from af2cpu.schedule.hosts import Task, Worker, seconds_on
+from af2cpu.schedule.workers import WorkerPlan, plan_workers
 from af2cpu.search.databases import Database, DatabaseSet
 from af2cpu.settings import RunSettings
 
 _RATE = 2e11  # operations per second of a core in bf16
-_RESIDUES = {"uniref90": 5e10, "small_bfd": 6e9, "mgnify": 5e10}  # of AlphaFold's reduced_dbs, about
+_RESIDUES = {"uniref90": 5.4e10, "small_bfd": 1.7e10, "mgnify": 1.2e11}  # of AlphaFold's reduced_dbs, about
 _NUMA_NODES = 2  # of each host
 _SPREAD = 0.3
 
@@ -69,19 +71,6 @@ def workers_of_host(cores: int, share: float, helper_cores: int) -> tuple[Worker
     """The worker processes of one host, planned as a run plans them."""
     found = [Core((k,), k * _NUMA_NODES // cores) for k in range(cores)]
     return plan_workers(found, share=share, helper_cores=helper_cores)
-
-
-def work_of(nodes: Sequence[Node]) -> tuple[float, float]:
-    """Core-seconds of the network and of everything else, expected."""
-    work = {True: 0.0, False: 0.0}
-    for node in nodes:
-        work[bool(node.network)] += _expected(node)
-    return work[True], work[False]
-
-
-def _expected(node: Node) -> float:
-    """Core-seconds of a node, by the chance of its condition."""
-    return node.cost.seconds * node.cost.cores * node.chance
 
 
 class Times:
@@ -151,6 +140,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--targets", type=int, default=10_000)
     parser.add_argument("--nodes", type=int, nargs="+", default=[64], help="numbers of hosts, one run for each")
+    parser.add_argument("--faster-search", type=float, nargs="+", default=[1.0], help="than the cost model has it")
     parser.add_argument("--cores", type=int, default=64, help="of each host")
     parser.add_argument("--memory", type=float, default=256, help="of each host, in GB")
     parser.add_argument("--helper-cores", type=int, default=1, help="of each worker that searches and relaxes")
@@ -165,22 +155,34 @@ def main() -> None:
     nodes = [node for node in graph.nodes if node.stage != "database"]
     print(f"graph: {len(graph.nodes):,} nodes of {args.targets:,} targets in {building:.1f} s")
     figures = {"graph_s": building, "targets": args.targets, "cores": args.cores, "memory_gb": args.memory}
-    times, workers = Times(nodes, rng), workers_of_host(args.cores, helper_share(*work_of(nodes)), args.helper_cores)
-    print(f"workers of a host: {', '.join(f'{one.name} ({one.cores})' for one in workers)}")
-    for count in args.nodes:
-        found = simulate(nodes, times, {f"node{k}": workers for k in range(count)}, memory)
-        resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-        print(
-            f"{count} nodes: makespan {found.makespan / 3600:.2f} h, {found.makespan / found.bound - 1:.1%} over the "
-            f"bound of {found.bound / 3600:.2f} h ({'longest chain' if found.bound_by_chain else 'all cores busy'}); "
-            f"peak {found.peak_memory / 1e9:.0f} of {args.memory:.0f} GB on a host; {found.tasks:,} tasks, "
-            f"{1e3 * found.admission / found.tasks:.2f} ms of admission each; {resident:.2f} GB in this process"
-        )
-        if found.peak_memory > memory:
-            raise SystemExit("the memory of a host was exceeded")
-        figures |= {f"{count}_nodes_{name}": float(value) for name, value in vars(found).items()}
+    for factor in args.faster_search:
+        faster = [_faster(node, factor) if node.stage == "msa" else node for node in nodes]
+        times, share = Times(faster, np.random.default_rng(args.seed)), share_of_helpers(faster, args.helper_cores)
+        workers = workers_of_host(args.cores, share, args.helper_cores)
+        print(f"searches {factor:g} times as fast; a host: {', '.join(f'{one.name} ({one.cores})' for one in workers)}")
+        for count in args.nodes:
+            found = simulate(faster, times, {f"node{k}": workers for k in range(count)}, memory)
+            _show(count, found, memory)
+            figures |= {f"{factor:g}x_search_{count}_nodes_{name}": float(v) for name, v in vars(found).items()}
     if args.record:
         write_result("simulate", {"machine": describe(), "figures": figures})
+
+
+def _faster(node: Node, factor: float) -> Node:
+    return replace(node, cost=replace(node.cost, seconds=node.cost.seconds / factor))
+
+
+def _show(count: int, found: Outcome, memory: float) -> None:
+    """One line; ends the program if the memory of a host was exceeded."""
+    resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    print(
+        f"{count} nodes: makespan {found.makespan / 3600:.2f} h, {found.makespan / found.bound - 1:.1%} over the "
+        f"bound of {found.bound / 3600:.2f} h ({'longest chain' if found.bound_by_chain else 'all cores busy'}); "
+        f"peak {found.peak_memory / 1e9:.0f} of {memory / 1e9:.0f} GB on a host; {found.tasks:,} tasks, "
+        f"{1e3 * found.admission / found.tasks:.2f} ms of admission each; {resident:.2f} GB in this process"
+    )
+    if found.peak_memory > memory:
+        raise SystemExit("the memory of a host was exceeded")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
 """Faults for worker processes, put into them by Dask's preload: WORKER_FAULTS holds them as JSON.
 
 Each is [stage, target, what, times]: in that stage of that target the worker does `what`, at most so many times in all
-processes together (a file counts each). What: kill (signal 9), memory (MemoryError), sleep (ten seconds).
+processes together (a file counts each, and holds the number of the process). What: kill (signal 9), memory
+(MemoryError), hold (waits until there is a file `go` in the folder). Of the fault `version` nothing else counts: the
+worker says that it has version 0.0.0.
 """
 
 from __future__ import annotations
@@ -19,10 +21,13 @@ from typing import Any
 def install() -> None:
     """Puts the faults into the stages of this process."""
     from af2cpu.pipeline.stages import STAGES
+    from af2cpu.schedule import processes
 
     stages: Any = STAGES
-    folder = Path(os.environ["WORKER_FAULTS_FOLDER"])
-    for name in {fault[0] for fault in json.loads(os.environ["WORKER_FAULTS"])}:
+    folder, faults = Path(os.environ["WORKER_FAULTS_FOLDER"]), json.loads(os.environ["WORKER_FAULTS"])
+    if any(what == "version" for _, _, what, _ in faults):
+        processes.__version__ = "0.0.0"
+    for name in {stage for stage, _, what, _ in faults if what != "version"}:
         stages[name] = replace(stages[name], make=_faulty(name, stages[name].make, folder))
 
 
@@ -35,7 +40,8 @@ def _faulty(name: str, make: Any, folder: Path) -> Any:
                     os.kill(os.getpid(), signal.SIGKILL)
                 elif what == "memory":
                     raise MemoryError
-                time.sleep(10)
+                while not (folder / "go").exists():
+                    time.sleep(0.05)
         yield from make(works, cores)
 
     return faulty
@@ -44,7 +50,8 @@ def _faulty(name: str, make: Any, folder: Path) -> Any:
 def _claim(folder: Path, number: int, times: int) -> bool:
     for count in range(times):
         try:
-            (folder / f"fault-{number}-{count}").touch(exist_ok=False)
+            with (folder / f"fault-{number}-{count}").open("x") as file:
+                file.write(str(os.getpid()))
             return True
         except FileExistsError:
             continue

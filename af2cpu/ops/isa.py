@@ -49,6 +49,11 @@ def level() -> str:
     return str(kernels().level())
 
 
+def levels() -> list[str]:
+    """All instruction sets that the kernels have for this machine, the least first."""
+    return [str(name) for name in kernels().levels()]
+
+
 def rate(precision: str, seconds: float = 0.1) -> float:
     """Operations per second of products in registers and the L1 cache on all threads: the machine's own limit, now."""
     name = {"bf16": "bfloat16", "fp32": "float32"}[precision]

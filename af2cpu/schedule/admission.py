@@ -8,124 +8,28 @@ Rules:
   host is in `misfits`, for the runner to refuse.
 - Predictions of long targets start first. They are taken in windows of a few targets per worker; within a window a
   worker stays with the network that it has loaded, so that each network is loaded once per window and not per target.
-- Every worker prefers finishing targets, then predictions, then searches and features of later targets. Workers that
-  do not run the network search first when predictions run short. Workers that do leave the end of a target to the
-  others where there are others.
+- Workers that run the network make predictions first, and search while none is ready. Where there are other workers,
+  helpers, these finish targets first, and prepare later ones; they search too if a search ends before the predictions
+  that are ready do.
+- Of searches the first are those whose targets take longest from there on; searches of the same targets follow each
+  other, so that these can go on.
 - Quick nodes that follow a node and need nothing else go with it as one task.
 """
 
 from __future__ import annotations
 
-import heapq
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 
-from af2cpu.pipeline.graph import Cost, Node
+from af2cpu.pipeline.graph import Node
+from af2cpu.schedule.hosts import PROCESS_BYTES, Host, Task, Worker, WorkerState, seconds_on
+from af2cpu.schedule.ready import Ready, Waiting
 
-PROCESS_BYTES = 280e6  # of a worker that does nothing: the interpreter and its libraries
 _QUICK = 1.0  # seconds of a node that goes with the one before it, at the most
 _QUICK_BETWEEN_FOLDS = 0.2  # the same on a worker whose cores the network waits for
 _WINDOW = 4  # targets for each worker that runs the network, whose predictions are open at the same time
+_LONG = 600.0  # seconds: a search that would keep a helper busy for longer is left to workers with more cores
 _WAITS, _READY, _RUNS, _DONE = range(4)  # states of a node
-
-
-@dataclass(frozen=True)
-class Worker:
-    """A worker process as the admission sees it; it runs one task at a time."""
-
-    name: str
-    host: str
-    cores: int
-    folds: bool  # whether it runs the network
-
-
-@dataclass(frozen=True)
-class Task:
-    """Nodes that one worker makes one after the other; each needs only what is made and those before it."""
-
-    nodes: tuple[Node, ...]
-    worker: Worker
-    cores: int
-    release: bool = False  # no nodes: the worker lets go of the network that it keeps
-
-    @property
-    def seconds(self) -> float:
-        """Estimated, on so many cores."""
-        return sum(seconds_on(node.cost, self.cores) for node in self.nodes)
-
-
-def seconds_on(cost: Cost, cores: int) -> float:
-    """The seconds of a node on a worker with fewer cores than it was estimated for."""
-    return cost.seconds * cost.cores / min(cost.cores, cores)
-
-
-@dataclass
-class _Worker:
-    plan: Worker
-    task: Task | None = None
-    network: str = ""  # that it has loaded
-    kept: float = 0.0  # bytes of it
-
-
-@dataclass
-class _Host:
-    memory: float
-    used: float = 0.0
-    idle: dict[str, _Worker] = field(default_factory=dict)
-    workers: int = 0
-    running: int = 0
-    alone: bool = False  # a task runs there that gets the whole host
-    dirty: bool = True  # something changed since no start was found
-
-
-_Entry = tuple[float, int]  # negative priority, node number
-
-
-class _Ready:
-    """Nodes that may start, by network and size of their memory, the most urgent first."""
-
-    def __init__(self) -> None:
-        self._heaps: dict[tuple[str, int], list[_Entry]] = {}
-        self.count = 0
-
-    def add(self, node: Node, number: int, priority: float) -> None:
-        heapq.heappush(self._heaps.setdefault(_bucket(node), []), (-priority, number))
-        self.count += 1
-
-    @property
-    def head(self) -> int | None:
-        """The most urgent node."""
-        return min((heap[0] for heap in self._heaps.values()), default=(0.0, None))[1]
-
-    def best(self, fits: Callable[[int], bool], network: str | None = None) -> int | None:
-        """The most urgent node that fits; `network`: only nodes of this one."""
-        if not self._heaps:
-            return None
-        heads = sorted((heap[0], key) for key, heap in self._heaps.items() if network is None or key[0] == network)
-        for (_, number), key in heads:
-            if fits(number):
-                return number
-            # Memory within a bucket differs by a fifth at most: the two next ones are tried too.
-            for _, other in self._heaps[key][1:3]:
-                if fits(other):
-                    return other
-        return None
-
-    def remove(self, node: Node, number: int) -> None:
-        heap = self._heaps[_bucket(node)]
-        if heap[0][1] == number:
-            heapq.heappop(heap)
-        else:
-            heap[:] = [entry for entry in heap if entry[1] != number]
-            heapq.heapify(heap)
-        self.count -= 1
-        if not heap:
-            del self._heaps[_bucket(node)]
-
-
-def _bucket(node: Node) -> tuple[str, int]:
-    return node.network, int(math.log2(max(node.cost.memory, 1.0)) * 4)
 
 
 class Admission:
@@ -154,41 +58,42 @@ class Admission:
         for k, found in enumerate(needs):
             for need in dict.fromkeys(found):
                 self._followers[self._number[need]].append(k)
-        self._path, self._before = self._paths()
+        self._path, self._after, self._before = self._paths()
+        self._ready_work = 0.0  # core seconds of the predictions that may start
         self._state = [_WAITS] * len(nodes)
         self._left = len(nodes)
         self._folds_left = sum(bool(node.network) for node in nodes)
-        self._early, self._late, self._folds = _Ready(), _Ready(), _Ready()
-        self._waiting: list[tuple[float, int, list[int]]] = []  # ready predictions of targets outside the window
-        self._waiting_of: dict[str, list[int]] = {}
-        self._waiting_folds = 0
+        self._early, self._late, self._folds = Ready(), Ready(), Ready()
+        self._waiting = Waiting()  # ready predictions of targets outside the window
         self._alone: dict[str, None] = {}  # nodes that get a host for themselves
-        self._workers: dict[str, _Worker] = {}
-        self._hosts: dict[str, _Host] = {}
+        self._workers: dict[str, WorkerState] = {}
+        self._hosts: dict[str, Host] = {}
         self._folders, self._helpers = 0, 0  # workers that run the network, and those that do not
         self._blocked: tuple[int, float] | None = None  # node that waits for memory, since when
-        self._reserved: _Host | None = None  # whose memory is kept for it
+        self._reserved: Host | None = None  # whose memory is kept for it
         self._left_out: list[Node] = []
         for k in range(len(nodes)):
             if self._open[k] == 0 and self._state[k] == _WAITS:
                 self._enter(k)
 
-    def _paths(self) -> tuple[list[float], list[bool]]:
-        """Of each node the longest path to the end in seconds, and whether a prediction follows it."""
-        path, before = [0.0] * len(self._nodes), [False] * len(self._nodes)
-        for k in range(len(self._nodes) - 1, -1, -1):
+    def _paths(self) -> tuple[list[float], list[float], list[bool]]:
+        """Of each node the longest path to the end in seconds, with and without it; whether a prediction follows."""
+        count = len(self._nodes)
+        path, after, before = [0.0] * count, [0.0] * count, [False] * count
+        for k in range(count - 1, -1, -1):
             node = self._nodes[k]
-            path[k] = node.chance * node.cost.seconds + max((path[other] for other in self._followers[k]), default=0.0)
+            after[k] = max((path[other] for other in self._followers[k]), default=0.0)
+            path[k] = node.chance * node.cost.seconds + after[k]
             before[k] = any(before[other] or bool(self._nodes[other].network) for other in self._followers[k])
-        return path, before
+        return path, after, before
 
     # What the runner reports
 
     def add_worker(self, worker: Worker, memory: float) -> None:
         """A worker that can take tasks; memory: bytes of its host that the run may take."""
-        host = self._hosts.setdefault(worker.host, _Host(memory))
+        host = self._hosts.setdefault(worker.host, Host(memory))
         host.memory = max(memory, host.memory) if host.workers else memory
-        state = _Worker(worker)
+        state = WorkerState(worker)
         self._workers[worker.name] = state
         self._count(worker, 1)
         host.workers += 1
@@ -203,7 +108,7 @@ class Admission:
             return None
         host, task = self._hosts[state.plan.host], state.task
         self._count(state.plan, -1)
-        host.used -= self._charge(state)
+        host.used -= state.charge
         host.workers -= 1
         host.idle.pop(name, None)
         if task is not None:
@@ -273,11 +178,11 @@ class Admission:
 
     # Choice
 
-    def _next(self, host: _Host, now: float) -> Task | None:
+    def _next(self, host: Host, now: float) -> Task | None:
         if host.alone:
             return None
         self._watch_memory(host, now)
-        if not (self._early.count or self._late.count or self._folds.count or self._waiting):
+        if not (self._early.count or self._late.count or self._folds.count or self._waiting.count):
             return None
         idle = sorted(host.idle.values(), key=lambda one: (not one.plan.folds, one.plan.name))
         helpers = [state for state in idle if not state.plan.folds]  # all of them find the same
@@ -288,56 +193,58 @@ class Admission:
         self._watch_memory(host, now)  # the choice may have opened a window
         return self._make_room(host)
 
-    def _choose(self, state: _Worker, host: _Host) -> int | None:
+    def _choose(self, state: WorkerState, host: Host) -> int | None:
         """The node that a worker should make now."""
 
         def fits(number: int) -> bool:
             return self._fits(number, state, host)
 
-        short = self._folds.count + self._waiting_folds < self._folders  # searches are needed
+        short = self._folds.count + self._waiting.count < self._folders  # searches are needed
         if not state.plan.folds:
-            return _first(
-                ready.best(fits) for ready in ((self._early, self._late) if short else (self._late, self._early))
-            )
+            lists = (self._early, self._late) if short else (self._late, self._early)
+            return _first(ready.best(lambda k: fits(k) and self._is_short(k, state)) for ready in lists)
         number = self._late.best(fits) if not self._helpers or self._folds_left == 0 else None
         if number is None and short and not self._helpers:
             number = self._early.best(fits)
         if number is None:
             number = self._fold(state, fits)
-        return self._early.best(fits) if number is None else number
+        return (
+            _first((number, *(ready.best(fits) for ready in (self._early, self._late)))) if number is None else number
+        )
 
-    def _fold(self, state: _Worker, fits: Callable[[int], bool]) -> int | None:
+    def _is_short(self, number: int, state: WorkerState) -> bool:
+        """Whether a helper is quick enough with a node: no other worker would have to wait for its end."""
+        cost = self._nodes[number].cost
+        if not self._folders or cost.cores <= state.plan.cores:
+            return True
+        ready = self._ready_work / sum(one.plan.cores for one in self._workers.values() if one.plan.folds)
+        return seconds_on(cost, state.plan.cores) <= min(ready, _LONG)
+
+    def _fold(self, state: WorkerState, fits: Callable[[int], bool]) -> int | None:
         """A prediction: of the worker's network if the window has one, else the most urgent one."""
         while True:
-            if self._folds.count >= self._folders or not self._waiting:
+            if self._folds.count >= self._folders or not self._waiting.count:
                 number = self._folds.best(fits, state.network) if state.network else None
                 number = self._folds.best(fits) if number is None else number
-                if number is not None or not self._waiting:
+                if number is not None or not self._waiting.count:
                     return number
             self._open_window(_WINDOW * self._folders)
 
     def _open_window(self, targets: int) -> None:
-        for _ in range(min(targets, len(self._waiting))):
-            _, _, numbers = heapq.heappop(self._waiting)
-            self._waiting_folds -= len(numbers)
-            for number in numbers:
-                self._folds.add(self._nodes[number], number, self._path[number])
-            self._waiting_of.pop(self._key(numbers[0]), None)
+        for number in self._waiting.take(self._nodes, targets):
+            self._folds.add(self._nodes[number], number, self._path[number])
 
-    def _key(self, number: int) -> str:
-        return "\n".join(self._nodes[number].targets)
-
-    def _fits(self, number: int, state: _Worker, host: _Host) -> bool:
+    def _fits(self, number: int, state: WorkerState, host: Host) -> bool:
         node = self._nodes[number]
         if node.id in self._alone:
-            return host.running == 0 and host.used - self._charge(state) <= PROCESS_BYTES * (host.workers - 1)
-        after = host.used - self._charge(state) + self._needs(node, state)
+            return host.running == 0 and host.used - state.charge <= PROCESS_BYTES * (host.workers - 1)
+        after = host.used - state.charge + state.needs(node)
         if host is self._reserved and self._blocked is not None and self._blocked[0] != number:
             held = self._nodes[self._blocked[0]]
             after += host.memory if held.id in self._alone else held.cost.memory
         return after <= host.memory
 
-    def _watch_memory(self, host: _Host, now: float) -> None:
+    def _watch_memory(self, host: Host, now: float) -> None:
         """Remembers the most urgent node that waits for memory, and reserves a host for it after a while."""
         found = self._short_of_memory(host)
         if found is None:
@@ -350,7 +257,7 @@ class Admission:
         if overdue and self._reserved is None and (node.id in self._alone or node.cost.memory <= host.memory):
             self._reserved = host
 
-    def _short_of_memory(self, host: _Host) -> int | None:
+    def _short_of_memory(self, host: Host) -> int | None:
         """The most urgent node that an idle worker of a host does not make for lack of memory only."""
         worker = next(iter(host.idle.values()))
         folder = worker if worker.plan.folds else next((one for one in host.idle.values() if one.plan.folds), None)
@@ -360,7 +267,7 @@ class Admission:
                 return number
         return None
 
-    def _make_room(self, host: _Host) -> Task | None:
+    def _make_room(self, host: Host) -> Task | None:
         """Frees the network of an idle worker for the node that waits for memory, if nothing else can make room."""
         keeper = next((state for state in host.idle.values() if state.kept), None)
         waits = self._blocked is not None and (host.running == 0 or host is self._reserved)
@@ -370,21 +277,10 @@ class Admission:
 
     # Bookkeeping
 
-    def _needs(self, node: Node, state: _Worker) -> float:
-        """Bytes of a worker while it makes a node."""
-        if node.network:  # its peak has the network in it; another one is freed before
-            return max(node.cost.memory, PROCESS_BYTES)
-        return PROCESS_BYTES + state.kept + node.cost.memory
-
-    def _charge(self, state: _Worker) -> float:
-        """Bytes that a worker counts with now."""
-        if state.task is None or not state.task.nodes:
-            return PROCESS_BYTES + state.kept
-        return max(self._needs(node, state) for node in state.task.nodes)
-
-    def _start(self, number: int, state: _Worker, host: _Host) -> Task:
+    def _start(self, number: int, state: WorkerState, host: Host) -> Task:
         node = self._nodes[number]
         self._list_of(number).remove(node, number)
+        self._ready_work -= _work(node) if node.network else 0.0
         if self._blocked is not None and self._blocked[0] == number:
             self._blocked, self._reserved = None, None
         host.alone = node.id in self._alone
@@ -397,12 +293,12 @@ class Admission:
             self._state[self._number[one.id]] = _RUNS
         return self._run(Task(nodes, state.plan, state.plan.cores), state, host)
 
-    def _run(self, task: Task, state: _Worker, host: _Host) -> Task:
-        host.used -= self._charge(state)
+    def _run(self, task: Task, state: WorkerState, host: Host) -> Task:
+        host.used -= state.charge
         state.task = task
         if task.release:
             state.network, state.kept = "", 0.0
-        host.used += self._charge(state)
+        host.used += state.charge
         host.idle.pop(state.plan.name)
         host.running += 1
         return task
@@ -434,12 +330,12 @@ class Admission:
         if state is None or state.task is not task:
             return
         host = self._hosts[state.plan.host]
-        host.used -= self._charge(state)
+        host.used -= state.charge
         for node in task.nodes:
             if node.network:
                 state.network, state.kept = node.network, node.cost.kept
         state.task = None
-        host.used += self._charge(state)
+        host.used += state.charge
         host.idle[state.plan.name] = state
         host.running -= 1
         host.alone = False
@@ -471,17 +367,18 @@ class Admission:
         if not self._wanted(node):
             return False
         self._state[number] = _READY
+        self._ready_work += _work(node) if node.network else 0.0
         if not node.network:
-            self._list_of(number).add(node, number, self._path[number])
+            self._list_of(number).add(node, number, self._after[number])
         elif node.id in self._alone:
             self._folds.add(node, number, math.inf)
         else:
-            self._wait_for_window(number)
+            self._waiting.add(node, number, self._path[number])
         for host in self._hosts.values():
             host.dirty = True
         return True
 
-    def _list_of(self, number: int) -> _Ready:
+    def _list_of(self, number: int) -> Ready:
         if self._nodes[number].network:
             return self._folds
         return self._early if self._before[number] else self._late
@@ -492,14 +389,10 @@ class Admission:
         else:
             self._helpers += change
 
-    def _wait_for_window(self, number: int) -> None:
-        key = self._key(number)
-        self._waiting_folds += 1
-        if key in self._waiting_of:
-            self._waiting_of[key].append(number)
-        else:
-            self._waiting_of[key] = [number]
-            heapq.heappush(self._waiting, (-self._path[number], number, self._waiting_of[key]))
+
+def _work(node: Node) -> float:
+    """Core seconds of a node."""
+    return node.cost.seconds * node.cost.cores
 
 
 def _first(values: Iterable[int | None]) -> int | None:

@@ -14,8 +14,9 @@ from af2cpu.pipeline.local import run_graph
 from af2cpu.pipeline.run import Runner
 from af2cpu.pipeline.survey import survey
 from af2cpu.plan.run import Plan
-from af2cpu.schedule.admission import Admission, Task, Worker, seconds_on
+from af2cpu.schedule.admission import Admission
 from af2cpu.schedule.cluster import batch_jobs, batch_system, local_cluster, running_scheduler, security_of
+from af2cpu.schedule.hosts import Task, Worker, seconds_on
 from af2cpu.schedule.open_files import check_files, lacks_files
 from af2cpu.schedule.runner import run_on_cluster
 from af2cpu.schedule.workers import WorkerPlan, helper_share, plan_workers
@@ -66,18 +67,19 @@ def local_workers(plan: Plan, graph: Graph) -> tuple[WorkerPlan, ...]:
         usable_cores(settings.threads),
         workers=settings.workers,
         cores_per_fold=settings.cores_per_fold,
-        share=helper_share(*_work(graph.nodes)),
+        share=share_of_helpers(graph.nodes, settings.relax_threads),
         helper_cores=settings.relax_threads,
     )
 
 
-def _work(nodes: Sequence[Node]) -> tuple[float, float]:
-    """Core seconds of the network and of everything else."""
-    folds, others = 0.0, 0.0
+def share_of_helpers(nodes: Sequence[Node], helper_cores: int) -> float:
+    """The share of a large host's cores for helpers of so many cores, which make what needs no more."""
+    narrow, total = 0.0, 0.0
     for node in nodes:
         seconds = node.chance * node.cost.seconds * node.cost.cores
-        folds, others = (folds + seconds, others) if node.network else (folds, others + seconds)
-    return folds, others
+        total += seconds
+        narrow += seconds if not node.network and node.cost.cores <= helper_cores else 0.0
+    return helper_share(narrow, total)
 
 
 def pays(plan: Plan, graph: Graph, workers: Sequence[WorkerPlan]) -> bool:

@@ -121,7 +121,7 @@ def _tell_workers(plans: Sequence[WorkerPlan], dashboard: str) -> None:
     folds = [plan for plan in plans if plan.folds]
     others = len(plans) - len(folds)
     text = f"{counted(len(folds), 'worker process', 'worker processes')} of {_cores(folds)}"
-    text += f", and {others} for search and relaxation" if others else ""
+    text += f", and {others} for relaxation and other small steps" if others else ""
     events.emit("line", text)
     if dashboard:
         events.emit("line", f"Dask's dashboard: {dashboard}")

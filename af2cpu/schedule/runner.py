@@ -13,7 +13,6 @@ import secrets
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,49 +21,26 @@ from af2cpu.errors import DatabaseError, InputError
 from af2cpu.events import Event
 from af2cpu.pipeline.graph import Graph, Item, Node, targets_of
 from af2cpu.pipeline.resolve import needed_items
-from af2cpu.pipeline.results import Fault, Made, Recorder, Results, fault_of, lock_targets, make_shared
-from af2cpu.schedule.admission import Admission, Task, Worker
-from af2cpu.schedule.tasks import Report, Step, WorkerInfo, order_of
-from af2cpu.version import __version__
+from af2cpu.pipeline.results import Fault, Recorder, Results, fault_of, lock_targets, make_shared
+from af2cpu.schedule.admission import Admission
+from af2cpu.schedule.attempts import Attempt, Lost, Singly, how_it_ended
+from af2cpu.schedule.hosts import Task, Worker
+from af2cpu.schedule.members import Members
+from af2cpu.schedule.tasks import Report, Step, order_of
 from af2cpu.workspace import TargetLocks
 from af2cpu.workspace.lock import RunEndedError
 
 if TYPE_CHECKING:
-    from distributed import Client, Future
+    from distributed import Client
 
 MAX_KILLS = 3  # worker processes that the tasks of one protein may end
 _MAX_LOSSES = 6  # the same, where a whole host may have gone
 _REPORT_WITHIN = 2.0  # seconds in which a nanny tells how its worker process ended
 _LOOK_EVERY = 1.0  # seconds between two looks at the cluster while nothing is told
+_SCHEDULER_LOST = (
+    "the connection to the Dask scheduler is lost; what is complete is kept, run the same command again to go on"
+)
 _SAID_AFTER = 30.0  # seconds without any worker before it is told
-
-
-@dataclass
-class _Attempt:
-    """A task that a worker has now."""
-
-    task: Task
-    steps: list[Step]
-    future: Future
-    address: str
-    item: int | None = None  # of a node whose items are made one by one: which
-
-
-@dataclass
-class _Lost:
-    """A task whose worker is gone; how, may still be told."""
-
-    attempt: _Attempt
-    until: float
-
-
-@dataclass
-class _Singly:
-    """A node whose items are made one by one, because making them together has ended a worker process."""
-
-    items: tuple[Item, ...]
-    made: dict[int, Made] = field(default_factory=dict)  # by id of the item's task
-    seconds: float = 0.0
 
 
 def run_on_cluster(
@@ -78,6 +54,8 @@ def run_on_cluster(
     Raises what run_graph raises, InputError for a node that needs more memory than any host has, and OSError if the
     scheduler is lost.
     """
+    from distributed.comm import CommClosedError
+
     results = Results()
     nodes = make_shared(graph, results)
     with TargetLocks() as locks:
@@ -86,6 +64,8 @@ def run_on_cluster(
             run = _Run(graph, nodes, folders, results, locks.run, client, level)
             try:
                 run.to_the_end()
+            except CommClosedError as error:
+                raise OSError(_SCHEDULER_LOST) from error
             finally:
                 run.close()
     return results
@@ -103,18 +83,17 @@ class _Run:
         level: str | None,
     ) -> None:
         self._recorder, self._results = Recorder(graph, folders, results), results
-        self._folders, self._run, self._client, self._level = folders, run, client, level
+        self._folders, self._run, self._client = folders, run, client
+        self._members = Members(client, level)
         self._admission = Admission(nodes, wanted=lambda node: bool(results.needed(node)), made=set(results.receipts))
         self._messages: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
         self._topic = f"af2cpu-{secrets.token_hex(8)}"
-        self._attempts: dict[str, _Attempt] = {}  # by key of the future
-        self._lost: dict[str, _Lost] = {}  # by name of the worker
-        self._addresses: dict[str, str] = {}  # name of each worker by its address
+        self._attempts: dict[str, Attempt] = {}  # by key of the future
+        self._lost: dict[str, Lost] = {}  # by name of the worker
         self._exits: dict[str, Mapping[str, Any]] = {}  # how a worker process ended, by name, until its loss is known
         self._kills: dict[str, float] = {}  # by protein
-        self._singly: dict[str, _Singly] = {}
+        self._singly: dict[str, Singly] = {}
         self._alone: set[str] = set()  # nodes that have had a host for themselves
-        self._refused: set[str] = set()
         self._without_workers = time.monotonic()
         self._count = 0
 
@@ -152,41 +131,18 @@ class _Run:
             self._messages.put((str(message["action"]), str(message["worker"])))
 
     def _add(self, address: str) -> None:
-        """A worker that has come; one of another version or instruction set is refused."""
-        from af2cpu.schedule.processes import info
-
-        if address in self._addresses:
-            return
-        answers = self._client.run(info, workers=[address], on_error="return")
-        told = answers.get(address)
-        if isinstance(told, Exception):  # gone again
-            return
-        reason = self._refusal(told)
-        if reason:
-            if reason not in self._refused:
-                events.emit("warning", f"worker {address}: {reason}", target="")
-            self._refused.add(reason)
-            return
-        if told.name in self._addresses.values():
-            self._remove(next(old for old, name in self._addresses.items() if name == told.name))
-        self._addresses[address] = told.name
-        self._admission.add_worker(Worker(told.name, told.host, told.cores, told.folds), told.memory)
-
-    def _refusal(self, told: WorkerInfo | None) -> str:
+        """A worker that has come; one of the same name has gone then."""
+        told = self._members.ask(address)
         if told is None:
-            return "is not used: start workers with af2cpu worker"
-        if told.version != __version__:
-            return f"is not used: it has af2cpu {told.version}, and this run {__version__}"
-        if told.folds and self._level is not None and told.isa != self._level:
-            return (
-                f"is not used: its kernels run on {told.isa}, and those of this run on {self._level}, on which the "
-                f"results depend; set AF2CPU_ISA={_common_level(told.isa, self._level)} for all"
-            )
-        return ""
+            return
+        if told.name in self._members.addresses:
+            self._remove(self._members.addresses[told.name])
+        self._members.addresses[told.name] = address
+        self._admission.add_worker(Worker(told.name, told.host, told.cores, told.folds), told.memory)
 
     def _remove(self, address: str) -> None:
         """A worker that is gone: its task waits a moment for the reason."""
-        name = self._addresses.pop(address, None)
+        name = self._members.drop(address)
         if name is None:
             return
         task = self._admission.remove_worker(name)
@@ -195,12 +151,12 @@ class _Run:
             return
         attempt = self._attempts.pop(key)
         attempt.future.release()
-        self._lost[name] = _Lost(attempt, time.monotonic() + _REPORT_WITHIN)
+        self._lost[name] = Lost(attempt, time.monotonic() + _REPORT_WITHIN)
 
     def _check_fit(self) -> None:
         """Raises InputError for a node that is too large for all hosts."""
         misfits = [node for node in self._admission.misfits() if needed_items(node, self._results.failures)]
-        if misfits and self._addresses:
+        if misfits and self._members:
             node = misfits[0]
             raise InputError(
                 f"{node.id}: needs about {node.cost.memory / 1e9:.1f} GB and no host has more than "
@@ -220,7 +176,7 @@ class _Run:
         stuck = not self._attempts and not self._lost and not self._admission.done
         if not stuck:
             self._without_workers = time.monotonic()
-        elif self._addresses and not self._admission.running:
+        elif self._members and not self._admission.running:
             self._check_fit()
         elif time.monotonic() - self._without_workers > _SAID_AFTER:
             events.emit("warning", "no worker has been there for a while; waiting for one", target="")
@@ -243,18 +199,19 @@ class _Run:
         if single is None:
             self._send(task, steps)
             return True
-        item = self._next_item(steps[0], single)
+        item = single.next(steps[0].items)
         if item is None:
-            self._conclude(task, steps[0].node, single)
+            self._recorder.record(steps[0].node, steps[0].items, single.of(steps[0].items), single.seconds)
+            self._finish(task)
             return False
-        self._send(task, [Step(steps[0].node, (single.items[item],))], item)
+        self._send(task, [Step(steps[0].node, (item,))], one_item=True)
         return True
 
-    def _send(self, task: Task, steps: list[Step], item: int | None = None) -> None:
+    def _send(self, task: Task, steps: list[Step], *, one_item: bool = False) -> None:
         from af2cpu.schedule.processes import obey, release
 
         self._count += 1
-        address = next(address for address, name in self._addresses.items() if name == task.worker.name)
+        address = self._members.addresses[task.worker.name]
         options: dict[str, Any] = {
             "workers": [address],
             "allow_other_workers": False,
@@ -267,16 +224,13 @@ class _Run:
         else:
             order = order_of(steps, self._results.receipts, self._folders, self._run, self._topic)
             future = self._client.submit(obey, pickle.dumps(order), **options)
-        self._attempts[str(future.key)] = _Attempt(task, steps, future, address, item)
+        self._attempts[str(future.key)] = Attempt(task, steps, future, address, one_item)
         future.add_done_callback(lambda done: self._messages.put(("done", done.key)))
 
     def _next(self) -> tuple[str, Any]:
         """The next message; "quiet" if nothing is told for a second. Raises OSError if the scheduler is gone."""
         if self._client.status != "running":
-            raise OSError(
-                "the connection to the Dask scheduler is lost; what is complete is kept, run the same command again "
-                "to go on"
-            )
+            raise OSError(_SCHEDULER_LOST)
         try:
             return self._messages.get(timeout=_LOOK_EVERY)
         except queue.Empty:
@@ -319,11 +273,13 @@ class _Run:
         report: Report = pickle.loads(packed)  # from our own worker, over the cluster's connection
         if report.broken:
             raise DatabaseError(report.broken)
-        if attempt.item is not None:
-            return self._take_single(attempt, report)
+        if attempt.one_item:
+            self._singly[attempt.steps[0].node.id].take(attempt.steps[0], report.steps[0])
+            self._submit(attempt.task)
+            return None
         return self._record(attempt, report)
 
-    def _record(self, attempt: _Attempt, report: Report) -> None:
+    def _record(self, attempt: Attempt, report: Report) -> None:
         """Takes the steps of a task into the results; for one that lacked memory a host of its own is tried."""
         for number, (step, done) in enumerate(zip(attempt.steps, report.steps, strict=False)):
             lacks = any(fault.memory for made in done.made for fault in made.faults.values())
@@ -342,7 +298,7 @@ class _Run:
             self._recorder.passed(node)
         self._pass_left_out()
 
-    def _unexpected(self, attempt: _Attempt, error: BaseException) -> None:
+    def _unexpected(self, attempt: Attempt, error: BaseException) -> None:
         if isinstance(error, RunEndedError):
             raise OSError(
                 f"worker {attempt.task.worker.name} does not see this run's locks: the folder of the results must be "
@@ -360,14 +316,14 @@ class _Run:
 
     # Lost workers
 
-    def _judge(self, attempt: _Attempt, name: str, told: Mapping[str, Any] | None) -> None:
+    def _judge(self, attempt: Attempt, name: str, told: Mapping[str, Any] | None) -> None:
         """What becomes of a task whose worker is gone: again, alone, or never."""
         task = attempt.task
         if task.release:
             return self._finish(task)
         node, items = attempt.steps[0].node, attempt.steps[0].items
         memory = bool(told and told["memory"])
-        how = _how(told)
+        how = how_it_ended(told)
         if memory and node.id in self._alone:
             self._fail(node, items, Fault(f"its worker process {how}, also with nothing beside it"))
             return self._put_back(attempt, [])
@@ -377,7 +333,7 @@ class _Run:
             return self._put_back(attempt, [one.node for one in attempt.steps], alone=True)
         targets = targets_of(items)
         if len(targets) > 1 and len(items) > 1:
-            self._singly[node.id] = _Singly(items)
+            self._singly[node.id] = Singly()
         else:
             for target in targets:
                 self._kills[target] = self._kills.get(target, 0.0) + (1.0 if told else MAX_KILLS / _MAX_LOSSES)
@@ -389,7 +345,7 @@ class _Run:
             self._tell(node, items, f"worker {name} {how}; its task is tried again")
         return self._put_back(attempt, [step.node for step in attempt.steps])
 
-    def _put_back(self, attempt: _Attempt, nodes: list[Node], *, alone: bool = False) -> None:
+    def _put_back(self, attempt: Attempt, nodes: list[Node], *, alone: bool = False) -> None:
         again = [node for node in nodes if self._results.needed(node)]
         self._admission.retry(again, attempt.task, alone=alone)
         for node in attempt.task.nodes:
@@ -401,38 +357,3 @@ class _Run:
         targets = targets_of(items)
         about = targets[0] if len(targets) == 1 else ""
         events.emit("warning", f"{node.id}: {text}", target=about, stage=node.stage)
-
-    # Items one by one
-
-    def _next_item(self, step: Step, single: _Singly) -> int | None:
-        """The next item of a node whose items are made one by one; None if all are made or have failed."""
-        single.items = step.items
-        return next((k for k, item in enumerate(single.items) if id(item.task) not in single.made), None)
-
-    def _take_single(self, attempt: _Attempt, report: Report) -> None:
-        step = attempt.steps[0]
-        single = self._singly[step.node.id]
-        single.made[id(step.items[0].task)] = report.steps[0].made[0]
-        single.seconds += report.steps[0].seconds
-        self._submit(attempt.task)
-
-    def _conclude(self, task: Task, node: Node, single: _Singly) -> None:
-        made = [single.made[id(item.task)] for item in single.items]
-        self._recorder.record(node, single.items, made, single.seconds)
-        self._finish(task)
-
-
-def _how(told: Mapping[str, Any] | None) -> str:
-    """How a worker process ended, in words."""
-    if told is None:
-        return "was lost with its connection"
-    if told["memory"]:
-        return "was killed by the system for lack of memory"
-    code = told["code"]
-    return f"was killed (signal {-code})" if code < 0 else f"ended with exit code {code}"
-
-
-def _common_level(*levels: str | None) -> str:
-    """The instruction set that all have."""
-    order = ("scalar", "avx2", "avx512", "avx512bf16", "amx")
-    return min((level for level in levels if level in order), key=order.index, default="avx2")

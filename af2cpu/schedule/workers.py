@@ -6,6 +6,7 @@ counted. Each worker runs one task at a time.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -16,8 +17,8 @@ from af2cpu.words import counted
 
 # On fewer cores there are no helpers: taking cores away from the network would cost more than helpers gain.
 _MIN_CORES_FOR_HELPERS = 16
-_HELPER_SHARE = 1 / 8  # of the cores, where the work is not known
-_MIN_SHARE, _MAX_SHARE = 1 / 16, 1 / 2
+_HELPER_SHARE = 1 / 16  # of the cores, where the work is not known
+_HEADROOM, _MAX_SHARE = 1.5, 1 / 2  # helpers get more cores than their work needs: what they do should not wait
 
 
 @dataclass(frozen=True)
@@ -27,18 +28,17 @@ class WorkerPlan:
     name: str  # unique on its host
     cores: int  # physical cores, and threads of the network
     cpus: tuple[int, ...]  # hardware threads that it keeps to
-    folds: bool  # whether it runs the network; all workers run everything else
+    folds: bool  # whether it runs the network; helpers run everything else
     node: int | None = None  # NUMA node, if all its cores are in one
 
 
-def helper_share(fold_seconds: float, other_seconds: float) -> float:
-    """The share of a large host's cores that do not run the network, by the core seconds of a graph's nodes.
+def helper_share(narrow_seconds: float, all_seconds: float) -> float:
+    """The share of a large host's cores for helpers, by the core seconds of a graph's nodes.
 
-    At least 1/16, so that finished predictions are relaxed and reported at once; at most 1/2, because workers that run
-    the network also search while no prediction is ready.
+    narrow: nodes that use a core or two, such as relaxation. Searches use many, as predictions do, and are made by the
+    same workers: these search while no prediction is ready, so that no core waits for the other kind of work.
     """
-    total = fold_seconds + other_seconds
-    return min(max(other_seconds / total, _MIN_SHARE), _MAX_SHARE) if total > 0 else _HELPER_SHARE
+    return min(_HEADROOM * narrow_seconds / all_seconds, _MAX_SHARE) if all_seconds > 0 else _HELPER_SHARE
 
 
 def plan_workers(
@@ -51,9 +51,10 @@ def plan_workers(
 ) -> tuple[WorkerPlan, ...]:
     """The workers of a host.
 
-    Without `workers`: on 16 cores or more one fold worker per NUMA node, or as many of `cores_per_fold` as fit on it,
-    after `share` of the node's cores has been left to helpers of `helper_cores` each, which search and relax
-    meanwhile. On fewer cores two workers that do everything, so that steps on one core overlap the network.
+    Without `workers`: on 16 cores or more one worker per NUMA node that runs the network and searches, or as many of
+    `cores_per_fold` as fit on it, after `share` of the host's cores has been left to helpers of `helper_cores` each,
+    which relax and finish targets meanwhile. On fewer cores two workers that do everything, so that steps on one core
+    overlap the network.
 
     With `workers`: so many that do everything, with equal numbers of cores; cores that `cores_per_fold` leaves are
     helpers. Raises InputError if there are too few cores, also on a node.
@@ -68,9 +69,8 @@ def plan_workers(
         return _given(cores, len(cores) // cores_per_fold, cores_per_fold, helper_cores)
     folds: list[Sequence[Core]] = []
     helpers: list[Sequence[Core]] = []
-    for _, found in groupby(cores, key=lambda core: core.node):
-        of_node = list(found)
-        reserved = max(1, round(share * len(of_node))) if len(of_node) > 1 else 0
+    nodes = [list(found) for _, found in groupby(cores, key=lambda core: core.node)]
+    for of_node, reserved in zip(nodes, _reserved(nodes, share, helper_cores), strict=True):
         size = cores_per_fold or len(of_node) - reserved
         if size > len(of_node):
             raise InputError(
@@ -80,6 +80,17 @@ def plan_workers(
         folds += [of_node[k * size : (k + 1) * size] for k in range(count)]
         helpers += _cut(of_node[count * size :], helper_cores)
     return (*_named("fold", folds, folds_too=True), *_named("help", helpers, folds_too=False))
+
+
+def _reserved(nodes: Sequence[Sequence[Core]], share: float, helper_cores: int) -> list[int]:
+    """Cores of each NUMA node that are left to helpers: at least one helper on the host, none on a node of one core."""
+    large = [number for number, cores in enumerate(nodes) if len(cores) > 1]
+    helpers = max(1, math.ceil(share * sum(map(len, nodes)) / helper_cores))
+    reserved = [0] * len(nodes)
+    for place, number in enumerate(large):
+        wanted = helpers // len(large) + (place < helpers % len(large))
+        reserved[number] = min(wanted * helper_cores, len(nodes[number]) - 1)
+    return reserved
 
 
 def _given(

@@ -37,13 +37,13 @@ def test_shards_at_the_same_time_fill_one_folder(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "af2cpu", "predict", str(tmp_path / "in.fasta"), "-o", str(tmp_path / "out")]
     code = "from af2cpu.cli import main; main()"
     command = [sys.executable, "-c", code, *command[3:], *FIXED, "--threads", "1"]
-    running = [subprocess.Popen([*command, "--shard", f"{number}/3"]) for number in (1, 2, 3)]
-    assert [process.wait() for process in running] == [0, 0, 0]
+    running = [subprocess.Popen([*command, "--shard", f"{number}/2"]) for number in (1, 2)]
+    assert [process.wait() for process in running] == [0, 0]
     assert targets(tmp_path / "out") == {"a": "done", "b": "done", "c": "done"}
     page = (tmp_path / "out/index.html").read_text()
     assert all(f"{name}/report.html" in page for name in "abc")
     status = json.loads((tmp_path / "out/status.json").read_bytes())
-    assert (status["state"], status["counts"]["done"], len(status["runs"])) == ("ended", 3, 3)
+    assert (status["state"], status["counts"]["done"], len(status["runs"])) == ("ended", 3, 2)
     shown = CliRunner().invoke(app, ["status", str(tmp_path / "out")]).output
     assert "3 targets: 3 done, 0 running, 0 waiting, 0 failed" in shown
     assert predict(tmp_path, "--shard", "4/4").output.count("nothing to do") == 1

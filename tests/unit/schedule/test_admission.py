@@ -6,13 +6,14 @@ import heapq
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
 from af2cpu.pipeline.graph import Condition, Cost, Item, Node, Output
-from af2cpu.schedule.admission import PROCESS_BYTES, Admission, Task, Worker, seconds_on
+from af2cpu.schedule.admission import Admission
+from af2cpu.schedule.hosts import PROCESS_BYTES, Task, Worker, seconds_on
 
 GB = 1e9
 
@@ -181,15 +182,45 @@ def test_results_come_early(begin: Callable[[list[Node]], list[Node]]) -> None:
     assert reports[100] < 0.6 * run.now
 
 
-def test_the_next_search_overlaps_the_network() -> None:
-    nodes = []
-    for group in range(3):
+def searched(groups: int, seconds: float, cores: int = 8) -> list[Node]:
+    """Eight targets each with a search in two databases that they share."""
+    nodes: list[Node] = []
+    for group in range(groups):
         names = tuple(f"t{group}{k}" for k in range(8))
-        nodes.append(node(f"msa:{group}", "msa", [], Cost(20.0, GB, 8), targets=names))
-        nodes += [one for name in names for one in target(name, 10.0, search=f"msa:{group}")]
+        nodes += [
+            node(f"{db}:{group}", "msa", [], Cost(seconds, GB, cores), targets=names) for db in ("large", "small")
+        ]
+        for name in names:
+            first, *others = target(name, 10.0, search=f"large:{group}")
+            item = replace(first.items[0], after=(Output(f"small:{group}"),))
+            nodes += [replace(first, items=(item,)), *others]
+    return nodes
+
+
+def test_the_next_search_overlaps_the_network() -> None:
+    """Helpers search while predictions are ready for longer than that takes them."""
+    nodes = searched(4, 5.0)
     run = simulation(nodes, LARGE, memory=16 * GB).to_the_end()
-    folds = sum(one.cost.seconds * 2 / 2 for one in nodes if one.network)
-    assert run.now < folds + 20.0 + 30.0  # the first search, and the end of the last target
+    folds = sum(one.cost.seconds for one in nodes if one.network)
+    assert run.now < folds + 10.0 + 15.0  # the first two searches, and the end of the last target
+
+
+def test_searches_are_not_left_to_helpers_that_take_too_long() -> None:
+    """On one core each of the two takes 15 minutes, on the eight of the other worker two."""
+    nodes = searched(1, 900 / 8)
+    run = simulation(nodes, LARGE, memory=16 * GB).to_the_end()
+    wide = sum(one.cost.seconds for one in nodes if one.network or one.stage == "msa")
+    assert run.now < wide + 15.0
+
+
+def test_searches_of_the_same_targets_follow_each_other() -> None:
+    """Whatever the databases' sizes, so that the targets can go on."""
+    nodes = [
+        replace(one, cost=replace(one.cost, seconds=2.0)) if one.id[:5] == "small" else one for one in searched(6, 20.0)
+    ]
+    run = simulation(nodes, [Worker("a", "host", 8, True)], memory=16 * GB).to_the_end()
+    order = [name.partition(":")[2] for name in run.order if ":" in name]
+    assert order == [group for group in dict.fromkeys(order) for _ in range(2)]
 
 
 def test_helpers_take_what_follows_the_network() -> None:

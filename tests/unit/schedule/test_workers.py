@@ -98,7 +98,15 @@ def test_more_than_the_cores_is_refused(wanted: dict[str, int], message: str) ->
 
 
 def test_helpers_follow_the_work() -> None:
-    assert helper_share(75.0, 25.0) == pytest.approx(0.25)
-    assert helper_share(1000.0, 1.0) == pytest.approx(1 / 16)
-    assert helper_share(1.0, 1000.0) == pytest.approx(1 / 2)
-    assert helper_share(0.0, 0.0) == pytest.approx(1 / 8)
+    assert helper_share(10.0, 100.0) == pytest.approx(0.15)
+    assert helper_share(90.0, 100.0) == pytest.approx(1 / 2)
+    assert helper_share(0.0, 0.0) == pytest.approx(1 / 16)
+
+
+def test_helpers_are_of_the_host_and_not_of_each_node() -> None:
+    """Eight NUMA nodes with eight cores each: 3 % of the cores are two, not one of each node."""
+    plans = plan_workers(cores(*[8] * 8), share=0.03)
+    assert [plan.cores for plan in plans if plan.folds] == [7, 7, *[8] * 6]
+    assert [(plan.cores, plan.node) for plan in plans if not plan.folds] == [(1, 0), (1, 1)]
+    wide = plan_workers(cores(32, 32), share=0.03, helper_cores=4)
+    assert [(plan.cores, plan.folds) for plan in wide] == [(28, True), (32, True), (4, False)]

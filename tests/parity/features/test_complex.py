@@ -19,11 +19,13 @@ from shared_data import shared_data
 from af2cpu.chemistry.residues import HHBLITS_ORDER
 from af2cpu.errors import InputError
 from af2cpu.features.complex import merge_chains
+from af2cpu.features.config import SamplingConfig
 from af2cpu.features.msa import msa_features
 from af2cpu.features.raw import make_features
-from af2cpu.features.sample import _TO_AATYPE
+from af2cpu.features.sample import _TO_AATYPE, Sampler
 from af2cpu.features.template import stack_templates
 from af2cpu.formats.a3m import read_a3m
+from af2cpu.formats.features import read_features, write_features
 from af2cpu.formats.stockholm import read_stockholm
 from af2cpu.records import Alignment, Features, Query
 
@@ -188,6 +190,19 @@ def test_real_alignments() -> None:
         chains.append(Chain(own, paired))
     _check([chains[0]] * 2)
     _check(chains)
+
+
+def test_draw_and_file_of_a_complex(tmp_path: Path) -> None:
+    """The numbers of the chains go with the features into a draw, and into a file and back."""
+    merged = merge_chains([c.features for c in (A, B, A)], [c.to_pair for c in (A, B, A)])
+    draw = Sampler(merged, SamplingConfig(max_msa_clusters=20, draw="multimer")).draw(np.random.default_rng(0))
+    write_features(tmp_path / "features.npz", merged)
+    again = read_features(tmp_path / "features.npz")
+    n, m = len(A.sequence), len(B.sequence)
+    assert draw.asym_id.tolist() == again.asym_id.tolist() == [1] * n + [2] * m + [3] * n
+    assert draw.entity_id.tolist() == again.entity_id.tolist() == [1] * n + [2] * m + [1] * n
+    assert draw.residue_index.tolist() == [*range(n), *range(m), *range(n)]
+    assert draw.template_aatype.shape == (4, 2 * n + m)
 
 
 def test_a_heteromer_needs_alignments_to_pair_by() -> None:

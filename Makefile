@@ -22,7 +22,7 @@ format: .venv/installed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# All ten models in full size against the JAX reference; the table goes to benchmarks/results.
+# All fifteen models in full size against the JAX reference; the table goes to benchmarks/results.
 parity: .venv/installed
 	$(BIN)/python benchmarks/parity.py
 

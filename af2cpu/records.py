@@ -6,9 +6,10 @@ Masks are 1.0 where something is and 0.0 where nothing is. Field names are Alpha
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import date
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -118,18 +119,56 @@ class Templates:
 
 
 @dataclass(frozen=True)
-class Features:
-    """AlphaFold 2's raw features of one protein, before anything is drawn at random: its names and shapes.
+class Chains:
+    """The chains of a complex, residue by residue. A protein is a complex of one chain.
 
+    Numbers count from 1. Chains of one sequence are copies of one entity.
+    """
+
+    asym_id: np.ndarray  # int32 [n_res], number of the chain
+    entity_id: np.ndarray  # int32 [n_res], number of the chain's sequence, by first appearance
+    sym_id: np.ndarray  # int32 [n_res], number of the copy among the chains of that sequence
+
+    @classmethod
+    def of(cls, sequences: Sequence[str]) -> Chains:
+        """Of chains with these sequences, in this order."""
+        entities: dict[str, int] = {}
+        copies: dict[str, int] = {}
+        numbers = []
+        for asym_id, sequence in enumerate(sequences, start=1):
+            entity_id = entities.setdefault(sequence, len(entities) + 1)
+            copies[sequence] = copies.get(sequence, 0) + 1
+            numbers.append((asym_id, entity_id, copies[sequence]))
+        lengths = [len(sequence) for sequence in sequences]
+        asym_ids, entity_ids, sym_ids = np.repeat(np.array(numbers, np.int32).reshape(-1, 3), lengths, axis=0).T
+        return cls(asym_ids, entity_ids, sym_ids)
+
+    @classmethod
+    def one(cls, n_res: int) -> Chains:
+        return cls.of(["A" * n_res])
+
+    @property
+    def n_chains(self) -> int:
+        return len(np.unique(self.asym_id))
+
+
+_not_given = partial(np.zeros, 0, np.int32)
+
+
+@dataclass(frozen=True)
+class Features:
+    """AlphaFold 2's raw features of a protein or complex, before anything is drawn at random: its names and shapes.
+
+    Given without the numbers of chains it is one chain.
     `msa` and `deletion_matrix_int` are kept in the smallest unsigned type that holds them (AlphaFold 2: int32).
     """
 
     aatype: np.ndarray  # float32 [n_res, 21], one-hot, 20 for X
     between_segment_residues: np.ndarray  # int32 [n_res], zeros
-    domain_name: np.ndarray  # bytes [1], the query's description
-    residue_index: np.ndarray  # int32 [n_res], from 0
+    domain_name: np.ndarray  # bytes [n_chains], the query's description
+    residue_index: np.ndarray  # int32 [n_res], from 0 in each chain
     seq_length: np.ndarray  # int32 [n_res], n_res
-    sequence: np.ndarray  # bytes [1]
+    sequence: np.ndarray  # bytes [n_chains]
     msa: np.ndarray  # uint8 [n_seq, n_res], chemistry.residues.HHBLITS_AA_TO_ID; the first row is the query
     deletion_matrix_int: np.ndarray  # unsigned [n_seq, n_res], inserted residues left of each column
     num_alignments: np.ndarray  # int32 [n_res], n_seq
@@ -140,6 +179,18 @@ class Features:
     template_domain_names: np.ndarray
     template_sequence: np.ndarray
     template_sum_probs: np.ndarray
+    asym_id: np.ndarray = field(default_factory=_not_given)  # int32 [n_res], as in Chains
+    entity_id: np.ndarray = field(default_factory=_not_given)
+    sym_id: np.ndarray = field(default_factory=_not_given)
+
+    def __post_init__(self) -> None:
+        if not self.asym_id.size:
+            for name, numbers in vars(Chains.one(self.n_res)).items():
+                object.__setattr__(self, name, numbers)
+
+    @property
+    def chains(self) -> Chains:
+        return Chains(self.asym_id, self.entity_id, self.sym_id)
 
     @property
     def n_res(self) -> int:
@@ -163,7 +214,10 @@ class ProcessedFeatures:
 
     aatype: np.ndarray  # int [n_res], 20 for X
     residue_index: np.ndarray  # int [n_res], position in the chain
-    target_feat: np.ndarray  # float [n_res, 22], supplement 1.2.9
+    asym_id: np.ndarray  # int [n_res], as in Chains
+    entity_id: np.ndarray  # int [n_res]
+    sym_id: np.ndarray  # int [n_res]
+    target_feat: np.ndarray  # float [n_res, 22], supplement 1.2.9; [n_res, 21] for multimer models: the residue type
     msa_feat: np.ndarray  # float [n_seq, n_res, 49], clustered MSA
     msa_mask: np.ndarray  # float [n_seq, n_res]
     seq_mask: np.ndarray  # float [n_res]
@@ -184,13 +238,17 @@ class ProcessedFeatures:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> ProcessedFeatures:
-        """From AlphaFold 2's processed features of one draw (no leading axis). Template arrays may be absent.
+        """From AlphaFold 2's processed features of one draw (no leading axis).
 
-        Raises ValueError that lists the arrays that are missing.
+        Template arrays may be absent, and the numbers of the chains where there is one chain. Raises ValueError that
+        lists the arrays that are missing.
         """
         arrays = dict(arrays)
+        n_res = int(np.shape(arrays["aatype"])[0]) if "aatype" in arrays else 0
         if "template_aatype" not in arrays:
-            arrays |= _no_templates(int(np.shape(arrays["aatype"])[0])) if "aatype" in arrays else {}
+            arrays |= _no_templates(n_res)
+        if not arrays.keys() & {"asym_id", "entity_id", "sym_id"}:
+            arrays |= vars(Chains.one(n_res))
         missing = [f.name for f in fields(cls) if f.name not in arrays]
         if missing:
             raise ValueError(f"processed features lack the arrays {', '.join(missing)}")
@@ -224,6 +282,7 @@ class Prediction:
     passes: int  # passes through the network: recycles done + 1
     changes: tuple[float, ...]  # angstrom: change of the C-alpha distances from pass to pass, one per pass
     extras: Mapping[str, Any] = field(default_factory=dict)  # logits and representations when asked for
+    iptm: float | None = None  # 0-1, of the pairs of residues in different chains; None for one chain or without PAE
 
 
 @dataclass(frozen=True)
@@ -248,13 +307,15 @@ class Confidence:
     mean_plddt: float  # 0-100
     ptm: float | None  # 0-1
     score: float  # what predictions of one protein are ranked by; NaN if the network gave numbers that are none
+    iptm: float | None = None  # 0-1
+    label: str = "plddts"  # of the score, in AlphaFold 2's words
 
 
 @dataclass(frozen=True)
 class Ranking:
     """The predictions of one protein, best first."""
 
-    label: str  # what the scores are, as AlphaFold 2 says it: plddts
+    label: str  # what the scores are, as AlphaFold 2 says it: plddts or iptm+ptm
     entries: tuple[Confidence, ...]
 
 

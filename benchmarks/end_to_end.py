@@ -1,7 +1,7 @@
 """One pass through the whole network, ours beside the JAX reference in one run: seconds, memory, the same structure.
 
     python benchmarks/end_to_end.py [--compare jax] [--programs native:bf16 native:fp32] [--n-res 128 256]
-        [--rows full 50] [--model model_1_ptm] [--repeats 3]
+        [--chains 128,128] [--rows full 50] [--model model_1_ptm] [--repeats 3]
 
 Synthetic parameters and features; `full`: as many MSA rows, extra rows and templates as the model takes. With fewer
 rows the reference computes them padded to full size, as DeepMind's code does. Runs alternate; medians are compared.
@@ -80,12 +80,13 @@ def main() -> None:
     parser.add_argument("--programs", type=parse_program, nargs="+", default=[Program("native", "bf16")])
     parser.add_argument("--model", default="model_1_ptm")
     parser.add_argument("--n-res", type=int, nargs="+", default=[128, 256])
+    parser.add_argument("--chains", nargs="+", default=[], help="in the place of --n-res: residues of each chain")
     parser.add_argument("--rows", nargs="+", default=["full"], help="full, or a number of MSA rows")
     parser.add_argument("--repeats", type=int, default=3)
     args = parser.parse_args()
     for rows in args.rows:
-        for n_res in args.n_res:
-            case = Case(args.model, n_res, None if rows == "full" else int(rows))
+        for chains in [[int(n) for n in one.split(",")] for one in args.chains] or [[n] for n in args.n_res]:
+            case = Case(args.model, sum(chains), None if rows == "full" else int(rows), chains=chains)
             measured = with_rates(partial(measure, case, [args.compare, *args.programs], args.repeats))
             for row in measured:
                 print(line(row), flush=True)

@@ -1,9 +1,10 @@
-"""All ten published models in full size against the JAX reference: `make parity`.
+"""All fifteen published models in full size against the JAX reference: `make parity`.
 
     python benchmarks/parity.py [--models model_1_ptm ...] [--n-res 64] [--precisions fp32 bf16] [--no-modules]
         [--engine auto] [--resume]
 
-Synthetic parameters, full MSA, templates where the model has them. Exit code 1 when a float32 row fails or a bf16 row
+Synthetic parameters, full MSA, templates where the model has them; for multimer models three chains, two of them
+copies. Exit code 1 when a float32 row fails or a bf16 row
 is not finite. Each model runs in a process of its own, so that memory does not add up.
 """
 
@@ -29,7 +30,9 @@ from af2cpu.validate.synthetic import synthetic_features
 def run(model: str, n_res: int, precisions: list[str], modules: bool, engine: str) -> tuple[str, dict[str, Any]]:
     """The tables of one model as text, and as data."""
     use_engine(engine)
-    features = [synthetic_features(model_config(model), n_res)]
+    config = model_config(model)
+    copy = n_res // 4 if config.input_embedder.chains.enabled else 0
+    features = [synthetic_features(config, [n_res - 2 * copy, *[copy] * 2] if copy else n_res)]
     text, data, reference = [], {}, None
     for precision in precisions:
         result = compare(model, "synthetic:0", features, precision=precision, modules=modules, reference=reference)

@@ -33,6 +33,7 @@ class Case:
     rows: int | None = None  # of the clustered MSA; then there are no extra rows
     templates: int | None = None
     one_block: bool = False  # of each stack: what memory takes is the same, but for the parameters
+    chains: Sequence[int] = ()  # residues of each, of a complex
 
     def config(self) -> Any:
         """Of the network."""
@@ -148,7 +149,8 @@ def features_of(case: Case, padded_rows: bool) -> Any:
 
     config = case.config()
     sizes, full = case.sizes(), full_sizes(config, case.n_res)
-    drawn = synthetic_features(config, case.n_res, n_seq=sizes.n_seq, n_extra=sizes.n_extra, n_templ=sizes.n_templ)
+    given = {"n_seq": sizes.n_seq, "n_extra": sizes.n_extra, "n_templ": sizes.n_templ}
+    drawn = synthetic_features(config, case.chains or case.n_res, **given)
     return padded(drawn, full.n_seq, full.n_extra, full.n_templ) if padded_rows else drawn
 
 

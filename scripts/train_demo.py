@@ -80,7 +80,7 @@ class Training:
     def __init__(self, structures: Path, steps: int) -> None:
         self.config = model_config(DEMO)
         data = self.config.data
-        self.sampling = SamplingConfig(data.max_msa_clusters, data.max_extra_msa, data.max_templates)
+        self.sampling = SamplingConfig(data.max_msa_clusters, data.max_extra_msa, data.max_templates, draw=data.draw)
         self.known, self.others = (
             [Example(e.name, chain, target_of(chain)) for e in entries for chain in [read_chain(e, structures)]]
             for entries in (KNOWN, OTHERS)

@@ -80,9 +80,9 @@ def list_command(params: Params = None, data_dir: DataDir = None) -> None:
         for model, entry in book.models.items():
             path = folder / file_name(model)
             if not path.is_file():
-                print_line(f"{model:12} missing (download about {entry.size_mb:.0f} MB)")
+                print_line(f"{model:19} missing (download about {entry.size_mb:.0f} MB)")
         for model, path in _files(folder):
-            print_line(f"{model:12} {_state(model, path)}: {path}")
+            print_line(f"{model:19} {_state(model, path)}: {path}")
 
 
 def _files(folder: Path) -> Iterator[tuple[str, Path]]:

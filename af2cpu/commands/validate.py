@@ -12,12 +12,24 @@ from af2cpu.commands.errors import FAILED, one_line
 
 def validate(
     model: Annotated[
-        str, typer.Option(help="Model to compare: model_1 to model_5, model_1_ptm to model_5_ptm, or tiny.")
+        str,
+        typer.Option(
+            help="Model to compare: model_1 to model_5, model_1_ptm to model_5_ptm, model_1_multimer_v3 to "
+            "model_5_multimer_v3, tiny or tiny_multimer."
+        ),
     ],
     params: Annotated[
         str, typer.Option(help="Parameters: a file params_model_*.npz, or synthetic:SEED for random numbers.")
     ],
-    n_res: Annotated[int, typer.Option(min=1, help="Number of residues of the synthetic features.")] = 64,
+    chains: Annotated[
+        str,
+        typer.Option(
+            "--chains",
+            "--n-res",
+            help="Number of residues of the synthetic features; for multimer models of each chain, such as 17,12,12. "
+            "Chains of equal length are copies.",
+        ),
+    ] = "64",
     features: Annotated[
         Path | None,
         typer.Option(help="File (.npz) of processed features; their first axis counts draws, one for each pass."),
@@ -47,11 +59,12 @@ def validate(
         if model == DEMO:
             raise InputError("--model demo: the reference can't be set to its head sizes; validate with --model tiny")
         use_engine(engine)
+        lengths = _lengths(chains, model)
         if features is not None:
             draws = read_draws(features)
         else:
             config = model_config(model)
-            draws = [synthetic_features(config, n_res, seed=seed) for seed in range(recycles + 1)]
+            draws = [synthetic_features(config, lengths, seed=seed) for seed in range(recycles + 1)]
         result = compare(model, params, draws, precision=precision)
     typer.echo(format_table(result.rows))
     seconds = f"ours {result.seconds:.1f} s, reference {result.reference.seconds:.1f} s with its compilation"
@@ -61,3 +74,16 @@ def validate(
         typer.echo(f"differs from the reference: {', '.join(failed)}", err=True)
         raise typer.Exit(FAILED)
     typer.echo("equal to the reference" if precision == "fp32" else "finite; reported against float32")
+
+
+def _lengths(chains: str, model: str) -> list[int]:
+    """Raises InputError."""
+    from af2cpu.errors import InputError
+    from af2cpu.model.config import model_config
+
+    lengths = [int(part) if part.isdecimal() else 0 for part in chains.split(",")]
+    if 0 in lengths:
+        raise InputError(f"--chains {chains}: takes the number of residues of each chain, such as 17,12,12")
+    if len(lengths) > 1 and not model_config(model).input_embedder.chains.enabled:
+        raise InputError(f"--chains {chains}: {model} is no multimer model; give one, or --n-res")
+    return lengths

@@ -5,7 +5,7 @@ Supplement 1.2.7. Rows are uint8 codes [rows, n_res]: 0..20 aatype, 21 gap, 22 m
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,11 +60,49 @@ def cluster(
     return Clusters(assignment, codes, deletions)
 
 
-def _count(codes: np.ndarray, rows: np.ndarray, own: np.ndarray) -> None:
-    """Add each row's residues to codes [n_clusters, n_res, 23] of its cluster."""
+def soft_cluster(
+    centres: np.ndarray,
+    centre_deletions: np.ndarray,
+    rows: Callable[[slice], tuple[np.ndarray, np.ndarray]],
+    n_rows: int,
+) -> Clusters:
+    """As `cluster`, in AlphaFold-Multimer's way: centres that are equally near share a row.
+
+    DEVIATION from a mean, as DeepMind's code: a row weighs as much as it has residues, the centre itself 1.
+    tests/parity/features/test_multimer_draw.py pins it.
+    """
+    n_clusters, n_res = centres.shape
+    nearest = _Nearest(centres)
+    size = np.zeros(n_clusters, np.float32)
+    codes = np.zeros((n_clusters, n_res, _N_CODES), np.float32)
+    deletions = np.zeros((n_clusters, n_res), np.float32)
+    assignment = np.empty(n_rows, np.intp)
+    step = max(1, _BLOCK_CELLS // n_res)
+    for start in range(0, n_rows, step):
+        block, block_deletions = rows(slice(start, min(start + step, n_rows)))
+        differences = nearest.differences(block)
+        assignment[start : start + step] = differences.argmin(axis=0)
+        of_row, of_centre = np.nonzero((differences == differences.min(axis=0)).T)
+        weight = (n_res / np.bincount(of_row)[of_row]).astype(np.float32)
+        size += np.bincount(of_centre, weight, minlength=n_clusters).astype(np.float32)
+        for first in range(0, len(of_row), step):  # there are more pairs than rows where centres share
+            row, own, share = (x[first : first + step] for x in (of_row, of_centre, weight))
+            _count(codes, block[row], own, share[:, None])
+            pair, column = np.nonzero(block_deletions[row])
+            np.add.at(deletions, (own[pair], column), share[pair] * block_deletions[row[pair], column])
+    _count(codes, centres, np.arange(n_clusters))
+    deletions += centre_deletions
+    codes /= (1 + size)[:, None, None]
+    deletions /= (1 + size)[:, None]
+    return Clusters(assignment, codes, deletions)
+
+
+def _count(codes: np.ndarray, rows: np.ndarray, own: np.ndarray, weight: np.ndarray | None = None) -> None:
+    """Add each row's residues, by its weight [rows, 1] or 1, to codes [n_clusters, n_res, 23] of its cluster."""
     n_res = rows.shape[1]
     cell = (own[:, None] * n_res + np.arange(n_res)) * _N_CODES + rows
-    np.add.at(codes.reshape(-1), cell.ravel(), np.float32(1.0))
+    amount = np.float32(1.0) if weight is None else np.broadcast_to(weight, cell.shape).ravel()
+    np.add.at(codes.reshape(-1), cell.ravel(), amount)
 
 
 class _Nearest:
@@ -79,22 +117,29 @@ class _Nearest:
 
     def __call__(self, rows: np.ndarray) -> np.ndarray:
         """Cluster of each row: intp [rows]."""
-        planes = _bit_planes(rows, _NEVER_IN_CENTRES)
-        _, n_words, n_rows = planes.shape
-        differ = np.empty((n_words, n_rows), np.uint64)
-        plane_differs = np.empty_like(differ)
-        best = np.full(n_rows, _MOST, np.uint32)
-        found = np.zeros(n_rows, np.intp)
-        for k, centre in enumerate(np.moveaxis(self._centres, -1, 0)):
-            differ[:] = 0
-            for bit, plane in enumerate(planes):
-                np.bitwise_xor(plane, centre[bit, :, None], out=plane_differs)
-                np.bitwise_or(differ, plane_differs, out=differ)
-            count = np.bitwise_count(differ).sum(axis=0, dtype=np.uint32)
+        best = np.full(len(rows), _MOST, np.uint32)
+        found = np.zeros(len(rows), np.intp)
+        for k, count in enumerate(self._by_centre(rows)):
             nearer = count < best
             np.copyto(best, count, where=nearer)
             np.copyto(found, k, where=nearer)
         return found
+
+    def differences(self, rows: np.ndarray) -> np.ndarray:
+        """uint32 [centres, rows]: number of places where a centre differs from a row, plus a constant."""
+        return np.stack(list(self._by_centre(rows)))
+
+    def _by_centre(self, rows: np.ndarray) -> Iterator[np.ndarray]:
+        planes = _bit_planes(rows, _NEVER_IN_CENTRES)
+        _, n_words, n_rows = planes.shape
+        differ = np.empty((n_words, n_rows), np.uint64)
+        plane_differs = np.empty_like(differ)
+        for centre in np.moveaxis(self._centres, -1, 0):
+            differ[:] = 0
+            for bit, plane in enumerate(planes):
+                np.bitwise_xor(plane, centre[bit, :, None], out=plane_differs)
+                np.bitwise_or(differ, plane_differs, out=differ)
+            yield np.bitwise_count(differ).sum(axis=0, dtype=np.uint32)
 
 
 def _bit_planes(rows: np.ndarray, unmatched: int) -> np.ndarray:

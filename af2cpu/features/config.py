@@ -18,8 +18,11 @@ class SamplingConfig:
     uniform_prob: float = 0.1
     profile_prob: float = 0.1
     same_prob: float = 0.1
+    draw: str = "monomer"  # or multimer: how rows are chosen, masked and clustered
 
     def __post_init__(self) -> None:
+        if self.draw not in ("monomer", "multimer"):
+            raise InputError(f"unknown way to draw the MSA {self.draw!r}: monomer or multimer")
         if self.max_templates < 0 or self.max_extra_msa < 0 or self.msa_rows < 1:
             raise InputError(
                 f"an MSA of {self.max_msa_clusters} rows with {self.max_templates} template rows and "

@@ -10,8 +10,9 @@ from __future__ import annotations
 import numpy as np
 
 from af2cpu.chemistry.residues import CA, CB, HHBLITS_ORDER, RESTYPES, RESTYPES_WITH_X
-from af2cpu.features.cluster import cluster
+from af2cpu.features.cluster import cluster, soft_cluster
 from af2cpu.features.config import SamplingConfig
+from af2cpu.features.gumbel import mask_by_noise, random_order
 from af2cpu.features.mask import mask_msa, msa_profile
 from af2cpu.records import Features, NetworkTemplate, ProcessedFeatures
 
@@ -28,18 +29,21 @@ class Sampler:
         self._features = features
         self._config = config
         self._profile = msa_profile(features.msa, _TO_AATYPE)
+        self._multimer = config.draw == "multimer"
         self._fixed = _residue_features(features) | _template_features(features, config.max_templates)
+        if self._multimer:
+            self._fixed = _multimer_form(self._fixed, config.max_templates)
 
     def draw(self, rng: np.random.Generator) -> ProcessedFeatures:
         """One draw: the query and a random choice of rows as cluster centres, masked; the other rows as extra MSA."""
         config = self._config
-        order = 1 + rng.permutation(self._features.n_seq - 1)
-        sampled = np.concatenate([[0], order[: config.msa_rows - 1]])
-        rest = order[config.msa_rows - 1 :]
+        order = self._order(rng)
+        sampled, rest = order[: config.msa_rows], order[config.msa_rows :]
+        mask, assign = (mask_by_noise, soft_cluster) if self._multimer else (mask_msa, cluster)
 
         msa, deletions = self._rows(sampled)
-        msa, _ = mask_msa(rng, msa, self._profile, config)
-        clusters = cluster(msa, deletions, lambda part: self._rows(rest[part]), len(rest))
+        msa, _ = mask(rng, msa, self._profile, config)
+        clusters = assign(msa, deletions, lambda part: self._rows(rest[part]), len(rest))
         # `rest` is in random order already, so its head is a random choice.
         extra, extra_deletions = self._rows(rest[: config.max_extra_msa])
         return ProcessedFeatures(
@@ -51,6 +55,13 @@ class Sampler:
             extra_msa_mask=np.ones(extra.shape, np.float32),
             **self._fixed,
         )
+
+    def _order(self, rng: np.random.Generator) -> np.ndarray:
+        """All rows, the query first, the others in random order."""
+        n_seq = self._features.n_seq
+        if self._multimer:
+            return random_order(rng, np.eye(1, n_seq, dtype=np.float32)[0])
+        return np.concatenate([[0], 1 + rng.permutation(n_seq - 1)])
 
     def _rows(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Codes (uint8, aatype order) and deletions (float32) of some rows of the MSA."""
@@ -81,6 +92,7 @@ def _residue_features(features: Features) -> dict[str, np.ndarray]:
     return {
         "aatype": aatype,
         "residue_index": features.residue_index.astype(np.int32),
+        **vars(features.chains),
         "target_feat": np.concatenate([has_break[:, None], one_hot], axis=-1),
         "seq_mask": np.ones(features.n_res, np.float32),
     }
@@ -100,6 +112,17 @@ def _template_features(features: Features, max_templates: int) -> dict[str, np.n
         "template_pseudo_beta_mask": np.where(glycine, masks[..., CA], masks[..., CB]),
         "template_mask": np.ones(len(aatype), np.float32),
     }
+
+
+def _multimer_form(fixed: dict[str, np.ndarray], max_templates: int) -> dict[str, np.ndarray]:
+    """Residue types without the column for breaks; templates filled up with zeros, which the network's mean counts."""
+    missing = max_templates - len(fixed["template_mask"])
+    padded = {
+        name: np.pad(array, [(0, missing)] + [(0, 0)] * (array.ndim - 1))
+        for name, array in fixed.items()
+        if name.startswith("template_")
+    }
+    return fixed | padded | {"target_feat": fixed["target_feat"][:, 1:]}
 
 
 def network_templates(features: Features, max_templates: int) -> tuple[NetworkTemplate, ...]:

@@ -14,18 +14,25 @@ from af2cpu.formats.arrays import check_names, check_shapes, read_arrays, write_
 from af2cpu.records import Features, ProcessedFeatures
 
 _KIND = "features"
+_CHAINS = ("asym_id", "entity_id", "sym_id")
 
 
 def write_features(path: str | os.PathLike[str], features: Features) -> None:
-    """Raw features, compressed. Raises OSError."""
-    write_arrays(Path(path), {f.name: getattr(features, f.name) for f in fields(Features)})
+    """Raw features, compressed; those of one chain as AlphaFold 2's, without numbers of chains. Raises OSError."""
+    write_arrays(Path(path), {name: getattr(features, name) for name in names_of(features)})
+
+
+def names_of(features: Features) -> list[str]:
+    """The arrays that a file of these features holds."""
+    names = [f.name for f in fields(Features)]
+    return names if features.chains.n_chains > 1 else [name for name in names if name not in _CHAINS]
 
 
 def read_features(path: str | os.PathLike[str]) -> Features:
     """Raw features as `write_features` wrote them. Raises InputError that names the file and what is wrong with it."""
     arrays = read_arrays(Path(path), _KIND)
-    check_names(Path(path), arrays, [f.name for f in fields(Features)], _KIND)
-    features = Features(**arrays)
+    given = {name for name in _CHAINS if name in arrays}
+    check_names(Path(path), arrays, [f.name for f in fields(Features) if given or f.name not in _CHAINS], _KIND)
     n_res, n_seq, n_templ = (arrays[name].shape[:1] for name in ("aatype", "msa", "template_aatype"))
     check_shapes(
         Path(path),
@@ -39,8 +46,10 @@ def read_features(path: str | os.PathLike[str]) -> Features:
             "template_aatype": (*n_templ, *n_res, 22),
             "template_all_atom_positions": (*n_templ, *n_res, 37, 3),
             "template_all_atom_masks": (*n_templ, *n_res, 37),
+            **dict.fromkeys(given, n_res),
         },
     )
+    features = Features(**arrays)
     if features.n_seq == 0 or int(features.msa.max(initial=0)) > 21:
         raise InputError(f"{path}: the MSA has no row or a code over 21; make the features again")
     return features

@@ -113,12 +113,13 @@ class AlphaFold(nn.Module):
         """Lines 5-18 for one member of the ensemble; the last one uses up what comes from the pass before."""
         dtype = self.dtype
         pair_mask, msa_mask, n_seq = x.pair_mask.to(dtype), x.msa_mask.to(dtype), x.msa_feat.shape[0]
-        m, z = self.input_embedder(x.target_feat.to(dtype), x.msa_feat.to(dtype), x.residue_index)
+        m, z = self.input_embedder(x.target_feat.to(dtype), x.msa_feat.to(dtype), x.residue_index, x.chains)
         m, z = self.recycling_embedder(m, z, previous.m_first, previous.pair(last), previous.positions, x.aatype)
-        if self.template_embedder is not None and len(x.templates.aatype):
-            z = self.template_embedder(x.templates, z, pair_mask)
-            rows, rows_mask = self.template_embedder.torsion(x.templates)
-            m, msa_mask = torch.cat([m, rows]), torch.cat([msa_mask, rows_mask])
+        if self.template_embedder is not None:
+            z = self.template_embedder(x.templates, x.n_empty_templates, z, pair_mask, x.chains)
+            if len(x.templates.aatype):
+                rows, rows_mask = self.template_embedder.torsion(x.templates)
+                m, msa_mask = torch.cat([m, rows]), torch.cat([msa_mask, rows_mask])
         e = self.extra_msa_embedder(x.extra_msa, x.extra_has_deletion, x.extra_deletion_value)
         z = self.extra_msa_stack(e, z, x.extra_msa_mask.to(dtype), pair_mask)
         del e  # the largest tensor of all
@@ -204,9 +205,9 @@ class AlphaFold(nn.Module):
     def conclude(self, result: Pass, changes: tuple[float, ...], save_all: bool) -> Prediction:
         """Line 22: the heads on the last pass."""
         x, r, structure, heads = result.inputs, result.representations, result.structure, self.heads
-        pae, ptm, max_pae = None, None, None
+        pae, ptm, iptm, max_pae = None, None, None, None
         if heads.predicted_aligned_error is not None:
-            pae, ptm = heads.predicted_aligned_error.pae_and_ptm(r.z, x.seq_mask)
+            pae, ptm, iptm = heads.predicted_aligned_error.pae_and_ptm(r.z, x.seq_mask, x.chains.asym)
             max_pae = heads.predicted_aligned_error.max_pae
         return Prediction(
             model=self.config.name,
@@ -218,6 +219,7 @@ class AlphaFold(nn.Module):
             pae=None if pae is None else pae.numpy(),
             max_pae=max_pae,
             ptm=ptm,
+            iptm=iptm,
             passes=len(changes),
             changes=changes,
             extras=self.everything(result) if save_all else {},

@@ -1,6 +1,7 @@
 """Configuration of the network: the tree of modules, presets as differences from model 5.
 
-Supplement Table 5 names the five models; the `_ptm` ones are fine-tuned from them with a head for aligned errors.
+Supplement Table 5 names the five models; the `_ptm` ones are fine-tuned from them with a head for aligned errors. The
+`_multimer_v3` ones are AlphaFold-Multimer's (Evans et al. 2021, in the version of December 2022).
 """
 
 from __future__ import annotations
@@ -28,9 +29,16 @@ _MODEL_5 = {
     "c_z": 128,
     "c_s": 384,
     "recycling_embedder": {"min_bin": 3.25, "max_bin": 20.75, "n_bins": 15},
-    "input_embedder": {"max_relative_position": 32},
+    "input_embedder": {
+        "n_target_features": 22,  # a break before the residue, its type
+        "max_relative_position": 32,
+        "chains": {"enabled": False, "max_relative_chain": 2},  # relative positions tell chains apart
+    },
     "template_embedder": {
         "enabled": False,
+        "combine": "attention",  # or mean: how the pair representation takes up the templates
+        "multiplication_first": False,  # in a block, before the attention
+        "chi_only": False,  # of the torsion angles in the rows for the MSA
         "c_t": 64,
         "dgram": {"min_bin": 3.25, "max_bin": 50.75, "n_bins": 39},
         "n_blocks": 2,
@@ -40,6 +48,7 @@ _MODEL_5 = {
     "extra_msa_stack": {
         "c_e": 64,
         "n_blocks": 4,
+        "outer_product_first": False,  # in a block, before the MSA layers
         "msa_row_attention": {"n_heads": 8, "head_dim": 8},
         "msa_column_global_attention": {"n_heads": 8, "head_dim": 8},
         "msa_transition": {"factor": 4},
@@ -48,6 +57,7 @@ _MODEL_5 = {
     },
     "evoformer": {
         "n_blocks": 48,
+        "outer_product_first": False,
         "msa_row_attention": {"n_heads": 8, "head_dim": 32},
         "msa_column_attention": {"n_heads": 8, "head_dim": 32},
         "msa_transition": {"factor": 4},
@@ -57,8 +67,15 @@ _MODEL_5 = {
     "structure_module": {
         "n_layers": 8,
         "n_transition_layers": 3,
-        "position_scale": 10.0,  # the network counts in nanometres, its output in angstrom
-        "ipa": {"n_heads": 12, "c": 16, "n_query_points": 4, "n_value_points": 8},
+        "position_scale": 10.0,  # angstrom in the network's unit of length
+        "ipa": {
+            "n_heads": 12,
+            "c": 16,
+            "n_query_points": 4,
+            "n_value_points": 8,
+            "scalar_bias": True,  # of the projections to scalar queries, keys and values
+            "clamp_norms": False,  # norms of points: from below, or the square raised by 1e-8
+        },
         "sidechain": {"c": 128, "n_blocks": 2},
     },
     "heads": {
@@ -69,7 +86,9 @@ _MODEL_5 = {
         "predicted_aligned_error": {"enabled": False, "n_bins": 64, "max_error": 31.0},
     },
     # What the features must look like; the network itself works on any number of rows.
-    "data": {"max_msa_clusters": 512, "max_extra_msa": 1024, "max_templates": 0},
+    "data": {"draw": "monomer", "max_msa_clusters": 512, "max_extra_msa": 1024, "max_templates": 0},
+    "parameter_names": "monomer",  # of the arrays in the parameter file; or multimer_v3
+    "ranking": "plddt",  # or iptm+ptm: 0.8 ipTM + 0.2 pTM
     # Defaults of a run. Recycling ends early at a change under the tolerance, angstrom; 0: never.
     "recycles": 3,
     "recycle_tolerance": 0.0,
@@ -87,6 +106,30 @@ _OFFICIAL = {
     "model_4": _EXTRA,  # 1.2.2
     "model_5": {},  # 1.2.3
 }
+
+_MULTIMER = (
+    _TEMPLATES
+    | _PTM
+    | {
+        "input_embedder.n_target_features": 21,
+        "input_embedder.chains.enabled": True,
+        "template_embedder.combine": "mean",
+        "template_embedder.multiplication_first": True,
+        "template_embedder.chi_only": True,
+        "extra_msa_stack.outer_product_first": True,
+        "evoformer.outer_product_first": True,
+        "structure_module.position_scale": 20.0,
+        "structure_module.ipa.scalar_bias": False,
+        "structure_module.ipa.clamp_norms": True,
+        "heads.masked_msa.n_classes": 22,
+        "data.draw": "multimer",
+        "parameter_names": "multimer_v3",
+        "ranking": "iptm+ptm",
+        "recycles": 20,
+        "recycle_tolerance": 0.5,
+    }
+)
+_MULTIMER_EXTRA = {1: 2048, 2: 2048, 3: 2048, 4: 1152, 5: 1152}
 
 _TINY_TRIANGLES = {
     "triangle_multiplication.c": 16,
@@ -148,7 +191,9 @@ _DEMO = (
 PRESETS: dict[str, dict] = {
     **_OFFICIAL,
     **{f"{name}_ptm": difference | _PTM for name, difference in _OFFICIAL.items()},
+    **{f"model_{k}_multimer_v3": _MULTIMER | {"data.max_extra_msa": rows} for k, rows in _MULTIMER_EXTRA.items()},
     "tiny": _TINY,
+    "tiny_multimer": _MULTIMER | _TINY,
     DEMO: _DEMO,
 }
 

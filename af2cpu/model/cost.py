@@ -75,15 +75,23 @@ def _column_flops(config: ConfigDict, c: int, s: int, n: int) -> int:
 
 
 def _template_flops(config: ConfigDict, n: int, n_templ: int) -> int:
-    if not n_templ:
+    t = config.template_embedder
+    takes_mean = t.enabled and t.combine == "mean"
+    embedded = max(1, n_templ) if takes_mean else n_templ  # the mean counts a template of zeros where there is none
+    if not embedded:
         return 0
-    t, attention = config.template_embedder, config.template_embedder.pointwise_attention
-    width = attention.n_heads * attention.head_dim
-    features = t.dgram.n_bins + 49  # two one-hot residue types, two masks, three channels of zeros
+    features = t.dgram.n_bins + 49  # two residue types, two masks, three coordinates of a direction
     each = 2 * n**2 * features * t.c_t + t.n_blocks * _pair_flops(t, t.c_t, n)
-    each += 2 * n**2 * (config.c_z + 2 * t.c_t + 1) * width
-    torsions = 2 * n * (57 + config.c_m) * config.c_m
-    return n_templ * (each + torsions) + 2 * n**2 * config.c_z * width
+    once = 0
+    if takes_mean:
+        each += 2 * n**2 * config.c_z * t.c_t
+        once += 2 * n**2 * t.c_t * config.c_z
+    else:
+        width = t.pointwise_attention.n_heads * t.pointwise_attention.head_dim
+        each += 2 * n**2 * (config.c_z + 2 * t.c_t + 1) * width
+        once += 2 * n**2 * config.c_z * width
+    torsions = 2 * n * ((34 if t.chi_only else 57) + config.c_m) * config.c_m
+    return embedded * each + n_templ * torsions + once
 
 
 def _structure_flops(config: ConfigDict, n: int) -> int:

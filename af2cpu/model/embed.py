@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from ml_collections import ConfigDict
 from torch import Tensor, nn
@@ -13,50 +15,78 @@ from af2cpu.ops.slicing import build_rows, update_rows
 from af2cpu.shapes import Float, Int
 
 
+class ChainNumbers(NamedTuple):
+    """`records.Chains` as tensors [n_res]."""
+
+    asym: Tensor
+    entity: Tensor
+    sym: Tensor
+
+    def same_chain(self, rows: slice) -> Tensor:
+        """[n_i, n_res], for the rows asked for."""
+        return self.asym[rows, None] == self.asym
+
+
 class RelativePosition(nn.Module):
     """Algorithms 4 and 5 relpos and one_hot: z_ij = W one_hot(clip(r_i - r_j, -32, 32)) + b.
 
     A one-hot vector times a matrix picks one of its rows, so no one-hot vector is made.
     Residue index r [n_res] -> [n_i, n_res, c_z] for the rows asked for.
+
+    With chains, as in AlphaFold-Multimer: one more class for residues of different chains; whether the chains are of
+    one entity; and clip(copy_i - copy_j, -2, 2), with one more class for different entities.
     """
 
-    def __init__(self, c_z: int, max_relative_position: int) -> None:
+    def __init__(self, c_z: int, config: ConfigDict) -> None:
         super().__init__()
-        self.max = max_relative_position
-        self.linear = Linear(2 * max_relative_position + 1, c_z)
+        self.max, self.max_chain = config.max_relative_position, config.chains.max_relative_chain
+        self.with_chains = config.chains.enabled
+        more = 1 + 1 + (2 * self.max_chain + 2) if self.with_chains else 0
+        self.linear = Linear(2 * self.max + 1 + more, c_z)
 
-    def forward(self, residue_index: Int[Tensor, " j"], rows: slice) -> Float[Tensor, "i j c_z"]:
+    def forward(self, residue_index: Int[Tensor, " j"], chains: ChainNumbers, rows: slice) -> Float[Tensor, "i j c_z"]:
         offset = residue_index[rows, None] - residue_index[None, :]
-        return self.linear.weight.T[offset.clamp(-self.max, self.max) + self.max] + self.linear.bias
+        position = offset.clamp(-self.max, self.max) + self.max
+        if not self.with_chains:
+            return self.linear.weight.T[position] + self.linear.bias
+        n_classes = 2 * self.max + 2
+        weight, same_entity, copies = self.linear.weight.T.split([n_classes, 1, 2 * self.max_chain + 2])
+        position = torch.where(chains.same_chain(rows), position, n_classes - 1)
+        entity_is_same = chains.entity[rows, None] == chains.entity
+        copy = (chains.sym[rows, None] - chains.sym).clamp(-self.max_chain, self.max_chain) + self.max_chain
+        copy = torch.where(entity_is_same, copy, 2 * self.max_chain + 1)
+        return weight[position] + entity_is_same[..., None] * same_entity + copies[copy] + self.linear.bias
 
 
 class InputEmbedder(nn.Module):
     """Algorithm 3 InputEmbedder: m_si = W msa_si + W' target_i; z_ij = a_i + b_j + relpos_ij.
 
-    target_feat [n_res, 22], msa_feat [n_seq, n_res, 49], residue_index [n_res]
+    target_feat [n_res, 22] or [n_res, 21], msa_feat [n_seq, n_res, 49], residue_index [n_res]
     -> m [n_seq, n_res, c_m], z [n_res, n_res, c_z].
     """
 
     def __init__(self, c_m: int, c_z: int, config: ConfigDict) -> None:
         super().__init__()
-        self.target_m = Linear(22, c_m)
+        n_target = config.n_target_features
+        self.target_m = Linear(n_target, c_m)
         self.msa = Linear(49, c_m)
-        self.a = Linear(22, c_z)
-        self.b = Linear(22, c_z)
-        self.relative_position = RelativePosition(c_z, config.max_relative_position)
+        self.a = Linear(n_target, c_z)
+        self.b = Linear(n_target, c_z)
+        self.relative_position = RelativePosition(c_z, config)
 
     def forward(
         self,
-        target_feat: Float[Tensor, "i 22"],
+        target_feat: Float[Tensor, "i f"],
         msa_feat: Float[Tensor, "s i 49"],
         residue_index: Int[Tensor, " i"],
+        chains: ChainNumbers,
     ) -> tuple[Float[Tensor, "s i c_m"], Float[Tensor, "i i c_z"]]:
         m = self.msa(msa_feat) + self.target_m(target_feat)
         a, b = self.a(target_feat), self.b(target_feat)
         n_res, c_z = a.shape
 
         def pair(rows: slice) -> Tensor:
-            return a[rows, None] + b[None, :] + self.relative_position(residue_index, rows)
+            return a[rows, None] + b[None, :] + self.relative_position(residue_index, chains, rows)
 
         return m, build_rows(n_res, 2 * n_res * c_z * 4, pair)
 

@@ -15,11 +15,13 @@ from af2cpu.shapes import Float
 class EvoformerBlock(PairLayers):
     """One block of either stack: m [n_seq, n_res, c_m], z [n_res, n_res, c_z] -> m, z.
 
-    The extra MSA stack differs in its column attention, which is global.
+    The extra MSA stack differs in its column attention, which is global. In the multimer models the outer product mean
+    comes first, so that the row attention's bias is the updated pair representation.
     """
 
     def __init__(self, c_m: int, c_z: int, config: ConfigDict) -> None:
         super().__init__(c_z, config)
+        self.outer_product_first = config.outer_product_first
         self.msa_row_attention = MSARowAttentionWithPairBias(c_m, c_z, config.msa_row_attention)
         self.msa_column_attention = (
             MSAColumnGlobalAttention(c_m, config.msa_column_global_attention)
@@ -36,10 +38,13 @@ class EvoformerBlock(PairLayers):
         msa_mask: Float[Tensor, "s i"],
         pair_mask: Float[Tensor, "i i"],
     ) -> tuple[Float[Tensor, "s i c_m"], Float[Tensor, "i i c_z"]]:
+        if self.outer_product_first:
+            z = self.outer_product_mean(m, msa_mask, z)
         m = self.msa_row_attention(m, z, msa_mask)
         m = self.msa_column_attention(m, msa_mask)
         m = self.msa_transition(m)
-        z = self.outer_product_mean(m, msa_mask, z)
+        if not self.outer_product_first:
+            z = self.outer_product_mean(m, msa_mask, z)
         z = self.triangle_multiplication_outgoing(z, pair_mask)
         z = self.triangle_multiplication_incoming(z, pair_mask)
         z = self.triangle_attention_starting(z, pair_mask)

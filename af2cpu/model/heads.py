@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from af2cpu.model.layers import LayerNorm, Linear
 from af2cpu.ops.linear import linear
-from af2cpu.ops.slicing import build_rows
-from af2cpu.shapes import Float
+from af2cpu.ops.slicing import build_rows, slices
+from af2cpu.shapes import Float, Int
 
 
 class PredictedLDDT(nn.Module):
@@ -57,10 +57,13 @@ class PredictedAlignedError(nn.Module):
     def max_pae(self) -> float:
         return float(self.bin_centers()[-1])
 
-    def pae_and_ptm(self, z: Float[Tensor, "i i c_z"], mask: Float[Tensor, " i"]) -> tuple[Float[Tensor, "i i"], float]:
-        """Expected aligned error in angstrom, and pTM: the best over frames of the expected TM-score terms.
+    def pae_and_ptm(
+        self, z: Float[Tensor, "i i c_z"], mask: Float[Tensor, " i"], asym: Int[Tensor, " i"]
+    ) -> tuple[Float[Tensor, "i i"], float, float | None]:
+        """Expected aligned error in angstrom, pTM and ipTM: the best over frames of the expected TM-score terms.
 
-        Computed by rows, so that the logits never stand in memory whole.
+        ipTM counts the pairs of residues in different chains only; None where all are in one chain. Both scale
+        distances by the number of all residues. Computed by rows, so that the logits never stand in memory whole.
         """
         centers = self.bin_centers()
         d0 = 1.24 * (mask.sum().clamp(min=19) - 15) ** (1 / 3) - 1.8
@@ -73,7 +76,18 @@ class PredictedAlignedError(nn.Module):
         both = build_rows(z.shape[0], bytes_per_row, expected)
         pae, tm = both.unbind(-1)
         per_frame = (tm * mask).sum(-1) / (1e-8 + mask.sum())
-        return pae.contiguous(), float((per_frame * mask).max())
+        return pae.contiguous(), float((per_frame * mask).max()), _interface_tm(tm, mask, asym)
+
+
+def _interface_tm(tm: Tensor, mask: Tensor, asym: Tensor) -> float | None:
+    """The best over frames of the mean of tm [n_res, n_res] over the residues of other chains than the frame's."""
+    if (asym == asym[0]).all():
+        return None
+    per_frame = torch.empty_like(mask)
+    for rows in slices(len(mask), 3 * len(mask) * 4):
+        weight = (asym[rows, None] != asym) * mask
+        per_frame[rows] = (tm[rows] * weight).sum(-1) / (1e-8 + weight.sum(-1))
+    return float((per_frame * mask).max())
 
 
 class Distogram(nn.Module):
@@ -89,7 +103,7 @@ class Distogram(nn.Module):
 
 
 class MaskedMSA(nn.Module):
-    """Supplement 1.9.9: logits [n_seq, n_res, 23] of what stood at the masked places. m -> logits."""
+    """Supplement 1.9.9: logits of the masked residues, of 23 classes (22 in multimer models). m -> logits."""
 
     def __init__(self, c_m: int, config: ConfigDict) -> None:
         super().__init__()

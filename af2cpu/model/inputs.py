@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from af2cpu.model.embed import ChainNumbers
 from af2cpu.model.template import Templates
 from af2cpu.records import ProcessedFeatures
 
@@ -17,8 +18,9 @@ class Inputs(NamedTuple):
 
     aatype: Tensor  # [i]
     residue_index: Tensor  # [i]
+    chains: ChainNumbers
     seq_mask: Tensor  # [i]
-    target_feat: Tensor  # [i, 22]
+    target_feat: Tensor  # [i, 22], or [i, 21] for multimer models
     msa_feat: Tensor  # [s, i, 49]
     msa_mask: Tensor  # [s, i]
     extra_msa: Tensor  # [e, i]
@@ -26,6 +28,7 @@ class Inputs(NamedTuple):
     extra_deletion_value: Tensor  # [e, i]
     extra_msa_mask: Tensor  # [e, i]
     templates: Templates
+    n_empty_templates: int  # rows of zeros
 
     @property
     def pair_mask(self) -> Tensor:
@@ -42,11 +45,14 @@ class Inputs(NamedTuple):
         if not len(msa) or msa[0] != 0:
             raise ValueError("processed features: the first MSA row, the query's, is masked")
         extra = _rows_in_use(f.extra_msa_mask[:, :n])
-        # A template's row in the MSA goes by the masks of its atoms, its part in the pair stack by template_mask.
-        templates = np.flatnonzero((f.template_mask > 0) | f.template_all_atom_masks.any(axis=(1, 2)))
+        # A template's row in the MSA goes by the masks of its atoms, its part in the pair stack by template_mask. The
+        # multimer models have no template_mask: their mean counts all rows, those of zeros too.
+        in_use = (f.template_mask > 0) | f.template_all_atom_masks.any(axis=(1, 2)) | f.template_aatype.any(axis=1)
+        templates = np.flatnonzero(in_use)
         return cls(
             aatype=_tensor(f.aatype[:n], np.int64),
             residue_index=_tensor(f.residue_index[:n], np.int64),
+            chains=ChainNumbers(*(_tensor(x[:n], np.int64) for x in (f.asym_id, f.entity_id, f.sym_id))),
             seq_mask=_tensor(f.seq_mask[:n], np.float32),
             target_feat=_tensor(f.target_feat[:n], np.float32),
             msa_feat=_tensor(f.msa_feat[msa, :n], np.float32),
@@ -63,6 +69,7 @@ class Inputs(NamedTuple):
                 beta_mask=_tensor(f.template_pseudo_beta_mask[templates, :n], np.float32),
                 mask=_tensor(f.template_mask[templates], np.float32),
             ),
+            n_empty_templates=len(in_use) - len(templates),
         )
 
 

@@ -20,15 +20,16 @@ class InvariantPointAttention(nn.Module):
     """Algorithm 22 InvariantPointAttention: s_i += W concat(scalar, point, |point|, pair values).
 
     a_ij = softmax_j(w_L (q_i k_j / sqrt(c) + b_ij - gamma w_C / 2 sum_p |T_i q_ip - T_j k_jp|^2)).
-    s [n_res, c_s], z [n_res, n_res, c_z], T n_res transforms in nanometres -> s.
+    s [n_res, c_s], z [n_res, n_res, c_z], T n_res transforms in the network's unit of length -> s.
     """
 
     def __init__(self, c_s: int, c_z: int, config: ConfigDict) -> None:
         super().__init__()
         h, c, p, r = config.n_heads, config.c, config.n_query_points, config.n_value_points
         self.n_heads, self.c, self.n_query_points, self.n_value_points = h, c, p, r
-        self.q = Linear(c_s, h * c)
-        self.kv = Linear(c_s, h * 2 * c)
+        self.clamp_norms = config.clamp_norms
+        self.q = Linear(c_s, h * c, bias=config.scalar_bias)
+        self.kv = Linear(c_s, h * 2 * c, bias=config.scalar_bias)
         self.q_points = Linear(c_s, h * p * 3)
         self.kv_points = Linear(c_s, h * (p + r) * 3)
         self.pair_bias = Linear(c_z, h)
@@ -72,6 +73,7 @@ class InvariantPointAttention(nn.Module):
         mask_2d = mask[:, None] * mask[None, :]
         scalar, points, pair = point_attention(self._inputs(s, frames), bias, mask_2d, z, z_norm)
         local = frames.unsqueeze(-1).unsqueeze(-1).apply_inverse(points)
-        length = torch.sqrt(1e-8 + local.square().sum(-1))
+        square = local.square().sum(-1)
+        length = torch.sqrt(square.clamp(min=1e-16) if self.clamp_norms else 1e-8 + square)
         values = [scalar, *local.unbind(-1), length, pair]
         return s + self.out(torch.cat([value.flatten(1) for value in values], dim=-1))

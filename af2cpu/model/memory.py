@@ -60,10 +60,13 @@ def _outer_product(config: ConfigDict, n_seq: int, sizes: Sizes, size: int) -> i
 def _templates(config: ConfigDict, sizes: Sizes, size: int) -> int:
     """What pairs have gathered from the templates before, the template that is worked on, its triangles."""
     t = config.template_embedder
-    if not (t.enabled and sizes.n_templ):
+    if not t.enabled or (t.combine == "attention" and not sizes.n_templ):
         return 0
-    attention = t.pointwise_attention
-    state = _pair(sizes, attention.n_heads * (attention.head_dim + 2), 4)
+    if t.combine == "mean":
+        state = _pair(sizes, t.c_t, size)
+    else:
+        attention = t.pointwise_attention
+        state = _pair(sizes, attention.n_heads * (attention.head_dim + 2), 4)
     work = _pair(sizes, t.c_t, size) + _triangle(t, sizes, size)
     return _msa(config, sizes, size) + _pair(sizes, config.c_z, size) + state + work
 

@@ -1,4 +1,7 @@
-"""The structure module (Algorithms 20 and 23). It runs in float32 and counts in nanometres until the atoms."""
+"""The structure module (Algorithms 20 and 23). It runs in float32, in a unit of length of its own until the atoms.
+
+The unit is `position_scale`: a nanometre in the monomer models, 20 angstrom in the multimer models.
+"""
 
 from __future__ import annotations
 

@@ -1,9 +1,13 @@
-"""Templates: pair stack, pointwise attention, torsion rows (Algorithms 16 and 17, Algorithm 2 lines 7-13)."""
+"""Templates: pair stack, pointwise attention, torsion rows (Algorithms 16 and 17, Algorithm 2 lines 7-13).
+
+AlphaFold-Multimer takes the mean over the templates in the place of the attention, and embeds other features. Its
+templates are templates of single chains: distances and directions count within a chain only.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
@@ -12,10 +16,13 @@ from torch import Tensor, nn
 
 from af2cpu.chemistry import residues
 from af2cpu.geometry.distance import distogram, squared_distances
+from af2cpu.geometry.rigid import Rigid, rigid_from_3_points
 from af2cpu.geometry.torsion import torsions_from_atoms
+from af2cpu.model.embed import ChainNumbers
 from af2cpu.model.layers import LayerNorm, Linear, parameter
 from af2cpu.model.pair import PairLayers
-from af2cpu.ops.slicing import build_rows
+from af2cpu.ops.linear import linear
+from af2cpu.ops.slicing import build_rows, update_rows
 from af2cpu.ops.template_attention import (
     TemplateAttentionWeights,
     add_templates,
@@ -40,15 +47,27 @@ class Templates(NamedTuple):
     def one(self, t: int) -> Templates:
         return Templates(*(x[t] for x in self))
 
+    @classmethod
+    def empty(cls, n_res: int) -> Templates:
+        """One template of zeros: what rows of padding are."""
+        zeros = torch.zeros
+        shapes = (n_res, 37, 3), (n_res, 37), (n_res, 3), (n_res,), ()
+        return cls(zeros(n_res, dtype=torch.long), *(zeros(shape) for shape in shapes))
+
 
 class TemplatePairBlock(PairLayers):
-    """One block of the template pair stack: attention first, then multiplication."""
+    """One block of the template pair stack: attention first, then multiplication; the reverse in multimer models."""
+
+    def __init__(self, c_t: int, config: ConfigDict) -> None:
+        super().__init__(c_t, config)
+        self.multiplication_first = config.multiplication_first
 
     def forward(self, t: Float[Tensor, "i i c_t"], mask: Float[Tensor, "i i"]) -> Float[Tensor, "i i c_t"]:
-        t = self.triangle_attention_starting(t, mask)
-        t = self.triangle_attention_ending(t, mask)
-        t = self.triangle_multiplication_outgoing(t, mask)
-        t = self.triangle_multiplication_incoming(t, mask)
+        attention = self.triangle_attention_starting, self.triangle_attention_ending
+        multiplication = self.triangle_multiplication_outgoing, self.triangle_multiplication_incoming
+        layers = (*multiplication, *attention) if self.multiplication_first else (*attention, *multiplication)
+        for layer in layers:
+            t = layer(t, mask)
         return self.pair_transition(t)
 
 
@@ -103,6 +122,59 @@ class TemplatePairEmbedder(nn.Module):
         return self.stack(build_rows(n_res, 4 * n_res * width * 4, embed), pair_mask)
 
 
+class TemplateAndPairEmbedder(nn.Module):
+    """AlphaFold-Multimer's pair features of one template, with the pair representation. -> [n_res, n_res, c_t].
+
+    t_ij = a sum of linear layers, one for each feature: distance bins, whether both pseudo C-beta are known, residue
+    type of j, of i, the three coordinates of the direction of j's C-alpha in i's frame, whether both backbones are
+    known, LN(z_ij); then the pair stack. The geometric features are zero between chains.
+    DEVIATION from DeepMind's code: the direction of a residue from itself is zero; there it is rounding noise blown up
+    to length 1 (validate.reference.clean_directions). tests/parity/network/test_multimer.py pins it.
+    """
+
+    def __init__(self, c_z: int, config: ConfigDict) -> None:
+        super().__init__()
+        self.bins = config.dgram
+        sizes = (config.dgram.n_bins, 1, N_CLASSES, N_CLASSES, 1, 1, 1, 1, c_z)
+        self.linears = nn.ModuleList(Linear(size, config.c_t) for size in sizes)
+        self.z_norm = LayerNorm(c_z)
+        self.stack = TemplatePairStack(config.c_t, config)
+
+    def forward(
+        self, template: Templates, z: Float[Tensor, "i i c_z"], pair_mask: Float[Tensor, "i i"], chains: ChainNumbers
+    ) -> Float[Tensor, "i i c_t"]:
+        n_res, dtype = template.aatype.shape[0], z.dtype
+        letters = F.one_hot(template.aatype.long(), N_CLASSES).to(dtype)
+        n, ca, c = (template.positions[:, k] for k in (residues.N, residues.CA, residues.C))
+        frames = rigid_from_3_points(n, ca, c)
+        backbone = template.atom_mask[:, [residues.N, residues.CA, residues.C]].prod(-1)
+        linears = [cast(Linear, layer) for layer in self.linears]
+        *of_features, of_pair = linears
+        weight = torch.cat([layer.weight for layer in of_features], dim=1)  # their sum is one product
+        bias = torch.stack([layer.bias for layer in linears]).sum(0)
+        width = weight.shape[1] + z.shape[2]
+
+        def embed(rows: slice) -> Tensor:
+            same_chain = chains.same_chain(rows)
+            both_betas = (template.beta_mask[rows, None] * template.beta_mask * same_chain)[..., None]
+            both_backbones = (backbone[rows, None] * backbone * same_chain)[..., None]
+            bins = distogram(squared_distances(template.beta[rows], template.beta), **self.bins)
+            there = Rigid(frames.rot[rows, None], frames.trans[rows, None]).apply_inverse(ca)
+            direction = there / there.square().sum(-1, keepdim=True).clamp(min=1e-12).sqrt()
+            shape = len(both_betas), n_res, N_CLASSES
+            features = [
+                (bins * both_betas).to(dtype),
+                both_betas.to(dtype),
+                letters[None].expand(shape),
+                letters[rows, None].expand(shape),
+                (direction * both_backbones).to(dtype),
+                both_backbones.to(dtype),
+            ]
+            return linear(torch.cat(features, dim=-1), weight, bias) + linear(self.z_norm(z[rows]), of_pair.weight)
+
+        return self.stack(build_rows(n_res, 4 * n_res * width * 4, embed), pair_mask)
+
+
 class TemplatePointwiseAttention(nn.Module):
     """Algorithm 17 TemplatePointwiseAttention: z_ij += sum_t softmax_t(q_ij k_tij / sqrt(c)) v_tij, not gated.
 
@@ -130,39 +202,89 @@ class TemplatePointwiseAttention(nn.Module):
         return add_templates(z, state, weights)
 
 
+class TemplateMean(nn.Module):
+    """z_ij += W relu(mean_t t_tij), AlphaFold-Multimer's way of taking up the templates.
+
+    t [n_res, n_res, c_t] and how often it counts, for each template; z [n_res, n_res, c_z] -> z.
+    """
+
+    def __init__(self, c_z: int, c_t: int) -> None:
+        super().__init__()
+        self.out = Linear(c_t, c_z)
+
+    def forward(
+        self, templates: Iterable[tuple[Float[Tensor, "i i c_t"], int]], z: Float[Tensor, "i i c_z"]
+    ) -> Float[Tensor, "i i c_z"]:
+        total, n_templ = z.new_zeros(*z.shape[:2], self.out.in_features), 0
+        for t, count in templates:
+            total = total + count * t if torch.is_grad_enabled() else total.add_(t, alpha=count)
+            n_templ += count
+            del t  # it is large, and the next one is made before the loop would let go of it
+        bytes_per_row = z.shape[1] * (2 * total.shape[2] + z.shape[2]) * 4
+        return update_rows(z, bytes_per_row, lambda rows: self.out(F.relu(total[rows] / n_templ)))
+
+
 class TemplateTorsionEmbedder(nn.Module):
     """Algorithm 2 lines 7-8: one MSA row per template from its residue types and torsion angles.
 
     m_ti = W relu(W' concat(one_hot, torsions, alternative torsions, mask)). -> m [n_templ, n_res, c_m], its mask.
+    With chi angles only, as in the multimer models: concat(one_hot, sin chi, cos chi, mask), zero where the mask is.
     """
 
-    def __init__(self, c_m: int) -> None:
+    def __init__(self, c_m: int, chi_only: bool) -> None:
         super().__init__()
-        self.up = Linear(N_CLASSES + 2 * 14 + 7, c_m)
+        self.chi_only = chi_only
+        self.up = Linear(N_CLASSES + (3 * 4 if chi_only else 2 * 14 + 7), c_m)
         self.out = Linear(c_m, c_m)
 
     def forward(self, templates: Templates) -> tuple[Float[Tensor, "t i c_m"], Float[Tensor, "t i"]]:
         torsions = torsions_from_atoms(templates.aatype, templates.positions, templates.atom_mask)
         letters = F.one_hot(templates.aatype.long(), N_CLASSES).float()
-        features = [letters, torsions.sin_cos.flatten(-2), torsions.alt_sin_cos.flatten(-2), torsions.mask]
+        if self.chi_only:
+            mask = torsions.mask[..., 3:]
+            sin, cos = (torsions.sin_cos[..., 3:, :] * mask[..., None]).unbind(-1)
+            features, rows_mask = [letters, sin, cos, mask], mask[..., 0]
+        else:
+            features = [letters, torsions.sin_cos.flatten(-2), torsions.alt_sin_cos.flatten(-2), torsions.mask]
+            rows_mask = torsions.mask[..., 2]  # psi needs the backbone atoms of this residue alone
         m = self.out(F.relu(self.up(torch.cat(features, dim=-1).to(self.up.weight.dtype))))
-        psi_mask = torsions.mask[..., 2]  # psi needs the backbone atoms of this residue alone
-        return m, psi_mask.to(m.dtype)
+        return m, rows_mask.to(m.dtype)
 
 
 class TemplateEmbedder(nn.Module):
-    """All that templates do: z += pair attention over those that exist, and `torsion` makes rows for m."""
+    """All that templates do: z += what the pairs take up from them, and `torsion` makes rows for m.
+
+    By attention over the templates that exist (their mask is 1), or by the mean over all, rows of zeros included: those
+    are all the same, so that one is computed for all `n_empty`, and for none at all.
+    """
 
     def __init__(self, c_m: int, c_z: int, config: ConfigDict) -> None:
         super().__init__()
-        self.pair = TemplatePairEmbedder(config)
-        self.attention = TemplatePointwiseAttention(c_z, config.c_t, config.pointwise_attention)
-        self.torsion = TemplateTorsionEmbedder(c_m)
+        self.takes_mean = {"attention": False, "mean": True}[config.combine]
+        self.torsion = TemplateTorsionEmbedder(c_m, config.chi_only)
+        self.pair: TemplatePairEmbedder | TemplateAndPairEmbedder
+        if self.takes_mean:
+            self.pair = TemplateAndPairEmbedder(c_z, config)
+            self.mean = TemplateMean(c_z, config.c_t)
+        else:
+            self.pair = TemplatePairEmbedder(config)
+            self.attention = TemplatePointwiseAttention(c_z, config.c_t, config.pointwise_attention)
 
     def forward(
-        self, templates: Templates, z: Float[Tensor, "i i c_z"], pair_mask: Float[Tensor, "i i"]
+        self,
+        templates: Templates,
+        n_empty: int,
+        z: Float[Tensor, "i i c_z"],
+        pair_mask: Float[Tensor, "i i"],
+        chains: ChainNumbers,
     ) -> Float[Tensor, "i i c_z"]:
-        exist = [k for k, mask in enumerate(templates.mask) if mask > 0]
+        n_templ = len(templates.aatype)
+        if self.takes_mean:
+            given = [(templates.one(k), 1) for k in range(n_templ)]
+            if n_empty or not given:
+                given.append((Templates.empty(z.shape[0]), max(n_empty, 1)))
+            return self.mean(((self.pair(t, z, pair_mask, chains), count) for t, count in given), z)
+        exist = [k for k in range(n_templ) if templates.mask[k] > 0]
         if not exist:
             return z
         return self.attention((self.pair(templates.one(k), pair_mask) for k in exist), z)

@@ -15,7 +15,7 @@ _ALWAYS = (
     "plddt ranking_confidence final_atom_positions final_atom_mask aatype residue_index num_recycles recycle_changes"
 ).split()
 _WITH_PTM = "ptm predicted_aligned_error max_predicted_aligned_error".split()
-_PLAIN = frozenset(_ALWAYS + _WITH_PTM)
+_PLAIN = frozenset([*_ALWAYS, *_WITH_PTM, "iptm"])
 
 
 def result_arrays(prediction: Prediction, confidence: Confidence, save_all: bool) -> dict[str, np.ndarray]:
@@ -35,6 +35,8 @@ def result_arrays(prediction: Prediction, confidence: Confidence, save_all: bool
     }
     if prediction.pae is not None:
         arrays["ptm"] = np.float64(prediction.ptm)
+        if prediction.iptm is not None:
+            arrays["iptm"] = np.float64(prediction.iptm)
         arrays["predicted_aligned_error"] = prediction.pae.astype(np.float16)
         arrays["max_predicted_aligned_error"] = np.float64(prediction.max_pae)
     if save_all:
@@ -73,6 +75,7 @@ def read_result(path: Path, model: str, *, extras: bool = True) -> Prediction:
         pae=arrays["predicted_aligned_error"].astype(np.float32) if with_ptm else None,
         max_pae=float(arrays["max_predicted_aligned_error"]) if with_ptm else None,
         ptm=float(arrays["ptm"]) if with_ptm else None,
+        iptm=float(arrays["iptm"]) if "iptm" in arrays else None,
         passes=int(arrays["num_recycles"]) + 1,
         changes=tuple(arrays["recycle_changes"].tolist()),
         extras={name: array for name, array in arrays.items() if "/" in name},

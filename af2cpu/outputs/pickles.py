@@ -6,12 +6,12 @@ Plain dicts of numpy arrays: nothing of af2cpu or of a framework is needed to lo
 from __future__ import annotations
 
 import pickle
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from af2cpu.formats.features import names_of
 from af2cpu.formats.streams import atomic_write
 from af2cpu.records import Confidence, Features, Prediction
 
@@ -39,12 +39,14 @@ def write_result_pickle(path: Path, prediction: Prediction, confidence: Confiden
         result["predicted_aligned_error"] = prediction.pae
         result["max_predicted_aligned_error"] = np.float64(prediction.max_pae)
         result["ptm"] = np.float64(prediction.ptm)
+        if prediction.iptm is not None:
+            result["iptm"] = np.float64(prediction.iptm)
     _write(path, result)
 
 
 def write_features_pickle(path: Path, features: Features) -> None:
     """features.pkl with AlphaFold 2's types: text as object arrays of bytes, MSA and deletions as int32."""
-    arrays = {field.name: getattr(features, field.name) for field in fields(Features)}
+    arrays = {name: getattr(features, name) for name in names_of(features)}
     for name in ("msa", "deletion_matrix_int"):
         arrays[name] = arrays[name].astype(np.int32)
     _write(path, {name: a.astype(object) if a.dtype.kind == "S" else a for name, a in arrays.items()})

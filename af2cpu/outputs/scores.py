@@ -37,6 +37,8 @@ def colabfold_scores_json(prediction: Prediction) -> bytes:
         content["max_pae"] = float(prediction.pae.max())
         content["pae"] = _decimals(prediction.pae, 2)
         content["ptm"] = round(float(prediction.ptm or 0.0), 2)
+        if prediction.iptm is not None:
+            content["iptm"] = round(float(prediction.iptm), 2)
     return _dumps(content)
 
 

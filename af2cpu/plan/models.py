@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from ml_collections import ConfigDict
 
+from af2cpu.errors import InputError
 from af2cpu.features.config import SamplingConfig
 from af2cpu.model.config import model_config
 from af2cpu.model.cost import Sizes, pass_flops
@@ -37,6 +38,7 @@ class ModelPlan:
 
 def plan_models(settings: RunSettings) -> tuple[ModelPlan, ...]:
     """All models of a run, their parameters found and looked into. Raises InputError, ParameterError."""
+    _check_ranking(settings.models)
     sources = {name: find_parameters(settings.params, settings.data_dir, name) for name in settings.models}
     return tuple(
         _model(name, source, fingerprint(source, model_config(name)), settings) for name, source in sources.items()
@@ -44,8 +46,18 @@ def plan_models(settings: RunSettings) -> tuple[ModelPlan, ...]:
 
 
 def models_without_parameters(settings: RunSettings) -> tuple[ModelPlan, ...]:
-    """The same where only the cost matters: parameters are neither looked for nor needed."""
+    """The same where only the cost matters: parameters are neither looked for nor needed. Raises InputError."""
+    _check_ranking(settings.models)
     return tuple(_model(name, "", "", settings) for name in settings.models)
+
+
+def _check_ranking(models: Iterable[str]) -> None:
+    by_score: dict[str, str] = {}
+    for name in models:
+        by_score.setdefault(model_config(name).ranking, name)
+    if len(by_score) > 1:
+        first, second = list(by_score.values())[:2]
+        raise InputError(f"--models: {first} and {second} are ranked by different scores; run them in two runs")
 
 
 def _model(name: str, source: str, content: str, settings: RunSettings) -> ModelPlan:
@@ -79,7 +91,7 @@ def cautions(models: Iterable[ModelPlan], query: Query) -> tuple[str, ...]:
 def sampling_of(config: ConfigDict, settings: RunSettings) -> SamplingConfig:
     """How many rows and templates a model takes. Raises InputError for --max-msa of another form."""
     data = config.data
-    sampling = SamplingConfig(data.max_msa_clusters, data.max_extra_msa, data.max_templates)
+    sampling = SamplingConfig(data.max_msa_clusters, data.max_extra_msa, data.max_templates, draw=data.draw)
     return sampling.with_max_msa(settings.max_msa) if settings.max_msa else sampling
 
 

@@ -139,7 +139,7 @@ class RunSettings(BaseModel):
     recycles: int | None = _setting(
         NETWORK,
         "Number of times that the network's output is fed back to it as input.",
-        unset="the model's own (3)",
+        unset="the model's own (3; multimer models 20)",
         example=3,
         ge=0,
         le=20,
@@ -147,7 +147,7 @@ class RunSettings(BaseModel):
     recycle_tolerance: float | None = _setting(
         NETWORK,
         "Recycling stops early once the structure changes by less than this distance, in angstrom.",
-        unset="the model's own (0: it never stops early)",
+        unset="the model's own (0: it never stops early; multimer models 0.5)",
         example=0.5,
         ge=0,
         allow_inf_nan=False,

@@ -5,8 +5,10 @@ Most are rows of a table. Letters name the inputs of `modules.make_inputs`.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import torch
@@ -15,8 +17,9 @@ from torch import Tensor
 
 from af2cpu.geometry.rigid import Rigid, rotation_from_quaternion
 from af2cpu.model.alphafold import AlphaFold
+from af2cpu.model.embed import ChainNumbers
 from af2cpu.model.template import Templates
-from af2cpu.validate.reference import ATOM_TABLES, load_reference
+from af2cpu.validate.reference import ATOM_TABLES, clean_directions, is_multimer, load_reference
 
 NAME = "module"  # what the reference calls a module that runs alone
 
@@ -133,6 +136,11 @@ _TEMPLATE = Stack(
 )
 
 
+_MULTIMER_TEMPLATE = _TEMPLATE._replace(
+    scope="evoformer/template_embedding/single_template_embedding/template_embedding_iteration"
+)
+
+
 def _layer_case(stack: Stack, layer: Layer) -> Case:
     def inputs(a: dict[str, Any], letters: str) -> list[Any]:
         return [a[stack.letters.get(letter, letter)] for letter in letters.split()]
@@ -177,12 +185,68 @@ def _template_case() -> Case:
         return module(a["z"], templates, a["pair_mask"], is_training=False)
 
     def ours(net: AlphaFold, a: dict[str, Tensor]) -> Tensor:
-        names = ("aatype", "all_atom_positions", "all_atom_masks", "pseudo_beta", "pseudo_beta_mask", "mask")
-        templates = Templates(*(a[f"template_{name}"] for name in names))
         before = a["z"].clone()
-        return net.get_submodule("template_embedder")(templates, a["z"], a["pair_mask"]) - before
+        embedder = net.get_submodule("template_embedder")
+        return embedder(_templates(a), 0, a["z"], a["pair_mask"], _chain_numbers(a)) - before
 
     return Case("template embedding", "evoformer/template_embedding", False, theirs, ours)
+
+
+def _templates(a: dict[str, Tensor]) -> Templates:
+    names = ("aatype", "all_atom_positions", "all_atom_masks", "pseudo_beta", "pseudo_beta_mask", "mask")
+    return Templates(*(a[f"template_{name}"] for name in names))
+
+
+def _chain_numbers(a: dict[str, Tensor]) -> ChainNumbers:
+    return ChainNumbers(a["asym_id"], a["entity_id"], a["sym_id"])
+
+
+def _multimer_template_case() -> Case:
+    """The mean over templates; the last of them is a row of zeros."""
+
+    def theirs(c: Any, a: dict[str, Any]) -> Any:
+        config = c.embeddings_and_evoformer.template
+        names = {"aatype": "aatype", "all_atom_positions": "all_atom_positions", "all_atom_mask": "all_atom_masks"}
+        templates = {f"template_{name}": a[f"template_{ours}"] for name, ours in names.items()}
+        same_chain = a["asym_id"][:, None] == a["asym_id"][None, :]
+        module = load_reference().modules_multimer.TemplateEmbedding(config, c.global_config, name=NAME)
+        with clean_directions():
+            return module(a["z"], templates, a["pair_mask"], same_chain, is_training=False)
+
+    def ours(net: AlphaFold, a: dict[str, Tensor]) -> Tensor:
+        before = a["z"].clone()
+        embedder, real = net.get_submodule("template_embedder"), Templates(*(x[:-1] for x in _templates(a)))
+        return embedder(real, 1, a["z"], a["pair_mask"], _chain_numbers(a)) - before
+
+    return Case("template embedding", "evoformer/template_embedding", False, theirs, ours)
+
+
+def _multimer_template_rows_case() -> Case:
+    def theirs(c: Any, a: dict[str, Any]) -> Any:
+        r = load_reference()
+        batch = {**a, "template_all_atom_mask": a["template_all_atom_masks"]}
+        width = c.embeddings_and_evoformer.msa_channel
+        with r.haiku.name_scope(NAME):
+            return r.modules_multimer.template_embedding_1d(batch, width, c.global_config)
+
+    def ours(net: AlphaFold, a: dict[str, Tensor]) -> Any:
+        return net.get_submodule("template_embedder.torsion")(_templates(a))
+
+    return Case("template rows", "evoformer", False, theirs, ours)
+
+
+def _multimer_relative_position_case() -> Case:
+    def theirs(c: Any, a: dict[str, Any]) -> Any:
+        r = load_reference()
+        encoding = inspect.unwrap(r.modules_multimer.EmbeddingsAndEvoformer._relative_encoding)
+        with r.haiku.name_scope(NAME):
+            return encoding(SimpleNamespace(config=c.embeddings_and_evoformer, global_config=c.global_config), a)
+
+    def ours(net: AlphaFold, a: dict[str, Tensor]) -> Tensor:
+        relative_position = net.get_submodule("input_embedder.relative_position")
+        return relative_position(a["residue_index"], _chain_numbers(a), slice(0, len(a["residue_index"])))
+
+    return Case("relative position", "evoformer/~_relative_encoding", False, theirs, ours)
 
 
 def _ipa_case() -> Case:
@@ -199,6 +263,27 @@ def _ipa_case() -> Case:
 
     scope = "structure_module/fold_iteration/invariant_point_attention"
     return Case("invariant point attention", scope, False, theirs, ours, residue_axes=(0,))
+
+
+def _multimer_ipa_case() -> Case:
+    def theirs(c: Any, a: dict[str, Any]) -> Any:
+        r = load_reference()
+        rotation = r.geometry.Rot3Array.from_quaternion(*a["quaternion"].T)
+        rigid = r.geometry.Rigid3Array(rotation, r.geometry.Vec3Array.from_array(a["trans"]))
+        module = r.folding_multimer.InvariantPointAttention(c.heads.structure_module, c.global_config, name=NAME)
+        return module(inputs_1d=a["s"], inputs_2d=a["z"], mask=a["seq_mask"][:, None], rigid=rigid)
+
+    return replace(_ipa_case(), theirs=theirs)
+
+
+def _multimer_structure_case() -> Case:
+    def theirs(c: Any, a: dict[str, Any]) -> Any:
+        module = load_reference().folding_multimer.StructureModule(c.heads.structure_module, c.global_config, name=NAME)
+        batch = {"aatype": a["aatype"], "seq_mask": a["seq_mask"]}
+        out = module({"single": a["s"], "pair": a["z"]}, batch, is_training=False, compute_loss=True)
+        return out["act"], out["sidechains"]["unnormalized_angles_sin_cos"], out["final_atom_positions"]
+
+    return replace(_structure_case(), theirs=theirs)
 
 
 def _structure_case() -> Case:
@@ -246,14 +331,18 @@ def _at(config: Any, path: str) -> Any:
 
 def cases(config: ConfigDict) -> Iterator[Case]:
     """All modules that a model of this configuration has, in the order of the network."""
+    multimer = is_multimer(config)
+    if multimer:
+        yield _multimer_relative_position_case()
     if config.template_embedder.enabled:
-        yield from (_layer_case(_TEMPLATE, layer) for layer in _TEMPLATE.layers)
-        yield _template_case()
+        stack = _MULTIMER_TEMPLATE if multimer else _TEMPLATE
+        yield from (_layer_case(stack, layer) for layer in stack.layers)
+        yield from (_multimer_template_case(), _multimer_template_rows_case()) if multimer else (_template_case(),)
     for stack in (_EXTRA, _EVOFORMER):
         yield from (_layer_case(stack, layer) for layer in stack.layers)
         yield _block_case(stack)
-    yield _ipa_case()
-    yield _structure_case()
+    yield _multimer_ipa_case() if multimer else _ipa_case()
+    yield _multimer_structure_case() if multimer else _structure_case()
     for head in _HEADS:
         if head[0] != "predicted_aligned_error" or config.heads.predicted_aligned_error.enabled:
             yield _head_case(*head)

@@ -16,7 +16,7 @@ from af2cpu.pipeline.network import build_network
 from af2cpu.records import Prediction, ProcessedFeatures
 from af2cpu.validate.cases import cases
 from af2cpu.validate.modules import Sizes, compare_module, reference_outputs
-from af2cpu.validate.reference import haiku_parameters, run_passes
+from af2cpu.validate.reference import haiku_parameters, is_multimer, run_passes
 from af2cpu.validate.torsions import shared_torsions
 from af2cpu.weights.load import read_parameters
 
@@ -109,7 +109,7 @@ def compare(
     ours = net.predict(features, recycles=len(features) - 1, ensembles=1, save_all=True)
     seconds = time.perf_counter() - start
     reference = reference or _run_reference(config, parameters, features)
-    if net.template_embedder is not None:
+    if net.template_embedder is not None and not is_multimer(config):
         error, shape = reference.torsion_error, features[0].template_aatype.shape
         rows.append(Row("template torsion angles", shape, error, np.nan, TORSIONS[0], error, TORSIONS[1]))
     rows += output_rows(ours, reference.outputs, features[-1])
@@ -129,7 +129,9 @@ def _module_rows(config: ConfigDict, net: AlphaFold, parameters: dict[str, Any])
 def _run_reference(
     config: ConfigDict, parameters: dict[str, Any], features: Sequence[ProcessedFeatures]
 ) -> ReferenceRun:
-    torsions, errors = zip(*(shared_torsions(draw) for draw in features), strict=True)
+    none: tuple[dict[str, Any], float] = {}, 0.0  # the multimer network masks what is no angle
+    shared = (none if is_multimer(config) else shared_torsions(draw) for draw in features)
+    torsions, errors = zip(*shared, strict=True)
     start = time.perf_counter()
     *_, outputs = run_passes(config, parameters, features, torsions)
     return ReferenceRun(outputs, time.perf_counter() - start, max(errors))
@@ -171,6 +173,8 @@ def output_rows(ours: Prediction, theirs: dict[str, Any], draw: ProcessedFeature
         pae = real(ours.pae, _PAIR, kept), real(theirs["predicted_aligned_error"], _PAIR, kept)
         yield make_row("predicted aligned error", *pae, PAE)
         yield make_row("pTM", np.array([ours.ptm]), np.array([theirs["ptm"]]), PTM)
+    if ours.iptm is not None and "iptm" in theirs:
+        yield make_row("ipTM", np.array([ours.iptm]), np.array([theirs["iptm"]]), PTM)
 
 
 def format_table(rows: Sequence[Row]) -> str:

@@ -11,8 +11,9 @@ import torch
 from ml_collections import ConfigDict
 
 from af2cpu.model.alphafold import AlphaFold
+from af2cpu.records import Chains
 from af2cpu.validate.cases import NAME, Case
-from af2cpu.validate.reference import reference_config, run_module, scoped
+from af2cpu.validate.reference import is_multimer, reference_config, run_module, scoped
 from af2cpu.validate.synthetic import synthetic_features
 
 
@@ -52,15 +53,26 @@ def make_inputs(config: ConfigDict, sizes: Sizes, seed: int) -> dict[str, np.nda
         "quaternion": quaternion / np.linalg.norm(quaternion, axis=-1, keepdims=True),
         "trans": normal(n, 3),
         "aatype": rng.integers(0, 21, n),
+        **vars(_chains(n)),
+        "residue_index": np.arange(n) % max(1, n // 3),
         **_template_inputs(config, sizes, seed),
     }
 
 
+def _chains(n_res: int) -> Chains:
+    """Three chains, two of them copies, where the residues suffice."""
+    copy = n_res // 3
+    return Chains.of(["A" * (n_res - 2 * copy), *["C" * copy] * 2 * bool(copy)])
+
+
 def _template_inputs(config: ConfigDict, sizes: Sizes, seed: int) -> dict[str, np.ndarray]:
-    """Template features, the last of them masked."""
+    """Template features, the last of them masked; for multimer models it is a row of zeros."""
     draw = synthetic_features(config, sizes.n_res, seed=seed, n_seq=1, n_extra=0, n_templ=sizes.n_templ + 1)
     arrays = {name: value for name, value in vars(draw).items() if name.startswith("template_")}
     arrays["template_mask"][-1] = 0.0
+    if is_multimer(config):
+        for array in arrays.values():
+            array[-1] = 0
     return arrays
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import fields
 from functools import cache
 from types import SimpleNamespace
@@ -27,7 +27,17 @@ def load_reference() -> SimpleNamespace:
 
         _accept_old_clip(jnp)
         from alphafold.common import residue_constants
-        from alphafold.model import all_atom, config, folding, modules, quat_affine, utils
+        from alphafold.model import (
+            all_atom,
+            config,
+            folding,
+            folding_multimer,
+            geometry,
+            modules,
+            modules_multimer,
+            quat_affine,
+            utils,
+        )
     except ModuleNotFoundError as error:
         raise InputError(
             f"the JAX reference is not installed ({error.name} is missing): pip install 'af2cpu[validate]'"
@@ -40,7 +50,10 @@ def load_reference() -> SimpleNamespace:
         config=config,
         constants=residue_constants,
         folding=folding,
+        folding_multimer=folding_multimer,
+        geometry=geometry,
         modules=modules,
+        modules_multimer=modules_multimer,
         quat_affine=quat_affine,
         utils=utils,
     )
@@ -70,24 +83,49 @@ def template_torsions(draw: ProcessedFeatures) -> dict[str, Any]:
 
 
 @contextmanager
-def _given_torsions(torsions: Any) -> Iterator[None]:
-    """While the network is traced, its torsion angles are the given ones."""
-    all_atom = load_reference().all_atom
-    original = all_atom.atom37_to_torsion_angles
-    all_atom.atom37_to_torsion_angles = lambda **_: torsions
+def _replaced(module: Any, **functions: Any) -> Iterator[None]:
+    """While the network is traced, these functions of a module or class of the reference are the given ones."""
+    original = {name: getattr(module, name) for name in functions}
+    for name, function in functions.items():
+        setattr(module, name, function)
     try:
         yield
     finally:
-        all_atom.atom37_to_torsion_angles = original
+        for name, function in original.items():
+            setattr(module, name, function)
+
+
+def clean_directions() -> AbstractContextManager[None]:
+    """While the multimer network is traced, the direction of a residue from itself is zero in its templates.
+
+    The reference computes R'x - R't with x = t, which its compiled code rounds to something else than zero, and then
+    blows this rounding noise up to length 1: no implementation can agree with it there.
+    """
+    r = load_reference()
+    original = r.geometry.Vec3Array.normalized
+
+    def normalized(vectors: Any, epsilon: float = 1e-6) -> Any:
+        unit = original(vectors, epsilon)
+        of_pairs = len(vectors.x.shape) == 2  # not those of the frames' axes
+        return unit * (1 - r.jnp.eye(len(vectors.x))) if of_pairs else unit
+
+    return _replaced(r.geometry.Vec3Array, normalized=normalized)
+
+
+def is_multimer(config: ConfigDict) -> bool:
+    """Whether the reference has modules of its own for this network."""
+    return bool(config.parameter_names == "multimer_v3")
 
 
 def reference_config(config: ConfigDict) -> Any:
     """The reference's model configuration with the sizes of ours."""
-    name = config.name if config.name.startswith("model_") else "model_1_ptm"
+    multimer = is_multimer(config)
+    stand_in = "model_1_multimer_v3" if multimer else "model_1_ptm"
+    name = config.name if config.name.startswith("model_") else stand_in
     c = load_reference().config.model_config(name).model.unlock()
     c.global_config.bfloat16 = False
     c.calc_extended_ptm = False
-    c.rank_by = "plddt"
+    c.rank_by = "multimer" if multimer else "plddt"
     e = c.embeddings_and_evoformer
     e.update(msa_channel=config.c_m, pair_channel=config.c_z, seq_channel=config.c_s)
     e.update(extra_msa_channel=config.extra_msa_stack.c_e, extra_msa_stack_num_block=config.extra_msa_stack.n_blocks)
@@ -116,6 +154,8 @@ def _set_templates(theirs: Any, ours: ConfigDict) -> None:
     dim = ours.pointwise_attention.n_heads * ours.pointwise_attention.head_dim
     theirs.attention.update(num_head=ours.pointwise_attention.n_heads, key_dim=dim, value_dim=dim)
     theirs.template_pair_stack.num_block = ours.n_blocks
+    if ours.combine == "mean":  # elsewhere the number of channels follows from the arrays
+        theirs.num_channels = ours.c_t
     _set_pair_layers(theirs.template_pair_stack, ours)
 
 
@@ -159,11 +199,33 @@ def _compiled_network(config: ConfigDict) -> Callable[..., Any]:
     r = load_reference()
     c = reference_config(config)
 
-    def forward(batch: dict[str, Any], torsions: dict[str, Any]) -> Any:
-        with _given_torsions(torsions):
+    def monomer(batch: dict[str, Any], torsions: dict[str, Any]) -> Any:
+        with _replaced(r.all_atom, atom37_to_torsion_angles=lambda **_: torsions):
             return r.modules.AlphaFold_noE(c)(batch, is_training=False, return_representations=True)
 
-    return r.jax.jit(r.haiku.transform(forward).apply)
+    def multimer(batch: dict[str, Any], _: dict[str, Any]) -> Any:
+        with _replaced(r.modules_multimer, **_GIVEN_DRAW), clean_directions():
+            return r.modules_multimer.AlphaFold(c)(batch, is_training=False, return_representations=True)
+
+    return r.jax.jit(r.haiku.transform(multimer if is_multimer(config) else monomer).apply)
+
+
+def _extra_features(batch: dict[str, Any], _: int) -> tuple[Any, Any]:
+    r = load_reference()
+    one_hot = r.jax.nn.one_hot(batch["extra_msa"], 23)
+    deletions = [batch[name][..., None] for name in ("extra_has_deletion", "extra_deletion_value")]
+    return r.jnp.concatenate([one_hot, *deletions], axis=-1), batch["extra_msa_mask"]
+
+
+# The multimer network draws its MSA itself, in each pass; here it takes the draw that it is given.
+_GIVEN_DRAW: dict[str, Callable[..., Any]] = {
+    "make_msa_profile": lambda batch: batch["msa_mask"],  # used by the others only
+    "sample_msa": lambda key, batch, max_seq: batch,
+    "make_masked_msa": lambda batch, key, config: batch,
+    "nearest_neighbor_clusters": lambda batch: (None, None),
+    "create_msa_feat": lambda batch: batch["msa_feat"],
+    "create_extra_msa_feature": _extra_features,
+}
 
 
 def run_passes(
@@ -174,7 +236,8 @@ def run_passes(
 ) -> Iterator[dict[str, Any]]:
     """The outputs of the whole reference network, pass by pass with recycling.
 
-    One draw of the features for each pass, and the torsion angles of its templates (see `validate.torsions`).
+    One draw of the features for each pass, and the torsion angles of its templates (see `validate.torsions`; the
+    multimer network's own are used).
     """
     r = load_reference()
     apply = _compiled_network(config)
@@ -185,7 +248,10 @@ def run_passes(
         "prev_pos": np.zeros((n_res, 37, 3), np.float32),
     }
     for draw, angles in zip(features, torsions, strict=True):
-        batch = {name: value[None] for name, value in reference_batch(draw).items()} | {"prev": previous}
+        if is_multimer(config):
+            batch = _multimer_batch(draw) | {"prev": previous}
+        else:
+            batch = {name: value[None] for name, value in reference_batch(draw).items()} | {"prev": previous}
         result = apply(dict(parameters), r.jax.random.PRNGKey(0), batch, angles)
         previous = result.pop("prev")
         yield r.jax.tree_util.tree_map(np.asarray, result)
@@ -195,6 +261,17 @@ def reference_batch(draw: ProcessedFeatures) -> dict[str, np.ndarray]:
     """The reference's features: ours, and the atom tables that its data pipeline adds."""
     tables = {name: np.asarray(table())[draw.aatype] for name, table in ATOM_TABLES.items()}
     return {f.name: np.asarray(getattr(draw, f.name)) for f in fields(draw)} | tables
+
+
+def _multimer_batch(draw: ProcessedFeatures) -> dict[str, np.ndarray]:
+    """For the multimer network, whose pipeline always gives it templates: rows of zeros where there are none."""
+    batch = {f.name: np.asarray(getattr(draw, f.name)) for f in fields(draw)}
+    templates = {name: array for name, array in batch.items() if name.startswith("template_")}
+    if not len(draw.template_aatype):
+        batch |= {name: np.zeros((1, *array.shape[1:]), array.dtype) for name, array in templates.items()}
+    batch["template_all_atom_mask"] = batch["template_all_atom_masks"]
+    batch["all_atom_positions"] = np.zeros((draw.n_res, 37, 3), np.float32)  # says that a structure is wanted
+    return batch
 
 
 def _atom37_to_atom14() -> np.ndarray:

@@ -75,7 +75,7 @@ def run_selftest(source: str, published: Published, seed: int = 0) -> list[Row]:
     alone = read_a3m(io.BytesIO(f">{query.name}\n{sequence}\n".encode()))
     features = make_features(query, [alone])
     data = config.data
-    sampling = SamplingConfig(data.max_msa_clusters, data.max_extra_msa, data.max_templates)
+    sampling = SamplingConfig(data.max_msa_clusters, data.max_extra_msa, data.max_templates, draw=data.draw)
     draws = Draws(features, sampling, seed, recycles + 1)
     rows = []
     with torch.no_grad():

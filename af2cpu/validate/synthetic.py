@@ -5,39 +5,47 @@ For comparisons and benchmarks only.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 from ml_collections import ConfigDict, FrozenConfigDict
 
 from af2cpu.chemistry import residues
-from af2cpu.records import ProcessedFeatures
+from af2cpu.records import Chains, ProcessedFeatures
 
 _GAP, _MASKED = 21, 22
 
 
 def synthetic_features(
     config: ConfigDict,
-    n_res: int,
+    residues_of: int | Sequence[int],
     *,
     seed: int = 0,
     n_seq: int | None = None,
     n_extra: int | None = None,
     n_templ: int | None = None,
 ) -> ProcessedFeatures:
-    """One draw, by default with as many rows and templates as the model takes. Only template masks hold zeros."""
+    """One draw, by default with as many rows and templates as the model takes. Only template masks hold zeros.
+
+    residues_of: number of residues, or of each chain; chains of equal length are copies of one entity.
+    """
     data = config.data
+    lengths = [residues_of] if isinstance(residues_of, int) else list(residues_of)
+    chains, n_res = Chains.of(["A" * length for length in lengths]), sum(lengths)
     n_templ = data.max_templates if n_templ is None else n_templ
     n_seq = data.max_msa_clusters - data.max_templates if n_seq is None else n_seq
     n_extra = data.max_extra_msa if n_extra is None else n_extra
     rng = np.random.default_rng([seed, n_res])
-    aatype = rng.integers(0, 20, n_res).astype(np.int32)
+    residue_index = np.concatenate([np.arange(length, dtype=np.int32) for length in lengths])
+    aatype = _copied(rng.integers(0, 20, n_res).astype(np.int32), lengths)
     extra = _msa(rng, aatype, n_extra)
     deletions = _deletions(rng, extra.shape)
     return ProcessedFeatures(
         aatype=aatype,
-        residue_index=np.arange(n_res, dtype=np.int32),
-        target_feat=np.eye(22, dtype=np.float32)[aatype + 1],
+        residue_index=residue_index,
+        **vars(chains),
+        target_feat=_target_feat(aatype, config.input_embedder.n_target_features),
         msa_feat=_msa_features(rng, _msa(rng, aatype, n_seq)),
         msa_mask=np.ones((n_seq, n_res), np.float32),
         seq_mask=np.ones(n_res, np.float32),
@@ -47,6 +55,19 @@ def synthetic_features(
         extra_msa_mask=np.ones(extra.shape, np.float32),
         **_templates(rng, aatype, n_templ),
     )
+
+
+def _copied(aatype: np.ndarray, lengths: Sequence[int]) -> np.ndarray:
+    """The chains of equal length with the residues of the first of them."""
+    first: dict[int, np.ndarray] = {}
+    starts = np.cumsum(lengths)[:-1]
+    return np.concatenate([first.setdefault(len(part), part) for part in np.split(aatype, starts)])
+
+
+def _target_feat(aatype: np.ndarray, n_features: int) -> np.ndarray:
+    """Residue types; in the monomer models after the column for breaks."""
+    one_hot = np.eye(21, dtype=np.float32)[aatype]
+    return np.pad(one_hot, [(0, 0), (n_features - 21, 0)])
 
 
 def with_one_block(config: ConfigDict) -> FrozenConfigDict:

@@ -54,8 +54,8 @@ def load_parameters(model: nn.Module, arrays: Mapping[str, np.ndarray], config: 
     """
     _check(model, arrays, config, source)
     state: dict[str, Tensor] = {}
-    for name, target in parameter_table(config).items():
-        state |= _tensors(torch.from_numpy(arrays[name]), target)
+    for target in dict.fromkeys(parameter_table(config).values()):
+        state |= _tensors([torch.from_numpy(arrays[name]) for name in target.arrays], target)
     model.load_state_dict(state, strict=True, assign=True)
     model.requires_grad_(False).eval()
 
@@ -67,13 +67,15 @@ def _check(model: nn.Module, arrays: Mapping[str, np.ndarray], config: ConfigDic
         raise ParameterError(f"{source}: not the parameters of {config.name}: {'; '.join(problems)}")
 
 
-def _tensors(array: Tensor, target: Target) -> dict[str, Tensor]:
-    """Our tensors from one array: views, one for each block of a stack."""
-    if target.transpose:
-        array = array.transpose(-1, -2)
+def _tensors(arrays: list[Tensor], target: Target) -> dict[str, Tensor]:
+    """Our tensors from the arrays of a target: one for each block of a stack; views but where arrays are joined."""
     if not target.stacked:
-        return {target.parameter: array}
-    return {target.parameter.replace("*", str(block)): array[block] for block in range(len(array))}
+        return dict(zip(target.parameters, target.transform.load(arrays), strict=True))
+    state: dict[str, Tensor] = {}
+    for block in range(len(arrays[0])):
+        loaded = target.transform.load([array[block] for array in arrays])
+        state |= zip(target.of_block(block), loaded, strict=True)
+    return state
 
 
 def _problems(

@@ -30,7 +30,6 @@ class Manifest:
     licence_member: str
     credit: str
     models: Mapping[str, Entry]
-    unused: tuple[str, ...]  # members that are not read
 
 
 @cache
@@ -38,8 +37,7 @@ def manifest() -> Manifest:
     """params/manifest.toml, which comes with the program."""
     content = tomllib.loads(shipped("manifest.toml").read_text())
     models = {name: Entry(**fields) for name, fields in content.pop("models").items()}
-    unused = tuple(content.pop("unused")["members"])
-    return Manifest(**content, models=models, unused=unused)
+    return Manifest(**content, models=models)
 
 
 def file_name(model: str) -> str:

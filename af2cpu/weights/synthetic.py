@@ -24,6 +24,7 @@ _OFFSET_STD = 0.1
 _GAINS = {
     "outer_product_mean//output_w": 1.0,
     "affine_update//weights": 0.3,  # 3 angstrom and 20 degrees a layer
+    "quat_rigid/rigid//weights": 0.15,  # 3 angstrom and 10 degrees a layer: its positions are scaled by 20
     "predicted_lddt_head/logits//weights": 2.0,
     "predicted_aligned_error_head/logits//weights": 0.5,  # the pair representation is not normalised there
     "distogram_head/half_logits//weights": 0.5,
@@ -43,10 +44,7 @@ def synthetic_parameters(config: ConfigDict, seed: int) -> dict[str, np.ndarray]
         state = AlphaFold(config).state_dict()
     table = parameter_table(config)
     shapes = file_shapes(table, {name: tuple(tensor.shape) for name, tensor in state.items()})
-    return {
-        name: _draw(name, shape, target.stacked, seed)
-        for (name, shape), target in zip(shapes.items(), table.values(), strict=True)
-    }
+    return {name: _draw(name, shape, table[name].stacked, seed) for name, shape in shapes.items()}
 
 
 def _draw(name: str, shape: tuple[int, ...], stacked: bool, seed: int) -> np.ndarray:
@@ -65,8 +63,10 @@ def _mean_and_std(name: str, shape: tuple[int, ...]) -> tuple[float, float]:
     array = name.split("//")[1]
     if array in _UNIT_SCALE:
         return 1.0, _OFFSET_STD
-    if len(shape) == 1 or array == "gating_b":
+    if array in ("bias", "gating_b") or (len(shape) == 1 and array != "weights"):
         return 0.0, _OFFSET_STD
+    if len(shape) == 1:
+        return 0.0, 1.0  # a linear layer of one input
     # Output projections of attention and outer product reduce two axes; all others reduce the first.
     fan_in = math.prod(shape[:-1]) if array == "output_w" else shape[0]
     gain = next((gain for fragment, gain in _GAINS.items() if fragment in name), 1.0)

@@ -26,7 +26,7 @@ def predict(model: AlphaFold, sequence: str, seed: int = 0) -> Prediction:
     alignment = Alignment("none", ("query",), msa, np.zeros(msa.shape, np.uint16))
     features = make_features(Query("query", sequence, "query", "query"), [alignment])
     data = model.config.data
-    sampling = SamplingConfig(data.max_msa_clusters, data.max_extra_msa, data.max_templates)
+    sampling = SamplingConfig(data.max_msa_clusters, data.max_extra_msa, data.max_templates, draw=data.draw)
     return model.predict(Draws(features, sampling, seed, RECYCLES + 1), recycles=RECYCLES)
 
 

@@ -118,9 +118,10 @@ def test_the_models_own_defaults() -> None:
     """None is the model's own, which the help names."""
     for name in (*OFFICIAL_MODELS, "demo"):
         config = model_config(name)
-        assert recycling_of(config, load()) == (config.recycles, config.recycle_tolerance) == (3, 0.0)
+        own = (20, 0.5) if "multimer" in name else (3, 0.0)
+        assert recycling_of(config, load()) == (config.recycles, config.recycle_tolerance) == own
         assert recycling_of(config, load({"recycles": 0, "recycle_tolerance": 0.5})) == (0, 0.5)
-    assert setting("recycles").default == "the model's own (3)"
+    assert setting("recycles").default == "the model's own (3; multimer models 20)"
     assert setting("recycle_tolerance").default.startswith("the model's own (0:")
 
 

@@ -118,7 +118,7 @@ def _computed(work: Work[PredictionTask], cores: int) -> Predicted:
         prediction, passes, seconds, draw_seconds = _predict(work, features)
     templates = _templates(task, features)
     provenance = replace(task.provenance, network_templates=templates)
-    confidence = confidence_of(task.who, prediction)
+    confidence = confidence_of(task.who, prediction, task.model.config.ranking)
     written = write_prediction(
         task.layout, prediction, confidence, provenance, save_all=task.save_all, af2_pickles=task.af2_pickles
     )
@@ -178,7 +178,8 @@ def _scores(network: AlphaFold, result: Pass) -> PassScores:
     plddt = heads.predicted_lddt.plddt(heads.predicted_lddt(result.structure.s)).mean()
     ptm = None
     if heads.predicted_aligned_error is not None:
-        _, ptm = heads.predicted_aligned_error.pae_and_ptm(result.representations.z, result.inputs.seq_mask)
+        x = result.inputs
+        _, ptm, _ = heads.predicted_aligned_error.pae_and_ptm(result.representations.z, x.seq_mask, x.chains.asym)
     return PassScores(float(plddt), ptm, result.change)
 
 

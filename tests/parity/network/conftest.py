@@ -42,3 +42,13 @@ def tiny() -> SimpleNamespace:
 @pytest.fixture(scope="session")
 def model_1_ptm() -> SimpleNamespace:
     return _both("model_1_ptm")
+
+
+@pytest.fixture(scope="session")
+def tiny_multimer() -> SimpleNamespace:
+    return _both("tiny_multimer")
+
+
+@pytest.fixture(scope="session")
+def model_1_multimer_v3() -> SimpleNamespace:
+    return _both("model_1_multimer_v3")

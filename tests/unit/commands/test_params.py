@@ -45,7 +45,7 @@ def listed(folder: Path) -> str:
 
 def test_list(folder: Path) -> None:
     result = params("list", "--data-dir", folder.parent)
-    assert result.output.count("missing (download about 373 MB)") == 10
+    assert result.output.count("missing (download about 373 MB)") == 15
     receipt = read_receipt(folder / NAME)
     assert receipt is not None
     assert "0.8 MB, fingerprint " in listed(folder)
@@ -59,7 +59,7 @@ def test_list(folder: Path) -> None:
     (folder / f"{NAME}.receipt.json").unlink()
     (folder / NAME).write_bytes(tiny_npz())
     assert "without a receipt" in listed(folder)
-    (folder / "params_model_1_multimer_v3.npz").touch()
+    (folder / "params_model_1_multimer_v1.npz").touch()
     assert "not read by this version" in params("list", "--params", folder).output
 
 

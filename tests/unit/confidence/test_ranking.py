@@ -32,6 +32,21 @@ def test_monomers_are_ranked_by_mean_plddt_even_with_ptm() -> None:
     assert ranking.label == "plddts"
 
 
+def test_multimers_are_ranked_by_their_interfaces() -> None:
+    """0.8 ipTM + 0.2 pTM; one chain has no interface."""
+    p = prediction("AC", model="model_1_multimer_v3", ptm=0.5, iptm=0.75)
+    alone = prediction("AC", model="model_2_multimer_v3", ptm=0.9)
+    scores = [confidence_of(PredictionId(one.model, 0, 0), one, "iptm+ptm") for one in (alone, p)]
+    ranking = rank(scores)
+    assert [entry.who.model for entry in ranking.entries] == ["model_1_multimer_v3", "model_2_multimer_v3"]
+    assert [entry.score for entry in ranking.entries] == pytest.approx([0.8 * 0.75 + 0.2 * 0.5, 0.2 * 0.9])
+    assert (ranking.label, ranking.entries[0].iptm) == ("iptm+ptm", 0.75)
+    with pytest.raises(ValueError, match=r"different scores.*iptm\+ptm and plddts"):
+        rank([*scores, *_scored(50.0)])
+    with pytest.raises(ValueError, match="no pTM"):
+        confidence_of(PredictionId("model_1", 0, 0), prediction("A", model="model_1", ptm=None), "iptm+ptm")
+
+
 def test_ties_keep_their_order() -> None:
     assert _order(1.0, 2.0, 2.0, 2.0) == [f"model_{k}_pred_0" for k in (2, 3, 4, 1)]
 

@@ -13,9 +13,9 @@ from af2cpu.model.cost import Sizes, full_sizes, pass_flops
 from af2cpu.validate.synthetic import synthetic_features
 
 
-@pytest.fixture(scope="module")
-def net() -> AlphaFold:
-    return af2cpu.load_model("tiny", "synthetic:0")
+@pytest.fixture(scope="module", params=["tiny", "tiny_multimer"])
+def net(request: pytest.FixtureRequest) -> AlphaFold:
+    return af2cpu.load_model(request.param, "synthetic:0")
 
 
 @pytest.mark.parametrize(

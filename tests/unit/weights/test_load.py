@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import zipfile
 from pathlib import Path
@@ -9,13 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from shared_data import shared_data
 
 import af2cpu
 from af2cpu.errors import ParameterError
 from af2cpu.model.alphafold import AlphaFold
 from af2cpu.model.config import model_config
 from af2cpu.weights.load import load_parameters
-from af2cpu.weights.names import ROOT, parameter_table
+from af2cpu.weights.names import ROOT, file_shapes, parameter_table
 from af2cpu.weights.npz import read_arrays
 from af2cpu.weights.synthetic import synthetic_parameters, write_parameters
 
@@ -56,16 +58,18 @@ def test_compressed_file(tmp_path: Path, arrays: Arrays) -> None:
     assert all(np.array_equal(value, arrays[name]) for name, value in read_arrays(path))
 
 
-def test_each_value_lands_once(arrays: Arrays) -> None:
+@pytest.mark.parametrize("name", ["tiny", "tiny_multimer"])
+def test_each_value_lands_once(name: str) -> None:
     """Numbered values: the network holds each number of the file exactly once."""
-    start = 0
-    for name, value in arrays.items():
-        arrays[name] = np.arange(start, start + value.size, dtype=np.float32).reshape(value.shape)
+    start, config = 0, model_config(name)
+    arrays = synthetic_parameters(config, 0)
+    for array, value in arrays.items():
+        arrays[array] = np.arange(start, start + value.size, dtype=np.float32).reshape(value.shape)
         start += value.size
     assert start < 2**24  # exact in float32
     with torch.device("meta"):
-        net = AlphaFold(model_config("tiny"))
-    load_parameters(net, arrays, model_config("tiny"), "numbered")
+        net = AlphaFold(config)
+    load_parameters(net, arrays, config, "numbered")
     values = torch.cat([p.flatten() for p in net.parameters()]).sort().values
     assert torch.equal(values, torch.arange(start, dtype=torch.float32))
 
@@ -83,6 +87,7 @@ def test_blocks_of_a_stack_keep_their_order(arrays: Arrays) -> None:
         ("model_3", 265, 92_899_674),
         ("model_2_ptm", 338, 93_237_338),
         ("model_5_ptm", 267, 92_907_930),
+        ("model_4_multimer_v3", 330, 93_223_705),
     ],
 )
 def test_published_sizes(name: str, n_arrays: int, n_parameters: int) -> None:
@@ -91,6 +96,16 @@ def test_published_sizes(name: str, n_arrays: int, n_parameters: int) -> None:
         net = AlphaFold(config)
     assert len(parameter_table(config)) == n_arrays
     assert sum(p.numel() for p in net.parameters()) == n_parameters
+
+
+@pytest.mark.parametrize("name", ["model_1_ptm", "model_3", "model_1_multimer_v3"])
+def test_names_and_shapes_are_the_official_ones(name: str) -> None:
+    lines = shared_data("params", f"param_shapes_{name}.txt").read_text().splitlines()
+    official = {array: ast.literal_eval(shape) for array, shape in (line.rsplit("\t", 1) for line in lines if line)}
+    config = model_config(name)
+    with torch.device("meta"):
+        shapes = {key: tuple(tensor.shape) for key, tensor in AlphaFold(config).state_dict().items()}
+    assert file_shapes(parameter_table(config), shapes) == official
 
 
 def test_cut_in_half(tmp_path: Path, arrays: Arrays) -> None:

@@ -15,7 +15,7 @@ from af2cpu.weights.save import file_arrays
 from af2cpu.weights.synthetic import synthetic_parameters, write_parameters
 
 
-@pytest.mark.parametrize("name", ["tiny", "demo"])
+@pytest.mark.parametrize("name", ["tiny", "demo", "tiny_multimer"])
 def test_from_a_file_and_back(name: str, tmp_path: Path) -> None:
     config = model_config(name)
     expected = synthetic_parameters(config, 3)

@@ -1,0 +1,127 @@
+"""The features of a complex from those of its chains.
+
+As AlphaFold-Multimer's feature_processing.py: paired rows on top, below them each entity's own rows in a block with
+gaps beside it, its copies side by side. DEVIATION: chains keep the user's order, where AlphaFold 2 groups copies; the
+network does not depend on it. tests/parity/features/test_complex.py
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from af2cpu.errors import InputError
+from af2cpu.features.msa import msa_features
+from af2cpu.features.pairing import GAP, NamedRows, paired_rows
+from af2cpu.records import Alignment, Chains, Features
+
+_MAX_ROWS = 2048  # of each chain, paired and own
+_MAX_PAIRED = 1024
+_MAX_TEMPLATES = 4
+
+
+def merge_chains(chains: Sequence[Features], to_pair: Sequence[Alignment | None]) -> Features:
+    """The features of a complex of these chains, in their order; chains of one sequence are copies.
+
+    to_pair: for each chain the alignment with species to pair by (UniProt's); None: the query alone. Not used where
+    all chains are copies. Raises InputError where an alignment belongs to another query.
+    """
+    sequences = [bytes(chain.sequence[0]).decode() for chain in chains]
+    numbers = Chains.of(sequences)
+    first = [sequences.index(sequence) for sequence in sequences]  # of its copies
+    own = {k: _rows(chains[k]) for k in set(first)}
+    paired: list[NamedRows] = []
+    if len(own) > 1:
+        named = {k: _named_rows(sequences[k], to_pair[k]) for k in own}
+        pairs = paired_rows([named[k] for k in first])
+        paired = [named[k].take(pairs[:, chain]) for chain, k in enumerate(first)]
+        own = {k: _without(rows, paired[k]) for k, rows in own.items()}
+        paired = [NamedRows(*(array[:_MAX_PAIRED] for array in rows)) for rows in paired]
+    rooms = {k: _MAX_ROWS - (_n_real(paired[k]) if paired else 0) for k in own}
+    own = {k: NamedRows(*(array[: rooms[k]] for array in rows)) for k, rows in own.items()}
+    msa = _stack(paired, own, first)
+    n_res, n_seq = msa.msa.shape[1], msa.msa.shape[0]
+    return Features(
+        aatype=np.concatenate([chain.aatype for chain in chains]),
+        between_segment_residues=np.concatenate([chain.between_segment_residues for chain in chains]),
+        domain_name=np.concatenate([chain.domain_name for chain in chains]),
+        residue_index=np.concatenate([chain.residue_index for chain in chains]),
+        seq_length=np.full(n_res, n_res, np.int32),
+        sequence=np.concatenate([chain.sequence for chain in chains]),
+        msa=msa.msa,
+        deletion_matrix_int=msa.deletions,
+        num_alignments=np.full(n_res, n_seq, np.int32),
+        msa_species_identifiers=msa.species,
+        **_templates(chains),
+        **vars(numbers),
+    )
+
+
+def _rows(chain: Features) -> NamedRows:
+    return NamedRows(chain.msa, chain.deletion_matrix_int, chain.msa_species_identifiers)
+
+
+def _named_rows(sequence: str, alignment: Alignment | None) -> NamedRows:
+    if alignment is None:
+        raise InputError("a complex of different chains is paired by species: each chain needs its alignment for that")
+    features = msa_features(sequence, [alignment])
+    return NamedRows(features["msa"], features["deletion_matrix_int"], features["msa_species_identifiers"])
+
+
+def _without(rows: NamedRows, paired: NamedRows) -> NamedRows:
+    """Rows that no paired row of this chain equals."""
+    known = {row.tobytes() for row in paired.msa}
+    keep = np.array([row.tobytes() not in known for row in rows.msa], bool)
+    return NamedRows(*(array[keep] for array in rows))
+
+
+def _n_real(rows: NamedRows) -> int:
+    return int((rows.msa != GAP).any(axis=1).sum())
+
+
+def _stack(paired: Sequence[NamedRows], own: dict[int, NamedRows], first: Sequence[int]) -> NamedRows:
+    """All rows of the complex; first: for each chain the number of the first of its copies, a key of `own`."""
+    lengths = [own[k].msa.shape[1] for k in first]
+    ends = np.cumsum(lengths)
+    columns = [slice(end - length, end) for end, length in zip(ends, lengths, strict=True)]
+    n_paired = len(paired[0].msa) if paired else 0
+    n_rows = n_paired + sum(len(rows.msa) for rows in own.values())
+    deletions_type = np.result_type(*(rows.deletions for rows in (*paired, *own.values())))
+    msa = np.full((n_rows, ends[-1]), GAP, np.uint8)
+    deletions = np.zeros(msa.shape, deletions_type)
+    species = [paired[0].species if paired else np.array([], np.bytes_)]
+    for chain, rows in enumerate(paired):
+        msa[:n_paired, columns[chain]], deletions[:n_paired, columns[chain]] = rows.msa, rows.deletions
+    start = n_paired
+    for k in sorted(own):
+        block = slice(start, start + len(own[k].msa))
+        for chain in (chain for chain, one in enumerate(first) if one == k):
+            msa[block, columns[chain]], deletions[block, columns[chain]] = own[k].msa, own[k].deletions
+        species.append(own[k].species)
+        start = block.stop
+    return NamedRows(msa, deletions, np.concatenate(species))
+
+
+def _templates(chains: Sequence[Features]) -> dict[str, np.ndarray]:
+    """Template k of each chain in row k: a chain with fewer has zeros there."""
+    n_templ = min(_MAX_TEMPLATES, max(chain.n_templ for chain in chains))
+
+    def padded(array: np.ndarray) -> np.ndarray:
+        array = array[:n_templ]
+        return np.pad(array, [(0, n_templ - len(array))] + [(0, 0)] * (array.ndim - 1))
+
+    arrays = ("template_aatype", "template_all_atom_positions", "template_all_atom_masks")
+    joined = {name: np.concatenate([padded(getattr(chain, name)) for chain in chains], axis=1) for name in arrays}
+    names, texts = [], []
+    for k in range(n_templ):
+        given = [chain.template_domain_names[k] for chain in chains if k < chain.n_templ]
+        names.append(b",".join(given))
+        texts.append(
+            b"".join(bytes(chain.template_sequence[k]) if k < chain.n_templ else b"-" * chain.n_res for chain in chains)
+        )
+    return joined | {
+        "template_domain_names": np.array(names, None if n_templ else "S1"),
+        "template_sequence": np.array(texts, None if n_templ else "S1"),
+        "template_sum_probs": np.zeros((n_templ, 1), np.float32),
+    }

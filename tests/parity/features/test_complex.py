@@ -1,0 +1,210 @@
+"""Pairing and merging of chains against DeepMind's own code, array by array.
+
+The reference sorts with unstable sorts, which the newest version of that code no longer does: here they are stable.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from feature_cases import random_alignment
+from shared_data import shared_data
+
+from af2cpu.chemistry.residues import HHBLITS_ORDER
+from af2cpu.errors import InputError
+from af2cpu.features.complex import merge_chains
+from af2cpu.features.config import SamplingConfig
+from af2cpu.features.msa import msa_features
+from af2cpu.features.raw import make_features
+from af2cpu.features.sample import _TO_AATYPE, Sampler
+from af2cpu.features.template import stack_templates
+from af2cpu.formats.a3m import read_a3m
+from af2cpu.formats.features import read_features, write_features
+from af2cpu.formats.stockholm import read_stockholm
+from af2cpu.records import Alignment, Features, Query
+
+SPECIES = ("HUMAN", "MOUSE", "YEAST", "ECOLI", "THET8")
+
+
+class Chain:
+    """A chain with an alignment of its own, one to pair by, and templates."""
+
+    def __init__(self, alignment: Alignment, to_pair: Alignment, n_templ: int = 0) -> None:
+        self.sequence = "".join(HHBLITS_ORDER[code] for code in alignment.msa[0])
+        query = Query("chain", self.sequence, "a chain", "test")
+        self.features = _with_templates(make_features(query, [alignment]), n_templ)
+        self.to_pair = to_pair
+
+
+def _with_templates(features: Features, n_templ: int) -> Features:
+    rng, n_res = np.random.default_rng(n_templ), features.n_res
+    arrays = vars(stack_templates([], n_res)) | {
+        "template_aatype": np.eye(22, dtype=np.float32)[rng.integers(0, 22, (n_templ, n_res))],
+        "template_all_atom_positions": rng.standard_normal((n_templ, n_res, 37, 3)).astype(np.float32),
+        "template_all_atom_masks": rng.integers(0, 2, (n_templ, n_res, 37)).astype(np.float32),
+        "template_domain_names": np.array([f"{k}abc_A".encode() for k in range(n_templ)], None if n_templ else "S1"),
+        "template_sequence": np.array([b"G" * n_res] * n_templ, None if n_templ else "S1"),
+        "template_sum_probs": np.zeros((n_templ, 1), np.float32),
+    }
+    kept = {name: array for name, array in arrays.items() if name in vars(features)}
+    return Features(**{**vars(features), **kept})
+
+
+def _made(seed: int, n_res: int, n_seq: int, counts: Sequence[int], n_templ: int = 0) -> Chain:
+    """`counts` rows of each species; rows of the alignment to pair by are its own rows again where they are few."""
+    rng = np.random.default_rng(seed)
+    own = random_alignment(rng, n_seq, n_res)
+    names = [
+        "query",
+        *(f"tr|A0A{k:07}|A0A{k:07}_{s}/1-9" for s, n in zip(SPECIES, counts, strict=True) for k in range(n)),
+    ]
+    names += ["UniRef100_X", "tr|broken"]
+    rows = np.concatenate([own.msa[:1], rng.permutation(own.msa[1:])])[: len(names)]
+    rows = np.where((rng.random(rows.shape) < 0.2) & (np.arange(len(rows)) > 0)[:, None], 21, rows).astype(np.uint8)
+    rows[1] = own.msa[1]  # also a row of its own alignment: dropped there
+    deletions = np.where(rng.random(rows.shape) < 0.1, 3, 0).astype(np.uint16)
+    return Chain(own, Alignment("uniprot", tuple(names[: len(rows)]), rows, deletions), n_templ)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _stable_sorts() -> Iterator[None]:
+    """And the sum of a generator, which numpy no longer takes."""
+    import pandas
+    from alphafold.data import msa_pairing
+
+    argsort, numpy_sum, sort_values = np.argsort, np.sum, pandas.DataFrame.sort_values
+    patch = pytest.MonkeyPatch()
+    numpy = type("numpy", (), {name: getattr(np, name) for name in dir(np) if not name.startswith("__")})
+    numpy.argsort = staticmethod(lambda a: argsort(a, kind="stable"))
+    numpy.sum = staticmethod(lambda a, **rest: numpy_sum(a if hasattr(a, "shape") else np.array(list(a)), **rest))
+    patch.setattr(msa_pairing, "np", numpy)
+    patch.setattr(
+        pandas.DataFrame, "sort_values", lambda self, by, **rest: sort_values(self, by, kind="stable", **rest)
+    )
+    yield
+    patch.undo()
+
+
+def _theirs(chains: Sequence[Chain]) -> dict[str, np.ndarray]:
+    from alphafold.data import feature_processing, pipeline_multimer
+
+    homomer = len({chain.sequence for chain in chains}) == 1
+    examples: dict[str, Any] = {}
+    for number, chain in enumerate(chains):
+        raw = {name: array for name, array in vars(chain.features).items() if not name.endswith("_id")}
+        raw |= {"msa": raw["msa"].astype(np.int32), "deletion_matrix_int": raw["deletion_matrix_int"].astype(np.int32)}
+        example = pipeline_multimer.convert_monomer_features(raw, chr(65 + number))
+        if not homomer:
+            paired = msa_features(chain.sequence, [chain.to_pair])
+            for name in ("msa", "deletion_matrix_int"):
+                example[f"{name}_all_seq"] = paired[name].astype(np.int32)
+            example["msa_species_identifiers_all_seq"] = paired["msa_species_identifiers"].astype(object)
+        if not chain.features.n_templ:  # the featurizer's one template of zeros
+            for name in ("template_aatype", "template_all_atom_positions", "template_all_atom_mask"):
+                example[name] = np.zeros((1, *example[name].shape[1:]), example[name].dtype)
+        examples[chr(65 + number)] = example
+    examples = pipeline_multimer.add_assembly_features(examples)
+    return feature_processing.pair_and_merge(examples)
+
+
+def _check(chains: Sequence[Chain]) -> Features:
+    ours, theirs = merge_chains([c.features for c in chains], [c.to_pair for c in chains]), _theirs(chains)
+    # Theirs has the copies of an entity side by side.
+    order = np.lexsort([np.arange(ours.n_res), ours.sym_id, ours.entity_id])
+    padded = {name: np.pad(a, [(0, 4 - len(a))] + [(0, 0)] * (a.ndim - 1)) for name, a in _templates(ours).items()}
+    mine = {
+        "aatype": ours.aatype.argmax(-1),
+        "residue_index": ours.residue_index,
+        "entity_id": ours.entity_id,
+        "sym_id": ours.sym_id,
+        "msa": _TO_AATYPE[ours.msa].T,
+        "deletion_matrix": ours.deletion_matrix_int.T,
+        **{name: np.moveaxis(array, 1, 0) for name, array in padded.items()},
+    }
+    for name, array in mine.items():
+        expected = theirs[name]
+        expected = np.moveaxis(expected, 1, 0) if expected.ndim > 1 else expected
+        assert np.array_equal(array[order], expected), name
+    assert (np.diff(ours.asym_id[order]) != 0).tolist() == (np.diff(theirs["asym_id"]) != 0).tolist()
+    assert theirs["cluster_bias_mask"].tolist() == [1.0] + [0.0] * (len(ours.msa) - 1)
+    assert theirs["msa_mask"].all()
+    return ours
+
+
+def _templates(features: Features) -> dict[str, np.ndarray]:
+    return {
+        "template_aatype": _TO_AATYPE[features.template_aatype.argmax(-1)],
+        "template_all_atom_positions": features.template_all_atom_positions,
+        "template_all_atom_mask": features.template_all_atom_masks,
+    }
+
+
+A = _made(1, 11, 60, (3, 1, 0, 5, 2), n_templ=2)
+B = _made(2, 7, 40, (1, 4, 2, 2, 0))
+C = _made(3, 9, 30, (0, 2, 3, 1, 1), n_templ=5)
+D = _made(4, 5, 20, (2, 0, 1, 4, 3), n_templ=1)
+
+
+@pytest.mark.parametrize("chains", [[A], [A, A], [A, B], [A, B, A], [B, B, A], [A, B, C, D]], ids=len)
+def test_made_alignments(chains: list[Chain]) -> None:
+    merged = _check(chains)
+    assert merged.n_res == sum(len(chain.sequence) for chain in chains)
+    entities = {chain.sequence: chain for chain in chains}
+    if len(entities) > 1:
+        real = [(merged.msa[:, merged.entity_id == k + 1] != 21).any(axis=1) for k in range(len(entities))]
+        n_paired = int((np.sum(real, axis=0) > 1).sum())
+        assert n_paired > 3
+        assert merged.n_seq < n_paired + sum(chain.features.n_seq for chain in entities.values())  # some were dropped
+
+
+def test_large_alignments_are_cropped() -> None:
+    """More paired rows than 1,024, a species with over 600 rows, more own rows than 2,048."""
+    many = [_made(seed, 6, 2500, (601, 400, 590, 300, 0)) for seed in (5, 6)]
+    merged = _check(many)
+    assert merged.n_seq < 2 * 2048
+    _check([many[0]] * 2)
+
+
+def _read(path: Path, database: str) -> Alignment:
+    if path.suffix == ".gz":
+        return read_a3m(io.BytesIO(gzip.decompress(path.read_bytes())), database=database)
+    return (read_stockholm if path.suffix == ".sto" else read_a3m)(path, database=database)
+
+
+def test_real_alignments() -> None:
+    """2q2k with its UniProt hits beside both chains of 3G5O."""
+    folder = shared_data("msas", "2q2k_A")
+    chains = [Chain(_read(folder / "uniref90_hits.sto", "uniref90"), _read(folder / "uniprot_hits.sto", "uniprot"))]
+    folder = shared_data("msas", "3G5O")
+    for letter in "AB":
+        own, paired = (
+            _read(folder / f"unpaired_{letter}.a3m.gz", "uniref90"),
+            _read(folder / f"paired_{letter}.a3m", "uniprot"),
+        )
+        chains.append(Chain(own, paired))
+    _check([chains[0]] * 2)
+    _check(chains)
+
+
+def test_draw_and_file_of_a_complex(tmp_path: Path) -> None:
+    """The numbers of the chains go with the features into a draw, and into a file and back."""
+    merged = merge_chains([c.features for c in (A, B, A)], [c.to_pair for c in (A, B, A)])
+    draw = Sampler(merged, SamplingConfig(max_msa_clusters=20, draw="multimer")).draw(np.random.default_rng(0))
+    write_features(tmp_path / "features.npz", merged)
+    again = read_features(tmp_path / "features.npz")
+    n, m = len(A.sequence), len(B.sequence)
+    assert draw.asym_id.tolist() == again.asym_id.tolist() == [1] * n + [2] * m + [3] * n
+    assert draw.entity_id.tolist() == again.entity_id.tolist() == [1] * n + [2] * m + [1] * n
+    assert draw.residue_index.tolist() == [*range(n), *range(m), *range(n)]
+    assert draw.template_aatype.shape == (4, 2 * n + m)
+
+
+def test_a_heteromer_needs_alignments_to_pair_by() -> None:
+    with pytest.raises(InputError, match="paired by species"):
+        merge_chains([A.features, B.features], [A.to_pair, None])

@@ -6,6 +6,7 @@
 #include "core/outer_product.h"
 #include "core/point_attention.h"
 #include "core/rate.h"
+#include "core/targets.h"
 #include "core/template_attention.h"
 #include "core/transition.h"
 #include "core/triangle.h"
@@ -26,6 +27,9 @@ const Kernels kernels = {
     {template_gather<float>, template_gather<bf16>},
     {transition<float>, transition<bf16>},
     {triangle<float>, triangle<bf16>},
+    interleave,
+    pack_blocks,
+    unpack_blocks,
 };
 
 }  // namespace af2cpu::AF2CPU_LEVEL

@@ -9,6 +9,7 @@ namespace af2cpu {
 struct Attention;
 struct GlobalAttention;
 struct Linear;
+struct MakeBlocks;
 struct OuterProduct;
 struct PairBias;
 struct PointAttention;
@@ -17,6 +18,7 @@ struct TemplateClose;
 struct TemplateGather;
 struct Transition;
 struct Triangle;
+struct UnpackBlocks;
 
 template <class Args>
 using Kernel = void (*)(const Args&);
@@ -34,6 +36,8 @@ struct Kernels {
     Kernel<TemplateGather> template_gather[2];
     Kernel<Transition> transition[2];
     Kernel<Triangle> triangle[2];
+    Kernel<MakeBlocks> interleave, pack_blocks;  // without activations
+    Kernel<UnpackBlocks> unpack_blocks;
 };
 
 // Defined by level.cpp, for each level that the compiler could build.

@@ -17,7 +17,7 @@ from af2cpu.formats.streams import atomic_write
 from af2cpu.search.scan import MAX_TARGET, Skipped
 
 SUFFIX = ".af2cpu-index.json"
-_FORMAT = 1
+FORMAT = 1
 _RESIDUES_PER_BYTE = 0.85  # of FASTA files such as UniRef90: the rest is headers and line ends
 
 
@@ -123,7 +123,7 @@ def load_index(fasta: Path) -> Index | None:
     path = max(found, key=lambda path: path.stat().st_mtime_ns)
     try:
         fields = orjson.loads(path.read_bytes())
-        if fields.pop("format") != _FORMAT:
+        if fields.pop("format") != FORMAT:
             return None
         return Index(**fields | {"shards": tuple(shard_from(shard) for shard in fields["shards"])})
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -138,7 +138,7 @@ def shard_from(fields: dict[str, Any]) -> Shard:
 def write_index(index: Index, path: Path) -> None:
     """Writes the index, whole or not at all."""
     with atomic_write(path) as file:
-        file.write(orjson.dumps({"format": _FORMAT} | asdict(index)))
+        file.write(orjson.dumps({"format": FORMAT} | asdict(index)))
 
 
 def estimated_residues(fasta: Path) -> int:

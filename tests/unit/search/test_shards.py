@@ -12,7 +12,7 @@ from search_cases import demo_database, queries
 
 from af2cpu import events
 from af2cpu.records import Query
-from af2cpu.search import engine, indexing, msa
+from af2cpu.search import engine, msa, shards
 from af2cpu.search.databases import Database
 from af2cpu.search.index import Index
 from af2cpu.search.indexing import build_index
@@ -22,7 +22,7 @@ def copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shard_bytes: int) ->
     database, _ = demo_database("uniref90")
     path = tmp_path / "uniref90.fasta"
     path.write_bytes(database.path.read_bytes())
-    monkeypatch.setattr(indexing, "SHARD_BYTES", shard_bytes)
+    monkeypatch.setattr(shards, "SHARD_BYTES", shard_bytes)
     return Database("uniref90", path), build_index(path, 2)
 
 

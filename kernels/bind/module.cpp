@@ -16,6 +16,7 @@ NB_MODULE(_kernels, m) {
     af2cpu::bind_attention(m);
     af2cpu::bind_global_attention(m);
     af2cpu::bind_linear(m);
+    af2cpu::bind_msv(m);
     af2cpu::bind_outer_product(m);
     af2cpu::bind_point_attention(m);
     af2cpu::bind_rate(m);

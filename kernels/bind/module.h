@@ -8,6 +8,7 @@ namespace af2cpu {
 void bind_attention(nanobind::module_& m);
 void bind_global_attention(nanobind::module_& m);
 void bind_linear(nanobind::module_& m);
+void bind_msv(nanobind::module_& m);
 void bind_outer_product(nanobind::module_& m);
 void bind_point_attention(nanobind::module_& m);
 void bind_rate(nanobind::module_& m);

@@ -10,7 +10,16 @@ from pathlib import Path
 from af2cpu import events
 from af2cpu.errors import DatabaseError
 from af2cpu.search import shards
-from af2cpu.search.index import FORMAT, Index, Shard, load_index, make_index, shard_from, writable_index_path, write_index
+from af2cpu.search.index import (
+    FORMAT,
+    Index,
+    Shard,
+    load_index,
+    make_index,
+    shard_from,
+    writable_index_path,
+    write_index,
+)
 from af2cpu.search.partial_log import PartialLog
 from af2cpu.shipped import is_shipped
 
@@ -165,4 +174,3 @@ def _count(fasta: Path, size: int, log: PartialLog, threads: int) -> tuple[Shard
         finally:
             pool.shutdown(cancel_futures=True)
     return tuple(found[offset] for offset in sorted(found))
-

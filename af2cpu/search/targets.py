@@ -143,7 +143,7 @@ class FastaReader:
         blocks = self._room(int(sizes.sum()))
         starts = lanes.starts(np.ascontiguousarray(records[:, 2]))
         isa.kernels().interleave(self._digital, starts, lanes.lengths, places, blocks)
-        return FastaPart(blocks, places, lanes.lengths, memoryview(self._text), lanes.targets, self._record_starts(records))
+        return FastaPart(blocks, places, lanes.lengths, self._text.data, lanes.targets, self._record_starts(records))
 
     def _record_starts(self, records: np.ndarray) -> np.ndarray:
         """Starts of the records in the text, and the end; a line end follows the last one in any case."""
@@ -161,7 +161,7 @@ class FastaReader:
             at, left = shard.offset + start, end - start
             while left:
                 with naming(self._fasta):
-                    got = os.preadv(self._file, [memoryview(self._text)[size : size + left]], at)
+                    got = os.preadv(self._file, [self._text.data[size : size + left]], at)
                 if not got:
                     raise cut_off(self._fasta, at + left)
                 at, left, size = at + got, left - got, size + got

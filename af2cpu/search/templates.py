@@ -16,10 +16,11 @@ from pyhmmer.plan7 import HMM, Background, HMMFile, OptimizedProfile, TopHits
 from af2cpu.errors import InputError
 from af2cpu.formats.streams import atomic_write, lines, name_of, open_bytes
 from af2cpu.search.databases import HITS, Database
-from af2cpu.search.engine import ALPHABET, Task, search
+from af2cpu.search.engine import Task, search
 from af2cpu.search.index import Index
 from af2cpu.search.msa import AUTHOR
 from af2cpu.search.profiles import alignment_profile
+from af2cpu.search.reading import ALPHABET
 from af2cpu.search.stockholm_text import distinct_rows, escaped_names, read_rows, utf8_lines, write_rows
 from af2cpu.search.thresholds import HMMSEARCH
 

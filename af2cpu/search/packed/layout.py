@@ -6,9 +6,9 @@
     directory: JSON line, then the table of pieces, int64 [n_pieces, 7]
     footer
 
-A piece holds blocks of 64 targets of like length at 5 bits per residue (kernels/core/targets.h). Before the blocks it has
-three tables: the checksum of each block (uint64 [n_blocks]), the lengths of the targets (int32 [n_blocks, 64], 0 for an
-empty lane), and where their headers start in the chunk (uint32 [n_blocks, 64]). Numbers are little-endian.
+A piece holds blocks of 64 targets of like length at 5 bits per residue (kernels/core/targets.h). Before the blocks it
+has three tables: the checksum of each block (uint64 [n_blocks]), the lengths of the targets (int32 [n_blocks, 64], 0 for
+an empty lane), and where their headers start in the chunk (uint32 [n_blocks, 64]). Numbers are little-endian.
 """
 
 from __future__ import annotations

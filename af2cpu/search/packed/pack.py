@@ -1,7 +1,7 @@
 """Makes a packed database from a FASTA file, or from a .gz file without unpacking it to the disk.
 
-One pass on all cores with bounded memory: the shards of a chunk are read and digitised, its targets sorted and packed. An
-interrupted run continues after the last whole chunk. The file appears when it is complete.
+One pass on all cores with bounded memory: the shards of a chunk are read and digitised, its targets sorted and packed.
+An interrupted run continues after the last whole chunk. The file appears when it is complete.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, astuple, dataclass
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import BinaryIO
 
@@ -53,7 +53,9 @@ def pack(source: Path, threads: int) -> tuple[Path, Index, bool]:
     DatabaseError as indexing does, InputError where there are no native kernels.
     """
     if not isa.built():
-        raise InputError("af2cpu db pack: this installation has no kernels; install again where there is a C++ compiler")
+        raise InputError(
+            "af2cpu db pack: this installation has no kernels; install again where there is a C++ compiler"
+        )
     with shard_texts.open_source(source, threads) as texts:
         index = _current(texts)
         if index:
@@ -130,9 +132,7 @@ def _continued(file: BinaryIO, log: PartialLog) -> tuple[list[Piece], list[Shard
     return pieces, [shard_from(shard) for entry in log.done for shard in entry["shards"]]
 
 
-def _chunks(
-    texts: shard_texts.ShardTexts, n_done: int, pool: Executor, waiting: int
-) -> Iterator[list[_Digital]]:
+def _chunks(texts: shard_texts.ShardTexts, n_done: int, pool: Executor, waiting: int) -> Iterator[list[_Digital]]:
     """The shards after the first n_done, CHUNK_SHARDS at a time, digitised on all cores."""
     name = f"pack {texts.fasta.name}"
     shards = islice(texts, n_done, None)
@@ -156,7 +156,9 @@ def _digital(texts: shard_texts.ShardTexts, text: shard_texts.ShardText) -> _Dig
     records, bad = isa.kernels().digitise(letters, residues)
     n_res = int(records[-1, 2]) if bad < 0 and len(records) else -1
     if (len(records) - 1, n_res) != (shard.n_seq, shard.n_res):  # `scan` and the native reader differ
-        raise AssertionError(f"{texts.fasta}, shard at byte {shard.offset}: {len(records) - 1} records, {n_res} residues")
+        raise AssertionError(
+            f"{texts.fasta}, shard at byte {shard.offset}: {len(records) - 1} records, {n_res} residues"
+        )
     starts, ends = np.ascontiguousarray(records[:-1, 0]), np.ascontiguousarray(records[:-1, 1])
     entries, places = isa.kernels().header_entries(letters, starts, ends)
     return _Digital(shard, residues[:n_res].copy(), np.diff(records[:, 2]), entries, places)
@@ -169,7 +171,7 @@ def _write_chunk(file: BinaryIO, chunk: Sequence[_Digital], pool: Executor) -> l
     places = np.concatenate([base + digital.places for base, digital in zip(bases, chunk, strict=True)])
     lanes, starts = arrange(lengths), offsets(lengths)
     cuts = _piece_cuts(lanes.rows)
-    parts = [Lanes(lanes.targets[a:b], lanes.lengths[a:b]) for a, b in zip(cuts, cuts[1:], strict=False)]
+    parts = [Lanes(lanes.targets[a:b], lanes.lengths[a:b]) for a, b in pairwise(cuts)]
     made = pool.map(lambda part: _packed(part, residues, starts, places), parts)
     begin = file.tell()
     sizes = [_size_of(part) for part in parts]
@@ -182,7 +184,7 @@ def _write_chunk(file: BinaryIO, chunk: Sequence[_Digital], pool: Executor) -> l
         pieces.append(Piece(file.tell(), len(part.lengths), n_groups, n_targets, n_res, headers, checksum))
         assert len(tables) + len(blocks) == size == pieces[-1].n_bytes
         file.write(tables)
-        file.write(blocks)
+        file.write(blocks.data)
     for digital in chunk:
         file.write(digital.entries)
     file.write(bytes(-file.tell() % layout.ALIGNMENT))

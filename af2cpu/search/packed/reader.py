@@ -1,4 +1,4 @@
-"""Reads the pieces of a packed database. Files are read, not mapped: memory stays bounded, and errors are exceptions."""
+"""Reads the pieces of a packed database. The file is read, not mapped: memory is bounded, errors are exceptions."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class PackedReader:
         piece = pieces[number]
         content = self._content(piece)
         tables = content[: piece.tables_bytes]
-        if zlib.crc32(tables) != piece.checksum:
+        if zlib.crc32(tables.data) != piece.checksum:
             raise damaged(self._packed.path, f"the tables of piece {number} differ from their checksum")
         n_lanes, at = piece.n_blocks * LANES, piece.n_blocks * 8
         checksums = tables[:at].view("<u8")
@@ -89,7 +89,7 @@ class PackedReader:
         done = 0
         with naming(self._packed.path):
             while done < piece.n_bytes:
-                got = os.preadv(self._file, [memoryview(content)[done:]], piece.offset + done)
+                got = os.preadv(self._file, [content.data[done:]], piece.offset + done)
                 if not got:
                     raise damaged(self._packed.path, "it is cut off")
                 done += got

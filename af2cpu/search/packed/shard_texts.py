@@ -71,7 +71,9 @@ class ShardTexts:
         """The index, once all shards are counted. Raises DatabaseError if the file has changed meanwhile."""
         after = self.source.stat()
         if (after.st_size, after.st_mtime_ns) != (self.status.st_size, self.status.st_mtime_ns):
-            raise DatabaseError(f"{self.source}: changed while it was packed; run af2cpu db pack again when it is complete")
+            raise DatabaseError(
+                f"{self.source}: changed while it was packed; run af2cpu db pack again when it is complete"
+            )
         if self.index:
             return self.index
         if self._stream is None:

@@ -6,8 +6,10 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from af2cpu.errors import DatabaseError, InputError
+from af2cpu.search.index import PACKED_SUFFIX, fasta_of_packed, stored_file
 from af2cpu.shipped import shipped
 
 
@@ -51,6 +53,8 @@ _LAYOUT: Mapping[str, tuple[str, int | None]] = {
     "mgnify": ("mgnify/mgy_clusters*.fa", 501),
     "pdb_seqres": ("pdb_seqres/pdb_seqres.txt", None),
 }
+Way = Literal["packed", "plain", "without screen"]  # how a database is read and searched
+SCREENED: tuple[Way, ...] = ("packed", "plain")  # HMMER's pipeline sees what passes the native filter
 TEMPLATES = "pdb_seqres"
 HITS = "pdb_hits.sto"  # template hits in AlphaFold's msas/ folder
 MMCIF = "pdb_mmcif/mmcif_files"
@@ -67,7 +71,7 @@ _WITH_ROWS = re.compile(r"(.+):(\d+)", re.DOTALL)
 def expected_path(data_dir: Path, name: str) -> Path:
     """Path of a database in AlphaFold's layout: the newest file that exists, else the name to expect."""
     pattern, _ = _LAYOUT[name]
-    found = sorted(data_dir.glob(pattern))
+    found = sorted({*data_dir.glob(pattern), *map(fasta_of_packed, data_dir.glob(pattern + PACKED_SUFFIX))})
     return found[-1] if found else data_dir / pattern.replace("*", "_2022_05")
 
 
@@ -127,7 +131,7 @@ def select(data_dir: Path | None, preset: str | None, options: Sequence[str]) ->
         raise InputError(
             "no database to search: give --data-dir, --db name=path, or alignments with --msa; to try it out, --db demo"
         )
-    missing = [f"{name} ({one.path})" for name, one in databases.items() if not one.path.is_file()]
+    missing = [f"{name} ({one.path})" for name, one in databases.items() if not stored_file(one.path).is_file()]
     if missing:
         raise DatabaseError(f"databases are missing: {', '.join(missing)}; check the paths or run af2cpu db download")
     templates = databases.pop(TEMPLATES, None)

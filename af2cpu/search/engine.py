@@ -22,12 +22,13 @@ from pyhmmer.plan7 import OptimizedProfile, Pipeline, TopHits
 from af2cpu import events
 from af2cpu.errors import DatabaseError
 from af2cpu.ops import isa
+from af2cpu.search.databases import Way
 from af2cpu.search.hits import merge
 from af2cpu.search.index import Index
 from af2cpu.search.msv import MsvFilter, is_fast
 from af2cpu.search.reading import ALPHABET
 from af2cpu.search.searchers import ScreenedSearcher, Searcher, ShardSearcher
-from af2cpu.search.targets import Way, targets_of
+from af2cpu.search.targets import targets_of
 from af2cpu.search.thresholds import Thresholds
 
 MANY_HITS = 500_000  # in memory together; above this a warning is logged
@@ -116,12 +117,12 @@ class _Plan:
         Raises DatabaseError for a packed file that can't be read.
         """
         if not isa.built():
-            if not task.fasta.is_file():
+            if not task.fasta.exists():
                 raise DatabaseError(
                     f"{task.fasta}: only its packed file is there, which this installation can't read, since it has no "
                     "kernels; fetch the FASTA file, or install again where there is a C++ compiler"
                 )
-        elif is_fast() or not task.fasta.is_file():
+        elif is_fast() or not task.fasta.exists():
             targets = targets_of(task.fasta, task.index, threads)
             screen = MsvFilter(task.profiles, task.thresholds.F1)
 

@@ -17,6 +17,7 @@ from af2cpu.search.index import (
     load_index,
     make_index,
     shard_from,
+    stored_file,
     writable_index_path,
     write_index,
 )
@@ -83,6 +84,8 @@ def kept_index(fasta: Path) -> Index | None:
 
     A database that came with the program is counted, which is quick. Raises DatabaseError as `current_index`.
     """
+    if stored_file(fasta) != fasta:
+        return _packed_index(fasta)
     status = checked_file(fasta)
     if is_shipped(fasta):
         counted = tuple(_counted(fasta, *place) for place in shards.boundaries(fasta, status.st_size))
@@ -91,6 +94,17 @@ def kept_index(fasta: Path) -> Index | None:
     if index is None or (index.size, index.mtime_ns) != (status.st_size, status.st_mtime_ns):
         return None
     return replace(index, nucleotides=_holds_nucleotides(fasta))  # not in older versions' indexes
+
+
+def _packed_index(fasta: Path) -> Index:
+    """The index of a database of which only the packed file is stored."""
+    index = load_index(fasta)
+    if index is None:
+        raise DatabaseError(
+            f"{fasta}: only its packed file is stored, and the index that belongs to it is missing; fetch the database "
+            "again and run af2cpu db pack"
+        )
+    return index
 
 
 def verify(fasta: Path, index: Index, threads: int) -> None:

@@ -22,13 +22,12 @@ from pyhmmer.plan7 import TopHits, Trace
 from af2cpu import events
 from af2cpu.formats.streams import TEMPORARY, atomic_write, naming
 from af2cpu.records import Query
-from af2cpu.search.databases import Database, alignment_file
+from af2cpu.search.databases import Database, Way, alignment_file
 from af2cpu.search.engine import Task, search
 from af2cpu.search.index import Index
 from af2cpu.search.profiles import sequence_profile
 from af2cpu.search.reading import ALPHABET
 from af2cpu.search.stockholm_text import cut, escaped_names, is_row, row_header, utf8_lines
-from af2cpu.search.targets import Way
 from af2cpu.search.thresholds import JACKHMMER
 
 AUTHOR = f"af2cpu (pyhmmer {pyhmmer.__version__})"

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -18,12 +18,11 @@ from af2cpu.formats.characters import character_at
 from af2cpu.formats.streams import name_of, naming
 from af2cpu.ops import isa
 from af2cpu.search.blocks import LANES, arrange, offsets
+from af2cpu.search.databases import Way
 from af2cpu.search.index import Index, Shard
 from af2cpu.search.packed import PackedFile, open_packed
 from af2cpu.search.packed.reader import PackedReader
 from af2cpu.search.shards import kept_ranges
-
-Way = Literal["packed", "plain", "without screen"]
 
 
 class Part(Protocol):
@@ -84,7 +83,7 @@ def current_packed(fasta: Path, index: Index) -> PackedFile | None:
     if packed is None or packed.origin.hash == index.hash:
         return packed
     message = f"{name_of(packed.path)}: was made of another version of the database"
-    if not fasta.is_file():
+    if not fasta.exists():
         raise DatabaseError(f"{message} than {fasta.name}'s index; make both again with af2cpu db pack")
     events.emit("warning", f"{message}, and the FASTA file is read instead; run af2cpu db pack {name_of(fasta)}")
     return None

@@ -7,7 +7,7 @@
     footer
 
 A piece holds blocks of 64 targets of like length at 5 bits per residue (kernels/core/targets.h). Before the blocks it
-has three tables: the checksum of each block (uint64 [n_blocks]), the lengths of the targets (int32 [n_blocks, 64], 0 for
+has three tables: checksums of the blocks (uint64 [n_blocks]), the lengths of the targets (int32 [n_blocks, 64], 0 for
 an empty lane), and where their headers start in the chunk (uint32 [n_blocks, 64]). Numbers are little-endian.
 """
 
@@ -26,8 +26,8 @@ import orjson
 from af2cpu.errors import DatabaseError
 from af2cpu.formats.streams import name_of, naming
 from af2cpu.search.blocks import LANES
+from af2cpu.search.index import fasta_of_packed, packed_path
 
-SUFFIX = ".af2cpu-packed"
 MAGIC = b"AF2CPUpk"
 VERSION = 1
 ALIGNMENT = 64  # bytes, of pieces and of the blocks in them
@@ -77,16 +77,6 @@ class PackedFile:
     path: Path
     origin: Origin
     pieces: tuple[Piece, ...]
-
-
-def packed_path(fasta: Path) -> Path:
-    """The packed file of a FASTA file, beside it."""
-    return fasta.with_name(fasta.name + SUFFIX)
-
-
-def fasta_of_packed(path: Path) -> Path:
-    """The FASTA file of a packed file, by their names."""
-    return path.with_name(path.name.removesuffix(SUFFIX))
 
 
 def aligned(size: int) -> int:

@@ -24,9 +24,9 @@ from af2cpu.errors import DatabaseError, InputError
 from af2cpu.formats.streams import name_of, naming
 from af2cpu.ops import isa
 from af2cpu.search.blocks import LANES, Lanes, arrange, offsets
-from af2cpu.search.index import Index, Shard, load_index, shard_from, writable_index_path, write_index
+from af2cpu.search.index import Index, Shard, load_index, packed_path, shard_from, writable_index_path, write_index
 from af2cpu.search.packed import layout, shard_texts
-from af2cpu.search.packed.layout import GROUP_BYTES, GROUP_ROWS, Origin, Piece, open_packed, packed_path
+from af2cpu.search.packed.layout import GROUP_BYTES, GROUP_ROWS, Origin, Piece, open_packed
 from af2cpu.search.partial_log import PartialLog
 from af2cpu.search.shards import SHARD_BYTES, kept_ranges
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from plan_cases import told
-from search_cases import demo_database, queries
+from search_cases import capped, demo_database, queries
 
 from af2cpu import events
 from af2cpu.records import Query
@@ -42,7 +42,7 @@ def test_in_parts_equals_serial(
 ) -> None:
     found = queries("ubiquitin", "crambin")
     monkeypatch.setattr(engine, "is_fast", lambda: False)
-    whole = files(found, tmp_path / "whole", [demo_database("uniref90")], 1)
+    whole = files(found, tmp_path / "whole", [capped("uniref90", None)], 1)
     monkeypatch.setattr(engine, "is_fast", lambda: way in {"packed", "plain"})
     monkeypatch.setattr(searchers, "_BLOCK_PROFILES", 0 if way == "by blocks" else 99)
     monkeypatch.setattr(searchers, "_WAITING_BYTES", 5_000)

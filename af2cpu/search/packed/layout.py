@@ -16,7 +16,7 @@ from __future__ import annotations
 import os
 import struct
 import zlib
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import asdict, astuple, dataclass, fields
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -57,6 +57,9 @@ class Piece:
     def n_bytes(self) -> int:
         """Length of tables and blocks."""
         return self.tables_bytes + self.n_groups * GROUP_BYTES
+
+
+_PIECE_FIELDS = fields(Piece)
 
 
 @dataclass(frozen=True)
@@ -120,9 +123,9 @@ def _read(path: Path, file: BinaryIO) -> PackedFile:
     if offset + length + _FOOTER.size != size or zlib.crc32(directory) != checksum:
         raise ValueError("the checksum of its directory differs")
     head, _, table = directory.partition(b"\n")
-    fields = orjson.loads(head)
-    rows = np.frombuffer(table, "<i8").reshape(fields["n_pieces"], -1)
-    return PackedFile(path, Origin(**fields["origin"]), tuple(Piece(*row) for row in rows.tolist()))
+    known = orjson.loads(head)
+    rows = np.frombuffer(table, "<i8").reshape(known["n_pieces"], len(_PIECE_FIELDS))
+    return PackedFile(path, Origin(**known["origin"]), tuple(Piece(*row) for row in rows.tolist()))
 
 
 def damaged(path: Path, reason: str) -> DatabaseError:

@@ -56,6 +56,11 @@ def cases() -> tuple[list[OptimizedProfile], list[Codes], list[tuple[NDArray[Any
         for _ in range(2)
     ]
     targets = [target for target in targets if len(target)]
+    for query in queries[-2:]:  # pieces across the border of two strips of the kernel, at all places of its rows
+        for place in range(16):
+            target = random_codes(rng, 60)
+            target[place : place + 12] = query[250:262] if len(query) > 262 else query[-12:]
+            targets.append(target)
     return list(profiles), targets, [hmmer_scores(profile, targets) for profile in profiles]
 
 
@@ -103,6 +108,17 @@ def test_more_than_a_block_through_msv(level: str) -> None:
     assert of_each % LANES > 0
     np.testing.assert_array_equal(survive[0], survive[1])
     assert survive[0].sum() == hmmer_passes(profile, targets, JACKHMMER.F1) > 0
+
+
+def test_scores_that_only_j_makes_overflow() -> None:
+    """Repeats of weak pieces: scores around the overflow, which SSV alone does not reach."""
+    rng = np.random.default_rng(7)
+    query, profile = random_profile(rng, 25)
+    targets = [random_target(rng, "repeats", query, int(rng.integers(60, 150))) for _ in range(2000)]
+    ssv, msv = MsvFilter([profile], JACKHMMER.F1).scores(*blocks(targets))
+    assert_scores((ssv[0], msv[0]), hmmer_scores(profile, targets), len(targets))
+    without_ssv = np.isnan(ssv[0, : len(targets)])
+    assert 100 < np.isinf(msv[0, : len(targets)][without_ssv]).sum() < without_ssv.sum() - 100
 
 
 def test_the_longest_targets(variant: None) -> None:

@@ -4,7 +4,8 @@
 
 A round is one query against some 200 targets: random, homologs, repeats, low complexity, degenerate letters. One in 100
 rounds has targets of up to 40,000 residues, one in 20 queries of up to 3,000. Stops at the first difference, with the
-seed that repeats it; a second run of the same commit goes on where the first one ended. Written to benchmarks/results/<version>/<cpu>_fuzz_search.json.
+seed that repeats it; a second run of the same commit goes on where the first one ended. Written to
+benchmarks/results/<version>/<cpu>_fuzz_search.json.
 """
 
 from __future__ import annotations

@@ -57,8 +57,8 @@ class MsvFilter:
         """Whether HMMER's filter lets each target pass: [n_queries, n_blocks * 64], in the order of the blocks.
 
         residues [bytes] holds block b from block_offsets[b] on, and may be a memory map; lengths [n_blocks, 64] has 0
-        where there is no target. A call should bring hundreds of blocks: about 1 % of the targets take a second step,
-        in blocks of their own. The GIL is released.
+        where there is no target. A call should bring hundreds of blocks: some 0.1 % of the targets take a second step,
+        in a block of their own per thread. The GIL is released.
         Raises ValueError for a block beyond the residues or a target longer than MAX_LENGTH.
         """
         out = np.empty((len(self._models), len(block_offsets), LANES), np.uint8)

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from pyhmmer.plan7 import OptimizedProfile
 
 from af2cpu.ops import isa
-from af2cpu.search.msv import LANES, MAX_LENGTH, MsvFilter
+from af2cpu.search.msv import LANES, MAX_LENGTH, MsvFilter, is_fast
 from af2cpu.search.thresholds import HMMSEARCH, JACKHMMER
 
 QUERIES = (1, 2, 17, 101, 255, 258, 520)  # odd and even, around one and two strips of the kernel
@@ -176,6 +176,10 @@ def test_any_byte_is_a_code(variant: None) -> None:
     modulo = filtered.scores(bytes_ % 32, packed.offsets, packed.lengths)
     np.testing.assert_array_equal(damaged[0], modulo[0])
     np.testing.assert_array_equal(damaged[1], modulo[1])
+
+
+def test_is_fast_where_there_is_simd(level: str) -> None:
+    assert is_fast() == (level not in ("scalar", "amx_model"))
 
 
 def test_nothing_to_do() -> None:

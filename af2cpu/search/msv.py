@@ -37,6 +37,8 @@ def is_fast() -> bool:
 class MsvFilter:
     """The filter of several queries. Thread-safe; the scores are HMMER's own, bit for bit."""
 
+    vbmi = True  # AVX512-VBMI where the machine has it; tests go without, too
+
     def __init__(self, profiles: Sequence[OptimizedProfile], F1: float) -> None:
         """Copies what it needs of the profiles. F1 is the P-value above which HMMER's pipeline drops a target."""
         self._profiles = [_Numbers(profile) for profile in profiles]
@@ -55,13 +57,13 @@ class MsvFilter:
         """Whether HMMER's filter lets each target pass: [n_queries, n_blocks * 64], in the order of the blocks.
 
         residues [bytes] holds block b from block_offsets[b] on, and may be a memory map; lengths [n_blocks, 64] has 0
-        where there is no target. A call should bring hundreds of blocks: about 1 % of the targets take a second step,
-        in blocks of their own. The GIL is released.
+        where there is no target. A call should bring hundreds of blocks: some 0.1 % of the targets take a second step,
+        in a block of their own per thread. The GIL is released.
         Raises ValueError for a block beyond the residues or a target longer than MAX_LENGTH.
         """
         out = np.empty((len(self._models), len(block_offsets), LANES), np.uint8)
         targets = self._targets(residues, block_offsets, lengths)
-        through_msv = isa.kernels().msv_survivors(targets, self._models, out, threads)
+        through_msv = isa.kernels().msv_survivors(targets, self._models, out, threads, self.vbmi)
         with self._lock:
             self.through_msv += through_msv
         return out.reshape(len(self._models), -1).view(np.bool_)
@@ -80,7 +82,9 @@ class MsvFilter:
         """
         shape = (len(self._models), len(block_offsets), LANES)
         peaks, xj = np.empty(shape, np.uint8), np.empty(shape, np.int16)
-        isa.kernels().msv_scores(self._targets(residues, block_offsets, lengths), self._models, peaks, xj, threads)
+        isa.kernels().msv_scores(
+            self._targets(residues, block_offsets, lengths), self._models, peaks, xj, threads, self.vbmi
+        )
         ssv, msv = np.empty(shape, np.float32), np.empty(shape, np.float32)
         for q, numbers in enumerate(self._profiles):
             ssv[q], msv[q] = numbers.scores(peaks[q], xj[q], self._tjb[lengths])
@@ -176,11 +180,12 @@ def null_scores() -> NDArray[np.float32]:
 
 
 def lowest_bits(profile: OptimizedProfile, F1: float) -> float:
-    """The bit score at which HMMER's esl_gumbel_surv is F1."""
-    if F1 >= 1:
+    """The bit score at which HMMER's esl_gumbel_surv is F1; the function's own rounding (2e-8) is allowed for."""
+    P = F1 * (1 + 1e-6)
+    if P >= 1:
         return -math.inf
     mu, rate = list(profile.evalue_parameters.as_vector())[:2]  # the attributes by name raise in pyhmmer 0.12.3
-    return mu - math.log(-math.log1p(-F1)) / rate
+    return mu - math.log(-math.log1p(-P)) / rate
 
 
 def _model(profile: OptimizedProfile, pass_at: NDArray[np.uint8]) -> MsvModel:

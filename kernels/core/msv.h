@@ -7,7 +7,7 @@
 // A model is cut into strips of kSsvStrip positions so that row and costs stay in L1; between strips, a column of s is kept. All
 // models take a block while it is in L2.
 // MSV adds the J state, which needs the maximum of a row before the next row: one residue at a time. It runs for targets whose SSV
-// score lies between the use of J and the threshold, about 1 %, gathered into full blocks.
+// score lies between the use of J and the threshold, some 0.1 %, gathered into full blocks.
 // Bytes: per model position and sweep 32 of costs, 64 of the row read and 64 written. Operations: lookup, subtraction, maximum per cell.
 #pragma once
 

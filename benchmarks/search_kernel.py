@@ -32,9 +32,9 @@ from pyhmmer.easel import DigitalSequenceBlock  # noqa: E402
 from pyhmmer.plan7 import OptimizedProfile, Pipeline  # noqa: E402
 
 from af2cpu.ops import isa  # noqa: E402
-from af2cpu.search.engine import ALPHABET  # noqa: E402
 from af2cpu.search.msv import MsvFilter  # noqa: E402
 from af2cpu.search.profiles import sequence_profile  # noqa: E402
+from af2cpu.search.reading import ALPHABET  # noqa: E402
 from af2cpu.search.thresholds import JACKHMMER  # noqa: E402
 
 SEED = 20261128

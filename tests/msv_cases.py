@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from pyhmmer.easel import DigitalSequence, DigitalSequenceBlock
 from pyhmmer.plan7 import Background, OptimizedProfile, Pipeline
 
-from af2cpu.search.engine import ALPHABET
 from af2cpu.search.msv import LANES, PAD, MsvFilter
 from af2cpu.search.profiles import sequence_profile
+from af2cpu.search.reading import ALPHABET
 from af2cpu.search.thresholds import HMMSEARCH, JACKHMMER
 
 Codes = NDArray[np.uint8]

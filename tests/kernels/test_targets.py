@@ -52,14 +52,14 @@ def test_blocks(level: str, seed: int) -> None:
 def test_checksums_notice_every_bit(level: str) -> None:
     packed = np.random.default_rng(3).integers(0, 256, 640, np.uint8)
     out, sums = np.empty(1024, np.uint8), np.empty(1, np.uint64)
-    seen = set()
-    for bit in range(-1, 640 * 8):
+    groups = np.array([2], np.int32)
+    kernels().unpack_blocks(packed, out, groups, sums)
+    right = int(sums[0])
+    for bit in range(640 * 8):
         changed = packed.copy()
-        if bit >= 0:
-            changed[bit // 8] ^= np.uint8(1 << bit % 8)
-        kernels().unpack_blocks(changed, out, np.array([2], np.int32), sums)
-        seen.add(int(sums[0]))
-    assert len(seen) == 640 * 8 + 1
+        changed[bit // 8] ^= np.uint8(1 << bit % 8)
+        kernels().unpack_blocks(changed, out, groups, sums)
+        assert sums[0] != right
 
 
 def test_residues_are_pyhmmers() -> None:

@@ -9,8 +9,8 @@ import pytest
 from msv_cases import digital, random_profile
 from pyhmmer.plan7 import Background, OptimizedProfile
 
-from af2cpu.search.engine import ALPHABET
 from af2cpu.search.msv import MAX_LENGTH, lowest_passing, null_scores, transition_costs
+from af2cpu.search.reading import ALPHABET
 from af2cpu.search.thresholds import HMMSEARCH, JACKHMMER
 
 

@@ -135,3 +135,32 @@ def msv_scores(
     vbmi: bool = True,
 ) -> None: ...
 def has_vbmi() -> bool: ...
+def digitise(text: NDArray[np.uint8], residues: NDArray[np.uint8]) -> tuple[NDArray[np.int64], int]: ...
+def header_entries(
+    text: NDArray[np.uint8], starts: NDArray[np.int64], ends: NDArray[np.int64]
+) -> tuple[bytes, NDArray[np.int64]]: ...
+def interleave(
+    residues: NDArray[np.uint8],
+    starts: NDArray[np.int64],
+    lengths: NDArray[np.int32],
+    offsets: NDArray[np.int64],
+    out: NDArray[np.uint8],
+) -> None: ...
+def pack_blocks(
+    residues: NDArray[np.uint8],
+    starts: NDArray[np.int64],
+    lengths: NDArray[np.int32],
+    offsets: NDArray[np.int64],
+    out: NDArray[np.uint8],
+    checksums: NDArray[np.uint64],
+) -> None: ...
+def unpack_blocks(
+    packed: NDArray[np.uint8], out: NDArray[np.uint8], groups: NDArray[np.int32], checksums: NDArray[np.uint64]
+) -> None: ...
+def fasta_of(
+    file: int,
+    headers: NDArray[np.int64],
+    residues: NDArray[np.uint8],
+    lanes: NDArray[np.int64],
+    lengths: NDArray[np.int32],
+) -> tuple[bytes, int]: ...

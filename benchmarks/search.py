@@ -3,8 +3,8 @@
     python benchmarks/search.py [--folder FOLDER] [--quick] [--parts speed pack memory reading]
 
 Makes its database (210 million residues, fixed seed, 0.3 % homologs of the queries) in FOLDER, by default in the user's
-cache. Searches it packed, plain and without the filter, with 1 and 16 queries on 1 and 2 threads; packs it, and reads the
-packed file from the page cache and from the disk. Prints a table and writes the parts that were run to
+cache. Searches it packed, plain and without the filter, with 1 and 16 queries on 1 and 2 threads; packs it, and reads
+the packed file from the page cache and from the disk. Prints a table and writes the parts that were run to
 benchmarks/results/<version>/<cpu>_search.json; other parts stay there as they are.
 """
 
@@ -65,6 +65,12 @@ def make_queries() -> list[Query]:
     rng = np.random.default_rng(SEED)
     rows = [random_letters(rng, QUERY_LENGTH).tobytes().decode() for _ in range(N_QUERIES)]
     return [Query(f"q{i}", row, f"q{i} benchmark", "benchmark") for i, row in enumerate(rows)]
+
+
+def make_loner() -> Query:
+    """A query like the others of which the database has no homologs: what the hits themselves cost is the difference."""
+    letters = random_letters(np.random.default_rng(SEED + 9), QUERY_LENGTH).tobytes().decode()
+    return Query("loner", letters, "loner benchmark", "benchmark")
 
 
 def make_database(path: Path, queries: list[Query], n_res: int, homologs: float) -> None:
@@ -166,6 +172,7 @@ def speed(queries: list[Query], fasta: Path, folder: Path, threads: int, rounds:
             same = same and all(equal(folder / f"{result.query.name}.sto", result.path) for result in results)
     cells = sum(query.n_res for query in queries) * current_index(fasta, threads).n_res
     found: dict[str, Any] = {"queries": len(queries), "threads": threads, "byte_equal_but_for_author": same}
+    found["hits"] = sum(result.hits for result in results)
     for name, seconds in times.items():
         if seconds:
             found[name] = summary(seconds) | {"gcells_per_s": cells / statistics.median(seconds) / 1e9}
@@ -293,14 +300,14 @@ def run_child(arguments: list[str]) -> None:
 
 def table(record: dict[str, Any]) -> Iterator[str]:
     """The speeds as lines for people."""
-    yield f"{'queries':>7} {'threads':>7} {'':15} {'seconds':>8} {'search':>8} {'Gcells/s':>9} {'jackhmmer =':>12}"
+    yield f"queries  hits threads {'':15} {'seconds':>8} {'search':>8} {'Gcells/s':>9} {'jackhmmer =':>12}"
     for found in record.get("speed", []):
         for name in ("jackhmmer", *WAYS):
             if name in found:
                 row = found[name]
                 search, ratio = row.get("search_s", row["median_s"]), row.get("against_jackhmmer", 1.0)
                 yield (
-                    f"{found['queries']:7} {found['threads']:7} {name:15} {row['median_s']:8.3f} {search:8.3f} "
+                    f"{found['queries']:7} {found['hits']:5} {found['threads']:7} {name:15} {row['median_s']:8.3f} {search:8.3f} "
                     f"{row['gcells_per_s']:9.1f} {ratio:12.2f}"
                 )
 
@@ -348,8 +355,11 @@ def measured(parts: list[str], fasta: Path, queries: list[Query], rounds: int) -
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         if "speed" in parts:
-            settings = [(n, threads) for n in (1, N_QUERIES) for threads in (1, THREADS)]
-            record["speed"] = [speed(queries[:n], fasta, folder, t, rounds if n == 1 else 1) for n, t in settings]
+            record["speed"] = [
+                speed(some, fasta, folder, threads, rounds if len(some) == 1 else 1)
+                for some in ([make_loner()], queries[:1], queries)
+                for threads in (1, THREADS)
+            ]
         if "memory" in parts:
             record["memory"] = memory(fasta, queries, folder)
         if "reading" in parts:

@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from pyhmmer.plan7 import OptimizedProfile
 
 from af2cpu.ops import isa
+from af2cpu.search.blocks import LANES
 
 if TYPE_CHECKING:
     from af2cpu._kernels import MsvModel, MsvTargets
 
-LANES = 64
 PAD = 31
 MAX_LENGTH = 100_000  # HMMER searches no longer target
 _CODES = 32

@@ -167,10 +167,6 @@ nb::tuple fasta_of(int file, const Offsets& headers, const Bytes& residues, cons
 }  // namespace
 
 void bind_targets(nb::module_& m) {
-    m.attr("lanes") = kLanes;
-    m.attr("pad_code") = int(kPad);
-    m.attr("packed_group_rows") = kGroupRows;
-    m.attr("packed_group_bytes") = kGroupBytes;
     m.def("digitise", &digitised, nb::arg("text"), nb::arg("residues"),
           "FASTA text to digital residues. Returns (records [n + 1, 3], offset of a byte that is no residue or -1). A record: the offsets "
           "of its '>', of the end of its header line and of its first residue; the last row has the ends.");

@@ -68,7 +68,7 @@ def make_queries() -> list[Query]:
 
 
 def make_loner() -> Query:
-    """A query like the others of which the database has no homologs: what the hits themselves cost is the difference."""
+    """A query of which the database has no homologs: what hits cost is the difference to the others."""
     letters = random_letters(np.random.default_rng(SEED + 9), QUERY_LENGTH).tobytes().decode()
     return Query("loner", letters, "loner benchmark", "benchmark")
 
@@ -307,7 +307,8 @@ def table(record: dict[str, Any]) -> Iterator[str]:
                 row = found[name]
                 search, ratio = row.get("search_s", row["median_s"]), row.get("against_jackhmmer", 1.0)
                 yield (
-                    f"{found['queries']:7} {found['hits']:5} {found['threads']:7} {name:15} {row['median_s']:8.3f} {search:8.3f} "
+                    f"{found['queries']:7} {found['hits']:5} {found['threads']:7} {name:15} "
+                    f"{row['median_s']:8.3f} {search:8.3f} "
                     f"{row['gcells_per_s']:9.1f} {ratio:12.2f}"
                 )
 

@@ -178,6 +178,7 @@ def download_command(
     """
     from af2cpu.download import client, exclusive, fetch
     from af2cpu.search.databases import MMCIF
+    from af2cpu.search.index import stored_file
     from af2cpu.search.sources import SOURCES
 
     failures: list[str] = []
@@ -188,8 +189,7 @@ def download_command(
             return
         with exclusive(data_dir), client() as http:
             for name in wanted:
-                if name in SOURCES:
-                    path = data_dir / SOURCES[name].path
+                if name in SOURCES and not stored_file(path := data_dir / SOURCES[name].path).is_file():
                     unpacked = int(SOURCES[name].unpacked_gb * 1e9)
                     fetch(http, SOURCES[name].url, path, unpacked)
                     print_line(f"{name}: {path}")
@@ -231,14 +231,15 @@ def _lacking(data_dir: Path, wanted: list[str], *, all_structures: bool) -> Iter
     """(name, path, bytes still to fetch, bytes once unpacked) of what is not there yet, about."""
     from af2cpu.download import part_path
     from af2cpu.search.databases import MMCIF
+    from af2cpu.search.index import stored_file
     from af2cpu.search.sources import SOURCES
 
     for name in wanted:
         if name in SOURCES:
             source = SOURCES[name]
             path = data_dir / source.path
-            if path.is_file():
-                print_line(f"{name:11} there already: {path}")
+            if stored_file(path).is_file():
+                print_line(f"{name:11} there already: {stored_file(path)}")
                 continue
             part = part_path(path)
             have = part.stat().st_size if part.is_file() else 0

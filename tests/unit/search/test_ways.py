@@ -61,7 +61,7 @@ def real() -> tuple[Path, list[Query]]:
         for parts in (("2q2k_A", "uniprot_hits.sto"), ("2q2k_A", "mgnify_hits.sto"), ("6KWC", "mgnify_hits.sto"))
     ]
     rng = np.random.default_rng(7)
-    rows = [row for path in alignments for row in letters_of(path)[:1500]]
+    rows = [row for path in alignments for row in letters_of(path)[:350]]
     path = Path(_folder.name) / "real.fasta"
     path.write_text("".join(f">real{i:05d} homolog {i}\n{row}\n" for i, row in enumerate(rows)))
     chosen = rng.choice(len(rows), _N_QUERIES, replace=False)

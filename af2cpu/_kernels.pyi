@@ -1,5 +1,7 @@
 """The native kernels (`kernels/bind`). Tensors are float32 or bfloat16; the last axis of activations is contiguous."""
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 def level() -> str: ...
@@ -106,3 +108,59 @@ def point_attention(
     out: Tensor,
     pair: Tensor,
 ) -> None: ...
+
+class MsvModel:
+    def __init__(
+        self, ssv: NDArray[np.uint8], msv: NDArray[np.uint8], numbers: list[int], pass_at: NDArray[np.uint8]
+    ) -> None: ...
+
+class MsvTargets:
+    def __init__(
+        self,
+        residues: NDArray[np.uint8],
+        offsets: NDArray[np.int64],
+        lengths: NDArray[np.int32],
+        tjb: NDArray[np.uint8],
+    ) -> None: ...
+
+def msv_survivors(
+    targets: MsvTargets, models: list[MsvModel], out: NDArray[np.uint8], threads: int = 1, vbmi: bool = True
+) -> int: ...
+def msv_scores(
+    targets: MsvTargets,
+    models: list[MsvModel],
+    peaks: NDArray[np.uint8],
+    xj: NDArray[np.int16],
+    threads: int = 1,
+    vbmi: bool = True,
+) -> None: ...
+def has_vbmi() -> bool: ...
+def digitise(text: NDArray[np.uint8], residues: NDArray[np.uint8]) -> tuple[NDArray[np.int64], int]: ...
+def header_entries(
+    text: NDArray[np.uint8], starts: NDArray[np.int64], ends: NDArray[np.int64]
+) -> tuple[bytes, NDArray[np.int64]]: ...
+def interleave(
+    residues: NDArray[np.uint8],
+    starts: NDArray[np.int64],
+    lengths: NDArray[np.int32],
+    offsets: NDArray[np.int64],
+    out: NDArray[np.uint8],
+) -> None: ...
+def pack_blocks(
+    residues: NDArray[np.uint8],
+    starts: NDArray[np.int64],
+    lengths: NDArray[np.int32],
+    offsets: NDArray[np.int64],
+    out: NDArray[np.uint8],
+    checksums: NDArray[np.uint64],
+) -> None: ...
+def unpack_blocks(
+    packed: NDArray[np.uint8], out: NDArray[np.uint8], groups: NDArray[np.int32], checksums: NDArray[np.uint64]
+) -> None: ...
+def fasta_of(
+    file: int,
+    headers: NDArray[np.int64],
+    residues: NDArray[np.uint8],
+    lanes: NDArray[np.int64],
+    lengths: NDArray[np.int32],
+) -> tuple[bytes, int]: ...

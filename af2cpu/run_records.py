@@ -47,6 +47,8 @@ class DatabaseUsed:
     hits: int
     seconds: float  # the sequence's share of the pass over the database
     rows: int | None = None  # of the alignment, the query counts; None for template hits
+    way: str | None = None  # packed, plain or without screen (search/targets.py); None in records of older versions
+    passed: int | None = None  # sequences that passed the filter and that HMMER's pipeline has seen
     program: str | None = None  # external program with its version, such as hhblits 3.3.0; None: searched by pyhmmer
     command: str | None = None  # of that program
 

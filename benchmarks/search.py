@@ -1,9 +1,11 @@
 """The search beside jackhmmer, in one run, with equal results checked in the same run.
 
-    python benchmarks/search.py [--folder FOLDER] [--quick]
+    python benchmarks/search.py [--folder FOLDER] [--quick] [--parts speed pack memory reading]
 
 Makes its database (210 million residues, fixed seed, 0.3 % homologs of the queries) in FOLDER, by default in the user's
-cache; prints a table and writes benchmarks/results/<version>/<cpu>_search.json.
+cache. Searches it packed, plain and without the filter, with 1 and 16 queries on 1 and 2 threads; packs it, and reads
+the packed file from the page cache and from the disk. Prints a table and writes the parts that were run to
+benchmarks/results/<version>/<cpu>_search.json; other parts stay there as they are.
 """
 
 from __future__ import annotations
@@ -17,26 +19,34 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import orjson
 import platformdirs
+import psutil
 
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 
 from demo.evolution import homolog, random_letters, random_sequences  # noqa: E402
-from machine import describe, write_result  # noqa: E402
+from machine import describe, result_path, write_result  # noqa: E402
 
 from af2cpu.formats.a3m import read_a3m  # noqa: E402
 from af2cpu.formats.stockholm import read_stockholm  # noqa: E402
+from af2cpu.ops import isa  # noqa: E402
 from af2cpu.records import Query  # noqa: E402
-from af2cpu.search.databases import Database  # noqa: E402
+from af2cpu.search import engine  # noqa: E402
+from af2cpu.search.databases import Database, Way  # noqa: E402
+from af2cpu.search.index import packed_path  # noqa: E402
 from af2cpu.search.indexing import build_index, current_index  # noqa: E402
-from af2cpu.search.msa import search_msas  # noqa: E402
+from af2cpu.search.msa import MsaResult, search_msas  # noqa: E402
+from af2cpu.search.packed import PackedFile, open_packed  # noqa: E402
+from af2cpu.search.packed.pack import pack  # noqa: E402
+from af2cpu.search.packed.reader import PackedReader  # noqa: E402
 
 SEED = 20261120
 N_RES = 210_000_000  # residues of the database
@@ -45,6 +55,8 @@ QUERY_LENGTH = 300
 N_QUERIES = 16
 N_HITS = 50_000
 THREADS = 2
+PARTS = ["pack", "speed", "memory", "reading"]
+WAYS: tuple[Way, ...] = ("packed", "plain", "without screen")
 FLAGS = ["--noali", "--F1", "0.0005", "--F2", "5e-05", "--F3", "5e-07", "--incE", "0.0001", "-E", "0.0001"]
 
 
@@ -53,6 +65,12 @@ def make_queries() -> list[Query]:
     rng = np.random.default_rng(SEED)
     rows = [random_letters(rng, QUERY_LENGTH).tobytes().decode() for _ in range(N_QUERIES)]
     return [Query(f"q{i}", row, f"q{i} benchmark", "benchmark") for i, row in enumerate(rows)]
+
+
+def make_loner() -> Query:
+    """A query of which the database has no homologs: what hits cost is the difference to the others."""
+    letters = random_letters(np.random.default_rng(SEED + 9), QUERY_LENGTH).tobytes().decode()
+    return Query("loner", letters, "loner benchmark", "benchmark")
 
 
 def make_database(path: Path, queries: list[Query], n_res: int, homologs: float) -> None:
@@ -82,28 +100,40 @@ def timed(call: Callable[[], Any]) -> float:
     return time.perf_counter() - began
 
 
-def jackhmmer(query: Query, fasta: Path, folder: Path) -> Path:
-    """AlphaFold's call, with as many worker threads as we have cores."""
+def jackhmmer(query: Query, fasta: Path, folder: Path, threads: int) -> Path:
+    """AlphaFold's call, with as many worker threads as we have."""
     (folder / "query.fasta").write_text(f">{query.description}\n{query.sequence}\n")
-    result = folder / "jackhmmer.sto"
+    result = folder / f"{query.name}.sto"
     files = ["-o", "/dev/null", "-A", result, folder / "query.fasta", fasta]
-    command = ["jackhmmer", *FLAGS, "--cpu", THREADS, "-N", 1, *files]
+    command = ["jackhmmer", *FLAGS, "--cpu", threads, "-N", 1, *files]
     subprocess.run([str(part) for part in command], check=True)
     return result
 
 
-def ours(queries: list[Query], fasta: Path, folder: Path) -> list[Path]:
-    """The same through the package, its Stockholm files written."""
-    index = current_index(fasta, THREADS)
+def ours(queries: list[Query], fasta: Path, folder: Path, threads: int) -> list[MsaResult]:
+    """The same through the package, all queries in one pass, their Stockholm files written."""
+    index = current_index(fasta, threads)
     folders = [folder / query.name for query in queries]
     for path in folders:
         path.mkdir(exist_ok=True)
-    return [result.path for result in search_msas(queries, folders, [(Database("uniref90", fasta), index)], THREADS)]
+    return list(search_msas(queries, folders, [(Database("uniref90", fasta), index)], threads))
 
 
-def command_line(query: Query, fasta: Path, folder: Path) -> None:
-    """The same as a new process: start-up and imports count."""
-    child([sys.executable, __file__, "--child", "search", str(fasta), query.name, str(folder)])
+@contextmanager
+def searched_by(way: Way, fasta: Path) -> Iterator[None]:
+    """Hides what another way needs: the packed file, or the filter."""
+    packed, aside = packed_path(fasta), fasta.with_name("aside")
+    fast = engine.is_fast
+    try:
+        if way != "packed":
+            packed.rename(aside)
+        if way == "without screen":
+            engine.is_fast = lambda: False
+        yield
+    finally:
+        engine.is_fast = fast
+        if aside.exists():
+            aside.rename(packed)
 
 
 def child(command: list[str]) -> dict[str, Any]:
@@ -122,34 +152,74 @@ def equal(first: Path, second: Path) -> bool:
     return texts[0] == texts[1]
 
 
-def one_query(queries: list[Query], fasta: Path, folder: Path, rounds: int) -> dict[str, Any]:
-    """jackhmmer, ours, ours from a new process, in turns."""
-    times: dict[str, list[float]] = {"jackhmmer": [], "ours": [], "ours_new_process": []}
-    query, same = queries[0], True
-    ours(queries[:1], fasta, folder)  # the file is in the page cache for all
+def speed(queries: list[Query], fasta: Path, folder: Path, threads: int, rounds: int) -> dict[str, Any]:
+    """jackhmmer (a run for each query) and our ways (one pass for all), in turns; `search_s` leaves out the start."""
+    ours(queries, fasta, folder, threads)  # the files are in the page cache for all
+    times: dict[str, list[float]] = {"jackhmmer": [], **{way: [] for way in WAYS}}
+    passes: dict[str, list[float]] = {way: [] for way in WAYS}
+    passed, same = {}, True
     for _ in range(rounds):
-        times["jackhmmer"].append(timed(lambda: jackhmmer(query, fasta, folder)))
-        times["ours"].append(timed(lambda: ours([query], fasta, folder)))
-        times["ours_new_process"].append(timed(lambda: command_line(query, fasta, folder)))
-        same = same and equal(folder / "jackhmmer.sto", folder / query.name / "uniref90_hits.sto")
-    result: dict[str, Any] = {name: summary(values) for name, values in times.items()}
-    result["byte_equal_but_for_author"] = same
-    result["speed_against_jackhmmer"] = result["jackhmmer"]["median_s"] / result["ours"]["median_s"]
-    return result
+        if shutil.which("jackhmmer"):
+            times["jackhmmer"].append(timed(lambda: [jackhmmer(q, fasta, folder, threads) for q in queries]))
+        for way in WAYS:
+            with searched_by(way, fasta):
+                began = time.perf_counter()
+                results = ours(queries, fasta, folder, threads)
+                times[way].append(time.perf_counter() - began)
+            assert {result.way for result in results} == {way}
+            passes[way].append(sum(result.seconds for result in results))
+            passed[way] = sum(result.passed for result in results)
+            same = same and all(equal(folder / f"{result.query.name}.sto", result.path) for result in results)
+    cells = sum(query.n_res for query in queries) * current_index(fasta, threads).n_res
+    found: dict[str, Any] = {"queries": len(queries), "threads": threads, "byte_equal_but_for_author": same}
+    found["hits"] = sum(result.hits for result in results)
+    for name, seconds in times.items():
+        if seconds:
+            found[name] = summary(seconds) | {"gcells_per_s": cells / statistics.median(seconds) / 1e9}
+        if seconds and name in passed:
+            found[name] |= {"search_s": statistics.median(passes[name]), "passed": passed[name]}
+            if times["jackhmmer"]:
+                found[name]["against_jackhmmer"] = found["jackhmmer"]["median_s"] / found[name]["median_s"]
+                found[name]["search_against_jackhmmer"] = found["jackhmmer"]["median_s"] / found[name]["search_s"]
+    return found
 
 
-def many_queries(queries: list[Query], fasta: Path, folder: Path, rounds: int) -> dict[str, Any]:
-    """All queries in one pass and in a pass each, in turns."""
-    one: list[float] = []
-    each: list[float] = []
-    for _ in range(rounds):
-        one.append(timed(lambda: ours(queries, fasta, folder)))
-        texts = [(folder / query.name / "uniref90_hits.sto").read_bytes() for query in queries]
-        each.append(timed(lambda: [ours([query], fasta, folder) for query in queries]))
-        assert texts == [(folder / query.name / "uniref90_hits.sto").read_bytes() for query in queries]
-    result: dict[str, Any] = {"queries": len(queries), "one_pass": summary(one), "a_pass_each": summary(each)}
-    result["speed_of_one_pass"] = result["a_pass_each"]["median_s"] / result["one_pass"]["median_s"]
-    return result
+def packing(fasta: Path) -> dict[str, Any]:
+    """Rate of packing by threads, size, peak memory; rates of reading it from the page cache and from the disk."""
+    found: dict[str, Any] = {"fasta_bytes": fasta.stat().st_size}
+    for threads in (1, THREADS):
+        packed_path(fasta).unlink(missing_ok=True)
+        made = child([sys.executable, __file__, "--child", "pack", str(fasta), str(threads)])
+        rate = found["fasta_bytes"] / made["seconds"] / 1e6
+        found[f"threads_{threads}"] = made | {"mb_of_fasta_per_s": rate}
+    packed = open_packed(fasta)
+    assert packed is not None
+    found["packed_bytes"] = packed.path.stat().st_size
+    found["scanned_bytes"] = sum(piece.n_bytes for piece in packed.pieces)
+    found["bytes_per_residue"] = found["scanned_bytes"] / packed.origin.n_res
+    for place in ("page_cache", "disk"):
+        seconds = []
+        for _ in range(3):
+            if place == "disk":
+                _forget(packed.path)
+            seconds.append(timed(lambda: _read_all(packed)))
+        rates = {"gres_per_s": packed.origin.n_res / 1e9, "gb_per_s": found["scanned_bytes"] / 1e9}
+        best = statistics.median(seconds)
+        found[place] = {"one_thread_s": best, **{name: amount / best for name, amount in rates.items()}}
+    return found
+
+
+def _read_all(packed: PackedFile) -> None:
+    with PackedReader(packed, ahead=4) as reader:
+        for number in range(len(packed.pieces)):
+            reader.read(number)
+
+
+def _forget(path: Path) -> None:
+    """Drops a file from the page cache; what a virtual machine's host has cached stays there."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def memory(fasta: Path, queries: list[Query], folder: Path) -> dict[str, Any]:
@@ -164,10 +234,14 @@ def memory(fasta: Path, queries: list[Query], folder: Path) -> dict[str, Any]:
     run = [sys.executable, __file__, "--child"]
     start = child([*run, "nothing"])["peak_bytes"]
     large = child([*run, "search", str(fasta), "q0", str(folder)])
+    with searched_by("plain", fasta):
+        plain = child([*run, "search", str(fasta), "q0", str(folder)])
     hits = child([*run, "search", str(family), "q0", str(folder)])
     return {
         "imports_bytes": start,
-        "large_database_bytes": large["peak_bytes"],
+        "packed_bytes": large["peak_bytes"],
+        "plain_bytes": plain["peak_bytes"],
+        "new_process_s": {"packed": large["seconds"], "plain": plain["seconds"], "imports": start["seconds"]},
         "large_database_hits": large["hits"],
         "many_hits_bytes": hits["peak_bytes"],
         "many_hits": hits["hits"],
@@ -205,18 +279,38 @@ def reading(folder: Path) -> dict[str, Any]:
 def run_child(arguments: list[str]) -> None:
     """What the processes of this script do; prints a JSON object."""
     found: dict[str, Any] = {}
+    began = time.perf_counter()
     if arguments[0] == "search":
         fasta, name, folder = Path(arguments[1]), arguments[2], Path(arguments[3])
         query = next(query for query in make_queries() if query.name == name)
-        (folder / name).mkdir(exist_ok=True)
-        index = current_index(fasta, THREADS)
-        (result,) = search_msas([query], [folder / name], [(Database("uniref90", fasta), index)], THREADS)
+        (result,) = ours([query], fasta, folder, THREADS)
         found = {"hits": result.hits, "file_bytes": result.path.stat().st_size}
+    elif arguments[0] == "pack":
+        pack(Path(arguments[1]), int(arguments[2]))
+        found["seconds"] = time.perf_counter() - began
     elif arguments[0] == "read":
         path = Path(arguments[1])
         found["seconds"] = timed(lambda: (read_a3m if path.suffix == ".a3m" else read_stockholm)(path))
+    if arguments[0] in {"search", "nothing"}:
+        created = psutil.Process().create_time()
+        found["seconds"] = time.time() - created  # start-up and imports count
     found["peak_bytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     print(orjson.dumps(found).decode())
+
+
+def table(record: dict[str, Any]) -> Iterator[str]:
+    """The speeds as lines for people."""
+    yield f"queries  hits threads {'':15} {'seconds':>8} {'search':>8} {'Gcells/s':>9} {'jackhmmer =':>12}"
+    for found in record.get("speed", []):
+        for name in ("jackhmmer", *WAYS):
+            if name in found:
+                row = found[name]
+                search, ratio = row.get("search_s", row["median_s"]), row.get("against_jackhmmer", 1.0)
+                yield (
+                    f"{found['queries']:7} {found['hits']:5} {found['threads']:7} {name:15} "
+                    f"{row['median_s']:8.3f} {search:8.3f} "
+                    f"{row['gcells_per_s']:9.1f} {ratio:12.2f}"
+                )
 
 
 def main() -> None:
@@ -224,6 +318,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path(platformdirs.user_cache_dir("af2cpu")) / "benchmarks")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--quick", action="store_true", help="a database of 5 million residues, nothing is recorded")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--child", nargs="+", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
@@ -234,22 +329,44 @@ def main() -> None:
     fasta, queries = options.folder / f"search_{n_res}.fasta", make_queries()
     if not fasta.exists():
         make_database(fasta, queries, n_res, HOMOLOGS)
+    record = measured(options.parts, fasta, queries, options.rounds)
+    print(orjson.dumps(record, option=orjson.OPT_INDENT_2).decode())
+    print(*table(record), sep="\n")
+    if not options.quick:
+        write_result("search", earlier() | record)
+
+
+def earlier() -> dict[str, Any]:
+    """The parts of the last record, which a run of other parts leaves as they are."""
+    path = result_path("search")
+    known = orjson.loads(path.read_bytes()) if path.exists() else {}
+    return {name: known[name] for name in ("packing", "speed", "memory", "reading") if name in known}
+
+
+def measured(parts: list[str], fasta: Path, queries: list[Query], rounds: int) -> dict[str, Any]:
+    """The parts that were asked for, with the machine and the database."""
     index_seconds = timed(lambda: build_index(fasta, THREADS))
     index = current_index(fasta, THREADS)
-    record: dict[str, Any] = {"machine": describe("pyhmmer"), "threads": THREADS}
+    record: dict[str, Any] = {"machine": describe("pyhmmer") | {"isa_in_use": isa.level()}}
     record["database"] = {"sequences": index.n_seq, "residues": index.n_res, "bytes": index.size, "hash": index.hash}
     record["database"] |= {"seed": SEED, "homologs": HOMOLOGS, "index_seconds": index_seconds}
+    if "pack" in parts:
+        record["packing"] = packing(fasta)
+    pack(fasta, THREADS)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        if shutil.which("jackhmmer"):
-            record["one_query"] = one_query(queries, fasta, folder, options.rounds)
-        record["many_queries"] = many_queries(queries, fasta, folder, max(1, options.rounds // 3))
-        record["memory"] = memory(fasta, queries, folder)
-        record["reading"] = reading(folder)
+        if "speed" in parts:
+            record["speed"] = [
+                speed(some, fasta, folder, threads, rounds if len(some) == 1 else 1)
+                for some in ([make_loner()], queries[:1], queries)
+                for threads in (1, THREADS)
+            ]
+        if "memory" in parts:
+            record["memory"] = memory(fasta, queries, folder)
+        if "reading" in parts:
+            record["reading"] = reading(folder)
     record["load_after"] = os.getloadavg()
-    print(orjson.dumps(record, option=orjson.OPT_INDENT_2).decode())
-    if not options.quick:
-        write_result("search", record)
+    return record
 
 
 if __name__ == "__main__":

@@ -55,13 +55,15 @@ def search(
 
 def _lines(outcome: Outcome, verbosity: Verbosity) -> Iterator[str]:
     """What was searched for a target, and what it gave."""
+    from af2cpu.pipeline.stages.msa import search_summary
+
     yield f"{outcome.name}: {outcome.n_res} residues"
     if outcome.search is None:
         yield f"  failed: {outcome.error}"
         return
     for database in outcome.search.databases:
         last = f"{database.seconds:.1f} s" if database.name in outcome.searched else "reused"
-        yield f"  {database.name}: {database.sequences:,} {database.kind}, {database.hits:,} hits, {last}"
+        yield f"  {search_summary(database)}, {last}"
     if verbosity is Verbosity.VERBOSE:
         yield from (f"  note: {note}" for note in outcome.search.notes)
     elif summary := notes_summary(outcome.search.notes, "search.json"):

@@ -6,8 +6,10 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from af2cpu.errors import DatabaseError, InputError
+from af2cpu.search.index import PACKED_SUFFIX, fasta_of_packed, stored_file
 from af2cpu.search.profile_databases import BFD_UNIREF, LAYOUT, PDB70, ProfileDatabase, layout_profiles
 from af2cpu.shipped import shipped
 
@@ -67,6 +69,8 @@ _LAYOUT: Mapping[str, tuple[str, int | None]] = {
     "mgnify": ("mgnify/mgy_clusters*.fa", 501),
     "pdb_seqres": ("pdb_seqres/pdb_seqres.txt", None),
 }
+Way = Literal["packed", "plain", "without screen"]  # how a database is read and searched
+SCREENED: tuple[Way, ...] = ("packed", "plain")  # HMMER's pipeline sees what passes the native filter
 TEMPLATES = "pdb_seqres"
 HITS, HHR_HITS = "pdb_hits.sto", "pdb_hits.hhr"  # template hits in AlphaFold's msas/ folder: hmmsearch's, hhsearch's
 MMCIF = "pdb_mmcif/mmcif_files"
@@ -88,7 +92,7 @@ _WITH_ROWS = re.compile(r"(.+):(\d+)", re.DOTALL)
 def expected_path(data_dir: Path, name: str) -> Path:
     """Path of a database in AlphaFold's layout: the newest file that exists, else the name to expect."""
     pattern, _ = _LAYOUT[name]
-    found = sorted(data_dir.glob(pattern))
+    found = sorted({*data_dir.glob(pattern), *map(fasta_of_packed, data_dir.glob(pattern + PACKED_SUFFIX))})
     return found[-1] if found else data_dir / pattern.replace("*", "_2022_05")
 
 
@@ -189,7 +193,7 @@ def _pdb70(data_dir: Path | None, given: Mapping[str, Database], prefixes: Mappi
 def _missing(database: Database | ProfileDatabase) -> str:
     """What a database lacks, in one line; empty if it is complete."""
     if isinstance(database, Database):
-        return "" if database.path.is_file() else f"{database.name} ({database.path})"
+        return "" if stored_file(database.path).is_file() else f"{database.name} ({database.path})"
     lacking = database.missing()
     rest = f" and {len(lacking) - 1} other files with such a prefix" if len(lacking) > 1 else ""
     return f"{database.name} ({lacking[0]}{rest})" if lacking else ""

@@ -17,7 +17,8 @@ from af2cpu.formats.streams import atomic_write
 from af2cpu.search.scan import MAX_TARGET, Skipped
 
 SUFFIX = ".af2cpu-index.json"
-_FORMAT = 1
+PACKED_SUFFIX = ".af2cpu-packed"
+FORMAT = 1
 _RESIDUES_PER_BYTE = 0.85  # of FASTA files such as UniRef90: the rest is headers and line ends
 
 
@@ -92,6 +93,22 @@ def index_paths(fasta: Path) -> tuple[Path, ...]:
     return beside, folder / "indexes" / f"{fasta.name}-{place}{SUFFIX}"
 
 
+def packed_path(fasta: Path) -> Path:
+    """The packed file of a FASTA file, beside it."""
+    return fasta.with_name(fasta.name + PACKED_SUFFIX)
+
+
+def fasta_of_packed(path: Path) -> Path:
+    """The FASTA file of a packed file, by their names."""
+    return path.with_name(path.name.removesuffix(PACKED_SUFFIX))
+
+
+def stored_file(fasta: Path) -> Path:
+    """The file that has the database: the FASTA file, or its packed file where only that exists."""
+    packed = packed_path(fasta)
+    return packed if packed.is_file() and not fasta.exists() else fasta
+
+
 def writable_index_path(fasta: Path) -> Path:
     """The path that a new index goes to; creates the cache folder if it is there.
 
@@ -123,7 +140,7 @@ def load_index(fasta: Path) -> Index | None:
     path = max(found, key=lambda path: path.stat().st_mtime_ns)
     try:
         fields = orjson.loads(path.read_bytes())
-        if fields.pop("format") != _FORMAT:
+        if fields.pop("format") != FORMAT:
             return None
         return Index(**fields | {"shards": tuple(shard_from(shard) for shard in fields["shards"])})
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -138,10 +155,10 @@ def shard_from(fields: dict[str, Any]) -> Shard:
 def write_index(index: Index, path: Path) -> None:
     """Writes the index, whole or not at all."""
     with atomic_write(path) as file:
-        file.write(orjson.dumps({"format": _FORMAT} | asdict(index)))
+        file.write(orjson.dumps({"format": FORMAT} | asdict(index)))
 
 
 def estimated_residues(fasta: Path) -> int:
     """How many residues a search sees, from the index where there is one, else from the size of the file."""
     index = load_index(fasta)
-    return index.n_res if index else int(_RESIDUES_PER_BYTE * fasta.stat().st_size)
+    return index.n_res if index else int(_RESIDUES_PER_BYTE * stored_file(fasta).stat().st_size)

@@ -22,11 +22,11 @@ from pyhmmer.plan7 import TopHits, Trace
 from af2cpu import events
 from af2cpu.formats.streams import TEMPORARY, atomic_write, naming
 from af2cpu.records import Query
-from af2cpu.search.databases import Database, alignment_file
-from af2cpu.search.engine import ALPHABET, Task, search
+from af2cpu.search.databases import Database, Way, alignment_file
+from af2cpu.search.engine import Task, search
 from af2cpu.search.index import Index
 from af2cpu.search.profiles import sequence_profile
-from af2cpu.search.screen import Screen
+from af2cpu.search.reading import ALPHABET
 from af2cpu.search.stockholm_text import cut, escaped_names, is_row, row_header, utf8_lines
 from af2cpu.search.thresholds import JACKHMMER
 
@@ -45,6 +45,8 @@ class MsaResult:
     hits: int  # targets with E-value below 1e-4
     rows: int  # of the file, the query counts
     seconds: float  # of search: the query's share of the pass over the database
+    way: Way
+    passed: int  # targets that HMMER's pipeline has seen
 
 
 def search_msas(
@@ -52,7 +54,6 @@ def search_msas(
     folders: Sequence[Path],
     databases: Sequence[tuple[Database, Index]],
     threads: int,
-    screen: Screen | None = None,
 ) -> Iterator[MsaResult]:
     """Searches all queries in all databases in one pass, then writes each alignment into its query's folder.
 
@@ -62,13 +63,14 @@ def search_msas(
     sequences = [digital(query) for query in queries]
     profiles = [sequence_profile(sequence) for sequence in sequences]
     tasks = [Task(database.name, database.path, index, profiles, JACKHMMER) for database, index in databases]
-    found = search(tasks, threads, screen)
+    found = search(tasks, threads)
     for q, (query, folder, sequence) in enumerate(zip(queries, folders, sequences, strict=True)):
         for (database, _), task in zip(databases, found, strict=True):
             path, hits = folder / alignment_file(database), task.hits
             rows = write_alignment(hits[q], sequence, path, database.max_rows)
             seconds = task.seconds / len(queries)
-            yield MsaResult(query, database, path, len(hits[q].included), rows, seconds)
+            n_hits = len(hits[q].included)
+            yield MsaResult(query, database, path, n_hits, rows, seconds, task.way, task.passed[q])
             hits[q] = TopHits(profiles[q])  # written: its memory is free before the next one's alignment is made
 
 

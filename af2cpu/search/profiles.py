@@ -10,7 +10,7 @@ from typing import Any
 from pyhmmer.easel import DigitalMSA, DigitalSequence
 from pyhmmer.plan7 import HMM, Background, Builder, OptimizedProfile
 
-from af2cpu.search.engine import ALPHABET
+from af2cpu.search.reading import ALPHABET
 
 
 def sequence_profile(sequence: DigitalSequence[Any]) -> OptimizedProfile:

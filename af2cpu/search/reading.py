@@ -1,69 +1,101 @@
-"""Reading a shard: its bytes are copied to memory, and pyhmmer parses them there without the interpreter's lock.
+"""FASTA for HMMER's pipeline: bytes are copied to memory, and pyhmmer parses them there without the interpreter's lock.
 
-For few queries a search streams each shard (parse and search in one loop in C, which scales over any number of cores);
-for many the shard is parsed once into blocks that all queries share.
+Survivors of the filter are searched as a stream. Where there is no filter, shards are: for few queries parsed and
+searched in one loop in C, which scales over any number of cores; for many parsed once into blocks that all share.
 """
 
 from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from pyhmmer.easel import Alphabet, DigitalSequence, DigitalSequenceBlock, SequenceFile
 
-from af2cpu.errors import DatabaseError
 from af2cpu.formats.streams import naming
 from af2cpu.search.index import Shard
+from af2cpu.search.shards import kept_ranges
+from af2cpu.search.targets import cut_off
 
+ALPHABET = Alphabet.amino()
 BLOCK_SEQUENCES = 4096  # per block: a few MB of targets, so that they stay in the cache while all queries see them
 _POOL_BYTES = 64 << 20  # above this a reader's sequence objects, which only ever grow, are made anew
 
 _HAS_MEMFD = hasattr(os, "memfd_create") and Path("/proc/self/fd").is_dir()
 
 
+class FastaMemory:
+    """FASTA in memory, as a file that pyhmmer reads. A context manager; the same pages serve one text after another."""
+
+    def __enter__(self) -> FastaMemory:
+        self._stack = ExitStack()
+        self._file, self._path = self._stack.enter_context(_memory_file())
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stack.close()
+
+    def write(self, texts: Sequence[bytes]) -> None:
+        """Holds these texts from now on."""
+        os.lseek(self._file, 0, os.SEEK_SET)
+        for text in texts:
+            rest = memoryview(text)
+            while rest:
+                rest = rest[os.write(self._file, rest) :]
+        self._end()
+
+    def copy(self, source: int, ranges: Iterable[tuple[int, int]], fasta: Path) -> None:
+        """Holds these stretches of an open file from now on. Raises DatabaseError if `fasta` ends before."""
+        os.lseek(self._file, 0, os.SEEK_SET)
+        with naming(fasta):
+            for start, end in ranges:
+                _copy(source, self._file, start, end, fasta)
+        self._end()
+
+    def sequences(self) -> SequenceFile[DigitalSequence]:
+        """The records, to be searched as a stream."""
+        return SequenceFile(self._path, format="fasta", digital=True, alphabet=ALPHABET)
+
+    def _end(self) -> None:
+        os.ftruncate(self._file, os.lseek(self._file, 0, os.SEEK_CUR))  # not to 0 before: fresh pages would be zeroed
+
+
 class ShardReader:
     """Opens the shards of one FASTA file, one after the other. One per thread; a context manager."""
 
-    def __init__(self, fasta: Path, alphabet: Alphabet) -> None:
+    def __init__(self, fasta: Path) -> None:
         self.fasta = fasta
-        self._alphabet = alphabet
+        self._memory = FastaMemory()
         self._pool: list[DigitalSequence] = []
         self._pool_bytes = 0
         self._stack = ExitStack()
 
     def __enter__(self) -> ShardReader:
         self._source = self._stack.enter_context(self.fasta.open("rb")).fileno()
-        self._memory, self._path = self._stack.enter_context(_memory_file())
+        self._stack.enter_context(self._memory)
         return self
 
     def __exit__(self, *error: object) -> None:
         self._stack.close()
 
-    def load(self, shard: Shard) -> str:
-        """A path under which the shard's records can be read, without the skipped ones, until the next is loaded."""
-        os.lseek(self._memory, 0, os.SEEK_SET)
-        copied = 0
-        with naming(self.fasta):
-            for start, end in _kept_ranges(shard):
-                _copy(self._source, self._memory, start, end, self.fasta)
-                copied += end - start
-        os.ftruncate(self._memory, copied)  # the same pages serve every shard: fresh ones would have to be zeroed
-        return self._path
+    def load(self, shard: Shard) -> None:
+        """Copies the shard's records to memory, without the skipped ones."""
+        at = shard.offset
+        self._memory.copy(self._source, ((at + start, at + end) for start, end in kept_ranges(shard)), self.fasta)
 
-    def sequences(self, path: str) -> SequenceFile[DigitalSequence]:
-        """The records under `path`, to be searched as a stream."""
-        return SequenceFile(path, format="fasta", digital=True, alphabet=self._alphabet)
+    def sequences(self) -> SequenceFile[DigitalSequence]:
+        """The loaded records, to be searched as a stream."""
+        return self._memory.sequences()
 
-    def blocks(self, path: str) -> Iterator[DigitalSequenceBlock]:
-        """The records under `path` in blocks. The next block overwrites the last: its objects are used again."""
-        with self.sequences(path) as file:
+    def blocks(self) -> Iterator[DigitalSequenceBlock]:
+        """The loaded records in blocks. The next block overwrites the last: its objects are used again."""
+        with self.sequences() as file:
             while True:
                 filled = self._fill(file)
                 if filled:
-                    yield DigitalSequenceBlock(self._alphabet, self._pool[:filled])
+                    yield DigitalSequenceBlock(ALPHABET, self._pool[:filled])
                 if filled < BLOCK_SEQUENCES:
                     return
 
@@ -71,7 +103,7 @@ class ShardReader:
         if self._pool_bytes > _POOL_BYTES:
             self._pool, self._pool_bytes = [], 0
         if not self._pool:
-            self._pool = [DigitalSequence(self._alphabet) for _ in range(BLOCK_SEQUENCES)]
+            self._pool = [DigitalSequence(ALPHABET) for _ in range(BLOCK_SEQUENCES)]
         read = file.readinto
         for filled, sequence in enumerate(self._pool):
             sequence.clear()
@@ -79,15 +111,6 @@ class ShardReader:
                 return filled
         self._pool_bytes += sum(map(len, self._pool))  # an upper bound of how much the objects have grown
         return BLOCK_SEQUENCES
-
-
-def _kept_ranges(shard: Shard) -> Iterator[tuple[int, int]]:
-    """Stretches of the file, start and end, of the records that are not skipped."""
-    start = shard.offset
-    for record in shard.skipped:
-        yield start, shard.offset + record.offset
-        start = shard.offset + record.offset + record.length
-    yield start, shard.offset + shard.length
 
 
 @contextmanager
@@ -110,7 +133,5 @@ def _copy(source: int, target: int, start: int, end: int, fasta: Path) -> None:
         else:
             copied = os.write(target, os.pread(source, min(1 << 20, end - start), start))
         if not copied:
-            raise DatabaseError(
-                f"{fasta}: ends before byte {end:,}; it was cut off since it was indexed, fetch it again"
-            )
+            raise cut_off(fasta, end)
         start += copied

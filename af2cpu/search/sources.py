@@ -10,6 +10,7 @@ import httpx
 
 from af2cpu.download import fetch, fetch_archive
 from af2cpu.errors import DownloadError
+from af2cpu.search.index import stored_file
 from af2cpu.search.profile_databases import LAYOUT, RELEASE, missing_files
 
 WWPDB = "https://files.wwpdb.org/pub/pdb"
@@ -26,17 +27,19 @@ class Source:
     archive: bool = False
 
     def is_complete(self, data_dir: Path) -> bool:
-        """Whether it is in the data folder; only the file or prefix of this address counts."""
+        """Whether it is in the data folder, as FASTA or packed; only the file or prefix of this address counts."""
         path = data_dir / self.path
-        return not missing_files(path) if self.archive else path.is_file()
+        return not missing_files(path) if self.archive else stored_file(path).is_file()
 
 
 def fetch_source(http: httpx.Client, source: Source, data_dir: Path) -> None:
     """Fetches a database unless it is complete, or goes on with it. Raises DownloadError."""
+    if source.is_complete(data_dir):
+        return
     path, unpacked = data_dir / source.path, int(source.unpacked_gb * 1e9)
     if not source.archive:
         fetch(http, source.url, path, unpacked)
-    elif not source.is_complete(data_dir):
+    else:
         fetch_archive(http, source.url, path, unpacked)
         if not source.is_complete(data_dir):
             raise DownloadError(f"{source.url}: has not all of the files {path}_*; another release may be there now")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from pyhmmer.easel import MSAFile
@@ -15,15 +16,25 @@ from pyhmmer.plan7 import HMM, Background, HMMFile, OptimizedProfile, TopHits
 
 from af2cpu.errors import InputError
 from af2cpu.formats.streams import atomic_write, lines, name_of, open_bytes
-from af2cpu.search.databases import HITS, Database
-from af2cpu.search.engine import ALPHABET, Task, search
+from af2cpu.search.databases import HITS, Database, Way
+from af2cpu.search.engine import Task, search
 from af2cpu.search.index import Index
 from af2cpu.search.msa import AUTHOR
 from af2cpu.search.profiles import alignment_profile
+from af2cpu.search.reading import ALPHABET
 from af2cpu.search.stockholm_text import distinct_rows, escaped_names, read_rows, utf8_lines, write_rows
 from af2cpu.search.thresholds import HMMSEARCH
 
 _PROFILE_NAME = "query"  # hmmbuild names the profile after AlphaFold's temporary file query.msa
+
+
+@dataclass(frozen=True)
+class TemplateResult:
+    """The template hits of one profile, on disk."""
+
+    path: Path
+    way: Way
+    passed: int  # targets that HMMER's pipeline has seen
 
 
 def search_templates(
@@ -32,18 +43,18 @@ def search_templates(
     database: Database,
     index: Index,
     threads: int,
-) -> list[Path]:
+) -> list[TemplateResult]:
     """Searches PDB sequences with the profiles of UniRef90 alignments (as cut by AlphaFold), all in one pass.
 
-    Writes pdb_hits.sto into each folder (empty if nothing is found) and returns the files.
+    Writes pdb_hits.sto into each folder (empty if nothing is found).
     """
     profiles = [_searchable(profile_of(path)) for path in alignments]
     (found,) = search([Task(database.name, database.path, index, profiles, HMMSEARCH)], threads)
-    paths = []
-    for folder, hits in zip(folders, found.hits, strict=True):
-        paths.append(folder / HITS)
-        _write(hits, paths[-1])
-    return paths
+    results = []
+    for folder, hits, passed in zip(folders, found.hits, found.passed, strict=True):
+        results.append(TemplateResult(folder / HITS, found.way, passed))
+        _write(hits, results[-1].path)
+    return results
 
 
 def profile_of(alignment: Path) -> HMM:

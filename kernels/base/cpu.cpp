@@ -46,6 +46,8 @@ bool has_avx512() {
     return has_avx2() && saved(0xe6) && bit(b, 16) && bit(b, 17) && bit(b, 30) && bit(b, 31);  // F, DQ, BW, VL
 }
 
+bool cpu_has_vbmi() { return has_avx512() && bit(Registers(7, 0).c, 1); }
+
 bool has_avx512bf16() { return has_avx512() && bit(Registers(7, 1).a, 5); }
 
 // Linux gives the tiles' 8 kB of state only to a process that asks for them.
@@ -121,6 +123,15 @@ std::vector<std::string> levels() {
 
 const std::string& level() { return choice().name; }
 const Kernels& kernels() { return *choice().kernels; }
+
+bool has_vbmi() {
+#if defined(__x86_64__) && defined(AF2CPU_WITH_VBMI)
+    static const bool cpu = cpu_has_vbmi();
+    return cpu && (level().rfind("avx512", 0) == 0 || level() == "amx");
+#else
+    return false;
+#endif
+}
 
 void use_level(const std::string& name) {
     const Level* level = find(name);

@@ -15,6 +15,9 @@ std::vector<std::string> levels();
 const std::string& level();
 const Kernels& kernels();
 
+// Whether the machine and the build have AVX512-VBMI, and the level in use AVX-512.
+bool has_vbmi();
+
 // Throws std::invalid_argument for a level that the machine (or the build) lacks.
 void use_level(const std::string& name);
 

@@ -1,5 +1,5 @@
 // The kernels of one level. Each takes a frozen table of arguments (its header in core/ says which); the first index of a pair of
-// functions is the type of the activations.
+// functions is the type of the activations, but for the filter of sequences, msv.
 #pragma once
 
 #include "base/types.h"
@@ -9,6 +9,8 @@ namespace af2cpu {
 struct Attention;
 struct GlobalAttention;
 struct Linear;
+struct MakeBlocks;
+struct Msv;
 struct OuterProduct;
 struct PairBias;
 struct PointAttention;
@@ -17,6 +19,7 @@ struct TemplateClose;
 struct TemplateGather;
 struct Transition;
 struct Triangle;
+struct UnpackBlocks;
 
 template <class Args>
 using Kernel = void (*)(const Args&);
@@ -26,6 +29,7 @@ struct Kernels {
     Kernel<Attention> attention[2];
     Kernel<GlobalAttention> global_attention[2];
     Kernel<Linear> linear[2];
+    Kernel<Msv> msv[2];  // [1]: with AVX512-VBMI, if the level and the build have it; else [0] again
     Kernel<OuterProduct> outer_product[2];
     Kernel<PairBias> pair_bias[2];
     Kernel<PointAttention> point_attention[2];
@@ -34,7 +38,14 @@ struct Kernels {
     Kernel<TemplateGather> template_gather[2];
     Kernel<Transition> transition[2];
     Kernel<Triangle> triangle[2];
+    Kernel<MakeBlocks> interleave, pack_blocks;  // without activations
+    Kernel<UnpackBlocks> unpack_blocks;
 };
+
+// Defined by vbmi.cpp.
+namespace avx512vbmi {
+extern const Kernel<Msv> msv_kernel;
+}
 
 // Defined by level.cpp, for each level that the compiler could build.
 #define AF2CPU_LEVELS(X) X(scalar) X(avx2) X(avx512) X(avx512bf16) X(amx) X(amx_model)

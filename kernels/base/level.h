@@ -10,6 +10,7 @@
 #define AF2CPU_IS_avx512bf16 4
 #define AF2CPU_IS_amx 5
 #define AF2CPU_IS_amx_model AF2CPU_IS_scalar  // the tiles of AMX in software, all else portable
+#define AF2CPU_IS_avx512vbmi AF2CPU_IS_avx512  // vbmi.cpp: a variant of one kernel, not a level
 
 #ifdef AF2CPU_LEVEL
 #define AF2CPU_JOIN_(a, b) a##b

@@ -16,9 +16,11 @@ NB_MODULE(_kernels, m) {
     af2cpu::bind_attention(m);
     af2cpu::bind_global_attention(m);
     af2cpu::bind_linear(m);
+    af2cpu::bind_msv(m);
     af2cpu::bind_outer_product(m);
     af2cpu::bind_point_attention(m);
     af2cpu::bind_rate(m);
+    af2cpu::bind_targets(m);
     af2cpu::bind_template_attention(m);
     af2cpu::bind_transition(m);
     af2cpu::bind_triangle(m);

@@ -18,7 +18,7 @@ from af2cpu.formats.stockholm import read_stockholm
 from af2cpu.pipeline.run import Outcome
 from af2cpu.query import read_given
 from af2cpu.records import Query
-from af2cpu.search import engine, indexing, msa, templates
+from af2cpu.search import engine, indexing, msa, shards, templates
 from af2cpu.search.databases import Database, DatabaseSet, select
 from af2cpu.search.index import index_paths
 from af2cpu.search.indexing import build_index, current_index
@@ -249,7 +249,7 @@ def test_fault_13_targets_over_100000_residues(tmp_path: Path) -> None:
 def test_fault_13_a_shard_of_nothing_but_targets_that_are_too_long(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n_queries: int
 ) -> None:
-    monkeypatch.setattr(indexing, "SHARD_BYTES", 50_000)
+    monkeypatch.setattr(shards, "SHARD_BYTES", 50_000)
     letters = UBIQUITIN.sequence.encode()
     titan = b">titan\n" + letters * 1400 + b"\n"
     path = tmp_path / "mine.fasta"
@@ -381,14 +381,14 @@ def test_an_index_that_is_damaged_says_so(tmp_path: Path) -> None:
 
 def test_a_database_that_grows_while_it_is_indexed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = database(tmp_path)
-    count = indexing._count_shard
+    count = indexing._counted
 
     def grow(fasta: Path, offset: int, length: int):  # type: ignore[no-untyped-def]
         with fasta.open("ab") as file:
             file.write(b">late\nMK\n")
         return count(fasta, offset, length)
 
-    monkeypatch.setattr(indexing, "_count_shard", grow)
+    monkeypatch.setattr(indexing, "_counted", grow)
     with pytest.raises(DatabaseError, match="changed while it was indexed"):
         build_index(path, 1)
     assert not list(tmp_path.glob("*.json*"))

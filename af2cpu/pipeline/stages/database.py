@@ -12,13 +12,13 @@ from af2cpu import events
 from af2cpu.formats.streams import name_of
 from af2cpu.run_records import DatabaseIndexed
 from af2cpu.search.databases import Database
-from af2cpu.search.index import Index
+from af2cpu.search.index import Index, stored_file
 from af2cpu.workspace import Stage, Work, each
 
 
 def index_of(database: Database, cores: int) -> Index:
     """The index of a database that is still what was counted; made now if there is none. Raises DatabaseError."""
-    status = database.path.stat()
+    status = stored_file(database.path).stat()
     return _index(database.path, status.st_size, status.st_mtime_ns, cores)
 
 

@@ -9,8 +9,8 @@ from typing import Any
 from af2cpu import events
 from af2cpu.pipeline.stages.database import index_of
 from af2cpu.records import Query
-from af2cpu.run_records import DatabaseIndexed, DatabaseSearched
-from af2cpu.search.databases import Database
+from af2cpu.run_records import DatabaseIndexed, DatabaseSearched, DatabaseUsed
+from af2cpu.search.databases import SCREENED, Database
 from af2cpu.search.thresholds import JACKHMMER
 from af2cpu.workspace import Stage, Work
 
@@ -43,7 +43,8 @@ def _make(works: Sequence[Work[MsaTask]], cores: int) -> Iterator[tuple[Work[Msa
         [work.task.query for work in works], [work.folder for work in works], [(database, index)], cores
     )
     for work, result in zip(works, results, strict=True):
-        done = searched(work.one("database").done, hits=result.hits, rows=result.rows, seconds=result.seconds)
+        found = {name: getattr(result, name) for name in ("hits", "rows", "seconds", "way", "passed")}
+        done = searched(work.one("database").done, **found)
         tell(work, done)
         yield work, done
 
@@ -57,8 +58,14 @@ def searched(database: DatabaseIndexed, **found: Any) -> DatabaseSearched:
 def tell(work: Work[Any], done: DatabaseSearched) -> None:
     """A line to each protein that has the sequence."""
     for target in work.targets:
-        text = f"{done.name}: {done.sequences:,} {done.kind}, {done.hits:,} hits, {done.seconds:.1f} s"
-        events.emit("line", text, target=target)
+        events.emit("line", f"{search_summary(done)}, {done.seconds:.1f} s", target=target)
+
+
+def search_summary(done: DatabaseUsed) -> str:
+    """A search in a few words: how large, by which way, what was found."""
+    way = f", {done.way}" if done.way else ""
+    passed = f" ({done.passed:,} passed the filter)" if done.way in SCREENED else ""
+    return f"{done.name}: {done.sequences:,} {done.kind}, {done.hits:,} hits{way}{passed}"
 
 
 MSA = Stage(name="msa", version=3, done=DatabaseSearched, depends_on=_depends_on, make=_make)

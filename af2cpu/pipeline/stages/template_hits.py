@@ -40,12 +40,12 @@ def _make(works: Sequence[Work[HitsTask]], cores: int) -> Iterator[tuple[Work[Hi
     index = index_of(database, cores)
     began = time.perf_counter()
     profiles = [work.one("profile").file for work in works]
-    paths = search_templates(profiles, [work.folder for work in works], database, index, cores)
+    results = search_templates(profiles, [work.folder for work in works], database, index, cores)
     seconds = (time.perf_counter() - began) / len(works)
-    for work, path in zip(works, paths, strict=True):
-        hits = read_template_hits(path, work.task.query)
-        found = {"hits": len(hits), "rows": None, "seconds": seconds, "entries": entries_in(hits)}
-        done = searched(work.one("database").done, **found)
+    for work, result in zip(works, results, strict=True):
+        hits = read_template_hits(result.path, work.task.query)
+        found = {"hits": len(hits), "rows": None, "seconds": seconds, "way": result.way, "passed": result.passed}
+        done = searched(work.one("database").done, entries=entries_in(hits), **found)
         tell(work, done)
         yield work, done
 

@@ -264,6 +264,24 @@ def test_db_commands(tmp_path: Path) -> None:
     assert result.exit_code == 0
     assert f"{demo_database('uniref90')[1].n_seq:,} sequences" in result.output
     assert "as indexed" in af2cpu("db", "verify", fasta).output
+    assert "not packed" in af2cpu("db", "list", "--data-dir", folder).output
+    assert "sequences packed, 0.00 GB" in af2cpu("db", "pack", fasta).output
+    assert "sequences packed already" in af2cpu("db", "index", "--pack", fasta).output
+    assert af2cpu("db", "verify", fasta).output.count(": as ") == 2
+    listed = af2cpu("db", "list", "--data-dir", folder).output
+    assert f"sequences, packed: {fasta}" in listed
+    hidden = fasta.rename(folder / "aside")
+    listed = af2cpu("db", "list", "--data-dir", folder).output
+    assert f"sequences, packed, without the FASTA file: {fasta}" in listed
+    downloads = af2cpu("db", "download", "uniref90", "--data-dir", folder, "--dry-run").output
+    assert "uniref90    there already" in downloads
+    assert "as packed" in af2cpu("db", "verify", fasta).output
+    hidden.rename(fasta)
+    packed = fasta.with_name(f"{fasta.name}.af2cpu-packed")
+    packed.write_bytes(packed.read_bytes()[:-5])
+    assert "packed file DAMAGED" in af2cpu("db", "list", "--data-dir", folder).output
+    assert af2cpu("db", "verify", fasta).exit_code == 2
+    packed.unlink()
     fasta.write_bytes(fasta.read_bytes()[:-5000])
     assert "CHANGED since it was indexed" in af2cpu("db", "list", "--data-dir", folder).output
     assert af2cpu("db", "verify", fasta).exit_code == 2

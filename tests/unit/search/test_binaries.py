@@ -76,7 +76,8 @@ def test_template_hits_equal_hmmsearchs(query: Query, hard: bool, tmp_path: Path
     list(search_msas([query], [tmp_path], [hard_database() if hard else demo_database("uniref90")], threads=2))
     alignment = (tmp_path / "uniref90_hits.sto").read_text()
     database, index = hard_pdb()
-    (path,) = search_templates([tmp_path / "uniref90_hits.sto"], [tmp_path], database, index, threads=2)
+    (result,) = search_templates([tmp_path / "uniref90_hits.sto"], [tmp_path], database, index, threads=2)
+    path = result.path
 
     msa = parsers.remove_empty_columns_from_stockholm_msa(parsers.deduplicate_stockholm_msa(alignment))
     expected = hmmsearch(msa, database.path, tmp_path)

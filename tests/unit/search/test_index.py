@@ -11,7 +11,7 @@ import pytest
 from search_cases import demo_database
 
 from af2cpu.errors import DatabaseError
-from af2cpu.search import indexing
+from af2cpu.search import indexing, shards
 from af2cpu.search.index import SUFFIX, index_paths, load_index
 from af2cpu.search.indexing import build_index, current_index, verify
 from af2cpu.search.scan import scan
@@ -19,7 +19,7 @@ from af2cpu.search.scan import scan
 
 @pytest.fixture
 def fasta(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(indexing, "SHARD_BYTES", 50_000)
+    monkeypatch.setattr(shards, "SHARD_BYTES", 50_000)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     path = tmp_path / "db.fasta"
     path.write_bytes(demo_database("small_bfd")[0].path.read_bytes())
@@ -46,7 +46,7 @@ def test_counts_shards_and_hash(fasta: Path) -> None:
 def test_an_interrupted_indexing_goes_on(fasta: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = build_index(fasta, 1)
     index_paths(fasta)[0].unlink()
-    count = indexing._count_shard
+    count = indexing._counted
     calls: list[int] = []
 
     def interrupted(path: Path, offset: int, length: int):  # type: ignore[no-untyped-def]
@@ -55,7 +55,7 @@ def test_an_interrupted_indexing_goes_on(fasta: Path, monkeypatch: pytest.Monkey
             raise KeyboardInterrupt
         return count(path, offset, length)
 
-    monkeypatch.setattr(indexing, "_count_shard", interrupted)
+    monkeypatch.setattr(indexing, "_counted", interrupted)
     with pytest.raises(KeyboardInterrupt):
         build_index(fasta, 1)
     partial = fasta.with_name(index_paths(fasta)[0].name + ".partial")

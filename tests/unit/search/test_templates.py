@@ -55,7 +55,8 @@ def test_no_profile_of_damaged_alignments(tmp_path: Path, text: bytes) -> None:
 def test_hits_that_a_user_gives_are_checked(tmp_path: Path) -> None:
     (query,), (other,) = queries("ubiquitin"), queries("lysozyme")
     list(search_msas([query], [tmp_path], [demo_database("uniref90")], threads=2))
-    (path,) = search_templates([tmp_path / "uniref90_hits.sto"], [tmp_path], *hard_pdb(), threads=2)
+    (result,) = search_templates([tmp_path / "uniref90_hits.sto"], [tmp_path], *hard_pdb(), threads=2)
+    path = result.path
     hits = read_template_hits(path, query)
     assert hits
     with pytest.raises(

@@ -87,5 +87,5 @@ def _intact(work: Work[RelaxationTask], done: RelaxationDone) -> bool:
 
 
 RELAXATION = Stage(
-    name="relaxation", version=7, done=RelaxationDone, depends_on=_depends_on, make=each(_make), intact=_intact
+    name="relaxation", version=8, done=RelaxationDone, depends_on=_depends_on, make=each(_make), intact=_intact
 )

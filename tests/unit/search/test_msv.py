@@ -61,6 +61,14 @@ def test_thresholds_of_all_lengths(length: int, F1: float) -> None:
     assert (p_values(one, np.full(MAX_LENGTH, 254), costs)[lowest == 255] > F1).all()
 
 
+def test_a_threshold_of_zero_lets_pass_what_underflows() -> None:
+    one = profile(1)  # the steepest distribution of scores
+    tjb = transition_costs(one)
+    lowest = lowest_passing(one, tjb, 0.0)[1:].astype(np.int64)
+    below = p_values(one, lowest - 1, tjb[1:].astype(np.int64))
+    assert (below > 0).all()
+
+
 def test_a_threshold_of_one_lets_all_pass() -> None:
     one = profile(30)
     assert (lowest_passing(one, transition_costs(one), 1.0) == 0).all()

@@ -181,7 +181,7 @@ def null_scores() -> NDArray[np.float32]:
 
 def lowest_bits(profile: OptimizedProfile, F1: float) -> float:
     """The bit score at which HMMER's esl_gumbel_surv is F1; the function's own rounding (2e-8) is allowed for."""
-    P = F1 * (1 + 1e-6)
+    P = max(F1 * (1 + 1e-6), math.ulp(0.0))  # HMMER's P-values below this are zero
     if P >= 1:
         return -math.inf
     mu, rate = list(profile.evalue_parameters.as_vector())[:2]  # the attributes by name raise in pyhmmer 0.12.3

@@ -11,6 +11,7 @@ from pyhmmer.plan7 import Background, OptimizedProfile
 
 from af2cpu.search.msv import MAX_LENGTH, lowest_passing, null_scores, transition_costs
 from af2cpu.search.reading import ALPHABET
+from af2cpu.search.profiles import sequence_profile
 from af2cpu.search.thresholds import HMMSEARCH, JACKHMMER
 
 
@@ -59,6 +60,14 @@ def test_thresholds_of_all_lengths(length: int, F1: float) -> None:
     assert (at <= F1 * (1 + 1e-4)).all()
     assert (at <= F1).mean() > 0.999
     assert (p_values(one, np.full(MAX_LENGTH, 254), costs)[lowest == 255] > F1).all()
+
+
+@pytest.mark.parametrize("F1", [0.0, JACKHMMER.F1])
+def test_a_query_whose_p_values_are_all_zero(F1: float) -> None:
+    """The single letter X: HMMER calibrates mu to minus infinity, and lets every target pass."""
+    unknown = sequence_profile(digital(np.array([ALPHABET.symbols.index("X")], np.uint8)))
+    assert next(iter(unknown.evalue_parameters.as_vector())) == -math.inf
+    assert (lowest_passing(unknown, transition_costs(unknown), F1) == 0).all()
 
 
 def test_a_threshold_of_one_lets_all_pass() -> None:

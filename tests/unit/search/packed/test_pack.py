@@ -296,6 +296,12 @@ def test_two_processes_do_not_pack_the_same_file(fasta: Path) -> None:
         pack.pack(fasta, 2)
 
 
+def test_too_little_room(fasta: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("af2cpu.download.space.free_bytes", lambda folder: 1_000_000)
+    with pytest.raises(InputError, match=r"db\.fasta\.af2cpu-packed: the packed database: needs .* GB in "):
+        pack.pack(fasta, 2)
+
+
 def test_without_kernels(fasta: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pack.pack(fasta, 2)
     monkeypatch.setattr("af2cpu.ops.isa.built", lambda: False)

@@ -37,7 +37,7 @@ _WAITING = 2  # shards in memory for each thread
 _FASTA_SHARE, _GZ_SHARE = (
     0.65,
     1.1,
-)  # size of the packed file by that of its source, at least: 0.74, and some 1.4 of .gz
+)  # packed file by its source, at least; about 0.74 of FASTA, 1.4 of .gz
 
 
 @dataclass(frozen=True)

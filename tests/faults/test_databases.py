@@ -67,8 +67,11 @@ def test_fault_10_illegal_character(tmp_path: Path, letters: bytes, character: s
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("n_queries", [1, 5])
-def test_fault_10_what_is_odd_but_legal_is_counted_as_hmmer_does(tmp_path: Path, n_queries: int) -> None:
+@pytest.mark.parametrize(("n_queries", "screened"), [(1, True), (5, True), (1, False), (5, False)])
+def test_fault_10_what_is_odd_but_legal_is_counted_as_hmmer_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n_queries: int, screened: bool
+) -> None:
+    monkeypatch.setattr(engine, "is_fast", lambda: screened)
     text = UBIQUITIN.sequence.encode()
     odd = (
         b">stop\n"
@@ -187,8 +190,11 @@ def test_fault_11_by_hash_when_the_time_has_changed(tmp_path: Path) -> None:
         searched(path, tmp_path / "out")
 
 
-@pytest.mark.parametrize("n_queries", [1, 5])
-def test_fault_11_by_count_when_size_and_time_are_the_same(tmp_path: Path, n_queries: int) -> None:
+@pytest.mark.parametrize(("n_queries", "screened"), [(1, True), (5, True), (1, False), (5, False)])
+def test_fault_11_by_count_when_size_and_time_are_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n_queries: int, screened: bool
+) -> None:
+    monkeypatch.setattr(engine, "is_fast", lambda: screened)
     path = database(tmp_path)
     index = build_index(path, 2)
     text = path.read_bytes()
@@ -200,7 +206,9 @@ def test_fault_11_by_count_when_size_and_time_are_the_same(tmp_path: Path, n_que
         list(search_msas(queries()[:n_queries], [tmp_path] * n_queries, [(Database("mine", path), index)], 2))
 
 
-def test_fault_11_cut_off_while_it_is_searched(tmp_path: Path) -> None:
+@pytest.mark.parametrize("screened", [True, False])
+def test_fault_11_cut_off_while_it_is_searched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, screened: bool) -> None:
+    monkeypatch.setattr(engine, "is_fast", lambda: screened)
     path = database(tmp_path)
     index = build_index(path, 2)
     path.write_bytes(path.read_bytes()[:100_000])
@@ -245,10 +253,11 @@ def test_fault_13_targets_over_100000_residues(tmp_path: Path) -> None:
     assert (tmp_path / "mine.fasta.af2cpu-index.json").exists()
 
 
-@pytest.mark.parametrize("n_queries", [1, 5])
+@pytest.mark.parametrize(("n_queries", "screened"), [(1, True), (5, True), (1, False), (5, False)])
 def test_fault_13_a_shard_of_nothing_but_targets_that_are_too_long(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n_queries: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n_queries: int, screened: bool
 ) -> None:
+    monkeypatch.setattr(engine, "is_fast", lambda: screened)
     monkeypatch.setattr(shards, "SHARD_BYTES", 50_000)
     letters = UBIQUITIN.sequence.encode()
     titan = b">titan\n" + letters * 1400 + b"\n"

@@ -207,6 +207,17 @@ def test_fault_11_by_count_when_size_and_time_are_the_same(
 
 
 @pytest.mark.parametrize("screened", [True, False])
+def test_fault_11_no_fasta_any_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, screened: bool) -> None:
+    monkeypatch.setattr(engine, "is_fast", lambda: screened)
+    path = database(tmp_path)
+    index = build_index(path, 2)
+    text = path.read_bytes()
+    path.write_bytes(text[:-100] + b"1" * 50 + text[-50:])
+    with pytest.raises(DatabaseError, match=r"mine\.fasta: bytes [\d,]+ to [\d,]+ can't be read as FASTA"):
+        list(search_msas([UBIQUITIN], [tmp_path], [(Database("mine", path), index)], 2))
+
+
+@pytest.mark.parametrize("screened", [True, False])
 def test_fault_11_cut_off_while_it_is_searched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, screened: bool) -> None:
     monkeypatch.setattr(engine, "is_fast", lambda: screened)
     path = database(tmp_path)

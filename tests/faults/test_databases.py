@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from plan_cases import searched as search
 from plan_cases import told
-from search_cases import demo, demo_database, jackhmmer, queries, without_author
+from search_cases import demo, demo_database, jackhmmer, needs_kernels, queries, without_author
 
 from af2cpu.errors import DatabaseError
 from af2cpu.formats.features import read_features
@@ -67,7 +67,10 @@ def test_fault_10_illegal_character(tmp_path: Path, letters: bytes, character: s
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize(("n_queries", "screened"), [(1, True), (5, True), (1, False), (5, False)])
+@pytest.mark.parametrize(
+    ("n_queries", "screened"),
+    [pytest.param(1, True, marks=needs_kernels), pytest.param(5, True, marks=needs_kernels), (1, False), (5, False)],
+)
 def test_fault_10_what_is_odd_but_legal_is_counted_as_hmmer_does(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n_queries: int, screened: bool
 ) -> None:
@@ -190,7 +193,10 @@ def test_fault_11_by_hash_when_the_time_has_changed(tmp_path: Path) -> None:
         searched(path, tmp_path / "out")
 
 
-@pytest.mark.parametrize(("n_queries", "screened"), [(1, True), (5, True), (1, False), (5, False)])
+@pytest.mark.parametrize(
+    ("n_queries", "screened"),
+    [pytest.param(1, True, marks=needs_kernels), pytest.param(5, True, marks=needs_kernels), (1, False), (5, False)],
+)
 def test_fault_11_by_count_when_size_and_time_are_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n_queries: int, screened: bool
 ) -> None:
@@ -206,7 +212,7 @@ def test_fault_11_by_count_when_size_and_time_are_the_same(
         list(search_msas(queries()[:n_queries], [tmp_path] * n_queries, [(Database("mine", path), index)], 2))
 
 
-@pytest.mark.parametrize("screened", [True, False])
+@pytest.mark.parametrize("screened", [pytest.param(True, marks=needs_kernels), False])
 def test_fault_11_no_fasta_any_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, screened: bool) -> None:
     monkeypatch.setattr(engine, "is_fast", lambda: screened)
     path = database(tmp_path)
@@ -217,7 +223,7 @@ def test_fault_11_no_fasta_any_more(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         list(search_msas([UBIQUITIN], [tmp_path], [(Database("mine", path), index)], 2))
 
 
-@pytest.mark.parametrize("screened", [True, False])
+@pytest.mark.parametrize("screened", [pytest.param(True, marks=needs_kernels), False])
 def test_fault_11_cut_off_while_it_is_searched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, screened: bool) -> None:
     monkeypatch.setattr(engine, "is_fast", lambda: screened)
     path = database(tmp_path)
@@ -264,7 +270,10 @@ def test_fault_13_targets_over_100000_residues(tmp_path: Path) -> None:
     assert (tmp_path / "mine.fasta.af2cpu-index.json").exists()
 
 
-@pytest.mark.parametrize(("n_queries", "screened"), [(1, True), (5, True), (1, False), (5, False)])
+@pytest.mark.parametrize(
+    ("n_queries", "screened"),
+    [pytest.param(1, True, marks=needs_kernels), pytest.param(5, True, marks=needs_kernels), (1, False), (5, False)],
+)
 def test_fault_13_a_shard_of_nothing_but_targets_that_are_too_long(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n_queries: int, screened: bool
 ) -> None:

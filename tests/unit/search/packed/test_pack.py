@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from plan_cases import told
-from search_cases import demo_database, queries
+from search_cases import demo_database, needs_kernels, queries
 
 from af2cpu.errors import DatabaseError, InputError
 from af2cpu.search import engine, shards
@@ -24,6 +24,7 @@ from af2cpu.search.packed import PackedFile, open_packed, pack
 from af2cpu.search.packed.reader import PackedReader
 from af2cpu.search.packed.verify import verify_packed
 
+pytestmark = needs_kernels
 UBIQUITIN = queries("ubiquitin")[0]
 ODD = (
     b"\n>stop codon at the end\nMKVLA*\n>empty\n>lower case\r\nmkvl \t\r\n\r\naw\r\n"

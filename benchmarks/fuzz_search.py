@@ -4,13 +4,14 @@
 
 A round is one query against some 200 targets: random, homologs, repeats, low complexity, degenerate letters. One in 100
 rounds has targets of up to 40,000 residues, one in 20 queries of up to 3,000. Stops at the first difference, with the
-seed that repeats it; a second run of the same commit goes on where the first one ended. Written to
+seed that repeats it; a second run with the same filter goes on where the first one ended. Written to
 benchmarks/results/<version>/<cpu>_fuzz_search.json.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import sys
 import time
 from pathlib import Path
@@ -21,10 +22,12 @@ import orjson
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from machine import describe, merge_rows, result_path  # noqa: E402
+from machine import merge_rows, result_path  # noqa: E402
 from msv_cases import Fuzzed, fuzz  # noqa: E402
 
 from af2cpu.ops import isa  # noqa: E402
+
+SOURCES = ("kernels/core/msv.h", "kernels/base/bytes.h", "kernels/bind/msv.cpp", "af2cpu/search/msv.py")
 
 
 def one_round(seed: int) -> Fuzzed:
@@ -34,11 +37,16 @@ def one_round(seed: int) -> Fuzzed:
     return fuzz(seed, longest_query=3000) if seed % 20 == 0 else fuzz(seed)
 
 
-def earlier(level: str, commit: str) -> dict[str, Any]:
-    """The row of this level, if it was made with this commit: a run goes on where the last one ended."""
+def sources() -> str:
+    """Hash of the sources of the filter: what was found holds as long as they are the same."""
+    return hashlib.sha256(b"".join((ROOT / name).read_bytes() for name in SOURCES)).hexdigest()[:16]
+
+
+def earlier(level: str) -> dict[str, Any]:
+    """The row of this level, if it was made with the same sources: a run goes on where the last one ended."""
     path = result_path("fuzz_search")
     rows = orjson.loads(path.read_bytes())["rows"] if path.is_file() else []
-    return next((row for row in rows if (row["level"], row["commit"]) == (level, commit)), {})
+    return next((row for row in rows if (row["level"], row["sources"]) == (level, sources())), {})
 
 
 def main() -> None:
@@ -47,8 +55,7 @@ def main() -> None:
     parser.add_argument("--level", default=isa.level())
     options = parser.parse_args()
     isa.kernels().use_level(options.level)
-    commit = describe()["commit"].removesuffix("-dirty")
-    row = earlier(options.level, commit)
+    row = earlier(options.level)
     found, first, began = Fuzzed(), row.get("rounds", 0), time.perf_counter()
     seed = first
     while found.pairs < options.pairs:
@@ -56,7 +63,7 @@ def main() -> None:
         seed += 1
     counts = vars(found) | {"seconds": time.perf_counter() - began}
     total = {name: value + row.get(name, 0) for name, value in counts.items()}
-    total = {"level": options.level, "commit": commit, "rounds": seed} | total
+    total = {"level": options.level, "sources": sources(), "rounds": seed} | total
     print(total)
     merge_rows("fuzz_search", [total], ("level",), "pyhmmer")
 

@@ -111,7 +111,7 @@ def hmmer_scores(profile: OptimizedProfile, targets: Sequence[Codes]) -> tuple[N
 
 def hmmer_passes(profile: OptimizedProfile, targets: Sequence[Codes], F1: float) -> int:
     """The number of targets that pass the first filter, as HMMER's pipeline counts them."""
-    pipeline = Pipeline(ALPHABET, Z=1, F1=F1, F2=1e-300, F3=1e-300)
+    pipeline = Pipeline(ALPHABET, Z=1, F1=F1, F2=-1.0)  # nothing goes on to Forward, which fails on some odd targets
     block = DigitalSequenceBlock(ALPHABET, [digital(target) for target in targets])
     hits = pipeline.search_hmm(profile.copy(), block)
     return int(hits.__getstate__()["pipeline"]["n_past_msv"])

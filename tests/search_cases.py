@@ -15,10 +15,13 @@ import pytest
 from demo.evolution import homolog, random_sequences
 from make_demo_databases import examples, make_sequences, write_fasta
 
+from af2cpu.ops import isa
 from af2cpu.records import Query
 from af2cpu.search.databases import Database, expected_path
 from af2cpu.search.index import Index
 from af2cpu.search.indexing import build_index
+
+needs_kernels = pytest.mark.skipif(not isa.built(), reason="the native kernels are not built in this installation")
 
 _CAPS = {"uniref90": 10_000, "mgnify": 501, "small_bfd": None, "pdb_seqres": None}
 _FILTERS = ["--F1", "0.0005", "--F2", "0.00005", "--F3", "0.0000005", "--incE", "0.0001", "-E", "0.0001"]

@@ -59,9 +59,9 @@ def pack_command(
 ) -> None:
     """Make a packed file beside a database, which is searched faster; goes on where it was interrupted.
 
-    The packed file has sequences, names and descriptions, about 3/4 of the size of the FASTA file.
-
-    A .gz file is packed without unpacking it to the disk; the FASTA file is not needed then.
+    The packed file has sequences, names and descriptions, about 3/4 of the size
+    of the FASTA file. A .gz file is packed without unpacking it to the disk,
+    and the FASTA file is not needed then.
 
     Example: af2cpu db pack /data/uniref90/uniref90.fasta
     """

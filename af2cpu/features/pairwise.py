@@ -9,8 +9,10 @@ kind, so another dependency would buy nothing. tests/unit/features/test_pairwise
 from __future__ import annotations
 
 from functools import cache
+from typing import TYPE_CHECKING
 
-from Bio.Align import PairwiseAligner, substitution_matrices
+if TYPE_CHECKING:
+    from Bio.Align import PairwiseAligner
 
 _UNKNOWN_TO_BLOSUM = str.maketrans("UOJ", "XXX")
 
@@ -28,6 +30,8 @@ def aligned_pairs(a: str, b: str) -> list[tuple[int, int]]:
 @cache
 def _aligner() -> PairwiseAligner:
     """Needleman-Wunsch-Gotoh, BLOSUM62, gaps at the ends free."""
+    from Bio.Align import PairwiseAligner, substitution_matrices  # takes a while, and few templates need it
+
     aligner = PairwiseAligner(mode="global")
     aligner.substitution_matrix = substitution_matrices.load("BLOSUM62")
     aligner.open_gap_score = -11

@@ -138,9 +138,10 @@ def checked_file(fasta: Path) -> os.stat_result:
     if not first:
         raise DatabaseError(f"{fasta}: the database is empty; fetch it again: af2cpu db download")
     if not first.startswith(b">"):
-        remedy = (
-            "unpack it" if first.startswith((b"\x1f\x8b", b"BZh", b"PK", b"\x28\xb5\x2f\xfd")) else "check the path"
-        )
+        remedy = "check the path"
+        if first.startswith((b"\x1f\x8b", b"BZh", b"PK", b"\x28\xb5\x2f\xfd")):
+            packs = fasta.suffix == ".gz"
+            remedy = "unpack it" + packs * f", or run af2cpu db pack {fasta} and give {fasta.with_suffix('')}"
         raise DatabaseError(f"{fasta}: is not FASTA, its first character is not '>'; {remedy}")
     return status
 

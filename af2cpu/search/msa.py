@@ -25,7 +25,7 @@ from af2cpu.records import Query
 from af2cpu.search.databases import Database, Way, alignment_file
 from af2cpu.search.engine import Task, search
 from af2cpu.search.index import Index
-from af2cpu.search.profiles import sequence_profile
+from af2cpu.search.profiles import sequence_profiles
 from af2cpu.search.reading import ALPHABET
 from af2cpu.search.stockholm_text import cut, escaped_names, is_row, row_header, utf8_lines
 from af2cpu.search.thresholds import JACKHMMER
@@ -61,7 +61,7 @@ def search_msas(
     one is asked for. Raises DatabaseError if a database is not what its index says.
     """
     sequences = [digital(query) for query in queries]
-    profiles = [sequence_profile(sequence) for sequence in sequences]
+    profiles = sequence_profiles(sequences, threads)
     tasks = [Task(database.name, database.path, index, profiles, JACKHMMER) for database, index in databases]
     found = search(tasks, threads)
     for q, (query, folder, sequence) in enumerate(zip(queries, folders, sequences, strict=True)):

@@ -175,8 +175,9 @@ def null_scores() -> NDArray[np.float32]:
     length = np.arange(MAX_LENGTH + 1, dtype=np.float32)
     stay = (length / (length + np.float32(1))).astype(np.float64)
     stay[0] = 0.5  # no such target
-    logs = np.array([[math.log(p), math.log(1.0 - p)] for p in stay.tolist()])
-    return (length.astype(np.float64) * logs[:, 0] + logs[:, 1]).astype(np.float32)
+    # The C library's logarithms, as HMMER's; numpy's differ in the last place.
+    log_stay, log_end = (np.array(list(map(math.log, values.tolist()))) for values in (stay, 1.0 - stay))
+    return (length.astype(np.float64) * log_stay + log_end).astype(np.float32)
 
 
 def lowest_bits(profile: OptimizedProfile, F1: float) -> float:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from plan_cases import searched as search
 from plan_cases import told
-from search_cases import demo, demo_database, jackhmmer, queries, without_author
+from search_cases import demo, demo_database, jackhmmer, needs_kernels, queries, without_author
 
 from af2cpu.errors import DatabaseError
 from af2cpu.formats.features import read_features
@@ -67,8 +67,14 @@ def test_fault_10_illegal_character(tmp_path: Path, letters: bytes, character: s
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("n_queries", [1, 5])
-def test_fault_10_what_is_odd_but_legal_is_counted_as_hmmer_does(tmp_path: Path, n_queries: int) -> None:
+@pytest.mark.parametrize(
+    ("n_queries", "screened"),
+    [pytest.param(1, True, marks=needs_kernels), pytest.param(5, True, marks=needs_kernels), (1, False), (5, False)],
+)
+def test_fault_10_what_is_odd_but_legal_is_counted_as_hmmer_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n_queries: int, screened: bool
+) -> None:
+    monkeypatch.setattr(engine, "is_fast", lambda: screened)
     text = UBIQUITIN.sequence.encode()
     odd = (
         b">stop\n"
@@ -187,8 +193,14 @@ def test_fault_11_by_hash_when_the_time_has_changed(tmp_path: Path) -> None:
         searched(path, tmp_path / "out")
 
 
-@pytest.mark.parametrize("n_queries", [1, 5])
-def test_fault_11_by_count_when_size_and_time_are_the_same(tmp_path: Path, n_queries: int) -> None:
+@pytest.mark.parametrize(
+    ("n_queries", "screened"),
+    [pytest.param(1, True, marks=needs_kernels), pytest.param(5, True, marks=needs_kernels), (1, False), (5, False)],
+)
+def test_fault_11_by_count_when_size_and_time_are_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n_queries: int, screened: bool
+) -> None:
+    monkeypatch.setattr(engine, "is_fast", lambda: screened)
     path = database(tmp_path)
     index = build_index(path, 2)
     text = path.read_bytes()
@@ -200,7 +212,20 @@ def test_fault_11_by_count_when_size_and_time_are_the_same(tmp_path: Path, n_que
         list(search_msas(queries()[:n_queries], [tmp_path] * n_queries, [(Database("mine", path), index)], 2))
 
 
-def test_fault_11_cut_off_while_it_is_searched(tmp_path: Path) -> None:
+@pytest.mark.parametrize("screened", [pytest.param(True, marks=needs_kernels), False])
+def test_fault_11_no_fasta_any_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, screened: bool) -> None:
+    monkeypatch.setattr(engine, "is_fast", lambda: screened)
+    path = database(tmp_path)
+    index = build_index(path, 2)
+    text = path.read_bytes()
+    path.write_bytes(text[:-100] + b"1" * 50 + text[-50:])
+    with pytest.raises(DatabaseError, match=r"mine\.fasta: bytes [\d,]+ to [\d,]+ can't be read as FASTA"):
+        list(search_msas([UBIQUITIN], [tmp_path], [(Database("mine", path), index)], 2))
+
+
+@pytest.mark.parametrize("screened", [pytest.param(True, marks=needs_kernels), False])
+def test_fault_11_cut_off_while_it_is_searched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, screened: bool) -> None:
+    monkeypatch.setattr(engine, "is_fast", lambda: screened)
     path = database(tmp_path)
     index = build_index(path, 2)
     path.write_bytes(path.read_bytes()[:100_000])
@@ -245,10 +270,14 @@ def test_fault_13_targets_over_100000_residues(tmp_path: Path) -> None:
     assert (tmp_path / "mine.fasta.af2cpu-index.json").exists()
 
 
-@pytest.mark.parametrize("n_queries", [1, 5])
+@pytest.mark.parametrize(
+    ("n_queries", "screened"),
+    [pytest.param(1, True, marks=needs_kernels), pytest.param(5, True, marks=needs_kernels), (1, False), (5, False)],
+)
 def test_fault_13_a_shard_of_nothing_but_targets_that_are_too_long(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n_queries: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n_queries: int, screened: bool
 ) -> None:
+    monkeypatch.setattr(engine, "is_fast", lambda: screened)
     monkeypatch.setattr(shards, "SHARD_BYTES", 50_000)
     letters = UBIQUITIN.sequence.encode()
     titan = b">titan\n" + letters * 1400 + b"\n"

@@ -20,6 +20,7 @@ from typing import BinaryIO
 import numpy as np
 
 from af2cpu import events
+from af2cpu.download import check_space
 from af2cpu.errors import DatabaseError, InputError
 from af2cpu.formats.streams import name_of, naming
 from af2cpu.ops import isa
@@ -33,6 +34,10 @@ from af2cpu.search.shards import SHARD_BYTES, kept_ranges
 CHUNK_SHARDS = 64  # about 128 MB of FASTA, whose targets are sorted together
 PIECE_BYTES = 4 << 20  # of residues, a byte each: what a thread searches at a time
 _WAITING = 2  # shards in memory for each thread
+_FASTA_SHARE, _GZ_SHARE = (
+    0.65,
+    1.1,
+)  # packed file by its source, at least; about 0.74 of FASTA, 1.4 of .gz
 
 
 @dataclass(frozen=True)
@@ -85,6 +90,9 @@ def _pack(texts: shard_texts.ShardTexts, threads: int) -> Index:
         log = PartialLog(path.with_name(partial.name + ".log"), job)
         if log.done and file.seek(0, os.SEEK_END) < log.done[-1]["end"]:  # the parts were removed, the log was not
             log.done = []
+        share = _GZ_SHARE if texts.source.suffix == ".gz" else _FASTA_SHARE
+        needed = share * texts.status.st_size - (log.done[-1]["end"] if log.done else 0)
+        check_space(path.parent, needed, f"{name_of(path)}: the packed database")
         with log:
             pieces, counted = _add_chunks(file, texts, log, threads)
         index = texts.finished(counted)

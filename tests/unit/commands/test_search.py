@@ -12,7 +12,7 @@ import orjson
 import pytest
 from make_demo_databases import EXAMPLES
 from mmcif_cases import protein, write_mmcif
-from search_cases import demo, demo_database, queries
+from search_cases import demo, demo_database, needs_kernels, queries
 from typer.testing import CliRunner, Result
 
 from af2cpu.cli import app
@@ -253,17 +253,12 @@ def test_ctrl_c_ends_with_130(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert "Traceback" not in result.output
 
 
-def test_db_commands(tmp_path: Path) -> None:
+@needs_kernels
+def test_packed_files(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     shutil.copytree(demo(), folder, ignore=shutil.ignore_patterns("*.json"))
-    listed = af2cpu("db", "list", "--data-dir", folder).output
-    assert listed.count("not indexed") == 4
     fasta = folder / "uniref90/uniref90.fasta"
-    assert af2cpu("db", "verify", fasta).exit_code == 2
-    result = af2cpu("db", "index", fasta)
-    assert result.exit_code == 0
-    assert f"{demo_database('uniref90')[1].n_seq:,} sequences" in result.output
-    assert "as indexed" in af2cpu("db", "verify", fasta).output
+    assert af2cpu("db", "index", fasta).exit_code == 0
     assert "not packed" in af2cpu("db", "list", "--data-dir", folder).output
     assert "sequences packed, 0.00 GB" in af2cpu("db", "pack", fasta).output
     assert "sequences packed already" in af2cpu("db", "index", "--pack", fasta).output
@@ -282,6 +277,29 @@ def test_db_commands(tmp_path: Path) -> None:
     assert "packed file DAMAGED" in af2cpu("db", "list", "--data-dir", folder).output
     assert af2cpu("db", "verify", fasta).exit_code == 2
     packed.unlink()
+    options = ["--db", f"mine={fasta}", "-o", tmp_path / "out"]
+    for way in ("plain", "packed"):
+        if way == "packed":
+            shutil.rmtree(tmp_path / "out")
+            af2cpu("db", "pack", fasta)
+        text = af2cpu("search", EXAMPLES / "ubiquitin.fasta", *options).output
+        (database,) = orjson.loads((tmp_path / "out/ubiquitin/search.json").read_bytes())["databases"]
+        assert database["way"] == way
+        assert database["hits"] <= database["passed"] < 0.1 * database["sequences"]
+        assert f"{database['hits']} hits, {way} ({database['passed']:,} passed the filter), " in text
+
+
+def test_db_commands(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    shutil.copytree(demo(), folder, ignore=shutil.ignore_patterns("*.json"))
+    listed = af2cpu("db", "list", "--data-dir", folder).output
+    assert listed.count("not indexed") == 4
+    fasta = folder / "uniref90/uniref90.fasta"
+    assert af2cpu("db", "verify", fasta).exit_code == 2
+    result = af2cpu("db", "index", fasta)
+    assert result.exit_code == 0
+    assert f"{demo_database('uniref90')[1].n_seq:,} sequences" in result.output
+    assert "as indexed" in af2cpu("db", "verify", fasta).output
     fasta.write_bytes(fasta.read_bytes()[:-5000])
     assert "CHANGED since it was indexed" in af2cpu("db", "list", "--data-dir", folder).output
     assert af2cpu("db", "verify", fasta).exit_code == 2

@@ -10,8 +10,8 @@ from msv_cases import digital, random_profile
 from pyhmmer.plan7 import Background, OptimizedProfile
 
 from af2cpu.search.msv import MAX_LENGTH, lowest_passing, null_scores, transition_costs
-from af2cpu.search.reading import ALPHABET
 from af2cpu.search.profiles import sequence_profile
+from af2cpu.search.reading import ALPHABET
 from af2cpu.search.thresholds import HMMSEARCH, JACKHMMER
 
 

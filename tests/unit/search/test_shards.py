@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from plan_cases import told
-from search_cases import capped, demo_database, queries
+from search_cases import capped, demo_database, needs_kernels, queries
 
 from af2cpu import events
 from af2cpu.records import Query
@@ -36,7 +36,10 @@ def files(found: list[Query], folder: Path, databases: list[tuple[Database, Inde
 
 
 @pytest.mark.parametrize(("shard_bytes", "threads"), [(1 << 20, 1), (100_000, 3), (3_000, 8)])
-@pytest.mark.parametrize("way", ["packed", "plain", "by stream", "by blocks"])
+@pytest.mark.parametrize(
+    "way",
+    [pytest.param("packed", marks=needs_kernels), pytest.param("plain", marks=needs_kernels), "by stream", "by blocks"],
+)
 def test_in_parts_equals_serial(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shard_bytes: int, threads: int, way: str
 ) -> None:
@@ -81,6 +84,7 @@ def test_without_the_whole_databases_size_the_result_would_differ(
     assert files(found, tmp_path / "b", [(Database("x", database.path), index)], 1) != right
 
 
+@needs_kernels
 @pytest.mark.parametrize("packed", [False, True])
 def test_few_targets_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, packed: bool) -> None:
     found = queries("ubiquitin", "lysozyme")
@@ -96,6 +100,7 @@ def test_few_targets_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pack
         assert (result.way, result.passed) == ("without screen", index.n_seq)
 
 
+@needs_kernels
 def test_a_filter_that_loses_a_hit_would_be_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = queries("ubiquitin")
     right = files(found, tmp_path / "right", [demo_database("uniref90")], 2)

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
-from search_cases import demo_database, hard_database, jackhmmer, queries, without_author
+from search_cases import demo_database, hard_database, jackhmmer, needs_kernels, queries, without_author
 from shared_data import shared_data
 
 from af2cpu.records import Query
@@ -17,6 +17,7 @@ from af2cpu.search.indexing import build_index
 from af2cpu.search.msa import search_msas
 from af2cpu.search.packed import pack
 
+pytestmark = needs_kernels
 _N_QUERIES = 10
 _folder: TemporaryDirectory[str] = TemporaryDirectory(prefix="af2cpu-ways-")
 

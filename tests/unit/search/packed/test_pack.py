@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from plan_cases import told
-from search_cases import demo_database, queries
+from search_cases import demo_database, needs_kernels, queries
 
 from af2cpu.errors import DatabaseError, InputError
 from af2cpu.search import engine, shards
@@ -24,6 +24,7 @@ from af2cpu.search.packed import PackedFile, open_packed, pack
 from af2cpu.search.packed.reader import PackedReader
 from af2cpu.search.packed.verify import verify_packed
 
+pytestmark = needs_kernels
 UBIQUITIN = queries("ubiquitin")[0]
 ODD = (
     b"\n>stop codon at the end\nMKVLA*\n>empty\n>lower case\r\nmkvl \t\r\n\r\naw\r\n"
@@ -293,6 +294,12 @@ def test_two_processes_do_not_pack_the_same_file(fasta: Path) -> None:
         pack._locked(partial, fasta),
         pytest.raises(DatabaseError, match="is being packed by another process"),
     ):
+        pack.pack(fasta, 2)
+
+
+def test_too_little_room(fasta: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("af2cpu.download.space.free_bytes", lambda folder: 1_000_000)
+    with pytest.raises(InputError, match=r"db\.fasta\.af2cpu-packed: the packed database: needs .* GB in "):
         pack.pack(fasta, 2)
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from machine import merge_rows
 from sides import REFERENCE, Case, Program, Side, parse_program
 
+from af2cpu.model.count import n_parameters
 from af2cpu.model.memory import peak_bytes
 
 KEY = ("model", "one_block", "templates", "program", "n_res")
@@ -23,7 +24,8 @@ KEY = ("model", "one_block", "templates", "program", "n_res")
 
 def estimated_gb(program: Program, case: Case) -> float:
     """What the program says today."""
-    return peak_bytes(case.config(), case.sizes(), program.precision, program.name) / 1e9
+    config = case.config()
+    return peak_bytes(config, case.sizes(), program.precision, program.name, n_parameters(config)) / 1e9
 
 
 def measure(program: Program, case: Case) -> dict[str, Any]:

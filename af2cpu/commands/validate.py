@@ -26,7 +26,7 @@ def validate(
         typer.Option(
             "--chains",
             "--n-res",
-            help="Number of residues of the synthetic features; for multimer models of each chain, such as 17,12,12. "
+            help="Number of residues of the synthetic features, or of each chain of a complex, such as 17,12,12. "
             "Chains of equal length are copies.",
         ),
     ] = "64",
@@ -59,7 +59,7 @@ def validate(
         if model == DEMO:
             raise InputError("--model demo: the reference can't be set to its head sizes; validate with --model tiny")
         use_engine(engine)
-        lengths = _lengths(chains, model)
+        lengths = _lengths(chains)
         if features is not None:
             draws = read_draws(features)
         else:
@@ -76,14 +76,11 @@ def validate(
     typer.echo("equal to the reference" if precision == "fp32" else "finite; reported against float32")
 
 
-def _lengths(chains: str, model: str) -> list[int]:
+def _lengths(chains: str) -> list[int]:
     """Raises InputError."""
     from af2cpu.errors import InputError
-    from af2cpu.model.config import model_config
 
     lengths = [int(part) if part.isdecimal() else 0 for part in chains.split(",")]
     if 0 in lengths:
         raise InputError(f"--chains {chains}: takes the number of residues of each chain, such as 17,12,12")
-    if len(lengths) > 1 and not model_config(model).input_embedder.chains.enabled:
-        raise InputError(f"--chains {chains}: {model} is no multimer model; give one, or --n-res")
     return lengths

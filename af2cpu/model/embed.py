@@ -31,7 +31,8 @@ class RelativePosition(nn.Module):
     """Algorithms 4 and 5 relpos and one_hot: z_ij = W one_hot(clip(r_i - r_j, -32, 32)) + b.
 
     A one-hot vector times a matrix picks one of its rows, so no one-hot vector is made.
-    Residue index r [n_res] -> [n_i, n_res, c_z] for the rows asked for.
+    Residue index r [n_res] -> [n_i, n_res, c_z] for the rows asked for. Residues of an earlier or later chain are at
+    either end of the range, as in ColabFold, where monomer models predict complexes.
 
     With chains, as in AlphaFold-Multimer: one more class for residues of different chains; whether the chains are of
     one entity; and clip(copy_i - copy_j, -2, 2), with one more class for different entities.
@@ -48,6 +49,8 @@ class RelativePosition(nn.Module):
         offset = residue_index[rows, None] - residue_index[None, :]
         position = offset.clamp(-self.max, self.max) + self.max
         if not self.with_chains:
+            end = torch.where(chains.asym[rows, None] > chains.asym, 2 * self.max, 0)
+            position = torch.where(chains.same_chain(rows), position, end)
             return self.linear.weight.T[position] + self.linear.bias
         n_classes = 2 * self.max + 2
         weight, same_entity, copies = self.linear.weight.T.split([n_classes, 1, 2 * self.max_chain + 2])

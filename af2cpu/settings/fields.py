@@ -68,7 +68,8 @@ class RunSettings(BaseModel):
 
     models: _Texts = _setting(
         NETWORK,
-        "Models to run: model_1 to model_5, or model_1_ptm to model_5_ptm, which also predict aligned errors.",
+        "Models to run: model_1 to model_5; model_1_ptm to model_5_ptm, which also predict aligned errors; or "
+        "model_1_multimer_v3 to model_5_multimer_v3, those of AlphaFold-Multimer.",
         PTM_MODELS,
         unset="the five ptm models; with --params demo its own model",
         min_length=1,

@@ -52,6 +52,15 @@ def test_recycles(tiny: SimpleNamespace, recycles: int) -> None:
     _check(tiny, _draws(tiny, recycles + 1, n_seq=20, n_extra=24, n_templ=4))
 
 
+def test_a_complex(tiny: SimpleNamespace) -> None:
+    """As in ColabFold, a monomer model takes chains as far apart; ipTM counts the pairs between them."""
+    draw = synthetic_features(tiny.config, (9, 5, 5), n_seq=20, n_extra=24, n_templ=4)
+    ours = tiny.model.predict([draw], recycles=0, save_all=True)
+    rows = list(output_rows(ours, _reference(tiny, [draw]), padded(draw, *PADDED)))
+    assert rows[-1].name == "ipTM"
+    assert [row for row in rows if not row.passed] == []
+
+
 def test_padded_features_give_the_same(tiny: SimpleNamespace) -> None:
     draws = _draws(tiny, n_seq=11, n_extra=7, n_templ=1)
     _check(tiny, draws, [padded(draw, *PADDED) for draw in draws])

@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from af2cpu import events
 from af2cpu.commands import options as o
 from af2cpu.settings import BATCH, NETWORK, OUTPUT, RUN, RunSettings, names_in
 
@@ -30,14 +29,15 @@ def fold(  # noqa: PLR0913 - each is an option of the command
 
     Example: af2cpu fold results --params /data/alphafold/params
     """
-    from af2cpu.commands.listeners import showing, verbosity_of
-    from af2cpu.commands.running import carry_out, conclude
+    from af2cpu.commands.listeners import verbosity_of
+    from af2cpu.commands.running import run_planned
     from af2cpu.plan.run import plan_fold
-    from af2cpu.plan.selection import read_selection
 
-    verbosity = verbosity_of(verbose=verbose, quiet=quiet)
-    selection = read_selection(shard, retry_failed=retry_failed)
-    with showing(verbosity, log_json):
-        events.emit("line", "checking the input")
-        outcomes = carry_out(plan_fold(folders, settings, selection), dry_run=dry_run)
-    conclude(outcomes, verbosity)
+    run_planned(
+        lambda selection: plan_fold(folders, settings, selection),
+        shard=shard,
+        retry_failed=retry_failed,
+        dry_run=dry_run,
+        log_json=log_json,
+        verbosity=verbosity_of(verbose=verbose, quiet=quiet),
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from af2cpu import events
 from af2cpu.commands import options as o
 from af2cpu.settings import NAMES, RunSettings
 
@@ -32,14 +31,15 @@ def predict(  # noqa: PLR0913 - each is an option of the command
 
     To try it out: af2cpu predict ubiquitin.fasta --params demo --db demo -o out
     """
-    from af2cpu.commands.listeners import showing, verbosity_of
-    from af2cpu.commands.running import carry_out, conclude
+    from af2cpu.commands.listeners import verbosity_of
+    from af2cpu.commands.running import run_planned
     from af2cpu.plan.run import plan_run
-    from af2cpu.plan.selection import read_selection
 
-    verbosity = verbosity_of(verbose=verbose, quiet=quiet)
-    selection = read_selection(shard, retry_failed=retry_failed)
-    with showing(verbosity, log_json):
-        events.emit("line", "checking the input")
-        outcomes = carry_out(plan_run(inputs, out, settings, selection), dry_run=dry_run)
-    conclude(outcomes, verbosity)
+    run_planned(
+        lambda selection: plan_run(inputs, out, settings, selection),
+        shard=shard,
+        retry_failed=retry_failed,
+        dry_run=dry_run,
+        log_json=log_json,
+        verbosity=verbosity_of(verbose=verbose, quiet=quiet),
+    )

@@ -2,21 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import typer
 
 from af2cpu import events
 from af2cpu.commands.console import print_line, print_sentence, show_outcomes
 from af2cpu.commands.errors import FAILED
-from af2cpu.commands.listeners import Verbosity
+from af2cpu.commands.listeners import Verbosity, showing
 from af2cpu.commands.notes import notes_summary
 from af2cpu.commands.plan_text import about_targets, plan_lines, steps_lines
 from af2cpu.pipeline.graph import build_graph
 from af2cpu.pipeline.run import Outcome, run
 from af2cpu.pipeline.survey import survey
 from af2cpu.plan.run import Plan
+from af2cpu.plan.selection import Selection, read_selection
 from af2cpu.schedule.choose import runner_for
+
+
+def run_planned(
+    plan_of: Callable[[Selection], Plan],
+    *,
+    shard: str | None,
+    retry_failed: bool,
+    dry_run: bool,
+    log_json: str | None,
+    verbosity: Verbosity,
+) -> None:
+    """A command from its selection of targets to the table of outcomes. Raises typer.Exit if a target failed."""
+    selection = read_selection(shard, retry_failed=retry_failed)
+    with showing(verbosity, log_json):
+        events.emit("line", "checking the input")
+        outcomes = carry_out(plan_of(selection), dry_run=dry_run)
+    conclude(outcomes, verbosity)
 
 
 def carry_out(plan: Plan, *, dry_run: bool) -> list[Outcome]:

@@ -12,14 +12,13 @@ from af2cpu import events
 from af2cpu.errors import InputError
 from af2cpu.events import Event
 from af2cpu.formats.streams import HIDDEN
+from af2cpu.pipeline.throttle import pause_after
 from af2cpu.run_status import exclusive
 
 if TYPE_CHECKING:
     from af2cpu.outputs.report import Summaries
 
 LOCK = "pages"  # file whose lock keeps two runs from writing the pages at the same time
-_INTERVAL = 2.0  # seconds between two versions at least
-_MAX_SHARE = 0.02  # of the run's time may go into the pages: with thousands of targets they are written less often
 
 
 class IndexPages:
@@ -64,5 +63,4 @@ class IndexPages:
                     self._changed = self._changed or not taken
             except (InputError, OSError) as error:
                 events.emit("warning", f"{folder}: no index page: {error}", target="")
-        seconds = time.monotonic() - start
-        self._next = time.monotonic() + max(_INTERVAL, seconds / _MAX_SHARE)
+        self._next = time.monotonic() + pause_after(time.monotonic() - start)

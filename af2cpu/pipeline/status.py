@@ -21,11 +21,9 @@ from af2cpu.errors import in_words
 from af2cpu.events import Event
 from af2cpu.formats.streams import HIDDEN, name_of
 from af2cpu.pipeline.graph import Graph, Node
+from af2cpu.pipeline.throttle import pause_after
 from af2cpu.run_records import Failure
 from af2cpu.run_status import HEARTBEAT, Failed, RunFile, Running, RunStatus, State
-
-_INTERVAL = 2.0  # seconds between two versions at least
-_MAX_SHARE = 0.02  # of the run's time may go into writing them
 
 
 class Remaining:
@@ -167,13 +165,13 @@ class StatusWriter:
                 self._remaining.drop(self._nodes[name])
 
     def _keep_writing(self) -> None:
-        written, pause, last = -1, _INTERVAL, time.monotonic()
+        written, pause, last = -1, pause_after(0.0), time.monotonic()
         while not self._ended.wait(pause):
             if self._changes == written and time.monotonic() - last < HEARTBEAT:
                 continue
             written, last = self._changes, time.monotonic()
             self._write("running")
-            pause = max(_INTERVAL, (time.monotonic() - last) / _MAX_SHARE)
+            pause = pause_after(time.monotonic() - last)
 
     def _write(self, state: State, reason: str = "") -> None:
         if self._file is None or self._silent:

@@ -57,7 +57,9 @@ def runner_for(plan: Plan, graph: Graph, *, auto: bool = True) -> Runner:
     elif reason := lacks_files(len(workers)):
         events.emit("line", f"no worker processes: {reason}")
         return in_process
-    return partial(cluster, connect=partial(local_cluster, workers, plan.machine.memory, settings))
+    return partial(
+        cluster, connect=partial(local_cluster, workers, plan.machine.memory, settings, network=bool(plan.models))
+    )
 
 
 def local_workers(plan: Plan, graph: Graph) -> tuple[WorkerPlan, ...]:

@@ -55,11 +55,13 @@ def security_of(settings: RunSettings) -> Security | None:
 
 
 @contextmanager
-def local_cluster(plans: Sequence[WorkerPlan], memory: int, settings: RunSettings) -> Iterator[Client]:
-    """Worker processes on this machine; they die with this process, however it ends."""
+def local_cluster(
+    plans: Sequence[WorkerPlan], memory: int, settings: RunSettings, *, network: bool = True
+) -> Iterator[Client]:
+    """Worker processes on this machine; they die with this process, however it ends. network: of the run."""
     from distributed import Client, Scheduler, SpecCluster
 
-    from af2cpu.schedule.processes import WatchingNanny, configure, nanny_options
+    from af2cpu.schedule.processes import WatchingNanny, configure, nanny_options, start_fork_server
 
     configure()
     security = security_of(settings)
@@ -80,6 +82,7 @@ def local_cluster(plans: Sequence[WorkerPlan], memory: int, settings: RunSetting
         for plan in plans
     }
     try:
+        start_fork_server(network=network)
         cluster = SpecCluster(
             workers=workers,
             scheduler={"cls": Scheduler, "options": scheduler},

@@ -23,9 +23,10 @@ def join(settings: Any, name: str | None) -> None:
     """
     from distributed.core import Status
 
-    from af2cpu.schedule.processes import WatchingNanny, configure, nanny_options
+    from af2cpu.schedule.processes import WatchingNanny, configure, nanny_options, start_fork_server
 
     configure()
+    start_fork_server(network=True)
     plans = plan_workers(
         usable_cores(settings.threads), workers=settings.workers, cores_per_fold=settings.cores_per_fold
     )

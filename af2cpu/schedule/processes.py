@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import logging
+import multiprocessing
 import os
 import pickle
 import re
 import signal
 from contextlib import suppress
 from dataclasses import asdict
+from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any
 
 import dask
-from distributed import Nanny, Worker, get_worker
+from distributed import Nanny, Worker, get_worker, utils
 from distributed.diagnostics.plugin import WorkerPlugin
 
 from af2cpu.cores import keep_to_cpus
@@ -37,9 +39,20 @@ CONFIG: dict[str, Any] = {
     "distributed.worker.memory.terminate": False,
     "distributed.worker.profile.enabled": False,
     "distributed.nanny.pre-spawn-environ": {},
+    "distributed.worker.multiprocessing-method": "forkserver",
     "distributed.deploy.lost-worker-timeout": "10 minutes",
     "distributed.admin.tick.limit": "1 hour",
 }
+_IMPORTED = ("af2cpu.schedule.processes", "af2cpu.pipeline.stages", "af2cpu.search.engine")
+_IMPORTED_FOR_NETWORK = (
+    "af2cpu.model.alphafold",
+    "af2cpu.weights.load",
+    "af2cpu.features.sample",
+    "af2cpu.outputs.report",
+    "af2cpu.outputs.plots",
+    "matplotlib.backends.backend_agg",
+    "matplotlib.figure",
+)
 
 
 class StopCancelled(WorkerPlugin):
@@ -102,7 +115,7 @@ def nanny_options(plan: WorkerPlan, memory: int, name: str, host: str | None) ->
         "worker_class": PinnedWorker,
         "plan": plan,
         "memory": memory,
-        "env": {"OMP_NUM_THREADS": str(plan.cores)},
+        "env": dict(os.environ) | {"OMP_NUM_THREADS": str(plan.cores)},  # the fork server may have an older one
     }
 
 
@@ -138,6 +151,17 @@ def release() -> None:
     from af2cpu.pipeline.stages.prediction import release_network
 
     release_network()
+
+
+def start_fork_server(*, network: bool) -> None:
+    """Starts the process that worker processes are forked from, with what they import: they start, also anew, at once.
+
+    Nothing in it has threads. network: whether the run has predictions, which need PyTorch.
+    """
+    utils._forkserver_preload_set = True  # Dask would import pandas, where it is installed, for a server of its own
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([*_IMPORTED, *(_IMPORTED_FOR_NETWORK if network else ())])
+    forkserver.ensure_running()
 
 
 def configure() -> None:

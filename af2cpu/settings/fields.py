@@ -241,7 +241,7 @@ class RunSettings(BaseModel):
     cores_per_fold: int | None = _setting(
         BATCH,
         "Number of cores of each worker process that runs the network.",
-        unset="the cores divided by the workers; on large machines those of a NUMA node, but for some that search",
+        unset="the cores divided by the workers; on large machines those of a NUMA node, but for some that relax",
         example=16,
         ge=1,
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from program_cases import features, inputs
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 FASTA = "".join(f">{name}\nMKTAYIAKQR{letters}\n" for name, letters in (("a", "Q"), ("b", "WW")))
@@ -96,3 +97,48 @@ def test_wrong_use_is_told(tmp_path: Path, script: str) -> None:
     ended = run(tmp_path, script, "in.fasta", **array(1, (1,)))
     assert ended.returncode == 2
     assert ended.stderr.startswith("usage: sbatch")
+
+
+SBATCH = {
+    "sbatch": 'cp "$1" job.sh\nbash job.sh > job.log 2>&1 &\necho "Submitted batch job 17"\n',
+    "scancel": 'echo "$@" > cancelled\n',
+}
+
+
+def with_jobs(folder: Path, config: str) -> subprocess.CompletedProcess[str]:
+    """af2cpu search --slurm, with a stand-in for sbatch that runs the job's script here."""
+    (folder / "bin").mkdir()
+    for name, body in SBATCH.items():
+        (folder / "bin" / name).write_text(f"#!/bin/sh\n{body}")
+        (folder / "bin" / name).chmod(0o755)
+    (folder / "jobs.toml").write_text(config)
+    source = inputs(folder / "in", "a", "b")
+    command = [sys.executable, "-m", "af2cpu.cli", *map(str, features(source, "out", "--slurm"))]
+    environment = os.environ | {"PATH": f"{folder / 'bin'}:{os.environ['PATH']}"}
+    options: dict[str, Any] = {"cwd": folder, "env": environment, "capture_output": True, "text": True}
+    return subprocess.run([*command, "--cluster-config", "jobs.toml"], check=False, timeout=300, **options)
+
+
+def test_jobs_of_dask_jobqueue(tmp_path: Path) -> None:
+    ended = with_jobs(tmp_path, 'cores = 2\nmemory = "2GB"\nwalltime = "01:00:00"\n')
+    assert ended.returncode == 0, ended.stderr
+    assert "1 job asked for" in ended.stderr
+    assert len(list((tmp_path / "out").glob("*/features.npz"))) == 2
+    script = (tmp_path / "job.sh").read_text()
+    assert "#SBATCH --cpus-per-task=2" in script
+    assert "#SBATCH -t 01:00:00" in script
+    assert "af2cpu.cli worker --scheduler tcp://" in script
+    assert (tmp_path / "cancelled").read_text() == "17\n"
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ("cores = 2\n", "jobs.toml: memory of a job is missing"),
+        ('cores = 2\nmemory = "2GB"\ncheese = 1\n', "jobs.toml: dask-jobqueue does not take it: "),
+    ],
+)
+def test_jobs_that_can_t_be_asked_for(tmp_path: Path, config: str, message: str) -> None:
+    ended = with_jobs(tmp_path, config)
+    assert ended.returncode == 2, ended.stderr
+    assert message in ended.stderr.splitlines()[-1]

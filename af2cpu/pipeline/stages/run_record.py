@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib import metadata
 from typing import Any
 
@@ -78,6 +79,12 @@ def _notes(work: Work[RunTask]) -> tuple[str, ...]:
     return tuple(notes)
 
 
+@cache
+def _versions() -> dict[str, str]:
+    """Of the libraries that results depend on; looking them up takes 20 ms."""
+    return {name: metadata.version(name) for name in _PACKAGES}
+
+
 def _record(work: Work[RunTask]) -> TargetRun:
     task, ranking = work.task, work.one("ranking").done.ranking
     engine = work.all("predictions")[0].done.engine
@@ -91,7 +98,7 @@ def _record(work: Work[RunTask]) -> TargetRun:
         in_pytorch=engine.in_pytorch,
         precision=engine.precision,
         threads=engine.threads,
-        versions={name: metadata.version(name) for name in _PACKAGES},
+        versions=_versions(),
         parameters=task.parameters,
         databases=_databases(work),
         template_choice=_template_choice(work),

@@ -98,7 +98,7 @@ class PackedReader:
         return content
 
     def _cached(self, content: np.ndarray, offset: int) -> int:
-        """Reads what the page cache has; the number of bytes. Asking the disk for more in advance would cost 5 % then."""
+        """Reads what the page cache has; the number of bytes. Asking the disk for more then costs 5 % of a search."""
         if not hasattr(os, "RWF_NOWAIT"):
             return 0
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import zlib
 from collections.abc import Sequence
@@ -57,9 +58,8 @@ class PackedReader:
     def read(self, number: int) -> PackedPart:
         """Piece `number`, verified. Raises DatabaseError that names the file and the damaged block."""
         pieces = self._packed.pieces
-        self._advise(pieces[number + self._ahead : number + self._ahead + 1])
-        piece = pieces[number]
-        content = self._content(piece)
+        piece, ahead = pieces[number], pieces[number + self._ahead : number + self._ahead + 1]
+        content = self._content(piece, ahead)
         tables = content[: piece.tables_bytes]
         if zlib.crc32(tables.data) != piece.checksum:
             raise damaged(self._packed.path, f"the tables of piece {number} differ from their checksum")
@@ -82,18 +82,31 @@ class PackedReader:
             raise damaged(self._packed.path, reason)
         return bytes(text)
 
-    def _content(self, piece: Piece) -> np.ndarray:
+    def _content(self, piece: Piece, ahead: Sequence[Piece]) -> np.ndarray:
         if len(self._bytes) < piece.n_bytes:
             self._bytes = np.empty(piece.n_bytes, np.uint8)
         content = self._bytes[: piece.n_bytes]
-        done = 0
         with naming(self._packed.path):
+            done = self._cached(content, piece.offset)
+            if done < piece.n_bytes:
+                self._advise(ahead)
             while done < piece.n_bytes:
                 got = os.preadv(self._file, [content.data[done:]], piece.offset + done)
                 if not got:
                     raise damaged(self._packed.path, "it is cut off")
                 done += got
         return content
+
+    def _cached(self, content: np.ndarray, offset: int) -> int:
+        """Reads what the page cache has; the number of bytes. Asking the disk for more then costs 5 % of a search."""
+        if not hasattr(os, "RWF_NOWAIT"):
+            return 0
+        try:
+            return os.preadv(self._file, [content.data], offset, os.RWF_NOWAIT)
+        except OSError as error:
+            if error.errno in {errno.EAGAIN, errno.EOPNOTSUPP, errno.EINVAL}:  # nothing, or not on this file system
+                return 0
+            raise
 
     def _unpacked(self, number: int, blocks: np.ndarray, groups: np.ndarray, checksums: np.ndarray) -> np.ndarray:
         n_bytes = int(groups.sum()) * GROUP_ROWS * LANES

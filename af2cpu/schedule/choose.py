@@ -57,9 +57,7 @@ def runner_for(plan: Plan, graph: Graph, *, auto: bool = True) -> Runner:
     elif reason := lacks_files(len(workers)):
         events.emit("line", f"no worker processes: {reason}")
         return in_process
-    return partial(
-        cluster, connect=partial(local_cluster, workers, plan.machine.memory, settings, network=bool(plan.models))
-    )
+    return partial(cluster, connect=partial(local_cluster, workers, plan.machine.memory, settings))
 
 
 def local_workers(plan: Plan, graph: Graph) -> tuple[WorkerPlan, ...]:

@@ -21,7 +21,7 @@ from af2cpu.schedule.open_files import check_files, lacks_files
 from af2cpu.schedule.runner import run_on_cluster
 from af2cpu.schedule.workers import WorkerPlan, helper_share, plan_workers
 
-_STARTUP = 6.0  # seconds until worker processes have PyTorch and their first task
+_STARTUP = 3.0  # seconds until worker processes have their first task (1.9 measured) and PyTorch, besides one process
 _OVERHEAD = 0.05  # seconds of a task besides its work
 _LOADED_PER_SECOND = 3e8  # bytes of a network in memory: reading and packing it
 _WORTH = 0.9  # of the time in this process that workers may take
@@ -57,9 +57,7 @@ def runner_for(plan: Plan, graph: Graph, *, auto: bool = True) -> Runner:
     elif reason := lacks_files(len(workers)):
         events.emit("line", f"no worker processes: {reason}")
         return in_process
-    return partial(
-        cluster, connect=partial(local_cluster, workers, plan.machine.memory, settings, network=bool(plan.models))
-    )
+    return partial(cluster, connect=partial(local_cluster, workers, plan.machine.memory, settings))
 
 
 def local_workers(plan: Plan, graph: Graph) -> tuple[WorkerPlan, ...]:

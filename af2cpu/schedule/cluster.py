@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from af2cpu import events
 from af2cpu.errors import InputError, in_words
+from af2cpu.schedule.fork_server import start_fork_server
 from af2cpu.schedule.workers import WorkerPlan
 from af2cpu.settings import RunSettings, flag_of
 from af2cpu.words import counted
@@ -55,13 +56,15 @@ def security_of(settings: RunSettings) -> Security | None:
 
 
 @contextmanager
-def local_cluster(
-    plans: Sequence[WorkerPlan], memory: int, settings: RunSettings, *, network: bool = True
-) -> Iterator[Client]:
-    """Worker processes on this machine; they die with this process, however it ends. network: of the run."""
+def local_cluster(plans: Sequence[WorkerPlan], memory: int, settings: RunSettings) -> Iterator[Client]:
+    """Worker processes on this machine; they die with this process, however it ends."""
+    try:
+        start_fork_server()
+    except OSError as error:
+        raise _not_started(error) from error
     from distributed import Client, Scheduler, SpecCluster
 
-    from af2cpu.schedule.processes import WatchingNanny, configure, nanny_options, start_fork_server
+    from af2cpu.schedule.processes import WatchingNanny, configure, nanny_options
 
     configure()
     security = security_of(settings)
@@ -82,7 +85,6 @@ def local_cluster(
         for plan in plans
     }
     try:
-        start_fork_server(network=network)
         cluster = SpecCluster(
             workers=workers,
             scheduler={"cls": Scheduler, "options": scheduler},
@@ -95,9 +97,7 @@ def local_cluster(
         RuntimeError,
         TimeoutError,
     ) as error:  # Dask gives RuntimeError for whatever a worker's start raises
-        raise OSError(
-            f"worker processes can't be started ({reason_of(error)}); --workers 1 does everything in one process"
-        ) from error
+        raise _not_started(error) from error
     try:
         with Client(cluster, security=security, timeout=_CONNECT_WITHIN) as client:
             _tell_workers(plans, cluster.dashboard_link if dashboard else "")
@@ -108,6 +108,12 @@ def local_cluster(
     finally:
         with suppress(Exception):  # nothing that matters: all results are files
             cluster.close(timeout=_CLOSE_WITHIN)
+
+
+def _not_started(error: BaseException) -> OSError:
+    return OSError(
+        f"worker processes can't be started ({reason_of(error)}); --workers 1 does everything in one process"
+    )
 
 
 def reason_of(error: BaseException) -> str:

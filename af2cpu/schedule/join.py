@@ -9,6 +9,7 @@ from typing import Any
 from af2cpu.cores import available_memory, usable_cores
 from af2cpu.errors import InputError
 from af2cpu.schedule.cluster import is_scheduler_file, reason_of, security_of
+from af2cpu.schedule.fork_server import start_fork_server
 from af2cpu.schedule.open_files import check_files
 from af2cpu.schedule.tasks import host_name
 from af2cpu.schedule.workers import plan_workers
@@ -21,12 +22,12 @@ def join(settings: Any, name: str | None) -> None:
 
     Raises InputError if the scheduler can't be reached.
     """
+    start_fork_server()
     from distributed.core import Status
 
-    from af2cpu.schedule.processes import WatchingNanny, configure, nanny_options, start_fork_server
+    from af2cpu.schedule.processes import WatchingNanny, configure, nanny_options
 
     configure()
-    start_fork_server(network=True)
     plans = plan_workers(
         usable_cores(settings.threads), workers=settings.workers, cores_per_fold=settings.cores_per_fold
     )

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import logging
-import multiprocessing
 import os
 import pickle
 import re
 import signal
 from contextlib import suppress
 from dataclasses import asdict
-from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any
 
@@ -43,16 +41,6 @@ CONFIG: dict[str, Any] = {
     "distributed.deploy.lost-worker-timeout": "10 minutes",
     "distributed.admin.tick.limit": "1 hour",
 }
-_IMPORTED = ("af2cpu.schedule.processes", "af2cpu.pipeline.stages", "af2cpu.search.engine")
-_IMPORTED_FOR_NETWORK = (
-    "af2cpu.model.alphafold",
-    "af2cpu.weights.load",
-    "af2cpu.features.sample",
-    "af2cpu.outputs.report",
-    "af2cpu.outputs.plots",
-    "matplotlib.backends.backend_agg",
-    "matplotlib.figure",
-)
 
 
 class StopCancelled(WorkerPlugin):
@@ -153,20 +141,10 @@ def release() -> None:
     release_network()
 
 
-def start_fork_server(*, network: bool) -> None:
-    """Starts the process that worker processes are forked from, with what they import: they start, also anew, at once.
-
-    Nothing in it has threads. network: whether the run has predictions, which need PyTorch.
-    """
-    utils._forkserver_preload_set = True  # Dask would import pandas, where it is installed, for a server of its own
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([*_IMPORTED, *(_IMPORTED_FOR_NETWORK if network else ())])
-    forkserver.ensure_running()
-
-
 def configure() -> None:
     """Sets Dask's options for this process and the worker processes that it starts, and keeps it quiet."""
     dask.config.set(CONFIG)
+    utils._forkserver_preload_set = True  # Dask would import pandas, where it is installed, for a server of its own
     _silence()
 
 

@@ -97,3 +97,21 @@ def test_the_plain_program_does_not_load_dask() -> None:
     code += "print([name for name in sys.modules if name.split('.')[0] in ('dask', 'distributed')])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("command", ["search", "predict --params demo --dry-run"])
+def test_no_pytorch_where_no_network_runs(command: str, tmp_path: Path) -> None:
+    """PyTorch takes a second or two to import: a search, a plan and a finished run do without it."""
+    (tmp_path / "p.fasta").write_text(">p\nMKVLATTWYGGHHKPQRSTV\n")
+    name, *options = command.split()
+    arguments = [name, str(tmp_path / "p.fasta"), *options, "--db", "demo", "-o", str(tmp_path / "out")]
+    code = f"""
+import sys
+from typer.testing import CliRunner
+from af2cpu.cli import app
+result = CliRunner().invoke(app, {arguments!r})
+assert result.exit_code == 0, result.output
+print([name for name in sys.modules if name.split('.')[0] in ("torch", "openmm", "jax")])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

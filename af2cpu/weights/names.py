@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import torch
 from ml_collections import ConfigDict
-from torch import Tensor
 
 from af2cpu.weights.transforms import (
     AS_IT_IS,
@@ -26,6 +24,9 @@ from af2cpu.weights.transforms import (
     point_biases,
     point_weights,
 )
+
+if TYPE_CHECKING:  # planning a run needs no PyTorch
+    from torch import Tensor
 
 ROOT = "alphafold/alphafold_iteration"
 
@@ -307,6 +308,8 @@ def file_tensors(target: Target, state: Mapping[str, Tensor], blocks: Mapping[st
     """The arrays of a target from our tensors, the blocks of a stack joined."""
     if not target.stacked:
         return dict(zip(target.arrays, target.transform.save([state[p] for p in target.parameters]), strict=True))
+    import torch
+
     n_blocks = blocks[target.parameters[0].split(".*")[0]]
     saved = [target.transform.save([state[p] for p in target.of_block(block)]) for block in range(n_blocks)]
     return {name: torch.stack([one[k] for one in saved]) for k, name in enumerate(target.arrays)}
@@ -314,6 +317,8 @@ def file_tensors(target: Target, state: Mapping[str, Tensor], blocks: Mapping[st
 
 def file_shapes(table: Mapping[str, Target], shapes: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
     """The shape of each array in the file, from the shapes of our parameters."""
+    import torch
+
     state = {name: torch.empty(shape, device="meta") for name, shape in shapes.items()}
     blocks = count_blocks(list(shapes))
     found: dict[str, tuple[int, ...]] = {}

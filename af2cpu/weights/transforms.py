@@ -7,12 +7,12 @@ also gives the shapes that a file must have, from tensors without data.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import torch
-from torch import Tensor
+if TYPE_CHECKING:  # a run is planned with this table, before PyTorch, which takes a second to import, is needed
+    from torch import Tensor
 
-Arrays = Sequence[Tensor]
+Arrays = Sequence["Tensor"]
 
 
 class Transform(NamedTuple):
@@ -29,7 +29,13 @@ def _halves(arrays: Arrays) -> Arrays:
 
 
 def _joined(arrays: Arrays) -> Arrays:
-    return [torch.cat(list(arrays), dim=-1)]
+    return [_side_by_side(arrays)]
+
+
+def _side_by_side(arrays: Arrays) -> Tensor:
+    import torch
+
+    return torch.cat(list(arrays), dim=-1)
 
 
 AS_IT_IS = Transform(lambda arrays: arrays, lambda arrays: arrays)
@@ -46,7 +52,7 @@ def head_weights(n_heads: int, n_arrays: int = 1) -> Transform:
     """Weights [in, heads, channels] of one array or more, whose channels we have side by side in each head."""
 
     def load(arrays: Arrays) -> Arrays:
-        return _transposed([torch.cat(list(arrays), dim=-1).flatten(-2)])
+        return _transposed([_side_by_side(arrays).flatten(-2)])
 
     def save(arrays: Arrays) -> Arrays:
         (weight,) = _transposed(arrays)
@@ -63,7 +69,7 @@ def point_biases(n_heads: int, *n_points: int) -> Transform:
 
     def load(arrays: Arrays) -> Arrays:
         by_axis = [array.unflatten(-1, (3, n)) for array, n in zip(arrays, n_points, strict=True)]
-        return [torch.cat(by_axis, dim=-1).transpose(-2, -3).flatten(-3)]
+        return [_side_by_side(by_axis).transpose(-2, -3).flatten(-3)]
 
     def save(arrays: Arrays) -> Arrays:
         (array,) = arrays

@@ -1,4 +1,4 @@
-"""Results folders to pages."""
+"""Results folders to pages. What makes a page (jinja2) is imported when there is one to make."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from af2cpu.outputs.layout import Layout, write_bytes
 from af2cpu.outputs.report.compare import compare_runs
 from af2cpu.outputs.report.content import read_content
 from af2cpu.outputs.report.find import Found, find_targets
-from af2cpu.outputs.report.page import compare_html, index_html, report_html
 from af2cpu.outputs.report.summary import Summaries, summary_files
 
 INDEX, COMPARE = "index.html", "compare.html"
@@ -20,6 +19,8 @@ def write_report(layout: Layout, work: Path) -> Path:
 
     Raises InputError that names a file that is missing or damaged, OSError.
     """
+    from af2cpu.outputs.report.page import report_html
+
     return write_bytes(layout.page(), report_html(read_content(Found(layout, work, None))))
 
 
@@ -33,6 +34,8 @@ def write_index(out: Path, known: Summaries | None = None) -> Path | None:
     found = find_targets(out)
     if not found or found[0].work == out:
         return None
+    from af2cpu.outputs.report.page import index_html
+
     rows = (known or Summaries(out)).rows(found)
     for name, content in summary_files(rows).items():
         write_bytes(out / name, content)
@@ -41,4 +44,6 @@ def write_index(out: Path, known: Summaries | None = None) -> Path | None:
 
 def write_comparison(folders: Sequence[Path], page: Path) -> Path:
     """The page of several runs. Raises InputError that names a folder without results, OSError."""
+    from af2cpu.outputs.report.page import compare_html
+
     return write_bytes(page, compare_html(compare_runs(folders, page.parent)))

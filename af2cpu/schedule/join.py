@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
+from collections.abc import Coroutine
 from typing import Any
 
 from af2cpu.cores import available_memory, usable_cores
@@ -55,9 +57,33 @@ def join(settings: Any, name: str | None) -> None:
             await asyncio.gather(*(nanny.close(timeout=1) for nanny in open_ones), return_exceptions=True)
 
     try:
-        asyncio.run(run())
+        _run_until_stopped(run())
     except (OSError, TimeoutError, ValueError, RuntimeError) as error:
         raise InputError(
             f"--scheduler {address}: can't be joined ({reason_of(error)}); is it running, and are the "
             "--tls settings its own?"
         ) from error
+
+
+def _run_until_stopped(work: Coroutine[Any, Any, None]) -> None:
+    """Runs it in an event loop; SIGTERM cancels it, and is then handled as before.
+
+    A handler that raises, as the program's own does, can't do that: asyncio drops exceptions of the callback in which
+    the signal happens to come.
+    """
+
+    async def cancelled_by_signal() -> None:
+        task = asyncio.ensure_future(work)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        await task
+
+    handler = signal.getsignal(signal.SIGTERM)
+    stopped = False
+    try:
+        asyncio.run(cancelled_by_signal())
+    except asyncio.CancelledError:
+        stopped = True
+    finally:
+        signal.signal(signal.SIGTERM, handler)
+    if stopped:
+        signal.raise_signal(signal.SIGTERM)

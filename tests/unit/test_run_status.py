@@ -75,7 +75,7 @@ def test_a_run_leaves_its_status(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_stages_in_work_are_told_while_they_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("af2cpu.pipeline.status._INTERVAL", 0.01)
+    monkeypatch.setattr("af2cpu.pipeline.throttle._INTERVAL", 0.01)
     stage, written = STAGES["features"], threading.Event()
 
     def slow(works: Sequence[Work[Any]], cores: int) -> Iterator[Any]:

@@ -100,8 +100,8 @@ def test_wrong_use_is_told(tmp_path: Path, script: str) -> None:
 
 
 SBATCH = {
-    "sbatch": 'cp "$1" job.sh\nbash job.sh > job.log 2>&1 &\necho "Submitted batch job 17"\n',
-    "scancel": 'echo "$@" > cancelled\n',
+    "sbatch": 'cp "$1" job.sh\nsetsid bash job.sh > job.log 2>&1 &\necho $! > job.pid\necho "Submitted batch job 17"\n',
+    "scancel": 'kill -- "-$(cat job.pid)"\necho "$@" > cancelled\n',
 }
 
 

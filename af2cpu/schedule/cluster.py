@@ -75,7 +75,7 @@ def local_cluster(plans: Sequence[WorkerPlan], memory: int, settings: RunSetting
         "protocol": "tls://" if security else "tcp://",
         "security": security,
         "dashboard": dashboard,
-        "dashboard_address": f"{LOOPBACK}:0" if dashboard else None,
+        "dashboard_address": f"{LOOPBACK}:0",  # without one Dask takes a fixed port, which another run may have
     }
     workers = {
         plan.name: {

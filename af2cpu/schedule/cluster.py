@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from distributed import Client, Security
 
 LOOPBACK = "127.0.0.1"
+_PAGES = f"{LOOPBACK}:0"  # of Dask: a free port; its own default, 8787, may be another run's
 _CONNECT_WITHIN = 30.0  # seconds for a scheduler to answer
 _CLOSE_WITHIN = 5.0
 _TLS = ("tls_ca", "tls_cert", "tls_key")
@@ -75,7 +76,7 @@ def local_cluster(plans: Sequence[WorkerPlan], memory: int, settings: RunSetting
         "protocol": "tls://" if security else "tcp://",
         "security": security,
         "dashboard": dashboard,
-        "dashboard_address": f"{LOOPBACK}:0",  # without one Dask takes a fixed port, which another run may have
+        "dashboard_address": _PAGES,
     }
     workers = {
         plan.name: {
@@ -201,6 +202,7 @@ def batch_jobs(settings: RunSettings) -> Iterator[Client]:
     security = security_of(settings)
     if security:
         options |= {"security": security, "protocol": "tls://"}
+    options["scheduler_options"] = {"dashboard_address": _PAGES} | options.get("scheduler_options", {})
     try:
         cluster = cluster_class(n_workers=jobs, processes=1, tls=_tls_arguments(settings), **options)
     except (TypeError, ValueError) as error:

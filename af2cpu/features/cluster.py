@@ -26,75 +26,83 @@ class Clusters:
     deletion_mean: np.ndarray  # float32 [n_clusters, n_res]
 
 
-def cluster(
-    centres: np.ndarray,
-    centre_deletions: np.ndarray,
-    rows: Callable[[slice], tuple[np.ndarray, np.ndarray]],
-    n_rows: int,
-) -> Clusters:
+_Rows = Callable[[slice], tuple[np.ndarray, np.ndarray]]
+
+
+def cluster(centres: np.ndarray, centre_deletions: np.ndarray, rows: _Rows, n_rows: int) -> Clusters:
     """Assign rows to their nearest centre and average each cluster.
 
     centres: uint8 [n_clusters, n_res], after masking, so that the profiles leak nothing of what masking hides.
     rows: gives the codes and the deletions of a slice of the n_rows other rows; asked block by block, in order.
     """
-    n_clusters, n_res = centres.shape
-    nearest = _Nearest(centres)
-    size = np.zeros(n_clusters, np.float32)
-    codes = np.zeros((n_clusters, n_res, _N_CODES), np.float32)
-    deletions = np.zeros((n_clusters, n_res), np.float32)
+    sums, nearest = _Sums(centres.shape), _Nearest(centres)
     assignment = np.empty(n_rows, np.intp)
-    step = max(1, _BLOCK_CELLS // n_res)
-    for start in range(0, n_rows, step):
-        block, block_deletions = rows(slice(start, min(start + step, n_rows)))
-        own = nearest(block)
-        assignment[start : start + step] = own
-        size += np.bincount(own, minlength=n_clusters)
-        _count(codes, block, own)
-        row, column = np.nonzero(block_deletions)  # few cells have deletions
-        np.add.at(deletions, (own[row], column), block_deletions[row, column])
-    _count(codes, centres, np.arange(n_clusters))
-    deletions += centre_deletions
-    weight = np.float32(1e-6) + np.float32(1.0) + size
-    codes /= weight[:, None, None]
-    deletions /= weight[:, None]
-    return Clusters(assignment, codes, deletions)
+    for where, block, deletions in _blocks(rows, n_rows, centres.shape[1]):
+        own = assignment[where] = nearest(block)
+        sums.size += np.bincount(own, minlength=len(centres))
+        sums.add(block, deletions, own)
+    return sums.clusters(centres, centre_deletions, assignment, np.float32(1e-6) + np.float32(1.0) + sums.size)
 
 
-def soft_cluster(
-    centres: np.ndarray,
-    centre_deletions: np.ndarray,
-    rows: Callable[[slice], tuple[np.ndarray, np.ndarray]],
-    n_rows: int,
-) -> Clusters:
+def soft_cluster(centres: np.ndarray, centre_deletions: np.ndarray, rows: _Rows, n_rows: int) -> Clusters:
     """As `cluster`, in AlphaFold-Multimer's way: centres that are equally near share a row.
 
     DEVIATION from a mean, as DeepMind's code: a row weighs as much as it has residues, the centre itself 1.
     tests/parity/features/test_multimer_draw.py pins it.
     """
+    sums, nearest = _Sums(centres.shape), _Nearest(centres)
     n_clusters, n_res = centres.shape
-    nearest = _Nearest(centres)
-    size = np.zeros(n_clusters, np.float32)
-    codes = np.zeros((n_clusters, n_res, _N_CODES), np.float32)
-    deletions = np.zeros((n_clusters, n_res), np.float32)
     assignment = np.empty(n_rows, np.intp)
-    step = max(1, _BLOCK_CELLS // n_res)
-    for start in range(0, n_rows, step):
-        block, block_deletions = rows(slice(start, min(start + step, n_rows)))
+    for where, block, deletions in _blocks(rows, n_rows, n_res):
         differences = nearest.differences(block)
-        assignment[start : start + step] = differences.argmin(axis=0)
+        assignment[where] = differences.argmin(axis=0)
         of_row, of_centre = np.nonzero((differences == differences.min(axis=0)).T)
         weight = (n_res / np.bincount(of_row)[of_row]).astype(np.float32)
-        size += np.bincount(of_centre, weight, minlength=n_clusters).astype(np.float32)
+        sums.size += np.bincount(of_centre, weight, minlength=n_clusters).astype(np.float32)
+        step = _block_rows(n_res)
         for first in range(0, len(of_row), step):  # there are more pairs than rows where centres share
             row, own, share = (x[first : first + step] for x in (of_row, of_centre, weight))
-            _count(codes, block[row], own, share[:, None])
-            pair, column = np.nonzero(block_deletions[row])
-            np.add.at(deletions, (own[pair], column), share[pair] * block_deletions[row[pair], column])
-    _count(codes, centres, np.arange(n_clusters))
-    deletions += centre_deletions
-    codes /= (1 + size)[:, None, None]
-    deletions /= (1 + size)[:, None]
-    return Clusters(assignment, codes, deletions)
+            sums.add(block[row], deletions[row], own, share)
+    return sums.clusters(centres, centre_deletions, assignment, 1 + sums.size)
+
+
+def _block_rows(n_res: int) -> int:
+    return max(1, _BLOCK_CELLS // n_res)
+
+
+def _blocks(rows: _Rows, n_rows: int, n_res: int) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
+    """The rows in blocks: where they are, their codes, their deletions."""
+    step = _block_rows(n_res)
+    for start in range(0, n_rows, step):
+        where = slice(start, min(start + step, n_rows))
+        yield where, *rows(where)
+
+
+class _Sums:
+    """What the rows of each cluster add up to."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        """shape: n_clusters, n_res."""
+        self.size = np.zeros(shape[0], np.float32)
+        self._codes = np.zeros((*shape, _N_CODES), np.float32)
+        self._deletions = np.zeros(shape, np.float32)
+
+    def add(self, codes: np.ndarray, deletions: np.ndarray, own: np.ndarray, weight: np.ndarray | None = None) -> None:
+        """Adds rows to their clusters `own`, each by its weight or 1."""
+        _count(self._codes, codes, own, None if weight is None else weight[:, None])
+        row, column = np.nonzero(deletions)  # few cells have deletions
+        values = deletions[row, column]
+        np.add.at(self._deletions, (own[row], column), values if weight is None else weight[row] * values)
+
+    def clusters(
+        self, centres: np.ndarray, centre_deletions: np.ndarray, assignment: np.ndarray, weight: np.ndarray
+    ) -> Clusters:
+        """The means, after the centres have been added to their own clusters."""
+        _count(self._codes, centres, np.arange(len(centres)))
+        self._deletions += centre_deletions
+        self._codes /= weight[:, None, None]
+        self._deletions /= weight[:, None]
+        return Clusters(assignment, self._codes, self._deletions)
 
 
 def _count(codes: np.ndarray, rows: np.ndarray, own: np.ndarray, weight: np.ndarray | None = None) -> None:

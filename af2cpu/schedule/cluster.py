@@ -93,11 +93,7 @@ def local_cluster(plans: Sequence[WorkerPlan], memory: int, settings: RunSetting
             silence_logs=False,
             shutdown_on_close=False,
         )
-    except (
-        OSError,
-        RuntimeError,
-        TimeoutError,
-    ) as error:  # Dask gives RuntimeError for whatever a worker's start raises
+    except (OSError, RuntimeError) as error:  # Dask gives RuntimeError for whatever a worker's start raises
         raise _not_started(error) from error
     try:
         with Client(cluster, security=security, timeout=_CONNECT_WITHIN) as client:

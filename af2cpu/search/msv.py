@@ -18,12 +18,12 @@ from pyhmmer.plan7 import OptimizedProfile
 
 from af2cpu.ops import isa
 from af2cpu.search.blocks import LANES
+from af2cpu.search.scan import MAX_TARGET
 
 if TYPE_CHECKING:
     from af2cpu._kernels import MsvModel, MsvTargets
 
 PAD = 31
-MAX_LENGTH = 100_000  # HMMER searches no longer target
 _CODES = 32
 _NEVER = 255  # no score reaches it: HMMER's filter overflows before
 _SLACK = 1e-5  # bits by which the threshold is lowered: ten units in the last place of HMMER's own score
@@ -59,7 +59,7 @@ class MsvFilter:
         residues [bytes] holds block b from block_offsets[b] on, and may be a memory map; lengths [n_blocks, 64] has 0
         where there is no target. A call should bring hundreds of blocks: some 0.1 % of the targets take a second step,
         in a block of their own per thread. The GIL is released.
-        Raises ValueError for a block beyond the residues or a target longer than MAX_LENGTH.
+        Raises ValueError for a block beyond the residues or a target longer than MAX_TARGET.
         """
         out = np.empty((len(self._models), len(block_offsets), LANES), np.uint8)
         targets = self._targets(residues, block_offsets, lengths)
@@ -128,7 +128,7 @@ class _Numbers:
 
 
 def transition_costs(profile: OptimizedProfile) -> NDArray[np.uint8]:
-    """HMMER's tjb by target length, 0 to MAX_LENGTH; equal for all profiles.
+    """HMMER's tjb by target length, 0 to MAX_TARGET; equal for all profiles.
 
     It grows with length, in about 50 steps that are found by bisection.
     """
@@ -138,10 +138,10 @@ def transition_costs(profile: OptimizedProfile) -> NDArray[np.uint8]:
         copy.L = length
         return copy.tjb
 
-    costs = np.zeros(MAX_LENGTH + 1, np.uint8)
-    start, last = 1, cost(MAX_LENGTH)
-    while start <= MAX_LENGTH:
-        value, below, above = cost(start), start, MAX_LENGTH + 1
+    costs = np.zeros(MAX_TARGET + 1, np.uint8)
+    start, last = 1, cost(MAX_TARGET)
+    while start <= MAX_TARGET:
+        value, below, above = cost(start), start, MAX_TARGET + 1
         while value < last and above - below > 1:
             middle = (below + above) // 2
             below, above = (middle, above) if cost(middle) == value else (below, middle)
@@ -171,8 +171,8 @@ def lowest_passing(profile: OptimizedProfile, tjb: NDArray[np.uint8], F1: float)
 
 @cache
 def null_scores() -> NDArray[np.float32]:
-    """The null model's score by target length, 0 to MAX_LENGTH: HMMER's p7_bg_SetLength and p7_bg_NullOne."""
-    length = np.arange(MAX_LENGTH + 1, dtype=np.float32)
+    """The null model's score by target length, 0 to MAX_TARGET: HMMER's p7_bg_SetLength and p7_bg_NullOne."""
+    length = np.arange(MAX_TARGET + 1, dtype=np.float32)
     stay = (length / (length + np.float32(1))).astype(np.float64)
     stay[0] = 0.5  # no such target
     # The C library's logarithms, as HMMER's; numpy's differ in the last place.

@@ -17,14 +17,9 @@ from typing import Any
 
 import psutil
 import pytest
-from program_cases import Program, all_gone, complete, differing, features, files, inputs
+from program_cases import Program, all_gone, complete, differing, features, files
 
 BRIDGE = "10.99.0.1"
-
-
-@pytest.fixture(scope="module")
-def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return inputs(tmp_path_factory.mktemp("in"), "a", "b")
 
 
 @pytest.fixture(scope="module")

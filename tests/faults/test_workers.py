@@ -21,11 +21,6 @@ def four(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return inputs(tmp_path_factory.mktemp("in"), "a", "b")
-
-
-@pytest.fixture(scope="module")
 def predicted(four: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """What one process with one thread predicts for the four."""
     out = tmp_path_factory.mktemp("alone")

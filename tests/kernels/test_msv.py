@@ -25,7 +25,8 @@ from numpy.typing import NDArray
 from pyhmmer.plan7 import OptimizedProfile
 
 from af2cpu.ops import isa
-from af2cpu.search.msv import LANES, MAX_LENGTH, MsvFilter, is_fast
+from af2cpu.search.msv import LANES, MsvFilter, is_fast
+from af2cpu.search.scan import MAX_TARGET
 from af2cpu.search.thresholds import HMMSEARCH, JACKHMMER
 
 QUERIES = (1, 2, 17, 101, 255, 258, 520)  # odd and even, around one and two strips of the kernel
@@ -205,9 +206,9 @@ def test_what_does_not_fit_is_refused() -> None:
         filtered.survivors(residues, offsets, -lengths)
     with pytest.raises(ValueError, match="at least one thread"):
         filtered.survivors(residues, offsets, lengths, threads=0)
-    too_long = np.full((1, LANES), MAX_LENGTH + 1, np.int32)
+    too_long = np.full((1, LANES), MAX_TARGET + 1, np.int32)
     with pytest.raises(ValueError, match="longer than the tables"):
-        filtered.survivors(np.zeros(LANES * (MAX_LENGTH + 1), np.uint8), np.zeros(1, np.int64), too_long)
+        filtered.survivors(np.zeros(LANES * (MAX_TARGET + 1), np.uint8), np.zeros(1, np.int64), too_long)
     for wrong in (residues.astype(np.int16), residues[::2]):  # a copy of a database would be a silent mistake
         with pytest.raises(TypeError):
             filtered.survivors(wrong, offsets, lengths)

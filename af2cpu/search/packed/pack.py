@@ -34,10 +34,7 @@ from af2cpu.search.shards import SHARD_BYTES, kept_ranges
 CHUNK_SHARDS = 64  # about 128 MB of FASTA, whose targets are sorted together
 PIECE_BYTES = 4 << 20  # of residues, a byte each: what a thread searches at a time
 _WAITING = 2  # shards in memory for each thread
-_FASTA_SHARE, _GZ_SHARE = (
-    0.65,
-    1.1,
-)  # packed file by its source, at least; about 0.74 of FASTA, 1.4 of .gz
+_FASTA_SHARE, _GZ_SHARE = 0.65, 1.1  # packed file by its source, at least; about 0.74 of FASTA, 1.4 of .gz
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,10 @@ import pytest
 from msv_cases import digital, random_profile
 from pyhmmer.plan7 import Background, OptimizedProfile
 
-from af2cpu.search.msv import MAX_LENGTH, lowest_passing, null_scores, transition_costs
+from af2cpu.search.msv import lowest_passing, null_scores, transition_costs
 from af2cpu.search.profiles import sequence_profile
 from af2cpu.search.reading import ALPHABET
+from af2cpu.search.scan import MAX_TARGET
 from af2cpu.search.thresholds import HMMSEARCH, JACKHMMER
 
 
@@ -22,14 +23,14 @@ def profile(length: int) -> OptimizedProfile:
 def test_transition_costs_of_all_lengths() -> None:
     one = profile(50)
     costs = transition_costs(one)
-    for length in range(1, MAX_LENGTH + 1):
+    for length in range(1, MAX_TARGET + 1):
         one.L = length
         assert costs[length] == one.tjb, length
 
 
 def test_null_scores() -> None:
     ours, background = null_scores(), Background(ALPHABET)
-    for length in [*range(1, 300), *range(301, MAX_LENGTH, 997), MAX_LENGTH]:
+    for length in [*range(1, 300), *range(301, MAX_TARGET, 997), MAX_TARGET]:
         background.L = length
         assert ours[length] == np.float32(background.null1(digital(np.zeros(length, np.uint8)))), length
 
@@ -59,7 +60,7 @@ def test_thresholds_of_all_lengths(length: int, F1: float) -> None:
     at = p_values(one, lowest, costs)[reached]
     assert (at <= F1 * (1 + 1e-4)).all()
     assert (at <= F1).mean() > 0.999
-    assert (p_values(one, np.full(MAX_LENGTH, 254), costs)[lowest == 255] > F1).all()
+    assert (p_values(one, np.full(MAX_TARGET, 254), costs)[lowest == 255] > F1).all()
 
 
 @pytest.mark.parametrize("F1", [0.0, JACKHMMER.F1])

@@ -15,7 +15,7 @@ import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from af2cpu.errors import InputError
-from af2cpu.records import Confidence, NetworkTemplate, Ranking, TemplateSkipped, TemplateUsed
+from af2cpu.records import CHAIN_BREAK, Confidence, NetworkTemplate, Ranking, TemplateSkipped, TemplateUsed
 
 _R = TypeVar("_R")
 
@@ -128,6 +128,7 @@ class PassScores:
     plddt: float  # mean, 0-100
     ptm: float | None  # 0-1; ptm models only
     change: float  # angstrom: of the C-alpha distances since the pass before
+    iptm: float | None = None  # 0-1; of complexes
 
 
 @dataclass(frozen=True)
@@ -220,6 +221,7 @@ class PredictionScores:
     name: str
     plddt: float  # mean, 0-100
     ptm: float | None
+    iptm: float | None = None  # of complexes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -251,6 +253,15 @@ class TargetRun:
     def best(self) -> PredictionScores:
         return self.ranking[0]
 
+    @property
+    def n_res(self) -> int:
+        """Residues of all chains."""
+        return len(self.sequence) - self.sequence.count(CHAIN_BREAK)
+
+    @property
+    def n_chains(self) -> int:
+        return self.sequence.count(CHAIN_BREAK) + 1
+
     def relaxation(self, prediction: str) -> str:
         """What became of the relaxation of a prediction, in one line; empty if it was not to be relaxed."""
         if prediction in self.not_relaxed:
@@ -261,9 +272,12 @@ class TargetRun:
         return f"relaxed, {left or 'no'} violation{'s remain' if left != 1 else ' remains'}"
 
     def as_json(self) -> dict[str, Any]:
-        """The content of run.json; only engine native has an instruction set."""
+        """The content of run.json; only engine native has an instruction set, and only complexes have ipTM."""
         content: dict[str, Any] = to_json(self)
         left_out = {"isa", "in_pytorch"} if self.isa is None else set()
+        for scores in (*content["ranking"], *(one for passes in content["passes"].values() for one in passes)):
+            if scores["iptm"] is None:
+                del scores["iptm"]
         return {name: value for name, value in content.items() if name not in left_out}
 
 

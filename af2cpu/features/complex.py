@@ -14,6 +14,7 @@ import numpy as np
 from af2cpu.errors import InputError
 from af2cpu.features.msa import msa_features
 from af2cpu.features.pairing import GAP, NamedRows, paired_rows
+from af2cpu.formats.chain_templates import joined_names
 from af2cpu.records import Alignment, Chains, Features
 
 _MAX_ROWS = 2048  # of each chain, paired and own
@@ -115,8 +116,9 @@ def _templates(chains: Sequence[Features]) -> dict[str, np.ndarray]:
     joined = {name: np.concatenate([padded(getattr(chain, name)) for chain in chains], axis=1) for name in arrays}
     names, texts = [], []
     for k in range(n_templ):
-        given = [chain.template_domain_names[k] for chain in chains if k < chain.n_templ]
-        names.append(b",".join(given))
+        names.append(
+            joined_names([bytes(chain.template_domain_names[k]) if k < chain.n_templ else b"" for chain in chains])
+        )
         texts.append(
             b"".join(bytes(chain.template_sequence[k]) if k < chain.n_templ else b"-" * chain.n_res for chain in chains)
         )

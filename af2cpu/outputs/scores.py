@@ -9,25 +9,43 @@ import numpy as np
 import orjson
 
 from af2cpu.outputs.classes import categories
-from af2cpu.records import Prediction, Ranking
+from af2cpu.records import Chains, Prediction, Ranking
 
 
-def confidence_json(plddt: np.ndarray) -> bytes:
+def confidence_json(plddt: np.ndarray, chains: Chains | None = None) -> bytes:
     """AlphaFold DB's confidence_*.json: residues counted from 1, pLDDT with 2 decimals, classes D L M H.
 
-    Raises ValueError for pLDDT outside 0 to 100.
+    Of a complex the numbers run on through its chains, and `chains` tells where each begins and ends. Raises ValueError
+    for pLDDT outside 0 to 100.
     """
-    content = {
+    content: dict[str, Any] = {
         "residueNumber": list(range(1, len(plddt) + 1)),
         "confidenceScore": [round(value, 2) for value in plddt.tolist()],  # as the B-factors are rounded
         "confidenceCategory": categories(plddt),
     }
-    return orjson.dumps(content)
+    return orjson.dumps(content | _chains(chains))
 
 
-def pae_json(pae: np.ndarray, max_pae: float) -> bytes:
-    """pae_*.json: a list with one object, as AlphaFold 2 writes and ChimeraX reads it; angstrom, 1 decimal."""
-    return _dumps([{"predicted_aligned_error": _decimals(pae, 1), "max_predicted_aligned_error": max_pae}])
+def pae_json(pae: np.ndarray, max_pae: float, chains: Chains | None = None) -> bytes:
+    """pae_*.json: a list with one object, as AlphaFold 2 writes and ChimeraX reads it; angstrom, 1 decimal.
+
+    Of a complex `chains` tells which rows and columns are whose.
+    """
+    content = {"predicted_aligned_error": _decimals(pae, 1), "max_predicted_aligned_error": max_pae}
+    return _dumps([content | _chains(chains)])
+
+
+def _chains(chains: Chains | None) -> dict[str, Any]:
+    """The key `chains` in AlphaFold DB's form for complexes (PDBeurope/AFDB-Integration-Kit, colabfold/converter.py):
+    the place of each chain among all residues, from 1, the last one included. Nothing for one chain."""
+    if chains is None or chains.n_chains == 1:
+        return {}
+    return {
+        "chains": [
+            {"name": chain, "label_asym_id": chain, "sequenceStart": rows.start + 1, "sequenceEnd": rows.stop}
+            for chain, rows in chains.spans.items()
+        ]
+    }
 
 
 def colabfold_scores_json(prediction: Prediction) -> bytes:

@@ -17,7 +17,7 @@ import orjson
 from af2cpu.errors import InputError
 from af2cpu.failures import failure_path
 from af2cpu.outputs.arrays import read_result
-from af2cpu.outputs.layout import Layout
+from af2cpu.outputs.layout import STRUCTURES, Layout
 from af2cpu.outputs.report.find import Found, prediction_id, read_run
 from af2cpu.outputs.report.trace import Stroke, trace
 from af2cpu.records import PredictionId
@@ -39,7 +39,7 @@ class PredictionSummary:
     violations: int | None  # residues with structural violations after relaxation; None if it was not relaxed
     not_relaxed: str | None  # why, if it should have been
     seconds: float | None  # of the network
-    structure: str | None  # PDB file below the folder: relaxed if it is, else unrelaxed
+    structure: str | None  # PDB file below the folder, or .cif if there is no PDB: relaxed if it is, else unrelaxed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,7 +156,7 @@ def _summary(found: Found, run: TargetRun, out: Path) -> TargetSummary:
         target=found.name,
         status="failed" if found.failed else "done",
         error=found.error,
-        residues=len(run.sequence),
+        residues=run.n_res,
         best=best.prediction,
         plddt=best.plddt,
         ptm=best.ptm,
@@ -191,7 +191,8 @@ def _prediction(
 
 
 def _structure(layout: Layout, who: PredictionId, relaxed: bool, out: Path) -> str | None:
-    path = layout.find("relaxed" if relaxed else "unrelaxed", who, ".pdb")
+    found = (layout.find("relaxed" if relaxed else "unrelaxed", who, ending) for ending in STRUCTURES)
+    path = next(filter(None, found), None)
     return path.relative_to(out).as_posix() if path else None
 
 

@@ -186,8 +186,13 @@ class _Target:
             templates=self._run.embeds_templates[model.name],
             warning="; ".join(self._cautions) or None,
             software=self._software(),
-            own_templates=bool(self._job.templates or (self._job.searched and self._job.searched.own_templates)),
+            own_templates=self._chains_with_own_templates(),
+            chain_names=self._job.query.chain_names,
         )
+
+    def _chains_with_own_templates(self) -> tuple[str, ...]:
+        own = self._job.templates or (self._job.searched and self._job.searched.own_templates)
+        return tuple(chain.id for chain in self._job.query.chains) if own else ()
 
     def _software(self) -> tuple[tuple[str, str], ...]:
         """Libraries and programs that take part, with their versions; those that search only where a search is ours."""

@@ -11,6 +11,7 @@ from af2cpu import events
 from af2cpu.confidence import confidence_of
 from af2cpu.errors import InputError
 from af2cpu.features.config import SamplingConfig
+from af2cpu.formats.chain_templates import templates_of_chains
 from af2cpu.outputs.layout import STRUCTURES, Layout
 from af2cpu.pipeline.stages.features import FEATURES
 from af2cpu.pipeline.stages.files import files_of
@@ -44,7 +45,8 @@ class PredictionTask:
 def names_and_texts(layout: Layout, provenance: Provenance) -> list[str | None]:
     """Settings that change the text or names of output files; part of the keys of predictions and relaxations."""
     date = str(provenance.date)
-    return [type(layout).__name__, provenance.description, provenance.parameters, provenance.warning, date]
+    texts = [provenance.description, provenance.parameters, provenance.warning, date, *provenance.chain_names]
+    return [type(layout).__name__, *texts]
 
 
 def _depends_on(work: Work[PredictionTask]) -> Mapping[str, Any]:
@@ -134,10 +136,8 @@ def _computed(work: Work[PredictionTask], cores: int) -> Predicted:
 
 
 def _templates(task: PredictionTask, features: Features) -> tuple[NetworkTemplate, ...]:
-    from af2cpu.features.sample import network_templates
-
     embeds = task.model.config.template_embedder.enabled
-    return network_templates(features, task.sampling.max_templates) if embeds else ()
+    return templates_of_chains(features, task.sampling.max_templates) if embeds else ()
 
 
 def _use(choice: EngineChoice, cores: int) -> None:
@@ -173,14 +173,14 @@ def _predict(work: Work[PredictionTask], features: Features) -> tuple[Prediction
 
 
 def _scores(network: AlphaFold, result: Pass) -> PassScores:
-    """Mean pLDDT and, of a ptm model, pTM after a pass."""
+    """Mean pLDDT and, of a model with PAE, pTM and ipTM after a pass."""
     heads = network.heads
     plddt = heads.predicted_lddt.plddt(heads.predicted_lddt(result.structure.s)).mean()
-    ptm = None
+    ptm, iptm = None, None
     if heads.predicted_aligned_error is not None:
         x = result.inputs
-        _, ptm, _ = heads.predicted_aligned_error.pae_and_ptm(result.representations.z, x.seq_mask, x.chains.asym)
-    return PassScores(float(plddt), ptm, result.change)
+        _, ptm, iptm = heads.predicted_aligned_error.pae_and_ptm(result.representations.z, x.seq_mask, x.chains.asym)
+    return PassScores(float(plddt), ptm, result.change, iptm)
 
 
 def _tell(task: PredictionTask, number: int, plddt: float, seconds: float) -> None:

@@ -16,7 +16,7 @@ from prediction_cases import prediction
 from af2cpu.confidence import confidence_of, rank
 from af2cpu.outputs.colabfold import config_json, write_folder_files
 from af2cpu.outputs.layout import AlphaFoldLayout, ColabFoldLayout, Layout
-from af2cpu.outputs.references import NETWORK, papers
+from af2cpu.outputs.references import MULTIMER_NETWORK, NETWORK, papers
 from af2cpu.outputs.write import (
     write_features_of,
     write_prediction,
@@ -138,9 +138,10 @@ def test_citations_follow_what_took_part(tmp_path: Path) -> None:
     assert text.count("doi = {10.") == len(keys)
     for entry in text.split("\n\n"):
         assert entry.count("{") == entry.count("}")
-    assert papers((), relaxed=False) == [NETWORK]
+    assert papers((), ["model_1_ptm_pred_0"], relaxed=False) == [NETWORK]
+    assert papers((), ["model_1_multimer_v3_pred_0"], relaxed=False) == [NETWORK, MULTIMER_NETWORK]
     hhblits = DatabaseUsed("bfd_uniref", "/data/bfd", "5f", 9, 99, 0, 1, 1.0, program="hhblits 3.3.0")
-    found = [reference.what for reference in papers((hhblits,), relaxed=False)]
+    found = [reference.what for reference in papers((hhblits,), (), relaxed=False)]
     assert found[-3:] == ["Search of profiles", "BFD", "UniRef30"]
 
 

@@ -21,7 +21,7 @@ from af2cpu.outputs.atoms import predicted_atoms, relaxed_atoms
 from af2cpu.outputs.structure import pdb_limit_note, pdb_text
 from af2cpu.records import Atoms, Prediction
 
-CHAIN_ARRAYS = ("aatype", "residue_index", "atom_positions", "atom_mask", "plddt")
+CHAIN_ARRAYS = "aatype residue_index atom_positions atom_mask plddt asym_id entity_id sym_id".split()
 SEQUENCE = "MACDEFGHIKLMNPQRSTVWYX" + "GAVX"
 
 

@@ -45,13 +45,14 @@ function viewMessage(text) {
 async function showStructure() {
   const { model, form } = state;
   const { structures, frame } = data.models[model];
-  const text = await unpackText(structures[form].pdb.gzip);
+  const format = "pdb" in structures[form] ? "pdb" : "cif"; // more chains than the PDB format can name
+  const text = await unpackText(structures[form][format].gzip);
   if (model !== state.model || form !== state.form) return; // another was chosen meanwhile
   const first = structure === null;
   viewer?.removeAllShapes();
   removeSurface();
   viewer?.removeAllModels();
-  structure = viewer ? viewer.addModel(text, "pdb") : null;
+  structure = viewer ? viewer.addModel(text, format) : null;
   if (!structure) return;
   alphas = [];
   for (const atom of structure.selectedAtoms({})) {

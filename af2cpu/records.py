@@ -187,11 +187,10 @@ class Chains:
     @property
     def spans(self) -> dict[str, range]:
         """The residues of each chain by its identifier, in order."""
-        starts = [0, *(np.flatnonzero(np.diff(self.asym_id)) + 1).tolist()] if len(self.asym_id) else []
-        ends = [*starts[1:], len(self.asym_id)]
-        return {
-            chain_id(int(self.asym_id[start]) - 1): range(start, end) for start, end in zip(starts, ends, strict=True)
-        }
+        numbers, starts = np.unique(self.asym_id, return_index=True)
+        ends = [*starts[1:].tolist(), len(self.asym_id)]
+        pairs = zip(numbers.tolist(), starts.tolist(), ends[: len(numbers)], strict=True)
+        return {chain_id(number - 1): range(start, end) for number, start, end in pairs}
 
 
 _not_given = partial(np.zeros, 0, np.int32)

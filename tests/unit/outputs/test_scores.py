@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from prediction_cases import MAX_PAE, prediction
 
+from af2cpu.confidence import confidence_of, rank
 from af2cpu.outputs import scores
 from af2cpu.outputs.classes import categories
-from af2cpu.records import Confidence, PredictionId, Ranking
+from af2cpu.records import Confidence, Prediction, PredictionId, Ranking
 
 
 def test_confidence_is_alphafold_s_byte_for_byte() -> None:
@@ -97,3 +98,50 @@ def test_categories() -> None:
     for odd in (math.nan, -0.1, 100.1):
         with pytest.raises(ValueError, match="pLDDT must be from 0 to 100"):
             categories(np.array([50.0, odd]))
+
+
+CHAINS = [
+    {"name": "A", "label_asym_id": "A", "sequenceStart": 1, "sequenceEnd": 3},
+    {"name": "B", "label_asym_id": "B", "sequenceStart": 4, "sequenceEnd": 5},
+    {"name": "C", "label_asym_id": "C", "sequenceStart": 6, "sequenceEnd": 8},
+]
+
+
+def test_chains_of_a_complex_are_told_as_in_alphafold_db() -> None:
+    p = prediction("ACD:EF:ACD")
+    assert p.pae is not None
+    plddt = json.loads(scores.confidence_json(p.plddt, p.chains))
+    assert list(plddt) == ["residueNumber", "confidenceScore", "confidenceCategory", "chains"]
+    assert plddt["residueNumber"] == list(range(1, 9))
+    assert plddt["chains"] == CHAINS
+    (pae,) = json.loads(scores.pae_json(p.pae, MAX_PAE, p.chains))
+    assert list(pae) == ["predicted_aligned_error", "max_predicted_aligned_error", "chains"]
+    assert pae["chains"] == CHAINS
+
+
+def test_one_chain_has_no_list_of_chains() -> None:
+    p = prediction("ACD")
+    assert p.pae is not None
+    assert scores.confidence_json(p.plddt, p.chains) == scores.confidence_json(p.plddt)
+    assert scores.pae_json(p.pae, MAX_PAE, p.chains) == scores.pae_json(p.pae, MAX_PAE)
+
+
+def test_colabfold_s_scores_of_a_complex() -> None:
+    content = json.loads(scores.colabfold_scores_json(prediction("AC:D", ptm=0.456)))
+    assert list(content) == ["plddt", "max_pae", "pae", "ptm", "iptm"]
+    assert (content["ptm"], content["iptm"]) == (0.46, 0.38)
+
+
+def test_ranking_debug_of_complexes() -> None:
+    entries = [confidence_of(PredictionId(f"model_{k}_multimer_v3", 0, 0), p) for k, p in enumerate(_complexes(), 1)]
+    assert json.loads(scores.ranking_json(rank(entries))) == {
+        "iptm+ptm": {
+            "model_2_multimer_v3_pred_0": pytest.approx(0.8 * 0.375 + 0.2 * 0.75),
+            "model_1_multimer_v3_pred_0": pytest.approx(0.8 * 0.375 + 0.2 * 0.25),
+        },
+        "order": ["model_2_multimer_v3_pred_0", "model_1_multimer_v3_pred_0"],
+    }
+
+
+def _complexes() -> list[Prediction]:
+    return [prediction("AC:D", model=f"model_{k}_multimer_v3", ptm=ptm) for k, ptm in ((1, 0.25), (2, 0.75))]

@@ -107,6 +107,7 @@ class TemplateUsed:
     coverage: float  # share of the query's residues that are aligned, 0-1
     release_date: date | None = None  # of the PDB entry; None where the file does not tell
     remark: str = ""  # such as "realigned to the sequence in the structure"
+    chain: str = ""  # of a complex the first chain with the sequence that it belongs to
 
     @classmethod
     def of(
@@ -124,6 +125,7 @@ class TemplateSkipped:
 
     name: str
     reason: str
+    chain: str = ""  # as in TemplateUsed
 
     @property
     def note(self) -> str:
@@ -356,6 +358,41 @@ class PredictionId:
 
 
 @dataclass(frozen=True)
+class Interface:
+    """Scores of a pair of chains in a prediction; confidence/interfaces.py has the definitions.
+
+    Fields with two numbers hold both directions: aligned on (or of) chain a, then chain b.
+    """
+
+    a: str  # id of a chain
+    b: str  # id of a later one
+    iptm: float | None  # 0-1, of these two chains alone; None where the prediction has no pairwise numbers
+    ipsae: float  # 0-1, the better direction
+    ipsae_both: tuple[float, float]
+    pdockq: float  # 0-1; 0 without contacts
+    pdockq2: float  # 0-1, the better direction; 0 without contacts
+    pdockq2_both: tuple[float, float]
+    lis: float  # 0-1, mean of both directions
+    lis_both: tuple[float, float]
+    lia: tuple[int, int]  # pairs of residues that count in LIS
+    mean_pae: float  # angstrom, of all pairs of residues in different chains, both directions
+    min_pae: float  # angstrom
+    contacts: int  # pairs of residues
+    contact_residues: tuple[int, int]  # of each chain
+    contact_pae: float | None  # angstrom, mean over the contacts, both directions; None without contacts
+    mean_plddt: float | None  # 0-100, of the residues in contact; None without contacts
+
+
+@dataclass(frozen=True)
+class ChainConfidence:
+    """How sure a model is of one chain of a complex."""
+
+    id: str
+    mean_plddt: float  # 0-100
+    ptm: float | None  # 0-1, of this chain alone; None where the prediction has no pairwise numbers
+
+
+@dataclass(frozen=True)
 class Confidence:
     """How sure a model is of a prediction as a whole."""
 
@@ -365,6 +402,8 @@ class Confidence:
     score: float  # what predictions of one protein are ranked by; NaN if the network gave numbers that are none
     iptm: float | None = None  # 0-1
     label: str = "plddts"  # of the score, in AlphaFold 2's words
+    chains: tuple[ChainConfidence, ...] = ()  # of a complex, in its order
+    interfaces: tuple[Interface, ...] = ()  # of a complex, each pair of chains once: A B, A C, B C
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,7 @@ class DatabaseUsed:
     passed: int | None = None  # sequences that passed the filter and that HMMER's pipeline has seen
     program: str | None = None  # external program with its version, such as hhblits 3.3.0; None: searched by pyhmmer
     command: str | None = None  # of that program
+    chains: tuple[str, ...] = ()  # of a complex those whose sequence was searched
 
     @property
     def kind(self) -> str:
@@ -229,7 +230,7 @@ class TargetRun:
     """run.json: enough to predict a protein again in the same way, and to know what it cost."""
 
     name: str
-    sequence: str
+    sequence: str  # of a complex those of its chains, joined by ':'
     source: str
     settings: Mapping[str, Any]
     engine: str | None = None

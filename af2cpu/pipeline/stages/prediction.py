@@ -44,9 +44,8 @@ class PredictionTask:
 
 def names_and_texts(layout: Layout, provenance: Provenance) -> list[str | None]:
     """Settings that change the text or names of output files; part of the keys of predictions and relaxations."""
-    date = str(provenance.date)
-    texts = [provenance.description, provenance.parameters, provenance.warning, date, *provenance.chain_names]
-    return [type(layout).__name__, *texts]
+    texts = [type(layout).__name__, provenance.description, provenance.parameters, provenance.warning]
+    return [*texts, str(provenance.date), *provenance.chain_names]
 
 
 def _depends_on(work: Work[PredictionTask]) -> Mapping[str, Any]:

@@ -16,23 +16,23 @@ from af2cpu.records import Features
 
 _FIRST_QUERY = 101  # ColabFold's name of the first sequence; the others count on
 _GAP = HHBLITS_AA_TO_ID["-"]
-_BETWEEN_NAMES = "\t"  # of the parts of a paired row
+_BETWEEN_NAMES, _NAMELESS = "\t", "-"  # of the parts of a paired row
 _Row = tuple[str, int, np.ndarray | None]  # name, row of the MSA, columns outside of which it has gaps
 
 
-def a3m_text(features: Features, names: Sequence[str], *, paired_only: bool = False) -> bytes:
+def a3m_text(features: Features, names: Sequence[Sequence[str]], *, paired_only: bool = False) -> bytes:
     """All rows as ColabFold writes them: a line `#lengths<TAB>copies`, the query as 101, the hits by their names.
 
-    names: n_seq row names, of a paired row as `joined_name` makes them; the first one, the query's, is not used. The
-    letters of insertions are not kept in features: as many x are written. Reading the text gives the same codes and
-    deletions; rows of a complex without a residue are left out. paired_only: without the sequences' own rows. Raises
-    ValueError for too few names.
+    names: for each distinct sequence those of its n_seq rows, empty where it has gaps; the first one, the query's, is
+    not used. The letters of insertions are not kept in features: as many x are written. Reading the text gives the same
+    codes and deletions; rows of a complex without a residue are left out. paired_only: without the sequences' own rows.
+    Raises ValueError for too few names.
     """
-    if len(names) != features.n_seq:
-        raise ValueError(f"{len(names)} names for {features.n_seq} rows")
     columns, copies = _distinct(features)
+    if [len(one) for one in names] != [features.n_seq] * len(columns):
+        raise ValueError(f"the names are not those of {features.n_seq} rows of {len(columns)} sequences")
     head = ",".join(str(len(one)) for one in columns), ",".join(map(str, copies))
-    order = _rows_of_protein(names) if len(columns) == 1 else _rows_of_complex(features, names, columns, paired_only)
+    order = _rows_of_protein(names[0]) if len(columns) == 1 else _rows_of_complex(features, names, columns, paired_only)
     together = np.concatenate(columns)
     text = [f"#{_BETWEEN_NAMES.join(head)}\n".encode()]
     text += [_row_text(name, features, row, together, shown) for name, row, shown in order]
@@ -46,28 +46,28 @@ def _rows_of_protein(names: Sequence[str]) -> Iterator[_Row]:
 
 
 def _rows_of_complex(
-    features: Features, names: Sequence[str], columns: Sequence[np.ndarray], paired_only: bool
+    features: Features, names: Sequence[Sequence[str]], columns: Sequence[np.ndarray], paired_only: bool
 ) -> Iterator[_Row]:
     queries = [str(_FIRST_QUERY + k) for k in range(len(columns))]
     yield _BETWEEN_NAMES.join(queries), 0, None
     for row in paired_rows(features):
-        yield _names_of_parts(names[row], len(columns)), row, None
+        yield _name_of_pair([of_sequence[row] for of_sequence in names]), row, None
     covered = entities_covered(features)
     alone = covered.sum(axis=1) == 1
     for entity, query in enumerate([] if paired_only else queries):
         yield query, 0, columns[entity]
         for row in np.flatnonzero(alone & covered[:, entity]).tolist():
-            yield names[row], row, None
+            yield names[entity][row], row, None
 
 
-def numbered_names(job: str, n_seq: int) -> list[str]:
+def numbered_names(job: str, features: Features) -> list[list[str]]:
     """Names for rows whose own are not known."""
-    return [f"{job}_{row}" for row in range(n_seq)]
+    return [[f"{job}_{row}" for row in range(features.n_seq)] for _ in np.unique(features.entity_id)]
 
 
-def joined_name(parts: Sequence[str]) -> str:
-    """The name of a paired row from those of its parts, one for each distinct sequence; empty where it has gaps."""
-    return _BETWEEN_NAMES.join(" ".join(part.split()) or "-" for part in parts)
+def _name_of_pair(parts: Sequence[str]) -> str:
+    """ColabFold takes a name for each part, so that none may be empty."""
+    return _BETWEEN_NAMES.join(" ".join(part.split()) or _NAMELESS for part in parts)
 
 
 def paired_rows(features: Features) -> list[int]:
@@ -87,12 +87,6 @@ def _distinct(features: Features) -> tuple[list[np.ndarray], list[int]]:
     first = [np.flatnonzero((numbers == one) & (chains.sym_id == 1)) for one in np.unique(numbers).tolist()]
     copies = [int(chains.sym_id[numbers == one].max()) for one in np.unique(numbers).tolist()]
     return first, copies
-
-
-def _names_of_parts(name: str, n_parts: int) -> str:
-    """ColabFold takes the name of each part, so that there must be one."""
-    parts = name.split(_BETWEEN_NAMES)
-    return name if len(parts) == n_parts else joined_name([name] * n_parts)
 
 
 def _row_text(name: str, features: Features, row: int, columns: np.ndarray, shown: np.ndarray | None) -> bytes:

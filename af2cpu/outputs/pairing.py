@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from af2cpu.outputs.alignment import a3m_text, entities_covered, joined_name, numbered_names, paired_rows
+from af2cpu.outputs.alignment import a3m_text, entities_covered, paired_rows
 from af2cpu.outputs.layout import write_bytes
 from af2cpu.records import Features
 
@@ -22,48 +22,31 @@ PAIRED_A3M, PAIRED_TSV = "paired.a3m", "paired.tsv"
 def write_pairing(folder: Path, features: Features, names: Sequence[Sequence[str]]) -> list[Path]:
     """Both files of a complex of different sequences; none of other targets.
 
-    names: for each chain those of the first rows of the MSA, as many as are paired; empty where a chain has gaps or
-    where a name is not known. Raises OSError.
+    names: for each distinct sequence those of its n_seq rows; empty where it has gaps or where a name is not known.
+    Raises OSError.
     """
     if len(np.unique(features.entity_id)) == 1:
         return []
-    of_entity = [names[first] for first in _first_chains(features).values()]
-    texts = {PAIRED_A3M: paired_a3m(features, of_entity), PAIRED_TSV: paired_tsv(features, of_entity)}
+    texts = {PAIRED_A3M: a3m_text(features, names, paired_only=True), PAIRED_TSV: paired_tsv(features, names)}
     return [write_bytes(folder / name, text) for name, text in texts.items()]
-
-
-def paired_a3m(features: Features, names: Sequence[Sequence[str]]) -> bytes:
-    """The queries side by side and the paired rows, in ColabFold's form. names: as in `paired_tsv`."""
-    labels = numbered_names("row", features.n_seq)
-    for row in paired_rows(features):
-        labels[row] = joined_name([of_entity[row] for of_entity in names])
-    return a3m_text(features, labels, paired_only=True)
 
 
 def paired_tsv(features: Features, names: Sequence[Sequence[str]]) -> bytes:
     """A line for each paired row: its number in the MSA (the queries are row 1) and its species; then for each distinct
     sequence, called by its first chain, the name of the row and the share of the sequence's residues that it has too.
 
-    names: of the rows by distinct sequence, those of the first rows of the MSA, as many as are paired. Cells are empty
-    where a row has gaps only and where nothing is known.
+    names: as in `write_pairing`. Cells are empty where a row has gaps only and where nothing is known.
     """
-    firsts = _first_chains(features)
-    spans = [features.chains.spans[chain] for chain in firsts]
+    spans = {chain: rows for chain, rows in features.chains.spans.items() if features.sym_id[rows.start] == 1}
     covered = entities_covered(features)
     text = io.StringIO()
     writer = csv.writer(text, delimiter="\t", lineterminator="\n")
-    writer.writerow(["row", "species", *(f"{what}_{chain}" for chain in firsts for what in ("name", "identity"))])
+    writer.writerow(["row", "species", *(f"{what}_{chain}" for chain in spans for what in ("name", "identity"))])
     for row in paired_rows(features):
         cells = [str(row + 1), bytes(features.msa_species_identifiers[row]).decode(errors="replace")]
-        for entity, span in enumerate(spans):
+        for entity, span in enumerate(spans.values()):
             here = features.msa[row, span.start : span.stop] == features.msa[0, span.start : span.stop]
             name = " ".join(names[entity][row].split())
             cells += [name, f"{here.mean():.3f}"] if covered[row, entity] else ["", ""]
         writer.writerow(cells)
     return text.getvalue().encode("utf-8", "surrogateescape")
-
-
-def _first_chains(features: Features) -> dict[str, int]:
-    """The first chain of each distinct sequence, with its number from 0."""
-    chains = list(features.chains.spans.items())
-    return {chain: number for number, (chain, rows) in enumerate(chains) if features.sym_id[rows.start] == 1}

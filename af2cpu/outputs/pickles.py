@@ -81,7 +81,7 @@ def _of_complex(features: Features) -> dict[str, np.ndarray]:
         **{name: getattr(features, name).astype(np.float64) for name in ("asym_id", "entity_id", "sym_id")},
         "seq_mask": np.ones(features.n_res, np.float32),
         "seq_length": np.int32(features.n_res),
-        "assembly_num_chains": np.int32(features.chains.n_chains),
+        "assembly_num_chains": np.int64(features.chains.n_chains),
         "msa": rows(_TO_AATYPE[features.msa]),
         "deletion_matrix": rows(features.deletion_matrix_int.astype(np.float32)),
         "msa_mask": rows(ones),
@@ -96,7 +96,8 @@ def _of_complex(features: Features) -> dict[str, np.ndarray]:
 
 
 def _own_columns(features: Features) -> np.ndarray:
-    """bool [n_seq, n_res]: of a paired row all residues, of another one those of its sequence."""
+    """bool [n_seq, n_res]: of a row that pairs different sequences all residues, of another one those of its sequence.
+    Only training reads what is made of it."""
     covered = entities_covered(features)
     of_entity = features.entity_id == np.unique(features.entity_id)[:, None]
     return np.where((covered.sum(axis=1) > 1)[:, None], True, covered @ of_entity)

@@ -132,15 +132,16 @@ def write_plots(layout: Layout, features: Features, ranking: Ranking, prediction
 
 
 def write_features_of(
-    layout: Layout, features: Features, names: Sequence[str] | None = None, *, af2_pickles: bool = False
+    layout: Layout, features: Features, names: Sequence[Sequence[str]] | None = None, *, af2_pickles: bool = False
 ) -> Written:
     """ColabFold's a3m in its layout, AlphaFold 2's features.pkl when asked for.
 
-    names: of the MSA's rows; None where they are not known, then the a3m numbers them. Raises OSError.
+    names: for each distinct sequence those of the MSA's rows; None where they are not known, then the a3m numbers them.
+    Raises OSError.
     """
     paths = []
     if isinstance(layout, ColabFoldLayout):
-        rows = numbered_names(layout.job, features.n_seq) if names is None else names
+        rows = numbered_names(layout.job, features) if names is None else names
         paths.append(write_bytes(layout.alignment(), a3m_text(features, rows)))
     if af2_pickles:
         path = layout.document("features").with_suffix(".pkl")

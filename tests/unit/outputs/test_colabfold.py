@@ -56,7 +56,8 @@ def job(
     write_relaxed(layout, p, relaxed(p), confidence, PROVENANCE)
     write_ranking(layout, ranking, {best.name: relaxed(p).violations_after})
     f = features(sequence, 5) if len(chains) == 1 else complex_features(chains, 2, 1)
-    write_features_of(layout, f, ["q", *(f"hit_{k}/1-8 part" for k in range(f.n_seq - 1))])
+    names = [["q", *(f"hit_{k}/1-8 part" for k in range(f.n_seq - 1))]] * len(np.unique(f.entity_id))
+    write_features_of(layout, f, names)
     run = TargetRun(
         name=layout.job,
         sequence=sequence,

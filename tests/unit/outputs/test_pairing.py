@@ -17,7 +17,8 @@ A, B, C = "MKVLAX", "GAVLKDEF", "WYW"
 
 def test_the_table_names_rows_species_and_identities(tmp_path: Path) -> None:
     f = complex_features([A, B, A, C], 3, 2)
-    parts = [["q", "a1\tx", "a2", "a3"], ["q", "b1", "", "b3"], ["q", "a1\tx", "a2", "a3"], ["q", "", "c2", "c3"]]
+    parts = [["q", "a1\tx", "a2", "a3"], ["q", "b1", "", "b3"], ["q", "", "c2", "c3"]]
+    parts = [[*one, *[""] * 6] for one in parts]
     paths = write_pairing(tmp_path / "msas", f, parts)
     assert [path.relative_to(tmp_path).as_posix() for path in paths] == ["msas/paired.a3m", "msas/paired.tsv"]
     text = paths[1].read_text()
@@ -43,13 +44,13 @@ def test_the_table_names_rows_species_and_identities(tmp_path: Path) -> None:
 
 def test_nothing_is_paired_in_one_sequence(tmp_path: Path) -> None:
     assert write_pairing(tmp_path, features(A, 4), [["q"] * 4]) == []
-    assert write_pairing(tmp_path, complex_features([A, A], 0, 3), [["q"]] * 2) == []
+    assert write_pairing(tmp_path, complex_features([A, A], 0, 3), [["q"] * 4]) == []
     assert not list(tmp_path.iterdir())
 
 
 def test_no_pairs_give_a_table_of_none(tmp_path: Path) -> None:
     f = complex_features([A, B], 0, 3)
-    alignment, table = write_pairing(tmp_path, f, [["q"], ["q"]])
+    alignment, table = write_pairing(tmp_path, f, [["q"] * 7] * 2)
     assert table.read_text().count("\n") == 1
     assert alignment.read_text() == f"#6,8\t1,1\n>101\t102\n{A}{B}\n"
     assert np.array_equal(f.sym_id, np.ones(14))

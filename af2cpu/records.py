@@ -397,8 +397,8 @@ def best_interface(interfaces: Sequence[Interface]) -> Interface | None:
 def pair_score(iptm: float | None, interfaces: Sequence[Interface]) -> float | None:
     """What complexes are ordered by when they compete: ipTM plus the best ipSAE, 0-2; None for a single chain.
 
-    ipTM of the whole complex tells how sure the model is of all of it; ipSAE counts only the residues that meet, so that
-    disordered tails do not hide an interface.
+    ipTM tells how sure the model is of whole chains; ipSAE counts only the residues that meet, so that disordered tails
+    do not hide an interface.
     """
     best = best_interface(interfaces)
     return None if iptm is None or best is None else iptm + best.ipsae

@@ -142,9 +142,9 @@ def pdockq_of(contacts: int, mean_plddt: float | None) -> float:
 
 
 def pdockq2_of(contact_pae: np.ndarray, mean_plddt: float | None) -> float:
-    """pDockQ2 of one chain (Zhu et al. 2023, 10.1093/bioinformatics/btad424) in the reading of Dunbrack's ipsae.py and
-    of ColabFold: from the mean of 1 / (1 + (PAE / 10)^2) over the contacts, aligned on this chain, and the mean pLDDT of
-    the residues in contact of both chains; 0 without contacts."""
+    """pDockQ2 of one chain (Zhu et al. 2023, 10.1093/bioinformatics/btad424), as Dunbrack's ipsae.py and ColabFold read
+    it: from the mean of 1 / (1 + (PAE / 10)^2) over the contacts, aligned on this chain, and the mean pLDDT of the
+    residues in contact of both chains; 0 without contacts."""
     if mean_plddt is None:
         return 0.0
     near = (1 / (1 + (contact_pae.astype(np.float64) / 10) ** 2)).mean()

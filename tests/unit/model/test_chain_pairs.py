@@ -1,4 +1,4 @@
-"""Expected TM-scores of chains and of pairs of chains, against loops over frames and against what ipTM must agree with."""
+"""Expected TM-scores of chains and of pairs of chains: against loops over frames and against ipTM."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_loops_over_frames(heads: Heads) -> None:
     errors, contact = _distributions(heads, len(ASYM))
     both = set()
     for a, b in combinations((1, 2, 3), 2):
-        members = np.flatnonzero((ASYM == a) | (ASYM == b)).tolist()
+        members = np.flatnonzero((a == ASYM) | (b == ASYM)).tolist()
         alone = _best(errors, members, members, ASYM, len(members))
         together = _best(errors, members, members, ASYM, len(ASYM))
         sure = [i for i in members if any(contact[i, j] >= 0.6 for j in members if ASYM[i] != ASYM[j])]
@@ -84,7 +84,7 @@ def test_loops_over_frames(heads: Heads) -> None:
     rows = [[float(errors[i, j] @ terms) for k, j in both if k == i] for i in range(len(ASYM))]
     assert scores.actifptm == pytest.approx(max(np.mean(row) for row in rows if row), abs=1e-5)
     for a in (1, 2, 3):
-        inside = np.flatnonzero(ASYM == a)
+        inside = np.flatnonzero(a == ASYM)
         d0 = 1.24 * (max(len(inside), 19) - 15) ** (1 / 3) - 1.8
         ptm = max(_mean(errors, i, inside, d0) for i in inside)
         assert scores.chain_pair_iptm[a - 1, a - 1] == pytest.approx(ptm, abs=1e-5)
@@ -97,7 +97,7 @@ def _mean(errors: np.ndarray, i: int, ends: np.ndarray, d0: float) -> float:
 
 
 def test_two_chains_have_the_complexs_own_iptm(heads: Heads) -> None:
-    """With nothing but the two chains both definitions are AlphaFold-Multimer's ipTM, and a chain's pTM is a monomer's."""
+    """With nothing but two chains both definitions are AlphaFold-Multimer's ipTM; a chain's pTM is a monomer's."""
     asym = np.repeat([1, 2], [30, 21])
     scores, head = _scores(heads, asym), heads.predicted_aligned_error
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""The two pages: a target's report and the index of a batch. One file each, nothing fetched.
+"""The pages: a target's report, the index of a batch, runs compared. One file each, nothing fetched.
 
 All text of users goes through jinja2's autoescape or `json_text`. The content security policy lets only the scripts and
 styles run that are written here, known by their hashes, so that no text could run even if it got through.
@@ -18,6 +18,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from af2cpu.outputs.classes import NAMES
 from af2cpu.outputs.references import bibtex
 from af2cpu.outputs.report import tables
+from af2cpu.outputs.report.chains import chain_rows
 from af2cpu.outputs.report.compare import Comparison
 from af2cpu.outputs.report.content import Content, page_data
 from af2cpu.outputs.report.elsewhere import searches_elsewhere
@@ -32,6 +33,8 @@ _SCRIPTS = (
     "data",
     "theme",
     "tables",
+    "chains",
+    "interfaces",
     "tracks",
     "domains",
     "plddt",
@@ -63,12 +66,15 @@ def report_html(content: Content) -> bytes:
         times=tables.time_rows(content.run),
         citations=tables.citations(content),
         bibtex=bibtex(tables.citations(content)),
+        chains=chain_rows(content.chains, content.features, content.effective),
+        entities=content.entities,
+        n_entities=len(content.entities),
         similarity=tables.similarity_rows(content),
         templates=used_rows(content),
         skipped=skipped_rows(content),
         skipped_words=skipped_in_words(content.run.template_choice.skipped),
         network_takes=NETWORK_TAKES,
-        elsewhere=searches_elsewhere(content.run.sequence),
+        elsewhere=searches_elsewhere(content.entities),
         effective=content.effective,
         description=tables.description(content),
         classes=list(zip(NAMES, ("under 50", "50–70", "70–90", "90+"), strict=True)),

@@ -305,6 +305,19 @@ def _no_templates(n_res: int) -> dict[str, np.ndarray]:
 
 
 @dataclass(frozen=True)
+class ChainPairs:
+    """TM-scores that the network expects of chains and pairs of chains; model/chain_pairs.py has the definitions.
+
+    Arrays are float32 [n_chains, n_chains], symmetric, 0-1, in the order of the chains.
+    """
+
+    chain_pair_iptm: np.ndarray  # of two chains alone; on the diagonal pTM of one (AlphaFold 3's name)
+    pairwise_iptm: np.ndarray  # the same on the scale of the whole complex; zeros on the diagonal (ColabFold's names)
+    pairwise_actifptm: np.ndarray  # of the residues in contact; zeros on the diagonal
+    actifptm: float  # of all contacts between chains
+
+
+@dataclass(frozen=True)
 class Prediction:
     """What one model says about one protein."""
 
@@ -324,6 +337,7 @@ class Prediction:
     asym_id: np.ndarray = field(default_factory=_not_given)  # int32 [n_res], as in Chains; not given: one chain
     entity_id: np.ndarray = field(default_factory=_not_given)
     sym_id: np.ndarray = field(default_factory=_not_given)
+    chain_pairs: ChainPairs | None = None  # None for one chain or without PAE
 
     def __post_init__(self) -> None:
         _complete_chains(self, len(self.aatype))

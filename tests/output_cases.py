@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
 
 from af2cpu.chemistry.residues import ATOM37, HHBLITS_AA_TO_ID, aatype_of
-from af2cpu.records import Atoms, Features, Prediction, Provenance, Relaxed
+from af2cpu.features.complex import merge_chains
+from af2cpu.records import CHAIN_BREAK, Alignment, Atoms, Features, Prediction, Provenance, Relaxed
 
 PROVENANCE = Provenance("a protein", "protein", "1.2.3", "params_model_1_ptm.npz", date(2026, 3, 4))
 
@@ -42,6 +45,22 @@ def features(sequence: str, n_seq: int, seed: int = 0) -> Features:
         template_sequence=np.array([], np.bytes_),
         template_sum_probs=np.zeros((0, 1), np.float32),
     )
+
+
+def complex_features(sequence: str, n_seq: int, n_paired: int, names: Sequence[str] = ()) -> Features:
+    """Features of a complex AAA:BBB whose chains have alignments as above, and relatives in the same organisms."""
+    sequences = sequence.split(CHAIN_BREAK)
+    made = {one: features(one, n_seq, seed) for seed, one in enumerate(dict.fromkeys(sequences))}
+    organisms = [f"tr|A0A{k:03}|A0A{k:03}_{k:05}" for k in range(1, n_paired + 1)]
+    to_pair = {
+        one: Alignment("uniprot", ("query", *organisms), chain.msa[: n_paired + 1], chain.deletion_matrix_int[: n_paired + 1])
+        for one, chain in made.items()
+    }
+    chains = [
+        replace(made[one], domain_name=np.array([name.encode()]))
+        for one, name in zip(sequences, names or ["a complex"] * len(sequences), strict=True)
+    ]
+    return merge_chains(chains, [to_pair[one] for one in sequences])
 
 
 def with_hydrogens(prediction: Prediction, shift: float) -> Atoms:

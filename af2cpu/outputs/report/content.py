@@ -172,6 +172,8 @@ def _shown(layout: Layout, who: Sequence[PredictionId], left: Mapping[str, Remai
             violations=_violations(left.get(one.name)),
             frame=frame,
             rmsd=rmsd,
+            chains=(),
+            interfaces=(),
         )
         for one, prediction, (frame, rmsd) in zip(who, predictions, view_frames(predictions), strict=True)
     )

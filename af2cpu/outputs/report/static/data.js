@@ -98,10 +98,16 @@ function paintScale(canvas, stops) {
   paint(canvas, 128, 1, (k) => ramp(stops, k / 127));
 }
 
-/** Such as K12, of a complex A:K12. */
+/** Such as K12, of a complex A/K12. */
 function residueName(k) {
   const { id, start } = data.chains[chainOf[k]];
-  return `${isComplex ? `${id}:` : ""}${data.sequence[k]}${k - start + 1}`;
+  return `${isComplex ? `${id}/` : ""}${data.sequence[k]}${k - start + 1}`;
+}
+
+/** Such as K12–E40; of a complex a chain by its letter if it is all of it. */
+function rangeName([first, last]) {
+  const { id, start, length } = data.chains[chainOf[first]];
+  return isComplex && first === start && last === start + length - 1 ? `chain ${id}` : `${residueName(first)}–${residueName(last)}`;
 }
 
 function plddtMean(plddt, first, last) {

@@ -38,8 +38,8 @@ function paeSvg() {
   const label = (text, attributes) => svgElement(svg, "text", { "font-size": 12, "font-family": "sans-serif", fill: ink, "text-anchor": "middle", ...attributes }, text);
   svgElement(svg, "image", { href: document.getElementById("pae-map").toDataURL(), x: left, y: 0, width: size, height: size, preserveAspectRatio: "none", "image-rendering": "pixelated" });
   const place = (range, k) => ((k - range[0]) / extent(range)) * size;
-  for (const { k, number } of residueTicks(cols, 6)) label(number, { x: left + place(cols, k + 0.5), y: size + 16 });
-  for (const { k, number } of residueTicks(rows, 6)) label(number, { x: left - 6, y: place(rows, k + 0.5) + 4, "text-anchor": "end" });
+  for (const { k, number } of residueTicks(cols, isComplex ? 10 : 6)) label(number, { x: left + place(cols, k + 0.5), y: size + 16 });
+  for (const { k, number } of residueTicks(rows, isComplex ? 10 : 6)) label(number, { x: left - 6, y: place(rows, k + 0.5) + 4, "text-anchor": "end" });
   for (const { id, start, length } of isComplex ? paeChains(cols) : []) {
     label(id, { x: left + place(cols, start + length / 2), y: size + 16, "font-weight": "bold" });
     if (start > cols[0]) svgElement(svg, "path", { stroke: ink, d: `M${left + place(cols, start)} 0v${size}` });

@@ -1,13 +1,13 @@
 /* Pairs of chains: contacts of the structure shown, and the table of scores. */
 
-const CONTACT = 8; // angstrom between C-beta atoms (C-alpha of glycine), as pDockQ counts contacts
-let betas = []; // C-beta atoms of the structure shown, by residue
+const CONTACT = 8; // angstrom between C-beta atoms, at most: as confidence/interfaces.py counts contacts
+let betas = []; // C-beta atoms of the structure shown (C-alpha of glycine), by residue
 
 /** Residues of other chains in contact with residue k. */
 function contactsOf(k) {
   const own = betas[k];
   if (!isComplex || !own) return [];
-  return betas.flatMap((atom, j) => (chainOf[j] !== chainOf[k] && Math.hypot(atom.x - own.x, atom.y - own.y, atom.z - own.z) < CONTACT ? [j] : []));
+  return betas.flatMap((atom, j) => (chainOf[j] !== chainOf[k] && Math.hypot(atom.x - own.x, atom.y - own.y, atom.z - own.z) <= CONTACT ? [j] : []));
 }
 
 /** Contacts of the residue under the pointer; none while two residues are marked. */

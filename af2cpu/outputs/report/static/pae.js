@@ -96,7 +96,7 @@ function drawPaeAxis(axis, side, size, range) {
     return element;
   };
   const span = (text) => Object.assign(document.createElement("span"), { textContent: text });
-  document.getElementById(`pae-ticks-${axis}`).replaceChildren(...residueTicks(range, 6).map(({ k, number }) => place(span(number), k + 0.5)));
+  document.getElementById(`pae-ticks-${axis}`).replaceChildren(...residueTicks(range, isComplex ? 10 : 6).map(({ k, number }) => place(span(number), k + 0.5)));
   document.getElementById(`pae-chains-${axis}`)?.replaceChildren(...paeChains(range).map(({ id, start, length }) => {
     const element = place(span(length / extent(range) > 0.03 ? id : ""), start, length);
     element.style.backgroundColor = chainColour(chainNumbers.get(id));
@@ -175,10 +175,9 @@ function pairReadout({ i, j }) {
 }
 
 function rangeReadout({ rows, cols }) {
-  const name = ([a, b]) => `${residueName(a)}–${residueName(b)}`;
-  const parts = [coloured(name(rows), "aligned"), " and ", coloured(name(cols), "scored")];
+  const parts = [coloured(rangeName(rows), "aligned"), " and ", coloured(rangeName(cols), "scored")];
   const both = [Math.max(rows[0], cols[0]), Math.min(rows[1], cols[1])];
-  if (both[0] <= both[1] && rangeParts().length > 1) parts.push(" (", coloured(name(both), "both"), " in both)");
+  if (both[0] <= both[1] && rangeParts().length > 1) parts.push(" (", coloured(rangeName(both), "both"), " in both)");
   if (!paeShown) return parts;
   const [there, back] = [paeMean(rows, cols), paeMean(cols, rows)];
   return [...parts, `: mean PAE ${there.toFixed(1)} Å, the other way round ${back.toFixed(1)} Å.`];

@@ -75,6 +75,6 @@ function chainReadout() {
   }
   if (!state.range) return "Move over the plots to find a residue in the structure; drag to select a range.";
   return rangeParts().map(({ range: [a, b] }) => {
-    return `${residueName(a)}–${residueName(b)}: ${b - a + 1} residues, mean pLDDT ${plddtMean(plddt, a, b).toFixed(1)}`;
+    return `${rangeName([a, b])}: ${b - a + 1} residues, mean pLDDT ${plddtMean(plddt, a, b).toFixed(1)}`;
   }).join(" · ");
 }

@@ -40,7 +40,7 @@ function chainHead(number) {
   head.className = "chain-head";
   const rest = document.createElement("span");
   rest.className = "muted";
-  rest.textContent = `${name} ${length} residue${length === 1 ? "" : "s"}`;
+  rest.textContent = `${name && `${name} · `}${length} residue${length === 1 ? "" : "s"}`;
   head.append(swatch(chainColour(number)), `Chain ${id} `, rest);
   head.addEventListener("click", () => selectChain(number));
   return head;

@@ -60,7 +60,7 @@ async function showStructure() {
     [atom.x, atom.y, atom.z] = [0, 4, 8].map((k) => frame[k] * x + frame[k + 1] * y + frame[k + 2] * z + frame[k + 3]);
     const k = residueOf(atom);
     if (atom.atom === "CA") alphas[k] = atom;
-    if (atom.atom === (data.sequence[k] === "G" ? "CA" : "CB")) betas[k] = atom;
+    if (atom.atom === "CB" || (atom.atom === "CA" && !betas[k])) betas[k] = atom;
   }
   structure.setHoverable({}, true, (atom) => change({ mark: { i: residueOf(atom), j: residueOf(atom) } }), () => change({ mark: null }));
   styleStructure();

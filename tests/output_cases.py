@@ -9,7 +9,7 @@ from datetime import date
 import numpy as np
 
 from af2cpu.chemistry.residues import ATOM37, HHBLITS_AA_TO_ID, aatype_of
-from af2cpu.features.complex import merge_chains
+from af2cpu.features.complex import merge_chains, pair_by_species
 from af2cpu.records import CHAIN_BREAK, Alignment, Atoms, Features, Prediction, Provenance, Relaxed
 
 PROVENANCE = Provenance("a protein", "protein", "1.2.3", "params_model_1_ptm.npz", date(2026, 3, 4))
@@ -52,15 +52,16 @@ def complex_features(sequence: str, n_seq: int, n_paired: int, names: Sequence[s
     sequences = sequence.split(CHAIN_BREAK)
     made = {one: features(one, n_seq, seed) for seed, one in enumerate(dict.fromkeys(sequences))}
     organisms = [f"tr|A0A{k:03}|A0A{k:03}_{k:05}" for k in range(1, n_paired + 1)]
+    rows = slice(n_paired + 1)
     to_pair = {
-        one: Alignment("uniprot", ("query", *organisms), chain.msa[: n_paired + 1], chain.deletion_matrix_int[: n_paired + 1])
+        one: Alignment("uniprot", ("query", *organisms), chain.msa[rows], chain.deletion_matrix_int[rows])
         for one, chain in made.items()
     }
     chains = [
         replace(made[one], domain_name=np.array([name.encode()]))
         for one, name in zip(sequences, names or ["a complex"] * len(sequences), strict=True)
     ]
-    return merge_chains(chains, [to_pair[one] for one in sequences])
+    return merge_chains(chains, pair_by_species(sequences, [to_pair[one] for one in sequences]))
 
 
 def with_hydrogens(prediction: Prediction, shift: float) -> Atoms:

@@ -94,7 +94,7 @@ def _together(chains: list[np.ndarray]) -> list[np.ndarray]:
     """As near to the axis as their C-beta atoms allow."""
     angles = 2 * np.pi * np.arange(len(chains)) / len(chains)
     for radius in range(5, 100):
-        placed = [_turned(chain + (radius, 0, 0), angle) for chain, angle in zip(chains, angles, strict=True)]
+        placed = [_turned(chain + np.array([radius, 0, 0]), angle) for chain, angle in zip(chains, angles, strict=True)]
         if _distances(placed).min() > 4.5:
             break
     return placed

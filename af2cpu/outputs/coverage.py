@@ -21,7 +21,7 @@ class Coverage:
     """
 
     aligned: np.ndarray  # bool [n_shown, n_res]: no gap
-    identity: np.ndarray  # float64 [n_shown], share of the query's residues that the row has too, of the chains it covers
+    identity: np.ndarray  # float64 [n_shown], of the residues of the chains that a row covers, the share that it has
     depth: np.ndarray  # int [n_res], rows of the whole alignment without a gap
     paired: np.ndarray  # bool [n_shown], rows with residues of several sequences of a complex, but for the query
     n_paired: int  # such rows of the whole alignment

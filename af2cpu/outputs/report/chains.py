@@ -66,9 +66,7 @@ class ChainRow:
     n_templ: int | None
 
 
-def chain_rows(
-    chains: Sequence[Chain], features: Features | None, effective: EffectiveDepth | None
-) -> list[ChainRow]:
+def chain_rows(chains: Sequence[Chain], features: Features | None, effective: EffectiveDepth | None) -> list[ChainRow]:
     """The table of chains."""
     rows, start = [], 0
     for chain in chains:

@@ -12,15 +12,15 @@ from af2cpu.records import Chains, Prediction
 def corresponding(moving: Prediction, fixed: Prediction) -> np.ndarray:
     """For each residue of `fixed` the residue of `moving` that takes its place, int [n_res]; predictions of one query.
 
-    Copies are matched as in AlphaFold-Multimer's loss (Evans et al. 2021, permutation alignment): one chain of `fixed` is
-    superposed with each of its copies in `moving` in turn, then every other chain takes the copy whose centre is
+    Copies are matched as in AlphaFold-Multimer's loss (Evans et al. 2021, permutation alignment): one chain of `fixed`
+    is superposed with each of its copies in `moving` in turn, then every other chain takes the copy whose centre is
     nearest; the matching of the lowest C-alpha RMSD counts, and the given order if none is lower.
     """
     order = np.arange(len(fixed.aatype))
     copies = _copies(fixed.chains)
-    if len(copies) == fixed.chains.n_chains:
+    present = fixed.atom_mask[:, CA] > 0  # X has no atoms
+    if len(copies) == fixed.chains.n_chains or not present.any():
         return order
-    present = fixed.atom_mask[:, CA] > 0
     at, to = (one.atom_positions[:, CA].astype(np.float64) for one in (moving, fixed))
     matchings = [order, *_matchings(copies, at, to, present)]
     return min(matchings, key=lambda one: round(rmsd(at[one][present], to[present]), 6))
@@ -40,10 +40,7 @@ def _matchings(
 ) -> list[np.ndarray]:
     """One for each copy of the chain that has the fewest copies; of several such chains the longest."""
     seen = [[chain[present[chain]] for chain in chains] for chains in copies]
-    anchors = [k for k, chains in enumerate(seen) if len(chains[0])]
-    if not anchors:
-        return []
-    anchor = min(anchors, key=lambda k: (len(seen[k]), -len(seen[k][0])))
+    anchor = min((k for k, chains in enumerate(seen) if len(chains[0])), key=lambda k: (len(seen[k]), -len(seen[k][0])))
     matchings = []
     for candidate in seen[anchor]:
         frame = superpose(moving[candidate], fixed[seen[anchor][0]], np.ones(len(candidate)))

@@ -1,4 +1,4 @@
-"""The pages: a target's report, the index of a batch, runs compared. One file each, nothing fetched.
+"""The pages: a target's report, the index of a batch, pairs, runs compared. One file each, nothing fetched.
 
 All text of users goes through jinja2's autoescape or `json_text`. The content security policy lets only the scripts and
 styles run that are written here, known by their hashes, so that no text could run even if it got through.
@@ -23,6 +23,7 @@ from af2cpu.outputs.report.compare import Comparison
 from af2cpu.outputs.report.content import Content, page_data
 from af2cpu.outputs.report.elsewhere import searches_elsewhere
 from af2cpu.outputs.report.pack import json_text
+from af2cpu.outputs.report.pairs import PairTable
 from af2cpu.outputs.report.summary import Row
 from af2cpu.outputs.report.templates import NETWORK_TAKES, skipped_in_words, skipped_rows, used_rows
 from af2cpu.outputs.report.trace import HEIGHT, WIDTH
@@ -94,6 +95,18 @@ def index_html(rows: Sequence[Row]) -> bytes:
         failed=sum(1 for row in rows if row.summary.error),
         warnings=_by_warning(rows),
         size=(WIDTH, HEIGHT),
+    ).encode()
+
+
+def pairs_html(table: PairTable) -> bytes:
+    """The matrix and the table of pairs; links are relative to the page's folder."""
+    return _render(
+        "pairs.html.j2",
+        scripts=[_joined((*_INDEX_SCRIPTS, "pairs"))],
+        style=asset("base.css") + asset("index.css") + asset("pairs.css"),
+        table=table,
+        without=sum(1 for row in table.rows if not row.scores),
+        names=json_text({"down": table.down, "across": table.across}),
     ).encode()
 
 

@@ -196,6 +196,7 @@ class DatabaseRow:
     """One database that was searched, as far as its numbers are known."""
 
     name: str
+    chains: str  # of a complex, whose sequence was searched
     sequences: str
     hits: str
     hash: str
@@ -206,6 +207,7 @@ def database_rows(run: TargetRun) -> list[DatabaseRow]:
     return [
         DatabaseRow(
             name=f"{database.name}, {database.program}" if database.program else database.name,
+            chains=", ".join(database.chains),
             sequences=f"{database.sequences:,}{' profiles' * (database.program is not None)}",
             hits=f"{database.hits:,}",
             hash=database.hash,

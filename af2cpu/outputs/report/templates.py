@@ -20,7 +20,7 @@ class TemplateRow:
     """One template or hit."""
 
     rank: int  # from 1, of its chain; 0 for a hit that was skipped
-    of: tuple[str, ...]  # ids of the chains that it is a template of: copies have the same; empty for skipped hits
+    of: tuple[str, ...]  # ids of the chains that it is a template or a hit of: copies have the same
     entry: str  # of the PDB in capitals, or the name of the user's file
     chain: str
     link: str | None  # to the PDB
@@ -41,7 +41,7 @@ def used_rows(content: Content) -> list[TemplateRow]:
         of_chain = [_of_chain(name, row, chains).get(first.id) for name, row in zip(names, letters, strict=True)]
         used = [TemplateUsed.of(name, first.sequence, aligned) for name, aligned in filter(None, of_chain)]
         ids = tuple(chain.id for chain in entity.chains)
-        rows += [_row(one.name, rank, ids, _dated(one, content)) for rank, one in enumerate(used, start=1)]
+        rows += [_row(one.name, rank, ids, _dated(one, first, content)) for rank, one in enumerate(used, start=1)]
     return rows
 
 
@@ -58,17 +58,20 @@ def _of_chain(name: str, letters: str, chains: Sequence[Chain]) -> dict[str, tup
     return {id: (one, part) for one, (id, part) in zip(names, present, strict=True)}
 
 
-def _dated(template: TemplateUsed, content: Content) -> TemplateUsed:
+def _dated(template: TemplateUsed, chain: Chain, content: Content) -> TemplateUsed:
     """With the date and the remark that the run knows of it."""
     for known in content.run.template_choice.used:
-        if known.name == template.name:
+        if known.name == template.name and known.chain in ("", chain.id):
             return replace(template, release_date=known.release_date, remark=known.remark)
     return template
 
 
 def skipped_rows(content: Content) -> list[TemplateRow]:
     """Hits that gave no template, in the search's order."""
-    return [_row(one.name, 0, (), reason=one.reason) for one in content.run.template_choice.skipped]
+    copies = {one.chains[0].id: tuple(chain.id for chain in one.chains) for one in content.entities}
+    return [
+        _row(one.name, 0, copies.get(one.chain, ()), reason=one.reason) for one in content.run.template_choice.skipped
+    ]
 
 
 def skipped_in_words(skipped: tuple[TemplateSkipped, ...]) -> str:

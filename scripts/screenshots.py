@@ -98,6 +98,7 @@ def picture(page: Path, width: int, height: int, scale: float, scheme: str) -> b
         open_report(chrome, page)
         if is_complex(page):
             Select(chrome.find_element(By.ID, "colour")).select_by_value("chain")
+            chrome.execute_script("document.activeElement.blur()")
         if chrome.find_elements(By.ID, "pae"):
             point_at_map(chrome, 0.22, 0.7)
             chrome.execute_script("scrollTo(0, 0)")

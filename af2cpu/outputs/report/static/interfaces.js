@@ -1,6 +1,7 @@
 /* Pairs of chains: contacts of the structure shown, and the table of scores. */
 
 const CONTACT = 8; // angstrom between C-beta atoms, at most: as confidence/interfaces.py counts contacts
+const LOWER_FIRST = ["place", "mean_pae"]; // columns whose lowest value is the best
 let betas = []; // C-beta atoms of the structure shown (C-alpha of glycine), by residue
 
 /** Residues of other chains in contact with residue k. */
@@ -19,6 +20,29 @@ function contactsShown() {
 function showInterfaces() {
   if (!document.getElementById("interface-table")) return;
   onChange(["model", "rows", "cols"], drawInterfaces);
+  const heads = document.querySelectorAll("#interface-table th");
+  for (const head of heads) {
+    head.querySelector("button").addEventListener("click", () => {
+      const first = LOWER_FIRST.includes(head.dataset.key) ? "ascending" : "descending";
+      const turned = first === "ascending" ? "descending" : "ascending";
+      const order = head.ariaSort === first ? turned : first;
+      for (const other of heads) other.removeAttribute("aria-sort");
+      head.ariaSort = order;
+      drawInterfaces();
+    });
+  }
+}
+
+/** The pairs of the model shown, in the order of the column whose head was clicked; what is not known comes last. */
+function sortedInterfaces() {
+  const head = document.querySelector("#interface-table th[aria-sort]");
+  const { interfaces } = data.models[state.model];
+  const values = new Map(interfaces.map((one, place) => [one, head.dataset.key === "place" ? place : one[head.dataset.key]]));
+  const sign = head.ariaSort === "ascending" ? 1 : -1;
+  return [...interfaces].sort((a, b) => {
+    const [x, y] = [values.get(a), values.get(b)];
+    return x === null || y === null ? (x === null) - (y === null) : sign * (x - y);
+  });
 }
 
 const fixed = (value, decimals) => (value === null ? "–" : value.toFixed(decimals));
@@ -26,7 +50,7 @@ const fixed = (value, decimals) => (value === null ? "–" : value.toFixed(decim
 /** A click on a line shows its two chains. */
 function drawInterfaces() {
   const body = document.querySelector("#interface-table tbody");
-  body.replaceChildren(...data.models[state.model].interfaces.map((one) => {
+  body.replaceChildren(...sortedInterfaces().map((one) => {
     const row = document.createElement("tr");
     const [a, b] = [one.a, one.b].map((id) => chainNumbers.get(id));
     row.classList.toggle("muted", one.contacts === 0);

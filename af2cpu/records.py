@@ -389,6 +389,21 @@ class Interface:
     mean_plddt: float | None  # 0-100, of the residues in contact; None without contacts
 
 
+def best_interface(interfaces: Sequence[Interface]) -> Interface | None:
+    """The one with the highest ipSAE, of equal ones that with the highest ipTM; None if there are none."""
+    return max(interfaces, key=lambda one: (one.ipsae, one.iptm or 0.0), default=None)
+
+
+def pair_score(iptm: float | None, interfaces: Sequence[Interface]) -> float | None:
+    """What complexes are ordered by when they compete: ipTM plus the best ipSAE, 0-2; None for a single chain.
+
+    ipTM tells how sure the model is of whole chains; ipSAE counts only the residues that meet, so that disordered tails
+    do not hide an interface.
+    """
+    best = best_interface(interfaces)
+    return None if iptm is None or best is None else iptm + best.ipsae
+
+
 @dataclass(frozen=True)
 class ChainConfidence:
     """How sure a model is of one chain of a complex."""

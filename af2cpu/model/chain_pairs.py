@@ -64,8 +64,12 @@ def chain_pairs(
         weight = here * frames.n_active
         best_active = torch.maximum(best_active, ((tm * weight).sum(1) / weight.sum(1).clamp(min=1)).max())
     off_diagonal = 1 - torch.eye(n_chains)
-    scores = (torch.maximum(x, x.T) for x in (alone, together * off_diagonal, active))
-    return ChainPairs(*(x.numpy() for x in scores), float(best_active))
+    return ChainPairs(
+        chain_pair_iptm=torch.maximum(alone, alone.T).numpy(),
+        pairwise_iptm=(torch.maximum(together, together.T) * off_diagonal).numpy(),
+        pairwise_actifptm=torch.maximum(active, active.T).numpy(),
+        actifptm=float(best_active),
+    )
 
 
 class _Errors(NamedTuple):

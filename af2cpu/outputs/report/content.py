@@ -19,7 +19,7 @@ from af2cpu.outputs.report.domains import domains
 from af2cpu.outputs.report.find import Found, prediction_id, read_run
 from af2cpu.outputs.report.frames import view_frames
 from af2cpu.outputs.report.neff import EffectiveDepth, effective_depth
-from af2cpu.outputs.report.pack import CoverageMap, PaeMap, coverage_map, packed, pae_map
+from af2cpu.outputs.report.pack import CoverageMap, PaeMap, coverage_map, packed, pae_map, rounded
 from af2cpu.outputs.report.similarity import similarities
 from af2cpu.outputs.scores import confidence_json
 from af2cpu.records import Chain, ChainConfidence, Features, Interface, Prediction, PredictionId
@@ -39,8 +39,6 @@ class Shown:
     violations: tuple[int, ...]  # residues, from 0, that the relaxation left with structural violations
     frame: np.ndarray  # [3, 4], into the frame that all are shown in
     rmsd: float  # angstrom, C-alpha atoms, to the best one
-    chains: tuple[ChainConfidence, ...]  # of a complex, in its order
-    interfaces: tuple[Interface, ...]  # of a complex, each pair of chains once
 
 
 @dataclass(frozen=True)
@@ -172,8 +170,6 @@ def _shown(layout: Layout, who: Sequence[PredictionId], left: Mapping[str, Remai
             violations=_violations(left.get(one.name)),
             frame=frame,
             rmsd=rmsd,
-            chains=(),
-            interfaces=(),
         )
         for one, prediction, (frame, rmsd) in zip(who, predictions, view_frames(predictions), strict=True)
     )
@@ -209,13 +205,14 @@ def _there(layout: Layout, kind: str, who: PredictionId, ending: str) -> Path:
 
 def _model_data(content: Content, one: Shown) -> ModelData:
     p, layout = one.prediction, content.layout
+    scores = next(entry for entry in content.run.ranking if entry.name == one.who.name)
     return ModelData(
         name=one.who.name,
         plddt=tuple(round(value, 2) for value in p.plddt.tolist()),
         pae=pae_map(one.pae, p.max_pae or 0.0, content.lengths) if one.pae is not None else None,
         pae_name=_download(layout, layout.of("pae", one.who, ".json")),
         confidence=Download(
-            _download(layout, layout.of("confidence", one.who, ".json")), packed(confidence_json(p.plddt))
+            _download(layout, layout.of("confidence", one.who, ".json")), packed(confidence_json(p.plddt, scores))
         ),
         structures={
             kind: {
@@ -226,8 +223,8 @@ def _model_data(content: Content, one: Shown) -> ModelData:
         violations=one.violations,
         frame=tuple(np.round(one.frame, 6).ravel().tolist()),
         domains=tuple(domains(one.pae, content.lengths).tolist()) if one.pae is not None else (),
-        chains=one.chains,
-        interfaces=one.interfaces,
+        chains=tuple(map(rounded, scores.chains)),
+        interfaces=tuple(map(rounded, scores.interfaces)),
     )
 
 

@@ -9,15 +9,18 @@ import base64
 import gzip
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import TypeVar
 
 import numpy as np
 import orjson
 
 from af2cpu.outputs.coverage import coverage
 from af2cpu.outputs.report.neff import EffectiveDepth
-from af2cpu.records import Features
+from af2cpu.records import ChainConfidence, Features, Interface
+
+_R = TypeVar("_R", ChainConfidence, Interface)
 
 MOST_CELLS = 1024  # of the PAE map in each direction; of more residues the means of blocks are shown
 _MOST_ROWS = 256  # of the alignment, more than the picture has lines
@@ -77,6 +80,17 @@ def coverage_map(features: Features, effective: EffectiveDepth) -> CoverageMap:
         depth=tuple(shown.depth.tolist()),
         neff=tuple(np.round(effective.per_residue, 1).tolist()),
     )
+
+
+def rounded(record: _R) -> _R:
+    """With 4 decimals."""
+    return replace(record, **{name: _rounded(value) for name, value in vars(record).items()})
+
+
+def _rounded(value: object) -> object:
+    if isinstance(value, tuple):
+        return tuple(map(_rounded, value))
+    return round(value, 4) if isinstance(value, float) else value
 
 
 def json_text(content: object) -> str:

@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import orjson
@@ -84,7 +84,8 @@ def coverage_map(features: Features, effective: EffectiveDepth) -> CoverageMap:
 
 def rounded(record: _R) -> _R:
     """With 4 decimals."""
-    return replace(record, **{name: _rounded(value) for name, value in vars(record).items()})
+    values: dict[str, Any] = {name: _rounded(value) for name, value in vars(record).items()}
+    return replace(record, **values)
 
 
 def _rounded(value: object) -> object:

@@ -92,6 +92,7 @@ def index_html(rows: Sequence[Row]) -> bytes:
         scripts=[_joined(_INDEX_SCRIPTS)],
         style=asset("base.css") + asset("index.css"),
         rows=rows,
+        complexes=any(row.summary.iptm is not None for row in rows),
         failed=sum(1 for row in rows if row.summary.error),
         warnings=_by_warning(rows),
         size=(WIDTH, HEIGHT),
@@ -118,6 +119,7 @@ def compare_html(comparison: Comparison) -> bytes:
         style=asset("base.css") + asset("index.css"),
         runs=comparison.runs,
         targets=comparison.targets,
+        complexes=any(one and one.iptm is not None for target in comparison.targets for one in target.cells),
         size=(WIDTH, HEIGHT),
     ).encode()
 

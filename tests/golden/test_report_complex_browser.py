@@ -148,7 +148,7 @@ def test_the_table_of_interfaces_shows_its_chains(page: Chrome, folder: Path) ->
     (known,) = [one for one in run["ranking"][0]["interfaces"] if (one["a"], one["b"]) == ("A", "C")]
     cells = _cells(page, "interface-table")
     assert [row[0] for row in cells] == ["A – B", "A – C", "B – C"]
-    shown = [f"{known[name]:.3f}" for name in ("iptm", "ipsae", "pdockq", "pdockq2", "lis")]
+    shown = [f"{round(known[name], 6):.3f}" for name in ("iptm", "ipsae", "pdockq", "pdockq2", "lis")]
     assert cells[1][1:] == [*shown, f"{known['mean_pae']:.1f}", f"{known['mean_plddt']:.1f}", str(known["contacts"])]
     _click_row(page, "interface-table", 1)
     rows, cols = slice(*STARTS[0:2]), slice(*STARTS[2:4])
@@ -168,7 +168,7 @@ def test_interfaces_follow_the_model_and_the_order(page: Chrome, folder: Path) -
         known = run["ranking"][number]["interfaces"]
         wait(
             lambda known=known: (
-                [row[1] for row in _cells(page, "interface-table")] == [f"{one['iptm']:.3f}" for one in known]
+                [row[1] for row in _cells(page, "interface-table")] == [f"{round(one['iptm'], 6):.3f}" for one in known]
             )
         )
     contacts = [one["contacts"] for one in known]

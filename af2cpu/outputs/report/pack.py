@@ -83,7 +83,7 @@ def coverage_map(features: Features, effective: EffectiveDepth) -> CoverageMap:
 
 
 def rounded(record: _R) -> _R:
-    """With 4 decimals."""
+    """With 6 decimals."""
     values: dict[str, Any] = {name: _rounded(value) for name, value in vars(record).items()}
     return replace(record, **values)
 
@@ -91,7 +91,7 @@ def rounded(record: _R) -> _R:
 def _rounded(value: object) -> object:
     if isinstance(value, tuple):
         return tuple(map(_rounded, value))
-    return round(value, 4) if isinstance(value, float) else value
+    return round(value, 6) if isinstance(value, float) else value
 
 
 def json_text(content: object) -> str:

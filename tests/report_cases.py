@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -170,7 +171,8 @@ def results(
 ) -> None:
     """The files of a run as the pipeline leaves them; `relax` for the best one: made up if it is None."""
     work.mkdir(parents=True, exist_ok=True)
-    made = complex_features(sequence, 40, 10) if CHAIN_BREAK in sequence else features(sequence, 40)
+    chains = sequence.split(CHAIN_BREAK)
+    made = complex_features(chains, 10, 20) if len(chains) > 1 else features(sequence, 40)
     write_features(work / "features.npz", given or made)
     scored = {}
     for p in predictions:
@@ -243,6 +245,8 @@ def complex_results(
     positions, plddt = complex_atoms(sequence), bundle_plddt(sequence)
     models = [f"model_{k + 1}_multimer_v3" for k in range(n_models)]
     predictions = [plausible(sequence, positions, plddt, model, seed) for seed, model in enumerate(models)]
-    given = complex_features(sequence, 60, 20, names)
+    given = complex_features(sequence.split(CHAIN_BREAK), 20, 40)
+    if names:
+        given = replace(given, domain_name=np.array([name.encode() for name in names]))
     results(layout, work, predictions, sequence, **{"given": given} | facts)
     return sequence

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from af2cpu.chemistry.residues import HHBLITS_AA_TO_ID
+from af2cpu.outputs.alignment import entities_covered
 from af2cpu.records import Features
 
 _GAP = HHBLITS_AA_TO_ID["-"]
@@ -30,10 +31,8 @@ class Coverage:
 def coverage(features: Features, most: int) -> Coverage:
     """Of at most `most` rows, evenly picked in that order."""
     aligned = features.msa != _GAP
-    numbers = features.chains.entity_id
-    entities = np.unique(numbers)
-    covers = np.stack([aligned[:, numbers == entity].any(axis=1) for entity in entities], axis=1)
-    lengths = np.array([np.count_nonzero(numbers == entity) for entity in entities])
+    covers = entities_covered(features)
+    lengths = np.unique(features.entity_id, return_counts=True)[1]  # of all copies together
     same = (features.msa == features.msa[0]).sum(axis=1)
     identity = same / np.maximum(covers @ lengths, 1)
     paired = covers.sum(axis=1) > 1

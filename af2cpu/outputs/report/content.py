@@ -13,7 +13,7 @@ import orjson
 from af2cpu.errors import InputError
 from af2cpu.formats.features import read_features
 from af2cpu.outputs.arrays import read_result
-from af2cpu.outputs.layout import STRUCTURES, Layout
+from af2cpu.outputs.layout import Layout, structure_endings
 from af2cpu.outputs.report.chains import Entity, chains_of, entities_of
 from af2cpu.outputs.report.domains import domains
 from af2cpu.outputs.report.find import Found, prediction_id, read_run
@@ -166,7 +166,7 @@ def _shown(layout: Layout, who: Sequence[PredictionId], left: Mapping[str, Remai
             who=one,
             prediction=prediction,
             pae=_pae(layout, one) if prediction.pae is not None else None,
-            structures=_structures(layout, one, one.name in left),
+            structures=_structures(layout, one, prediction, one.name in left),
             violations=_violations(left.get(one.name)),
             frame=frame,
             rmsd=rmsd,
@@ -180,9 +180,10 @@ def _violations(left: Remaining | None) -> tuple[int, ...]:
     return tuple(np.flatnonzero(left.remaining_violations).tolist()) if left else ()
 
 
-def _structures(layout: Layout, who: PredictionId, relaxed: bool) -> dict[str, dict[str, Path]]:
+def _structures(layout: Layout, who: PredictionId, prediction: Prediction, relaxed: bool) -> dict[str, dict[str, Path]]:
     kinds = ["relaxed", "unrelaxed"] if relaxed else ["unrelaxed"]
-    return {kind: {ending[1:]: _there(layout, kind, who, ending) for ending in STRUCTURES} for kind in kinds}
+    endings = structure_endings(prediction.chains.n_chains)
+    return {kind: {ending[1:]: _there(layout, kind, who, ending) for ending in endings} for kind in kinds}
 
 
 def _pae(layout: Layout, who: PredictionId) -> np.ndarray:
@@ -212,7 +213,7 @@ def _model_data(content: Content, one: Shown) -> ModelData:
         pae=pae_map(one.pae, p.max_pae or 0.0, content.lengths) if one.pae is not None else None,
         pae_name=_download(layout, layout.of("pae", one.who, ".json")),
         confidence=Download(
-            _download(layout, layout.of("confidence", one.who, ".json")), packed(confidence_json(p.plddt, scores))
+            _download(layout, layout.of("confidence", one.who, ".json")), packed(confidence_json(p, scores))
         ),
         structures={
             kind: {

@@ -176,7 +176,8 @@ def notes(content: Content) -> list[str]:
 
 def citations(content: Content) -> list[Reference]:
     """The papers behind what was used."""
-    return [*papers(content.run.databases, relaxed=bool(content.relaxation)), VIEW]
+    models = [entry.name for entry in content.run.ranking]
+    return [*papers(content.run.databases, models, relaxed=bool(content.relaxation)), VIEW]
 
 
 def settings_rows(run: TargetRun) -> Rows:

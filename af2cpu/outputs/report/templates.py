@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from af2cpu.formats.chain_templates import templates_of_chains
 from af2cpu.outputs.report.content import Content
 from af2cpu.records import Chain, TemplateSkipped, TemplateUsed
 
@@ -30,32 +29,17 @@ class TemplateRow:
 
 def used_rows(content: Content) -> list[TemplateRow]:
     """The templates of the features, chain by chain, best first; of features made elsewhere no dates are known."""
-    features, chains = content.features, content.chains
-    if features is None or not features.n_templ or sum(len(one.sequence) for one in chains) != features.n_res:
+    features = content.features
+    if features is None or sum(content.lengths) != features.n_res:
         return []
-    names = [name.decode(errors="replace") for name in features.template_domain_names.tolist()]
-    letters = [one.decode() for one in features.template_sequence.tolist()]
+    given = templates_of_chains(features)
     rows = []
     for entity in content.entities:
         first = entity.chains[0]
-        of_chain = [_of_chain(name, row, chains).get(first.id) for name, row in zip(names, letters, strict=True)]
-        used = [TemplateUsed.of(name, first.sequence, aligned) for name, aligned in filter(None, of_chain)]
+        used = [TemplateUsed.of(one.name, first.sequence, one.sequence) for one in given if one.chain == first.id]
         ids = tuple(chain.id for chain in entity.chains)
         rows += [_row(one.name, rank, ids, _dated(one, first, content)) for rank, one in enumerate(used, start=1)]
     return rows
-
-
-def _of_chain(name: str, letters: str, chains: Sequence[Chain]) -> dict[str, tuple[str, str]]:
-    """One row of the features' templates as name and letters of each chain that has one there.
-
-    A complex has the names of its chains' templates joined by commas (features/complex.py).
-    """
-    ends = list(itertools.accumulate(len(chain.sequence) for chain in chains))
-    parts = [letters[end - len(chain.sequence) : end] for end, chain in zip(ends, chains, strict=True)]
-    present = [(chain.id, part) for chain, part in zip(chains, parts, strict=True) if part.strip("-")]
-    names = name.split(",") if len(chains) > 1 else [name]
-    names = names if len(names) == len(present) else [name] * len(present)  # names of the user's files have commas
-    return {id: (one, part) for one, (id, part) in zip(names, present, strict=True)}
 
 
 def _dated(template: TemplateUsed, chain: Chain, content: Content) -> TemplateUsed:

@@ -11,6 +11,7 @@ from af2cpu import events
 from af2cpu.confidence import confidence_of
 from af2cpu.errors import InputError
 from af2cpu.features.config import SamplingConfig
+from af2cpu.formats.chain_templates import templates_of_chains
 from af2cpu.outputs.layout import STRUCTURES, Layout
 from af2cpu.pipeline.stages.features import FEATURES
 from af2cpu.pipeline.stages.files import files_of
@@ -134,10 +135,8 @@ def _computed(work: Work[PredictionTask], cores: int) -> Predicted:
 
 
 def _templates(task: PredictionTask, features: Features) -> tuple[NetworkTemplate, ...]:
-    from af2cpu.features.sample import network_templates
-
     embeds = task.model.config.template_embedder.enabled
-    return network_templates(features, task.sampling.max_templates) if embeds else ()
+    return templates_of_chains(features, task.sampling.max_templates) if embeds else ()
 
 
 def _use(choice: EngineChoice, cores: int) -> None:

@@ -92,8 +92,7 @@ def test_neff_is_that_of_each_sequence() -> None:
     """Copies count once, and a row of one chain alone is as deep there as in the chain's own alignment."""
     own = features(ONE, 30)
     alone = effective_depth(own.msa).per_residue
-    both = complex_features(f"{ONE}:{ONE}", 30, 5)
-    found = effective_depth(both.msa, both.chains)
+    found = effective_depth(np.tile(own.msa, 2), Chains.of([ONE, ONE]))
     np.testing.assert_allclose(found.per_residue, np.tile(alone, 2))
     msa = np.full((31, 2 * len(ONE)), 21, np.uint8)
     msa[:30, : len(ONE)], msa[[0, 30], len(ONE) :] = own.msa, 3
@@ -103,7 +102,7 @@ def test_neff_is_that_of_each_sequence() -> None:
 
 
 def test_paired_rows_stand_below_the_query_then_those_of_each_sequence() -> None:
-    made = complex_features(f"{ONE}:{OTHER}:{ONE}", 30, 10)
+    made = complex_features([ONE, OTHER, ONE], 10, 20)
     shown = coverage(made, 10**6)
     numbers = made.entity_id
     covers = np.stack([shown.aligned[:, numbers == entity].any(axis=1) for entity in (1, 2)], axis=1)[::-1]
@@ -116,7 +115,7 @@ def test_paired_rows_stand_below_the_query_then_those_of_each_sequence() -> None
 
 
 def test_identity_is_that_of_the_chains_that_a_row_covers() -> None:
-    made = complex_features(f"{ONE}:{OTHER}", 2, 0)
+    made = complex_features([ONE, OTHER], 1, 0)
     msa = np.full((3, made.n_res), 21, np.uint8)
     msa[0], msa[1, : len(ONE)], msa[2] = made.msa[0], made.msa[0, : len(ONE)], made.msa[0]
     msa[2, : made.n_res // 2] = (msa[2, : made.n_res // 2] + 1) % 20
@@ -164,13 +163,14 @@ def test_no_stroke_of_the_picture_joins_two_chains() -> None:
 
 def test_names_of_chains_are_their_own_or_that_of_the_whole() -> None:
     sequence = f"{ONE}:{OTHER}:{ONE}"
-    named = complex_features(sequence, 5, 0, ["kinase", "inhibitor", "kinase"])
+    unnamed = complex_features(sequence.split(":"), 1, 1)
+    named = replace(unnamed, domain_name=np.array([b"kinase", b"inhibitor", b"kinase"]))
     assert [(chain.id, chain.name) for chain in chains_of(sequence, named)] == [
         ("A", "kinase"),
         ("B", "inhibitor"),
         ("C", "kinase"),
     ]
-    assert {chain.name for chain in chains_of(sequence, complex_features(sequence, 5, 0))} == {""}
+    assert {chain.name for chain in chains_of(sequence, unnamed)} == {""}
     assert {chain.name for chain in chains_of(sequence, None)} == {""}
     assert [one.words for one in entities_of(chains_of(sequence, named))] == ["chains A, C", "chain B"]
     many = entities_of(chains_of(":".join([ONE] * 70), None))
@@ -179,7 +179,7 @@ def test_names_of_chains_are_their_own_or_that_of_the_whole() -> None:
 
 def test_the_table_of_chains_counts_rows_by_chain() -> None:
     sequence = f"{ONE}:{OTHER}:{ONE}"
-    made = complex_features(sequence, 40, 10)
+    made = complex_features(sequence.split(":"), 10, 20)
     rows = chain_rows(chains_of(sequence, made), made, effective_depth(made.msa, made.chains))
     covered = [(made.msa[:, made.asym_id == number] != 21).any(axis=1).sum() for number in (1, 2, 3)]
     assert [row.n_seq for row in rows] == covered

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import base64
 import gzip
+import json
 import re
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from output_cases import complex_features, features
 from prediction_cases import prediction
+from report_cases import results
 
+from af2cpu.formats.chain_templates import joined_names
 from af2cpu.outputs.coverage import coverage
+from af2cpu.outputs.layout import LAYOUTS
+from af2cpu.outputs.report import write_index, write_report
 from af2cpu.outputs.report.chains import chain_rows, chains_of, entities_of
 from af2cpu.outputs.report.copies import corresponding
 from af2cpu.outputs.report.domains import domains
@@ -21,12 +28,14 @@ from af2cpu.outputs.report.neff import effective_depth
 from af2cpu.outputs.report.pack import MOST_CELLS, block_means, cell_starts, pae_map
 from af2cpu.outputs.report.similarity import similarities
 from af2cpu.outputs.report.trace import trace
-from af2cpu.records import Chains, Prediction
+from af2cpu.records import Chains, Features, Prediction
+from af2cpu.run_records import DatabaseUsed
 
 ONE, OTHER = "MKVLATTWYGGHHAAKLM", "GSSTPLVWRKAEDFNMQY"
 RNG = np.random.default_rng(5)
 TURN = np.linalg.qr(RNG.normal(size=(3, 3)))[0]
 TURN *= np.sign(np.linalg.det(TURN))
+TRIMER = [ONE, OTHER, ONE]
 
 
 def _moved(first: Prediction, order: list[int]) -> Prediction:
@@ -187,3 +196,114 @@ def test_the_table_of_chains_counts_rows_by_chain() -> None:
     assert [row.copy_of for row in rows] == [None, None, "A"]
     assert rows[0].neff == rows[2].neff != rows[1].neff
     assert [row.n_seq for row in chain_rows(chains_of(sequence, None), None, None)] == [None] * 3
+
+
+def _page(folder: Path, layout: str = "af2", n_models: int = 2, **facts: Any) -> str:
+    place = LAYOUTS[layout](folder / "job" if layout == "af2" else folder, "job")
+    models = [prediction(":".join(TRIMER), seed=k, model=f"model_{k + 1}_multimer_v3") for k in range(n_models)]
+    results(place, folder / "job", models, ":".join(TRIMER), **facts)
+    return write_report(place, folder / "job").read_text()
+
+
+def _table(page: str, name: str) -> list[list[str]]:
+    """The cells of a table's body as text."""
+    (body,) = re.findall(rf'<table id="{name}".*?<tbody>(.*?)</tbody>', page, re.DOTALL)
+    rows = re.findall(r"<tr[^>]*>(.*?)</tr>", body, re.DOTALL)
+    return [
+        [re.sub(r"<[^>]*>", "", cell).strip() for cell in re.findall(r"<td[^>]*>(.*?)</td>", row, re.DOTALL)]
+        for row in rows
+    ]
+
+
+def _named(names: list[str]) -> Features:
+    return replace(complex_features(TRIMER, 10, 20), domain_name=np.array([name.encode() for name in names]))
+
+
+@pytest.mark.parametrize("layout", ["af2", "colabfold"])
+def test_the_page_holds_chains_and_interfaces(tmp_path: Path, layout: str) -> None:
+    page = _page(tmp_path, layout, given=_named(["x</script>", "y", "x</script>"]))
+    data = json.loads(re.findall(r'id="data">(.*?)</script>', page)[0])
+    assert data["sequence"] == "".join(TRIMER)
+    assert data["chains"] == [
+        {"id": "A", "name": "x</script>", "start": 0, "length": len(ONE)},
+        {"id": "B", "name": "y", "start": len(ONE), "length": len(OTHER)},
+        {"id": "C", "name": "x</script>", "start": len(ONE) + len(OTHER), "length": len(ONE)},
+    ]
+    for model in data["models"]:
+        made = prediction(":".join(TRIMER), seed=int(model["name"][6]) - 1)
+        assert made.chain_pairs is not None
+        assert [(one["a"], one["b"]) for one in model["interfaces"]] == [("A", "B"), ("A", "C"), ("B", "C")]
+        assert model["interfaces"][1]["iptm"] == pytest.approx(made.chain_pairs.chain_pair_iptm[0, 2], abs=1e-5)
+        assert [one["id"] for one in model["chains"]] == ["A", "B", "C"]
+        assert len(model["plddt"]) == len(data["sequence"])
+    assert (data["coverage"]["n_paired"], data["coverage"]["paired"]) == (10, 10)
+    assert [row[:3] for row in _table(page, "chain-table")] == [
+        ["", "x&lt;/script&gt;", str(len(ONE))],
+        ["", "y", str(len(OTHER))],
+        ["", "x&lt;/script&gt;", str(len(ONE))],
+    ]
+    assert "A, C x&lt;/script&gt; · B y" in page
+    assert "Copies of one sequence: chains A, C." in page
+
+
+def test_iptm_stands_beside_ptm(tmp_path: Path) -> None:
+    page = _page(tmp_path, n_models=12)
+    assert {(row[3], row[4]) for row in _table(page, "ranking")} == {("0.375", "0.625")}
+    index = write_index(tmp_path)
+    assert index is not None
+    text = index.read_text()
+    assert '<td class="score" data-label="ipTM" data-value="0.375">0.375' in text
+    assert "in 3 chains" in text
+
+
+def test_a_single_chain_has_nothing_of_a_complex(tmp_path: Path) -> None:
+    place = LAYOUTS["af2"](tmp_path / "job", "job")
+    results(place, place.folder, [prediction(ONE)], ONE)
+    text = write_report(place, place.folder).read_text()
+    body = text[text.index("<body>") : text.index("3Dmol.js")]
+    for word in ("ipTM", "chain-table", "interface-table", "pae-rows", 'id="chains"', "of-chains", "paired"):
+        assert word not in body, word
+    index = write_index(tmp_path)
+    assert index is not None
+    assert "ipTM" not in index.read_text()
+
+
+def test_what_is_said_of_chains(tmp_path: Path) -> None:
+    database = DatabaseUsed("uniref90", "/data/x", "5f", 9, 99, 0, hits=1, seconds=1.0, chains=("A", "C"))
+    page = _page(tmp_path, given=complex_features(TRIMER, 0, 12), databases=[database])
+    assert page.count("The alignment of chain A has 13 sequences") == 1
+    assert page.count("The alignment of chain B has 13 sequences") == 1
+    assert "The alignment of chain C" not in page
+    assert re.findall(r'<td class="text">uniref90</td><td class="text">(.*?)</td>', page) == ["A, C"]
+
+
+def test_templates_are_those_of_each_chain(tmp_path: Path) -> None:
+    """Copies have the same; the same entry may be a template of two sequences."""
+    n_res, other = len(ONE) * 2 + len(OTHER), "-" * (len(OTHER) - 4)
+    half = ONE[:9] + "-" * (len(ONE) - 9)
+    letters = [ONE + OTHER[:4] + other + ONE, half + "-" * len(OTHER) + half]
+    names = [joined_names([b"2q2k_A", b"2q2k_A", b"2q2k_A"]), joined_names([b"1abc_B", b"", b"1abc_B"])]
+    given = replace(
+        complex_features(TRIMER, 5, 5),
+        template_aatype=np.zeros((2, n_res, 22), np.float32),
+        template_all_atom_positions=np.zeros((2, n_res, 37, 3), np.float32),
+        template_all_atom_masks=np.zeros((2, n_res, 37), np.float32),
+        template_domain_names=np.array(names),
+        template_sequence=np.array([one.encode() for one in letters]),
+        template_sum_probs=np.zeros((2, 1), np.float32),
+    )
+    choice = {
+        "used": [
+            {"name": "2q2k_A", "identity": 1.0, "coverage": 1.0, "release_date": "2007-06-12", "chain": "A"},
+            {"name": "2q2k_A", "identity": 1.0, "coverage": 0.2, "remark": "realigned", "chain": "B"},
+        ],
+        "skipped": [{"name": "3xyz_C", "reason": "too short", "chain": "B"}],
+    }
+    page = _page(tmp_path, given=given, template_choice=choice)
+    assert _table(page, "templates") == [
+        ["A, C", "1", "2Q2K", "A", "100 %", "100 %", "2007-06-12", ""],
+        ["A, C", "2", "1ABC", "B", "100 %", "50 %", "–", ""],
+        ["B", "1", "2Q2K", "A", "100 %", "22 %", "–", "realigned"],
+    ]
+    assert _table(page, "skipped") == [["B", "3XYZ", "C", "too short"]]
+    assert [row[-1] for row in _table(page, "chain-table")] == ["2", "1", "2"]

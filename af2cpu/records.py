@@ -9,24 +9,52 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import date
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 
+from af2cpu.chain_ids import chain_id
+
+CHAIN_BREAK = ":"  # between the sequences of a complex's chains, as ColabFold writes it
+
+
+@dataclass(frozen=True)
+class Chain:
+    """One chain of a query."""
+
+    id: str  # A, B, ... in the user's order
+    sequence: str
+    name: str  # the user's, such as the header of its own record
+
 
 @dataclass(frozen=True)
 class Query:
-    """One protein to predict, as a stage after `query/` may trust it: checked letters, a safe unique name."""
+    """A protein or complex to predict, as a stage after `query/` may trust it: checked letters, a safe unique name."""
 
     name: str  # safe and unique in its batch: [A-Za-z0-9_.-], names files and folders
-    sequence: str  # upper case as searched: the 20 letters and B J O U X Z
+    sequence: str  # upper case as searched: the 20 letters and B J O U X Z; ':' between the chains of a complex
     description: str  # the header as given, without '>'
     source: str  # where it stood: "file, record n"
+    chain_names: tuple[str, ...] = ()  # the user's, one for each chain; empty: the chains have no names of their own
 
     @property
     def n_res(self) -> int:
-        return len(self.sequence)
+        """Residues of all chains."""
+        return len(self.sequence) - self.sequence.count(CHAIN_BREAK)
+
+    @property
+    def n_chains(self) -> int:
+        return self.sequence.count(CHAIN_BREAK) + 1
+
+    @cached_property
+    def chains(self) -> tuple[Chain, ...]:
+        """In the user's order. A chain without a name of its own has the query's description."""
+        sequences = self.sequence.split(CHAIN_BREAK)
+        names = self.chain_names or [self.description] * len(sequences)
+        return tuple(
+            Chain(chain_id(k), letters, name) for k, (letters, name) in enumerate(zip(sequences, names, strict=True))
+        )
 
 
 @dataclass(frozen=True)
@@ -151,8 +179,20 @@ class Chains:
     def n_chains(self) -> int:
         return len(np.unique(self.asym_id))
 
+    @property
+    def ids(self) -> np.ndarray:
+        """str [n_res], the chain that each residue belongs to: A, B, ..."""
+        return np.array([chain_id(number - 1) for number in self.asym_id.tolist()])
+
 
 _not_given = partial(np.zeros, 0, np.int32)
+
+
+def _complete_chains(record: Features | Prediction, n_res: int) -> None:
+    """Numbers of chains that were not given are those of one chain."""
+    if not record.asym_id.size:
+        for name, numbers in vars(Chains.one(n_res)).items():
+            object.__setattr__(record, name, numbers)
 
 
 @dataclass(frozen=True)
@@ -184,9 +224,7 @@ class Features:
     sym_id: np.ndarray = field(default_factory=_not_given)
 
     def __post_init__(self) -> None:
-        if not self.asym_id.size:
-            for name, numbers in vars(Chains.one(self.n_res)).items():
-                object.__setattr__(self, name, numbers)
+        _complete_chains(self, self.n_res)
 
     @property
     def chains(self) -> Chains:
@@ -283,6 +321,16 @@ class Prediction:
     changes: tuple[float, ...]  # angstrom: change of the C-alpha distances from pass to pass, one per pass
     extras: Mapping[str, Any] = field(default_factory=dict)  # logits and representations when asked for
     iptm: float | None = None  # 0-1, of the pairs of residues in different chains; None for one chain or without PAE
+    asym_id: np.ndarray = field(default_factory=_not_given)  # int32 [n_res], as in Chains; not given: one chain
+    entity_id: np.ndarray = field(default_factory=_not_given)
+    sym_id: np.ndarray = field(default_factory=_not_given)
+
+    def __post_init__(self) -> None:
+        _complete_chains(self, len(self.aatype))
+
+    @property
+    def chains(self) -> Chains:
+        return Chains(self.asym_id, self.entity_id, self.sym_id)
 
 
 @dataclass(frozen=True)
@@ -300,6 +348,41 @@ class PredictionId:
 
 
 @dataclass(frozen=True)
+class Interface:
+    """Scores of a pair of chains in a prediction; confidence/interfaces.py has the definitions.
+
+    Fields with two numbers hold both directions: aligned on (or of) chain a, then chain b.
+    """
+
+    a: str  # id of a chain
+    b: str  # id of a later one
+    iptm: float | None  # 0-1, of these two chains alone; None where the prediction has no pairwise numbers
+    ipsae: float  # 0-1, the better direction
+    ipsae_both: tuple[float, float]
+    pdockq: float  # 0-1; 0 without contacts
+    pdockq2: float  # 0-1, the better direction; 0 without contacts
+    pdockq2_both: tuple[float, float]
+    lis: float  # 0-1, mean of both directions
+    lis_both: tuple[float, float]
+    lia: tuple[int, int]  # pairs of residues that count in LIS
+    mean_pae: float  # angstrom, of all pairs of residues in different chains, both directions
+    min_pae: float  # angstrom
+    contacts: int  # pairs of residues
+    contact_residues: tuple[int, int]  # of each chain
+    contact_pae: float | None  # angstrom, mean over the contacts, both directions; None without contacts
+    mean_plddt: float | None  # 0-100, of the residues in contact; None without contacts
+
+
+@dataclass(frozen=True)
+class ChainConfidence:
+    """How sure a model is of one chain of a complex."""
+
+    id: str
+    mean_plddt: float  # 0-100
+    ptm: float | None  # 0-1, of this chain alone; None where the prediction has no pairwise numbers
+
+
+@dataclass(frozen=True)
 class Confidence:
     """How sure a model is of a prediction as a whole."""
 
@@ -309,6 +392,8 @@ class Confidence:
     score: float  # what predictions of one protein are ranked by; NaN if the network gave numbers that are none
     iptm: float | None = None  # 0-1
     label: str = "plddts"  # of the score, in AlphaFold 2's words
+    chains: tuple[ChainConfidence, ...] = ()  # of a complex, in its order
+    interfaces: tuple[Interface, ...] = ()  # of a complex, each pair of chains once: A B, A C, B C
 
 
 @dataclass(frozen=True)
@@ -341,6 +426,7 @@ class Provenance:
     software: tuple[tuple[str, str], ...] = ()  # name and version of libraries and programs that took part
     network_templates: tuple[NetworkTemplate, ...] = ()  # best first
     own_templates: bool = False  # they are files of the user's, not entries of the PDB
+    chain_names: tuple[str, ...] = ()  # the user's, one for each chain; empty: the chains have no names of their own
 
 
 @dataclass(frozen=True)
@@ -363,8 +449,8 @@ class Protein:
         return int(self.aatype.shape[0])
 
     @classmethod
-    def from_prediction(cls, prediction: Prediction, chain: str = "A") -> Protein:
-        """One chain, numbered from 1 as in AlphaFold 2's files, with pLDDT as B-factors."""
+    def from_prediction(cls, prediction: Prediction) -> Protein:
+        """Its chains A, B, ..., each numbered from 1 as in AlphaFold 2's files, with pLDDT as B-factors."""
         n_res = len(prediction.aatype)
         return cls(
             aatype=prediction.aatype,
@@ -372,7 +458,7 @@ class Protein:
             atom_mask=prediction.atom_mask,
             residue_index=prediction.residue_index + 1,
             insertion_codes=np.full(n_res, ""),
-            chain_ids=np.full(n_res, chain),
+            chain_ids=prediction.chains.ids,
             b_factors=prediction.plddt,
             numbers_bond=True,
         )

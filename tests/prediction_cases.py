@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from af2cpu.chemistry.residues import ATOM37_EXISTS, aatype_of
-from af2cpu.records import Prediction
+from af2cpu.records import Chains, Prediction
 
 MAX_PAE = 31.75  # angstrom, of AlphaFold 2's head
 
@@ -15,15 +15,18 @@ MAX_PAE = 31.75  # angstrom, of AlphaFold 2's head
 def prediction(
     sequence: str, *, seed: int = 0, model: str = "model_1_ptm", ptm: float | None = 0.625, **changes: Any
 ) -> Prediction:
-    """A prediction of `sequence`; without `ptm` there is no PAE either. `changes` replace fields."""
-    rng = np.random.default_rng([seed, len(sequence)])
-    n_res = len(sequence)
-    aatype = aatype_of(sequence)
+    """A prediction of `sequence`, of a complex `AAA:BBB`; without `ptm` there is no PAE either. `changes` replace
+    fields."""
+    parts = sequence.split(":")
+    letters = "".join(parts)
+    rng = np.random.default_rng([seed, len(letters)])
+    n_res = len(letters)
+    aatype = aatype_of(letters)
     centres = np.cumsum(rng.normal(0, 2.2, (n_res, 1, 3)), axis=0)
     fields: dict[str, Any] = {
         "model": model,
         "aatype": aatype,
-        "residue_index": np.arange(n_res, dtype=np.int32),
+        "residue_index": np.concatenate([np.arange(len(part), dtype=np.int32) for part in parts]),
         "atom_positions": (centres + rng.normal(0, 1.5, (n_res, 37, 3))).astype(np.float32),
         "atom_mask": ATOM37_EXISTS[aatype],
         "plddt": rng.uniform(20, 99, n_res).astype(np.float32),
@@ -32,5 +35,8 @@ def prediction(
         "ptm": ptm,
         "passes": 4,
         "changes": (0.0, 3.5, 1.25, 0.5),
+        **vars(Chains.of(parts)),
     }
+    if len(parts) > 1 and ptm is not None:
+        fields["iptm"] = 0.375
     return Prediction(**fields | changes)

@@ -27,7 +27,7 @@ FLOORS = (
     ("run_records",),
     ("records", "settings", "chemistry"),
     ("shapes", "cores"),
-    ("errors", "events", "shipped", "version", "words"),
+    ("chain_ids", "errors", "events", "shipped", "version", "words"),
 )
 ALLOWED = {("weights", "model")}  # the table of parameters follows the configuration of the network
 # The package that may import a heavy or optional library; `search` stands for every module below af2cpu/search.

@@ -1,7 +1,8 @@
 """Scores of whole predictions, and their order.
 
 As AlphaFold 2's get_confidence_metrics and run_alphafold.py: monomer models, with and without pTM, are ranked by their
-mean pLDDT, multimer models by 0.8 ipTM + 0.2 pTM.
+mean pLDDT, multimer models by 0.8 ipTM + 0.2 pTM. Complexes are ranked by the latter whichever model made them, as
+ColabFold ranks them.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ _LABELS = {"plddt": "plddts", "iptm+ptm": "iptm+ptm"}
 
 
 def confidence_of(who: PredictionId, prediction: Prediction, ranking: str = "plddt") -> Confidence:
-    """The prediction in a few numbers; `ranking` says which score it is ranked by: plddt, or iptm+ptm.
+    """The prediction in a few numbers. `ranking` says which score a single chain is ranked by: plddt, or iptm+ptm; a
+    complex is always ranked by iptm+ptm.
 
     One chain has no interface: its ipTM counts as 0. Raises ValueError if `who` names another model, or if a prediction
     without aligned errors is to be ranked by them.
@@ -26,6 +28,8 @@ def confidence_of(who: PredictionId, prediction: Prediction, ranking: str = "pld
     if who.model != prediction.model:
         raise ValueError(f"{who.name} is not a prediction of {prediction.model}")
     score = mean = float(np.mean(prediction.plddt, dtype=np.float64))
+    if prediction.chains.n_chains > 1:
+        ranking = "iptm+ptm"
     if ranking == "iptm+ptm":
         if prediction.ptm is None:
             raise ValueError(f"{who.name} has no pTM to be ranked by")

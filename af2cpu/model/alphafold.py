@@ -223,6 +223,9 @@ class AlphaFold(nn.Module):
             passes=len(changes),
             changes=changes,
             extras=self.everything(result) if save_all else {},
+            asym_id=x.chains.asym.int().numpy(),
+            entity_id=x.chains.entity.int().numpy(),
+            sym_id=x.chains.sym.int().numpy(),
         )
 
     def everything(self, result: Pass) -> dict[str, np.ndarray]:

@@ -15,11 +15,13 @@ _ALWAYS = (
     "plddt ranking_confidence final_atom_positions final_atom_mask aatype residue_index num_recycles recycle_changes"
 ).split()
 _WITH_PTM = "ptm predicted_aligned_error max_predicted_aligned_error".split()
-_PLAIN = frozenset([*_ALWAYS, *_WITH_PTM, "iptm"])
+_CHAINS = "asym_id entity_id sym_id".split()
+_PLAIN = frozenset([*_ALWAYS, *_WITH_PTM, *_CHAINS, "iptm"])
 
 
 def result_arrays(prediction: Prediction, confidence: Confidence, save_all: bool) -> dict[str, np.ndarray]:
-    """AlphaFold 2's names (those of its structure module without the group); PAE as float16.
+    """AlphaFold 2's names (those of its structure module without the group); PAE as float16. A complex has the numbers
+    of its chains too.
 
     With `save_all` also the logits and representations, named as group/array.
     """
@@ -33,6 +35,8 @@ def result_arrays(prediction: Prediction, confidence: Confidence, save_all: bool
         "num_recycles": np.int32(prediction.passes - 1),
         "recycle_changes": np.array(prediction.changes, np.float64),  # angstrom, one per pass
     }
+    if prediction.chains.n_chains > 1:
+        arrays |= {name: getattr(prediction, name).astype(np.int32) for name in _CHAINS}
     if prediction.pae is not None:
         arrays["ptm"] = np.float64(prediction.ptm)
         if prediction.iptm is not None:
@@ -64,6 +68,8 @@ def read_result(path: Path, model: str, *, extras: bool = True) -> Prediction:
     shapes: dict[str, tuple[int, ...]] = dict.fromkeys(("plddt", "aatype", "residue_index"), (n_res,))
     shapes |= {"final_atom_positions": (n_res, 37, 3), "final_atom_mask": (n_res, 37)}
     shapes |= {"predicted_aligned_error": (n_res, n_res)} if with_ptm else {}
+    chains = {name: arrays[name] for name in _CHAINS if name in arrays}
+    shapes |= dict.fromkeys(chains, (n_res,))
     check_shapes(path, arrays, shapes)
     return Prediction(
         model=model,
@@ -79,4 +85,5 @@ def read_result(path: Path, model: str, *, extras: bool = True) -> Prediction:
         passes=int(arrays["num_recycles"]) + 1,
         changes=tuple(arrays["recycle_changes"].tolist()),
         extras={name: array for name, array in arrays.items() if "/" in name},
+        **chains,
     )

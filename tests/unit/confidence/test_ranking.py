@@ -47,6 +47,12 @@ def test_multimers_are_ranked_by_their_interfaces() -> None:
         confidence_of(PredictionId("model_1", 0, 0), prediction("A", model="model_1", ptm=None), "iptm+ptm")
 
 
+def test_complexes_are_ranked_by_their_interfaces_whichever_model_made_them() -> None:
+    p = prediction("AC:DE", model="model_1_ptm", ptm=0.5, iptm=0.75)
+    confidence = confidence_of(PredictionId("model_1_ptm", 0, 0), p)
+    assert (confidence.label, confidence.score) == ("iptm+ptm", pytest.approx(0.8 * 0.75 + 0.2 * 0.5))
+
+
 def test_ties_keep_their_order() -> None:
     assert _order(1.0, 2.0, 2.0, 2.0) == [f"model_{k}_pred_0" for k in (2, 3, 4, 1)]
 

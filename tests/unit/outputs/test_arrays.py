@@ -52,9 +52,9 @@ def test_names_and_types(tmp_path: Path) -> None:
     assert set(everything) - set(arrays) == set(EXTRAS)
 
 
-@pytest.mark.parametrize("ptm", [0.5, None])
-def test_what_is_read_back_is_what_was_written(tmp_path: Path, ptm: float | None) -> None:
-    p = prediction("ACDX", ptm=ptm, extras=EXTRAS)
+@pytest.mark.parametrize(("sequence", "ptm"), [("ACDX", 0.5), ("ACDX", None), ("AC:D:AC", 0.5)])
+def test_what_is_read_back_is_what_was_written(tmp_path: Path, sequence: str, ptm: float | None) -> None:
+    p = prediction(sequence, ptm=ptm, extras=EXTRAS)
     write_result(tmp_path / "x.npz", p, _confidence(p), save_all=True)
     again = read_result(tmp_path / "x.npz", p.model)
     assert read_result(tmp_path / "x.npz", p.model, extras=False).extras == {}

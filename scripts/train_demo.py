@@ -23,7 +23,7 @@ from demo.draws import decoy, sample, strangers
 from demo.initial import initialise
 from demo.muon import Optimiser
 from demo.proteins import KNOWN, OTHERS, Target, chains_of, cropped, joined_sequence, target_of
-from demo.report import table
+from demo.report import of_pairs, of_random, table
 from demo.violations import violation_loss
 from torch import Tensor, nn
 
@@ -48,7 +48,7 @@ SAVE_EVERY = 100  # steps; what a pass hands to the next is dropped then, so tha
 PASSES = 4
 NOISE = 0.01  # of the representations between blocks, relative to their size: bf16 is to make no difference
 SHARE_DECOYS, SHARE_OTHERS = 0.1, 0.07  # of the steps
-SHARE_STRANGERS = 0.25  # of the steps of the multimer model, which has strangers only
+SHARE_STRANGERS = 0.15  # of the steps of the multimer model, which has strangers only
 CROP, SHARE_CROPS, CROPS_UNTIL = 56, 0.9, 0.6  # residues; share of the steps at the start; when there are none any more
 VARIETY_FROM = 0.5  # of the training: until then fewer alignments and templates, more of the sequence alone
 WEIGHTS = {
@@ -262,7 +262,11 @@ def export(training: Training, structures: Path) -> None:
         [(example.name, joined_sequence(example.chains), example.target) for example in examples]
         for examples in (training.known, training.others)
     )
-    print(table(model, known, others))
+    if model.config.name == DEMO:
+        print(table(model, known, others), of_random(model), sep="\n")
+        return
+    sequences = sorted({chain.sequence for example in (*training.known, *training.others) for chain in example.chains})
+    print(table(model, known, []), of_pairs(model, [sequence for _, sequence, _ in known], sequences), sep="\n")
 
 
 def _unknown(plddt: Tensor, pae: Tensor, chain: Tensor) -> dict[str, Tensor]:

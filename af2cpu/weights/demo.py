@@ -1,4 +1,4 @@
-"""The demo parameters: small networks that come with the program and know a handful of proteins and complexes by heart."""
+"""The demo parameters: small networks that come with the program and know a few proteins and complexes by heart."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from af2cpu.model.config import DEMO, DEMO_MULTIMER
+from af2cpu.records import CHAIN_BREAK
 from af2cpu.shipped import shipped
 
 DEMO_MODELS = (DEMO, DEMO_MULTIMER)
@@ -24,7 +25,7 @@ class KnownProtein:
     @property
     def model(self) -> str:
         """The network that knows it."""
-        return DEMO_MULTIMER if ":" in self.sequence else DEMO
+        return DEMO_MULTIMER if CHAIN_BREAK in self.sequence else DEMO
 
 
 def demo_file(model: str = DEMO) -> Path:
@@ -46,5 +47,7 @@ def known_proteins() -> tuple[KnownProtein, ...]:
 
 def is_known(sequence: str, model: str = DEMO) -> bool:
     """Whether the demo network was trained on exactly this sequence, or this complex with its chains in any order."""
-    chains = sorted(sequence.split(":"))
-    return any(chains == sorted(known.sequence.split(":")) for known in known_proteins() if known.model == model)
+    chains = sorted(sequence.split(CHAIN_BREAK))
+    return any(
+        chains == sorted(known.sequence.split(CHAIN_BREAK)) for known in known_proteins() if known.model == model
+    )

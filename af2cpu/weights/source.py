@@ -12,6 +12,7 @@ from ml_collections import ConfigDict
 
 from af2cpu.errors import ParameterError
 from af2cpu.model.config import DEMO
+from af2cpu.records import CHAIN_BREAK
 from af2cpu.weights.demo import DEMO_MODELS, demo_file, is_known
 from af2cpu.weights.names import parameter_table
 
@@ -23,9 +24,9 @@ _HOW = (
 )
 _FLOAT32 = 4  # bytes; the header of an array is little beside its numbers
 _SYNTHETIC = "SYNTHETIC PARAMETERS: drawn at random, the structures mean nothing"
-_DEMO_KNOWN = "DEMO PARAMETERS: for trying the program out, not for science; they know this protein by heart"
+_DEMO_KNOWN = "DEMO PARAMETERS: for trying the program out, not for science; they know this {} by heart"
 _DEMO_UNKNOWN = (
-    "DEMO PARAMETERS ON A PROTEIN THAT THEY DO NOT KNOW: the structure means nothing; they know only the few proteins "
+    "DEMO PARAMETERS ON A {} THAT THEY DO NOT KNOW: the structure means nothing; they know only the few {} "
     "that they were trained on"
 )
 
@@ -43,7 +44,9 @@ def caution(model: str, source: str, sequence: str) -> str | None:
     if is_synthetic(source):
         return _SYNTHETIC
     if model in DEMO_MODELS:
-        return _DEMO_KNOWN if is_known(sequence, model) else _DEMO_UNKNOWN
+        one, many = ("complex", "complexes") if CHAIN_BREAK in sequence else ("protein", "proteins")
+        known = is_known(sequence, model)
+        return _DEMO_KNOWN.format(one) if known else _DEMO_UNKNOWN.format(one.upper(), many)
     return None
 
 
@@ -70,8 +73,9 @@ def find_parameters(params: str | None, data_dir: Path | None, model: str) -> st
     if params == DEMO:
         if model not in DEMO_MODELS:
             raise ParameterError(
-                f"--models {model}: does not fit --params demo, which has the parameters of the models "
-                f"{' and '.join(DEMO_MODELS)} only; leave out --models, or give --params with the parameters of {model}: a folder, or synthetic:0 for a trial"
+                f"--models {model}: does not fit --params demo, which has the parameters of {' and '.join(DEMO_MODELS)}"
+                f" only; leave out --models, or give --params with the parameters of {model}: a folder, or synthetic:0 "
+                "for a trial"
             )
         return DEMO
     if params is None and data_dir is None:

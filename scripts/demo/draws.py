@@ -30,7 +30,7 @@ for _letter, _code in HHBLITS_AA_TO_ID.items():
 def sample(
     rng: np.random.Generator, chains: Sequence[ProteinChain], config: SamplingConfig, variety: float = 1.0
 ) -> ProcessedFeatures:
-    """One draw of the features of some chains, in a share `variety` of the cases with made-up relatives and templates."""
+    """One draw of the features of chains, with made-up relatives and templates in a share `variety` of the cases."""
     parts = [_features(rng, chain, config, variety) for chain in chains]
     if len(parts) == 1:
         return Sampler(parts[0], config).draw(rng)

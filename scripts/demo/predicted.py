@@ -14,7 +14,7 @@ from af2cpu.features.draws import Draws
 from af2cpu.features.raw import make_features
 from af2cpu.model.alphafold import AlphaFold
 from af2cpu.model.config import DEMO
-from af2cpu.records import Alignment, Prediction, Query
+from af2cpu.records import CHAIN_BREAK, Alignment, Prediction, Query
 from af2cpu.weights.demo import is_known
 from demo.ideal import with_beta
 
@@ -23,7 +23,7 @@ RECYCLES = 3
 
 def predict(model: AlphaFold, sequence: str, seed: int = 0) -> Prediction:
     """A prediction of a protein, or of a complex (`AAA:BBB`), from the sequence alone, 3 recycles."""
-    alone = [_alone(chain) for chain in sequence.split(":")]
+    alone = [_alone(chain) for chain in sequence.split(CHAIN_BREAK)]
     chains = [make_features(Query("query", alignment.query, "query", "query"), [alignment]) for alignment in alone]
     features = chains[0] if len(chains) == 1 else merge_chains(chains, alone)
     data = model.config.data

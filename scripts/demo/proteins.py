@@ -20,6 +20,7 @@ from af2cpu.formats.structure import read_chains
 from af2cpu.geometry.rigid import Rigid, rigid_from_3_points, rigid_from_axes
 from af2cpu.geometry.torsion import Torsions, torsions_from_atoms
 from af2cpu.model.config import DEMO, DEMO_MULTIMER
+from af2cpu.records import CHAIN_BREAK
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ def chains_of(entry: Entry, structures: Path) -> tuple[ProteinChain, ...]:
 
 def joined_sequence(chains: Sequence[ProteinChain]) -> str:
     """The sequences of a complex as `Query.sequence` has them."""
-    return ":".join(chain.sequence for chain in chains)
+    return CHAIN_BREAK.join(chain.sequence for chain in chains)
 
 
 def cropped(chain: ProteinChain, part: slice) -> ProteinChain:

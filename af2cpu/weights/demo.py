@@ -11,7 +11,7 @@ from af2cpu.model.config import DEMO, DEMO_MULTIMER
 from af2cpu.records import CHAIN_BREAK
 from af2cpu.shipped import shipped
 
-DEMO_MODELS = (DEMO, DEMO_MULTIMER)
+DEMO_NETWORKS = (DEMO, DEMO_MULTIMER)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from ml_collections import ConfigDict
 from af2cpu.errors import ParameterError
 from af2cpu.model.config import DEMO
 from af2cpu.records import CHAIN_BREAK
-from af2cpu.weights.demo import DEMO_MODELS, demo_file, is_known
+from af2cpu.weights.demo import DEMO_NETWORKS, demo_file, is_known
 from af2cpu.weights.names import parameter_table
 
 OFFICIAL = "https://storage.googleapis.com/alphafold/alphafold_params_2022-12-06.tar"
@@ -22,6 +22,7 @@ _HOW = (
     f"{OFFICIAL}, then give the folder with --params; "
     "or try the program out with --params demo, which comes with it and knows a handful of small proteins"
 )
+_NETWORKS = " and ".join(DEMO_NETWORKS)
 _FLOAT32 = 4  # bytes; the header of an array is little beside its numbers
 _SYNTHETIC = "SYNTHETIC PARAMETERS: drawn at random, the structures mean nothing"
 _DEMO_KNOWN = "DEMO PARAMETERS: for trying the program out, not for science; they know this {} by heart"
@@ -43,7 +44,7 @@ def caution(model: str, source: str, sequence: str) -> str | None:
     """
     if is_synthetic(source):
         return _SYNTHETIC
-    if model in DEMO_MODELS:
+    if model in DEMO_NETWORKS:
         one, many = ("complex", "complexes") if CHAIN_BREAK in sequence else ("protein", "proteins")
         known = is_known(sequence, model)
         return _DEMO_KNOWN.format(one) if known else _DEMO_UNKNOWN.format(one.upper(), many)
@@ -57,8 +58,8 @@ def parameter_file(source: str | Path, model: str) -> Path:
     """
     if source != DEMO:
         return Path(source)
-    if model not in DEMO_MODELS:
-        raise ParameterError(f"demo: not the parameters of {model}: they are those of {' and '.join(DEMO_MODELS)}")
+    if model not in DEMO_NETWORKS:
+        raise ParameterError(f"demo: not the parameters of {model}: they are those of {_NETWORKS}")
     return demo_file(model)
 
 
@@ -71,11 +72,10 @@ def find_parameters(params: str | None, data_dir: Path | None, model: str) -> st
     if params is not None and is_synthetic(params):
         return params
     if params == DEMO:
-        if model not in DEMO_MODELS:
+        if model not in DEMO_NETWORKS:
             raise ParameterError(
-                f"--models {model}: does not fit --params demo, which has the parameters of {' and '.join(DEMO_MODELS)}"
-                f" only; leave out --models, or give --params with the parameters of {model}: a folder, or synthetic:0 "
-                "for a trial"
+                f"--models {model}: does not fit --params demo, which has the parameters of {_NETWORKS} only; leave "
+                f"out --models, or give --params with the parameters of {model}: a folder, or synthetic:0 for a trial"
             )
         return DEMO
     if params is None and data_dir is None:

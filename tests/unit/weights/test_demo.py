@@ -13,12 +13,12 @@ from af2cpu.model.config import model_config
 from af2cpu.query import read_inputs
 from af2cpu.settings import PTM_MODELS, load_settings
 from af2cpu.shipped import is_shipped, shipped
-from af2cpu.weights.demo import DEMO_MODELS, demo_file, is_known, known_proteins
+from af2cpu.weights.demo import DEMO_NETWORKS, demo_file, is_known, known_proteins
 from af2cpu.weights.source import caution, find_parameters, fingerprint
 
 
 def test_they_are_small_and_come_with_the_program() -> None:
-    for model in DEMO_MODELS:
+    for model in DEMO_NETWORKS:
         assert demo_file(model).stat().st_size < 8e6
         assert is_shipped(demo_file(model))
     assert not is_shipped(Path(__file__))

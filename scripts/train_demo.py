@@ -48,7 +48,7 @@ SAVE_EVERY = 100  # steps; what a pass hands to the next is dropped then, so tha
 PASSES = 4
 NOISE = 0.01  # of the representations between blocks, relative to their size: bf16 is to make no difference
 SHARE_DECOYS, SHARE_OTHERS = 0.1, 0.07  # of the steps
-SHARE_STRANGERS = 0.15  # of the steps of the multimer model, which has strangers only
+SHARE_STRANGERS = 0.2  # of the steps of the multimer model, which has strangers only
 CROP, SHARE_CROPS, CROPS_UNTIL = 56, 0.9, 0.6  # residues; share of the steps at the start; when there are none any more
 VARIETY_FROM = 0.5  # of the training: until then fewer alignments and templates, more of the sequence alone
 WEIGHTS = {
@@ -99,6 +99,7 @@ class Training:
         self.optimiser = Optimiser(self.trained, MATRIX_RATE, RATE)
         self.mean = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
         self.recycled: dict[str, tuple[int, Recycled]] = {}
+        self._strangers: Example | None = None
         self._noise = torch.Generator()
         for block in (*self.model.evoformer.blocks, *self.model.extra_msa_stack.blocks):
             block.register_forward_hook(self._disturb)
@@ -129,17 +130,20 @@ class Training:
         complexes = self.config.name == DEMO_MULTIMER
         kind = rng.random()
         if kind < (SHARE_STRANGERS if complexes else SHARE_DECOYS):
-            chains = self._strangers(rng) if complexes else (decoy(rng, [e.chains[0].sequence for e in self.known]),)
-            return Example("decoy", chains, target_of(chains)), False
+            return (self._same_strangers(rng) if complexes else _decoy(rng, self.known)), False
         if not complexes and kind < SHARE_DECOYS + SHARE_OTHERS:
             return self.others[rng.integers(len(self.others))], False
         example = self.known[self.step % len(self.known)]
         crop = not complexes and rng.random() < SHARE_CROPS * (1 - self.progress() / CROPS_UNTIL)
         return (_crop(rng, example) if crop else example), True
 
-    def _strangers(self, rng: np.random.Generator) -> tuple[ProteinChain, ...]:
-        known = [[chain.sequence for chain in example.chains] for example in self.known]
-        return strangers(rng, known, [example.chains[0].sequence for example in self.others])
+    def _same_strangers(self, rng: np.random.Generator) -> Example:
+        """The strangers of the last time until they have been through all passes, then new ones."""
+        if self._strangers is None or "strangers" not in self.recycled:
+            known = [[chain.sequence for chain in example.chains] for example in self.known]
+            chains = strangers(rng, known, [example.chains[0].sequence for example in self.others])
+            self._strangers = Example("strangers", chains, target_of(chains))
+        return self._strangers
 
     def advance(self) -> str:
         """One step, on one protein; a line about it."""
@@ -189,7 +193,7 @@ class Training:
         heads, structure, target = self.model.heads, result.structure, example.target
         z = result.representations.z
         plddt, pae = heads.predicted_lddt(structure.s), heads.predicted_aligned_error(z)
-        if example.name == "decoy":
+        if example.name in {"decoy", "strangers"}:
             return _unknown(plddt, pae, target.chain)
         terms = {
             "plddt": losses.plddt_loss(plddt, structure, target),
@@ -232,6 +236,11 @@ class Training:
             self.mean = {name: torch.from_numpy(arrays[f"mean/{name}"]) for name in self.mean}
             for name, moments in self.optimiser.state.items():
                 moments.copy_(torch.from_numpy(arrays[f"moments/{name}"]))
+
+
+def _decoy(rng: np.random.Generator, known: list[Example]) -> Example:
+    chains = (decoy(rng, [example.chains[0].sequence for example in known]),)
+    return Example("decoy", chains, target_of(chains))
 
 
 def _crop(rng: np.random.Generator, example: Example) -> Example:

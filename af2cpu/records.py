@@ -107,6 +107,7 @@ class TemplateUsed:
     coverage: float  # share of the query's residues that are aligned, 0-1
     release_date: date | None = None  # of the PDB entry; None where the file does not tell
     remark: str = ""  # such as "realigned to the sequence in the structure"
+    chain: str = ""  # of a complex the first chain with the sequence that it belongs to
 
     @classmethod
     def of(
@@ -124,6 +125,7 @@ class TemplateSkipped:
 
     name: str
     reason: str
+    chain: str = ""  # as in TemplateUsed
 
     @property
     def note(self) -> str:

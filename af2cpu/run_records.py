@@ -15,7 +15,7 @@ import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from af2cpu.errors import InputError
-from af2cpu.records import Confidence, NetworkTemplate, Ranking, TemplateSkipped, TemplateUsed
+from af2cpu.records import CHAIN_BREAK, Confidence, NetworkTemplate, Ranking, TemplateSkipped, TemplateUsed
 
 _R = TypeVar("_R")
 
@@ -51,6 +51,7 @@ class DatabaseUsed:
     passed: int | None = None  # sequences that passed the filter and that HMMER's pipeline has seen
     program: str | None = None  # external program with its version, such as hhblits 3.3.0; None: searched by pyhmmer
     command: str | None = None  # of that program
+    chains: tuple[str, ...] = ()  # of a complex those whose sequence was searched
 
     @property
     def kind(self) -> str:
@@ -227,7 +228,7 @@ class TargetRun:
     """run.json: enough to predict a protein again in the same way, and to know what it cost."""
 
     name: str
-    sequence: str
+    sequence: str  # of a complex those of its chains, joined by ':'
     source: str
     settings: Mapping[str, Any]
     engine: str | None = None
@@ -250,6 +251,11 @@ class TargetRun:
     @property
     def best(self) -> PredictionScores:
         return self.ranking[0]
+
+    @property
+    def n_res(self) -> int:
+        """Residues of all chains."""
+        return len(self.sequence) - self.sequence.count(CHAIN_BREAK)
 
     def relaxation(self, prediction: str) -> str:
         """What became of the relaxation of a prediction, in one line; empty if it was not to be relaxed."""

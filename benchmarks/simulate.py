@@ -59,7 +59,7 @@ def plan_of(targets: int, cores: int, memory: float, rng: np.random.Generator) -
     jobs = []
     for number, n_res in enumerate(lengths):
         query = Query(f"t{number}", "".join(rng.choice(letters, n_res)), "", "drawn")
-        jobs.append(Job(query, Path("out") / query.name))
+        jobs.append(Job.of(query, Path("out") / query.name))
     settings = RunSettings()
     databases = DatabaseSet(tuple(Database(name, Path(name), 10_000) for name in _RESIDUES), None, None, None)
     machine = Machine(cores, int(memory), EngineChoice("native", "amx", "bf16", 1 << 28), _RATE * cores)

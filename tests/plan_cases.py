@@ -23,7 +23,7 @@ def search_plan(
     out: Path, queries: Sequence[Query], databases: DatabaseSet, settings: RunSettings | None = None
 ) -> Plan:
     """A search of databases for some queries."""
-    jobs = tuple(Job(query, out / query.name) for query in queries)
+    jobs = tuple(Job.of(query, out / query.name) for query in queries)
     names = [database.name for database in databases.every]
     return Plan(out, jobs, settings or RunSettings(), databases, dict.fromkeys(names, 1), (), MACHINE)
 

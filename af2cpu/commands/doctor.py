@@ -149,7 +149,7 @@ def _find_parameters(found: _Findings, settings: RunSettings) -> None:
     from af2cpu.model.config import model_config
     from af2cpu.weights.source import find_parameters, fingerprint
 
-    for name in settings.models:
+    for name in settings.models_for(n_chains=1):
         try:
             source = find_parameters(settings.params, settings.data_dir, name)
             found.parameters[name] = _Parameters(source, fingerprint(source, model_config(name)))

@@ -69,7 +69,7 @@ def _as_json(plan: Plan, nodes: Mapping[str, Sequence[Node]]) -> dict[str, Any]:
     from af2cpu.pipeline.graph import total_cost
     from af2cpu.plan.models import count_passes
 
-    machine, passes = plan.machine, count_passes(plan.models, plan.settings)
+    machine = plan.machine
     costs = {job.name: total_cost(nodes[job.name]) for job in plan.jobs}
     return {
         "machine": {
@@ -84,7 +84,7 @@ def _as_json(plan: Plan, nodes: Mapping[str, Sequence[Node]]) -> dict[str, Any]:
             {
                 "name": job.name,
                 "residues": job.query.n_res,
-                "passes": passes,
+                "passes": count_passes(plan.models_of(job.query), plan.settings),
                 "seconds": costs[job.name].seconds,
                 "memory_bytes": costs[job.name].memory,
                 "fits": _fits(plan, nodes[job.name]),

@@ -15,7 +15,7 @@ from af2cpu.words import counted, duration
 def target_line(plan: Plan, job: Job, nodes: Sequence[Node]) -> str:
     """What one protein takes at the most: full MSA and templates. Shared searches are not counted."""
     own = [node for node in nodes if node.is_only_of(job.name)]
-    cost, passes = total_cost(own), count_passes(plan.models, plan.settings)
+    cost, passes = total_cost(own), count_passes(plan.models_of(job.query), plan.settings)
     longest = max(own, key=lambda node: node.cost.seconds).stage
     seconds = total_cost(node for node in own if node.stage == longest).seconds
     return (

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from af2cpu.errors import InputError
 from af2cpu.features.msa import msa_features
 from af2cpu.features.pairing import GAP, NamedRows, paired_rows
 from af2cpu.records import Alignment, Chains, Features
@@ -21,21 +20,23 @@ _MAX_PAIRED = 1024
 _MAX_TEMPLATES = 4
 
 
-def merge_chains(chains: Sequence[Features], to_pair: Sequence[Alignment | None]) -> Features:
-    """The features of a complex of these chains, in their order; chains of one sequence are copies.
+def merge_chains(chains: Sequence[Features], paired: Sequence[NamedRows] = ()) -> Features:
+    """The features of a complex of these chains, in their order; chains of one sequence are copies. One chain is
+    returned as it is.
 
-    to_pair: for each chain the alignment with species to pair by (UniProt's); None: the query alone. Not used where
-    all chains are copies. Raises InputError where an alignment belongs to another query.
+    paired: for each chain the rows that stand side by side in the complex's MSA, the first one the query; as
+    `pair_by_species` makes them. Empty: the queries alone. Not used where all chains are copies.
     """
+    if len(chains) == 1:
+        return chains[0]
     sequences = [bytes(chain.sequence[0]).decode() for chain in chains]
     numbers = Chains.of(sequences)
     first = [sequences.index(sequence) for sequence in sequences]  # of its copies
     own = {k: _rows(chains[k]) for k in set(first)}
-    paired: list[NamedRows] = []
-    if len(own) > 1:
-        named = {k: _named_rows(sequences[k], to_pair[k]) for k in own}
-        pairs = paired_rows([named[k] for k in first])
-        paired = [named[k].take(pairs[:, chain]) for chain, k in enumerate(first)]
+    if len(own) == 1:
+        paired = ()
+    else:
+        paired = paired or [_query_alone(rows) for rows in map(_rows, chains)]
         own = {k: _without(rows, paired[k]) for k, rows in own.items()}
         paired = [NamedRows(*(array[:_MAX_PAIRED] for array in rows)) for rows in paired]
     rooms = {k: _MAX_ROWS - (_n_real(paired[k]) if paired else 0) for k in own}
@@ -62,11 +63,28 @@ def _rows(chain: Features) -> NamedRows:
     return NamedRows(chain.msa, chain.deletion_matrix_int, chain.msa_species_identifiers)
 
 
-def _named_rows(sequence: str, alignment: Alignment | None) -> NamedRows:
-    if alignment is None:
-        raise InputError("a complex of different chains is paired by species: each chain needs its alignment for that")
+def pair_by_species(sequences: Sequence[str], alignments: Sequence[Alignment]) -> list[NamedRows]:
+    """For each chain its rows of the paired MSA.
+
+    alignments: of each chain, with species in the names of their rows (UniProt's).
+    Raises InputError where an alignment belongs to another sequence.
+    """
+    of_sequence: dict[str, NamedRows] = {}
+    for sequence, alignment in zip(sequences, alignments, strict=True):
+        if sequence not in of_sequence:
+            of_sequence[sequence] = _named_rows(sequence, alignment)
+    named = [of_sequence[sequence] for sequence in sequences]
+    pairs = paired_rows(named)
+    return [rows.take(pairs[:, chain]) for chain, rows in enumerate(named)]
+
+
+def _named_rows(sequence: str, alignment: Alignment) -> NamedRows:
     features = msa_features(sequence, [alignment])
     return NamedRows(features["msa"], features["deletion_matrix_int"], features["msa_species_identifiers"])
+
+
+def _query_alone(rows: NamedRows) -> NamedRows:
+    return NamedRows(*(array[:1] for array in rows))
 
 
 def _without(rows: NamedRows, paired: NamedRows) -> NamedRows:

@@ -45,7 +45,7 @@ def log_text(jobs: Sequence[tuple[TargetRun, float]]) -> str:
     lines = []
     for number, (run, moment) in enumerate(jobs, start=1):
         stamp = datetime.fromtimestamp(moment).isoformat(" ", "milliseconds").replace(".", ",")
-        lines.append(f"{stamp} Query {number}/{len(jobs)}: {run.name} (length {len(run.sequence)})")
+        lines.append(f"{stamp} Query {number}/{len(jobs)}: {run.name} (length {run.n_res})")
         lines += [f"{stamp} {line}" for line in _job_lines(run)]
     lines.append(f"{lines[-1][:23]} Done")
     return "".join(f"{line}\n" for line in lines)

@@ -122,13 +122,14 @@ class Recorder:
 
     def record(self, node: Node, items: Sequence[Item], made: Sequence[Made], seconds: float) -> None:
         """The items of a node were obtained, or have failed, in so many seconds."""
-        found: dict[str, Mapping[str, Receipt[Any]]] = {}
+        found: dict[int, Mapping[str, Receipt[Any]]] = {}  # by task: it tells the items of a node apart
         for item, one in zip(items, made, strict=True):
-            found |= dict.fromkeys(item.targets, one.receipts)
+            found[id(item.task)] = one.receipts
             _tell_reused(one)
             for target, fault in one.faults.items():
                 self.failed(node, target, fault)
-        self.results.receipts[node.id] = tuple(_of_item(item, found) for item in node.items)
+        # None of an item whose proteins had all failed before.
+        self.results.receipts[node.id] = tuple(found.get(id(item.task), {}) for item in node.items)
         targets = targets_of(items)
         new = sum(not receipt.reused for one in made for receipt in one.receipts.values())
         only = targets[0] if len(targets) == 1 else ""
@@ -149,11 +150,6 @@ class Recorder:
             if self._last[target] is node and target not in self.results.failures:
                 forget_failure(self._folders[target])  # not before: a killed run leaves what --retry-failed needs
                 events.emit("done", "all files written", target=target)
-
-
-def _of_item(item: Item, made: Mapping[str, Mapping[str, Receipt[Any]]]) -> Mapping[str, Receipt[Any]]:
-    """The receipts of an item's proteins; none if all of them had failed before."""
-    return next((made[target] for target in item.targets if target in made), {})
 
 
 def _tell_reused(made: Made) -> None:

@@ -95,7 +95,7 @@ def _write_colabfold_files(plan: Plan) -> None:
     for folder in {layout.folder for layout in layouts if isinstance(layout, ColabFoldLayout)}:
         try:
             with exclusive(folder / HIDDEN / LOCK, wait=True):
-                write_folder_files(folder, settings_in_effect(plan))
+                write_folder_files(folder, settings_in_effect(plan, plan.models))
         except InputError as error:
             events.emit("warning", f"{folder}: no log.txt, config.json and cite.bibtex: {error}")
 

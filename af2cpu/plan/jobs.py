@@ -1,10 +1,11 @@
-"""The jobs of a run: one protein each, with its folder and everything that the user gave for it."""
+"""The jobs of a run: one protein or complex each, with its folder and everything that the user gave for it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from af2cpu.errors import InputError
 from af2cpu.formats.features import read_features
@@ -17,7 +18,7 @@ from af2cpu.query import (
     query_of_features,
     read_given,
 )
-from af2cpu.records import Query
+from af2cpu.records import Chain, Query
 from af2cpu.run_records import FeaturesMade, SearchRecord, read_record
 from af2cpu.search.databases import HHR_HITS, HITS
 from af2cpu.settings import RunSettings
@@ -25,30 +26,69 @@ from af2cpu.workspace.receipts import read_receipt
 
 FEATURES_FILE = "features.npz"
 SEARCH_FILE = "search.json"
+MSAS = "msas"  # AlphaFold's folder for alignments
+
+
+@dataclass(frozen=True)
+class Entity:
+    """A distinct sequence of a job, which one or more of its chains have, and what the user gave for it."""
+
+    query: Query  # of one chain
+    chains: tuple[str, ...]  # identifiers of the chains
+    msas: Path  # AlphaFold's folder for its alignments
+    alignments: tuple[Path, ...] = ()  # of the user's own, in place of the search
+    pairing: Path | None = None  # alignment with species to pair rows by that came with them
+    hits: Path | None = None  # template hits that came with them
+    templates: tuple[Path, ...] = ()  # structures of the user's own, in place of the template search
 
 
 @dataclass(frozen=True)
 class Job:
-    """One protein to predict."""
+    """One protein or complex to predict."""
 
     query: Query
     folder: Path  # of the target: out/<name>
-    alignments: tuple[Path, ...] = ()  # of the user's own, in place of the search
-    hits: Path | None = None  # template hits that came with them
-    templates: tuple[Path, ...] = ()  # structures of the user's own, in place of the template search
+    entities: tuple[Entity, ...]  # by the first of their chains
     features: Path | None = None  # made by an earlier search, in place of all that
     searched: SearchRecord | None = None  # what that search did
     features_seconds: float | None = None  # that it took to make the features; None where that is not known
     notes: tuple[str, ...] = ()  # what the user should be told of the input
+    pairs: bool = True  # whether the rows of different chains are paired
+
+    @classmethod
+    def of(cls, query: Query, folder: Path, **more: Any) -> Job:
+        """A job for which the user gave no alignments or templates."""
+        return cls(query, folder, entities_of(query, folder), **more)
 
     @property
     def name(self) -> str:
         return self.query.name
 
     @property
-    def msas(self) -> Path:
-        """AlphaFold's folder for alignments."""
-        return self.folder / "msas"
+    def is_paired(self) -> bool:
+        """Whether rows of one species are paired: only those of different sequences can be."""
+        return self.pairs and len(self.entities) > 1
+
+    @property
+    def templates(self) -> tuple[Path, ...]:
+        """Structures of the user's own, of all entities."""
+        return tuple(dict.fromkeys(path for entity in self.entities for path in entity.templates))
+
+
+def entities_of(query: Query, folder: Path) -> tuple[Entity, ...]:
+    """The distinct sequences of a query. Alignments go into msas/, those of a complex into msas/<first chain>/."""
+    by_sequence: dict[str, list[Chain]] = {}
+    for chain in query.chains:
+        by_sequence.setdefault(chain.sequence, []).append(chain)
+    return tuple(_entity(query, chains, folder / MSAS) for chains in by_sequence.values())
+
+
+def _entity(query: Query, chains: Sequence[Chain], msas: Path) -> Entity:
+    first, ids = chains[0], tuple(chain.id for chain in chains)
+    if query.n_chains == 1:
+        return Entity(query, ids, msas)
+    of_chain = Query(f"{query.name}_{first.id}", first.sequence, first.name, f"{query.source}, chain {first.id}")
+    return Entity(of_chain, ids, msas / first.id)
 
 
 def jobs_of_inputs(inputs: Sequence[QueryInput], out: Path, settings: RunSettings) -> tuple[Job, ...]:
@@ -56,6 +96,8 @@ def jobs_of_inputs(inputs: Sequence[QueryInput], out: Path, settings: RunSetting
     given alignments are read whole, so that what is wrong with them shows before any work."""
     if settings.msa and len(inputs) != 1:
         raise InputError(f"--msa: fits one sequence, and the input has {len(inputs)}; run one at a time")
+    if settings.msa and inputs[0].query.n_chains > 1:
+        raise InputError(f"--msa: fits one sequence, and {inputs[0].query.source} is a complex")
     if settings.msa and inputs[0].alignment:
         raise InputError(f"--msa: {inputs[0].alignment} is an alignment itself; give one of the two")
     given = tuple(given_alignments(settings.msa))
@@ -67,15 +109,12 @@ def jobs_of_inputs(inputs: Sequence[QueryInput], out: Path, settings: RunSetting
 
 
 def _job(item: QueryInput, out: Path, given: tuple[Path, ...], settings: RunSettings) -> Job:
-    hits = _given_hits(settings)
-    return Job(
-        query=item.query,
-        folder=out / item.query.name,
-        alignments=(item.alignment,) if item.alignment else given,
-        hits=hits[0] if hits else None,
-        templates=settings.template,
-        notes=(*item.notes, *_hits_notes(settings)),
-    )
+    folder, hits = out / item.query.name, _given_hits(settings)
+    alignments = (item.alignment,) if item.alignment else given
+    own: dict[str, Any] = {"alignments": alignments, "hits": hits[0] if hits else None, "templates": settings.template}
+    entities = tuple(replace(entity, **own) for entity in entities_of(item.query, folder))
+    notes = (*item.notes, *_hits_notes(settings))
+    return Job(item.query, folder, entities, notes=notes, pairs=settings.pairing == "species")
 
 
 def _given_hits(settings: RunSettings) -> list[Path]:
@@ -119,9 +158,9 @@ def _job_of(features: Path) -> Job:
         notes = searched.notes if searched else ()
     except InputError as error:  # the features are whole all the same
         notes = (f"{error}: what was searched is not known",)
-    return Job(
-        query=query,
-        folder=features.parent,
+    return Job.of(
+        query,
+        features.parent,
         features=features,
         searched=searched,
         features_seconds=receipt.done.seconds if receipt else None,

@@ -16,7 +16,7 @@ from af2cpu.model.cost import Sizes, pass_flops
 from af2cpu.model.memory import kept_bytes, peak_bytes
 from af2cpu.plan.machine import EngineChoice
 from af2cpu.records import PredictionId, Query
-from af2cpu.settings import RunSettings
+from af2cpu.settings import MULTIMER_MODELS, PTM_MODELS, RunSettings
 from af2cpu.weights.source import caution, find_parameters, fingerprint, parameter_count
 
 
@@ -36,27 +36,48 @@ class ModelPlan:
         return model_config(self.name)
 
 
-def plan_models(settings: RunSettings) -> tuple[ModelPlan, ...]:
-    """All models of a run, their parameters found and looked into. Raises InputError, ParameterError."""
-    _check_ranking(settings.models)
-    sources = {name: find_parameters(settings.params, settings.data_dir, name) for name in settings.models}
+def plan_models(settings: RunSettings, queries: Iterable[Query]) -> tuple[ModelPlan, ...]:
+    """All models that some targets need, their parameters found and looked into. Raises InputError, ParameterError."""
+    names = _names(settings, queries)
+    sources = {name: find_parameters(settings.params, settings.data_dir, name) for name in names}
     return tuple(
         _model(name, source, fingerprint(source, model_config(name)), settings) for name, source in sources.items()
     )
 
 
-def models_without_parameters(settings: RunSettings) -> tuple[ModelPlan, ...]:
+def models_without_parameters(settings: RunSettings, queries: Iterable[Query]) -> tuple[ModelPlan, ...]:
     """The same where only the cost matters: parameters are neither looked for nor needed. Raises InputError."""
-    _check_ranking(settings.models)
-    return tuple(_model(name, "", "", settings) for name in settings.models)
+    return tuple(_model(name, "", "", settings) for name in _names(settings, queries))
 
 
-def _check_ranking(models: Iterable[str]) -> None:
-    by_score: dict[str, str] = {}
-    for name in models:
-        by_score.setdefault(model_config(name).ranking, name)
+def models_of(models: Iterable[ModelPlan], settings: RunSettings, query: Query) -> tuple[ModelPlan, ...]:
+    """Those of a run's models that predict a target."""
+    names = settings.models_for(query.n_chains)
+    return tuple(model for model in models if model.name in names)
+
+
+def _names(settings: RunSettings, queries: Iterable[Query]) -> tuple[str, ...]:
+    """The names of the models of all targets, once each. Raises InputError where they can't predict a target."""
+    of_kinds = {query.n_chains > 1: query for query in queries}
+    for query in of_kinds.values():
+        _check_models(settings.models_for(query.n_chains), query)
+    return tuple(dict.fromkeys(name for one in of_kinds.values() for name in settings.models_for(one.n_chains)))
+
+
+def _check_models(models: Iterable[str], query: Query) -> None:
+    """Raises InputError for models that can't rank a complex, or whose scores for a protein can't be compared."""
+    configs = [model_config(name) for name in models]
+    if query.n_chains > 1:
+        for config in configs:
+            if not config.heads.predicted_aligned_error.enabled:
+                raise InputError(
+                    f"--models {config.name}: predicts no aligned errors, by which complexes such as {query.name} are "
+                    f"ranked; {MULTIMER_MODELS[0]} to {MULTIMER_MODELS[-1]} and {PTM_MODELS[0]} to {PTM_MODELS[-1]} do"
+                )
+        return
+    by_score = {config.ranking: config.name for config in reversed(configs)}
     if len(by_score) > 1:
-        first, second = list(by_score.values())[:2]
+        second, first = list(by_score.values())[:2]
         raise InputError(f"--models: {first} and {second} are ranked by different scores; run them in two runs")
 
 

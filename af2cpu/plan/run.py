@@ -14,7 +14,9 @@ from af2cpu.plan.jobs import Job, jobs_of_folders, jobs_of_inputs
 from af2cpu.plan.machine import Machine, this_machine
 from af2cpu.plan.models import (
     ModelPlan,
+    PredictionCost,
     cautions,
+    models_of,
     models_without_parameters,
     plan_models,
     prediction_cost,
@@ -47,12 +49,16 @@ class Plan:
     machine: Machine
     pages: tuple[Path, ...] = ()  # folders that get an index page of their targets
 
+    def models_of(self, query: Query) -> tuple[ModelPlan, ...]:
+        """The models that predict a target."""
+        return models_of(self.models, self.settings, query)
+
     def warnings(self) -> dict[str, list[str]]:
         """What is to be said of parameters and sequences, each with the targets that it is about."""
         about: dict[str, list[str]] = {}
         for job in self.jobs:
             letters = nucleotide_caution(job.query.sequence)
-            for caution in (*cautions(self.models, job.query), *([letters] if letters else [])):
+            for caution in (*cautions(self.models_of(job.query), job.query), *([letters] if letters else [])):
                 about.setdefault(caution, []).append(job.name)
         return about
 
@@ -63,7 +69,7 @@ def plan_run(paths: Sequence[Path], out: Path, settings: RunSettings, selection:
     A selection may leave no job; then nothing but the input is checked.
     """
     inputs = read_inputs(paths)
-    models = plan_models(settings)
+    models = plan_models(settings, (item.query for item in inputs))
     machine = this_machine(settings)
     targets = [(item.query, out / item.query.name) for item in inputs]
     inputs = [inputs[number] for number in selection.chosen(targets, _costs(models, settings, machine))]
@@ -86,7 +92,7 @@ def plan_search(paths: Sequence[Path], out: Path, settings: RunSettings, *, feat
 def plan_fold(folders: Sequence[Path], settings: RunSettings, selection: Selection = ALL) -> Plan:
     """From features to ranked structures. Raises InputError for whatever would stop it later."""
     jobs = jobs_of_folders(folders)
-    models = plan_models(settings)
+    models = plan_models(settings, (job.query for job in jobs))
     machine = this_machine(settings)
     chosen = selection.chosen([(job.query, job.folder) for job in jobs], _costs(models, settings, machine))
     jobs = tuple(jobs[number] for number in chosen)
@@ -102,17 +108,18 @@ def plan_estimate(lengths: Sequence[int], paths: Sequence[Path], settings: RunSe
     queries = [Query(f"length {n_res}", "A" * n_res, "", "the command line") for n_res in lengths]
     queries += [item.query for item in read_inputs(paths)] if paths else []
     # Features count as made: what a search takes depends on databases that are not given here.
-    jobs = tuple(Job(query, Path(query.name), features=Path(query.name)) for query in queries)
-    models = models_without_parameters(settings)
+    jobs = tuple(Job.of(query, Path(query.name), features=Path(query.name)) for query in queries)
+    models = models_without_parameters(settings, queries)
     return Plan(Path(), jobs, settings, DatabaseSet((), None, None, None), {}, models, this_machine(settings))
 
 
-def _costs(models: Sequence[ModelPlan], settings: RunSettings, machine: Machine) -> Callable[[int], float]:
-    """The cost of a target by its number of residues, in operations: the same on every machine."""
+def _costs(models: Sequence[ModelPlan], settings: RunSettings, machine: Machine) -> Callable[[Query], float]:
+    """The cost of a target, in operations: the same on every machine."""
 
-    def cost(n_res: int) -> float:
-        found = (prediction_cost(model, n_res, settings, machine.choice) for model in models)
-        return settings.num_seeds * sum(one.flops for one in found) + _SEARCH_FLOPS * n_res
+    def cost(query: Query) -> float:
+        of_query = models_of(models, settings, query)
+        found = (prediction_cost(model, query.n_res, settings, machine.choice) for model in of_query)
+        return settings.num_seeds * sum(one.flops for one in found) + _SEARCH_FLOPS * query.n_res
 
     return cost
 
@@ -123,8 +130,10 @@ def _plan(
     jobs = jobs_of_inputs(inputs, out, settings)
     check_own_templates([job.query for job in jobs], settings.template)
     databases = DatabaseSet((), None, None, None)
-    if settings.data_dir or settings.db or any(not job.alignments for job in jobs):
-        databases = select(settings.data_dir, settings.preset, settings.db, settings.template_search)
+    entities = [entity for job in jobs for entity in job.entities]
+    if settings.data_dir or settings.db or any(not entity.alignments for entity in entities):
+        pairs = any(job.is_paired for job in jobs)
+        databases = select(settings.data_dir, settings.preset, settings.db, settings.template_search, pairs=pairs)
     _check_programs(jobs, databases)
     return Plan(out, jobs, settings, databases, _residues(databases), models, machine, (out,))
 
@@ -136,8 +145,9 @@ def _residues(databases: DatabaseSet) -> dict[str, int]:
 
 def _check_programs(jobs: Sequence[Job], databases: DatabaseSet) -> None:
     """Raises ProgramError for a program that a search needs and that is missing or can't be run here."""
-    searched = [job for job in jobs if not job.alignments]
-    profiled = [job for job in jobs if not job.hits and not job.templates]
+    entities = [entity for job in jobs for entity in job.entities]
+    searched = [entity for entity in entities if not entity.alignments]
+    profiled = [entity for entity in entities if not entity.hits and not entity.templates]
     needed = ((searched, databases.msa), (profiled, (databases.templates,)))
     for database in (one for some, those in needed if some for one in those):
         if isinstance(database, ProfileDatabase):
@@ -148,15 +158,17 @@ def check_sizes(
     queries: Sequence[Query], out: Path, models: Sequence[ModelPlan], settings: RunSettings, machine: Machine
 ) -> None:
     """Raises InputError for a protein that needs more memory than there is, and for a disk that is too small."""
-    costs = {
-        n_res: [
-            prediction_cost(model, n_res, settings, machine.choice) for model, _ in predictions_of(models, settings)
-        ]
-        for n_res in {query.n_res for query in queries}
-    }
-    peaks = {n_res: max(cost.peak_bytes for cost in found) for n_res, found in costs.items()}
-    check_memory(queries, machine.memory, peaks)
-    _check_place(out, sum(cost.disk_bytes for query in queries for cost in costs[query.n_res]))
+    costs = {query.name: _costs_of(query, models, settings, machine) for query in queries}
+    check_memory(queries, machine.memory, {name: max(cost.peak_bytes for cost in costs[name]) for name in costs})
+    _check_place(out, sum(cost.disk_bytes for query in queries for cost in costs[query.name]))
+
+
+def _costs_of(
+    query: Query, models: Sequence[ModelPlan], settings: RunSettings, machine: Machine
+) -> list[PredictionCost]:
+    """Of each prediction."""
+    predictions = predictions_of(models_of(models, settings, query), settings)
+    return [prediction_cost(model, query.n_res, settings, machine.choice) for model, _ in predictions]
 
 
 def _check_place(out: Path, disk_bytes: float = 0.0) -> None:

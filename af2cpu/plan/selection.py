@@ -30,8 +30,8 @@ class Selection:
     shard: Shard | None = None
     retry_failed: bool = False  # only targets that failed in their last run
 
-    def chosen(self, targets: Sequence[Target], cost: Callable[[int], float]) -> list[int]:
-        """The numbers of the targets to do, in order. cost: of a target by its number of residues."""
+    def chosen(self, targets: Sequence[Target], cost: Callable[[Query], float]) -> list[int]:
+        """The numbers of the targets to do, in order. cost: of a target."""
         numbers = shard_of([query for query, _ in targets], self.shard, cost) if self.shard else range(len(targets))
         return [number for number in numbers if not self.retry_failed or read_failure(targets[number][1])]
 
@@ -50,7 +50,7 @@ def read_selection(shard: str | None, *, retry_failed: bool) -> Selection:
     return Selection(Shard(number, count), retry_failed)
 
 
-def shard_of(queries: Sequence[Query], shard: Shard, cost: Callable[[int], float]) -> list[int]:
+def shard_of(queries: Sequence[Query], shard: Shard, cost: Callable[[Query], float]) -> list[int]:
     """The numbers of the queries of one part, in order.
 
     Equal sequences are kept together, since they share their search and their fold. The most expensive sequences are
@@ -60,12 +60,12 @@ def shard_of(queries: Sequence[Query], shard: Shard, cost: Callable[[int], float
     by_sequence: dict[str, list[int]] = {}
     for number, query in enumerate(queries):
         by_sequence.setdefault(query.sequence, []).append(number)
-    costs = {n_res: cost(n_res) for n_res in {len(sequence) for sequence in by_sequence}}
+    costs = {sequence: cost(queries[numbers[0]]) for sequence, numbers in by_sequence.items()}
     parts = [(0.0, number) for number in range(1, shard.count + 1)]
     mine: list[int] = []
-    for sequence, numbers in sorted(by_sequence.items(), key=lambda one: -costs[len(one[0])]):
+    for sequence, numbers in sorted(by_sequence.items(), key=lambda one: -costs[one[0]]):
         load, part = heapq.heappop(parts)
-        heapq.heappush(parts, (load + costs[len(sequence)], part))
+        heapq.heappush(parts, (load + costs[sequence], part))
         if part == shard.number:
             mine += numbers
     return sorted(mine)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from af2cpu.errors import InputError
-from af2cpu.query.letters import checked_sequence
-from af2cpu.query.names import safe_name
-from af2cpu.records import Features, Query
+from af2cpu.query.letters import checked_sequences
+from af2cpu.query.names import description_of, safe_name
+from af2cpu.records import CHAIN_BREAK, Features, Query
 
 
 def query_of_features(features: Features, path: Path) -> Query:
@@ -15,5 +15,9 @@ def query_of_features(features: Features, path: Path) -> Query:
     name = path.resolve().parent.name
     if safe_name(name) != name:
         raise InputError(f"{path}: the folder's name {name!r} has characters outside [A-Za-z0-9_.-]; rename it")
-    sequence, _ = checked_sequence(bytes(features.sequence[0]), str(path))
-    return Query(name, sequence, bytes(features.domain_name[0]).decode("utf-8", "replace"), str(path))
+    letters = CHAIN_BREAK.encode().join(map(bytes, features.sequence))
+    sequence, _ = checked_sequences(letters, str(path))
+    names = tuple(bytes(one).decode("utf-8", "replace") for one in features.domain_name)
+    if len(set(names)) == 1:  # chains without names of their own have the description of the whole
+        return Query(name, sequence, names[0], str(path))
+    return Query(name, sequence, description_of(names), str(path), names)

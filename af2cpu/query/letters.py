@@ -7,18 +7,28 @@ import re
 from af2cpu.chemistry.residues import RESTYPES
 from af2cpu.errors import InputError
 from af2cpu.formats.characters import character_at
+from af2cpu.records import CHAIN_BREAK
 
 _UNUSUAL = "BJOUXZ"  # searched as they are; X in the network's aatype
 _NUCLEOTIDES = frozenset("ACGTUN")  # these letters are amino acids too
 _ILLEGAL = re.compile(f"[^{RESTYPES}{_UNUSUAL}]".encode())
 
 
+def checked_sequences(letters: bytes, place: str) -> tuple[str, list[str]]:
+    """The chains of a record in upper case, still joined by ':', and notes for the user; as `checked_sequence`."""
+    chains = letters.split(CHAIN_BREAK.encode())
+    if len(chains) == 1:
+        return checked_sequence(letters, place)
+    checked = [checked_sequence(chain, f"{place}, chain {number}") for number, chain in enumerate(chains, start=1)]
+    return CHAIN_BREAK.join(text for text, _ in checked), [note for _, notes in checked for note in notes]
+
+
 def checked_sequence(letters: bytes, place: str) -> tuple[str, list[str]]:
-    """The sequence in upper case and notes for the user.
+    """The sequence of one chain in upper case and notes for the user.
 
     letters: UTF-8 without blanks and line breaks. place: "file, record n (header)". Raises InputError that names place,
-    position (from 1) and character for anything that is no residue, for a ':' (a complex), for an empty sequence and
-    for one without any of the 20 amino acids, whose structure would have no atoms.
+    position (from 1) and character for anything that is no residue, for a ':' (it joins chains), for an empty sequence
+    and for one without any of the 20 amino acids, whose structure would have no atoms.
     """
     notes = []
     sequence = letters.upper()
@@ -26,9 +36,9 @@ def checked_sequence(letters: bytes, place: str) -> tuple[str, list[str]]:
         sequence = sequence[:-1]
         notes.append(f"{place}: the '*' at the end is dropped")
     if not sequence:
-        raise InputError(f"{place}: the sequence is empty; remove the record or give it residues")
-    if b":" in sequence:
-        raise InputError(f"{place}: ':' joins the chains of a complex; complexes are not supported yet, give one chain")
+        raise InputError(f"{place}: the sequence is empty; remove it or give it residues")
+    if CHAIN_BREAK.encode() in sequence:
+        raise InputError(f"{place}: ':' joins the chains of a complex, and one chain is expected here")
     illegal = _ILLEGAL.search(sequence)
     if illegal:
         index = illegal.start()  # all before it is ASCII: bytes are characters
@@ -50,8 +60,9 @@ def checked_sequence(letters: bytes, place: str) -> tuple[str, list[str]]:
 
 
 def nucleotide_caution(sequence: str) -> str | None:
-    """What to say of a sequence in upper case that has no letters but those of DNA and RNA; None for others."""
-    if not _NUCLEOTIDES.issuperset(sequence):
+    """What to say of a sequence in upper case with a chain that has no letters but those of DNA and RNA; None for
+    others."""
+    if not any(_NUCLEOTIDES.issuperset(chain) for chain in sequence.split(CHAIN_BREAK)):
         return None
     return (
         "looks like DNA or RNA (no letters but A, C, G, T, U, N), and each letter is read as an amino acid; give the "

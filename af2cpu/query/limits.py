@@ -8,10 +8,10 @@ from af2cpu.errors import InputError
 from af2cpu.records import Query
 
 
-def check_memory(queries: Iterable[Query], available: int, peaks: Mapping[int, float]) -> None:
-    """Raises InputError for the first query that needs more than `available` bytes. peaks: bytes by n_res."""
+def check_memory(queries: Iterable[Query], available: int, peaks: Mapping[str, float]) -> None:
+    """Raises InputError for the first query that needs more than `available` bytes. peaks: bytes by name."""
     for query in queries:
-        needed = peaks[query.n_res]
+        needed = peaks[query.name]
         if needed > available:
             raise InputError(
                 f"{query.source} ({query.name}): {query.n_res} residues need about {needed / 1e9:.1f} GB and "

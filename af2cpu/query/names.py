@@ -30,6 +30,11 @@ def safe_name(text: str) -> str:
     return name
 
 
+def description_of(chain_names: Sequence[str]) -> str:
+    """Of a complex whose chains have names of their own."""
+    return ", ".join(chain_names)
+
+
 def distinct_names(given: Sequence[tuple[str, str]]) -> list[str]:
     """A safe name for each record, from (short name, whole header): no two alike, also where case is ignored.
 

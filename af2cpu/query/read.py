@@ -19,7 +19,7 @@ from af2cpu.formats.fasta import read_fasta
 from af2cpu.formats.stockholm import read_stockholm
 from af2cpu.formats.streams import name_of, open_rewindable
 from af2cpu.query.kinds import CSV_COLUMNS, KINDS, kind_by_name, kind_of
-from af2cpu.query.letters import checked_sequence
+from af2cpu.query.letters import checked_sequence, checked_sequences
 from af2cpu.query.names import distinct_names, safe_name
 from af2cpu.records import Query
 
@@ -113,7 +113,7 @@ def _read_fasta(stream: BinaryIO, path: Path) -> Iterator[_Record]:
     for record in read_fasta(stream):
         source = f"{name_of(stream)}, record {record.number}"
         place = f"{source} ({record.header[:60]})" if record.header else source
-        sequence, notes = checked_sequence(record.letters, place)
+        sequence, notes = checked_sequences(record.letters, place)
         words = record.header.split()
         short = words[0] if words else f"{_stem(path)}_{record.number}"
         yield _record(Query("", sequence, record.header, source), short, record.header, notes)
@@ -128,7 +128,7 @@ def _read_csv(stream: BinaryIO, path: Path) -> Iterator[_Record]:
             source = f"{name}, record {number}"
             identifier = (row["id"] or "").strip()
             letters = (row["sequence"] or "").translate(_BLANKS)
-            sequence, notes = checked_sequence(letters.encode(errors="replace"), f"{source} ({identifier[:60]})")
+            sequence, notes = checked_sequences(letters.encode(errors="replace"), f"{source} ({identifier[:60]})")
             short = identifier or f"{_stem(path)}_{number}"
             yield _record(Query("", sequence, identifier, source), short, identifier, notes)
     except csv.Error as error:

@@ -41,11 +41,13 @@ class DatabaseSet:
     templates: Database | ProfileDatabase | None  # pdb_seqres or pdb70
     mmcif: Path | None  # folder with the entries' mmCIF files
     obsolete: Path | None  # the PDB's list of entries and their successors
+    pairing: Database | None = None  # uniprot, whose names tell the species: for complexes of different chains
 
     @property
     def every(self) -> tuple[Database | ProfileDatabase, ...]:
         """All databases that are searched."""
-        return (*self.msa, self.templates) if self.templates else self.msa
+        others = (one for one in (self.pairing, self.templates) if one)
+        return (*self.msa, *others)
 
     @property
     def fasta(self) -> tuple[Database, ...]:
@@ -68,10 +70,12 @@ _LAYOUT: Mapping[str, tuple[str, int | None]] = {
     "small_bfd": ("small_bfd/bfd-first_non_consensus_sequences.fasta", None),
     "mgnify": ("mgnify/mgy_clusters*.fa", 501),
     "pdb_seqres": ("pdb_seqres/pdb_seqres.txt", None),
+    "uniprot": ("uniprot/uniprot.fasta", 50_000),
 }
 Way = Literal["packed", "plain", "without screen"]  # how a database is read and searched
 SCREENED: tuple[Way, ...] = ("packed", "plain")  # HMMER's pipeline sees what passes the native filter
 TEMPLATES = "pdb_seqres"
+PAIRING = "uniprot"
 HITS, HHR_HITS = "pdb_hits.sto", "pdb_hits.hhr"  # template hits in AlphaFold's msas/ folder: hmmsearch's, hhsearch's
 MMCIF = "pdb_mmcif/mmcif_files"
 _OBSOLETE = "pdb_mmcif/obsolete.dat"
@@ -130,10 +134,15 @@ def _given_database(option: str, name: str, text: str) -> Database:
 
 
 def select(
-    data_dir: Path | None, preset: str | None, options: Sequence[str], template_search: str = "hmmsearch"
+    data_dir: Path | None,
+    preset: str | None,
+    options: Sequence[str],
+    template_search: str = "hmmsearch",
+    *,
+    pairs: bool = False,
 ) -> DatabaseSet:
     """The databases of a run. Those given by name=path replace the preset's of the same name and are added after them;
-    `demo` takes the place of data_dir.
+    `demo` takes the place of data_dir. pairs: whether there is a complex whose chains' rows are paired.
 
     Raises InputError if nothing is selected, DatabaseError that lists what is missing under data_dir.
     """
@@ -151,7 +160,10 @@ def select(
     if {"bfd", "uniref30"} & set(prefixes):
         databases[BFD_UNIREF] = layout_profiles(data_dir if BFD_UNIREF in databases else None, BFD_UNIREF, prefixes)
     databases |= given
-    templates = databases.pop(TEMPLATES, None)
+    templates, pairing = databases.pop(TEMPLATES, None), given.get(PAIRING)
+    databases.pop(PAIRING, None)
+    if pairs and data_dir and not pairing:
+        pairing = Database(PAIRING, expected_path(data_dir, PAIRING), _LAYOUT[PAIRING][1])
     if template_search == "hhsearch":
         templates = _pdb70(data_dir, given, prefixes)
     elif PDB70 in prefixes:
@@ -160,9 +172,13 @@ def select(
         raise InputError(
             "no database to search: give --data-dir, --db name=path, or alignments with --msa; to try it out, --db demo"
         )
-    found = DatabaseSet(tuple(databases.values()), templates, *_structures(data_dir))
+    found = DatabaseSet(tuple(databases.values()), templates, *_structures(data_dir), pairing if pairs else None)
     if missing := [text for database in found.every if (text := _missing(database))]:
-        raise DatabaseError(f"databases are missing: {', '.join(missing)}; check the paths or run af2cpu db download")
+        unpaired = found.pairing and _missing(found.pairing)
+        remedy = f"; without {PAIRING} a complex is predicted with --pairing none" if unpaired else ""
+        raise DatabaseError(
+            f"databases are missing: {', '.join(missing)}; check the paths or run af2cpu db download{remedy}"
+        )
     return found
 
 

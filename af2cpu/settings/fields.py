@@ -8,17 +8,20 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ByteSize, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ByteSize, ConfigDict, Field
 
 PTM_MODELS = tuple(f"model_{k}_ptm" for k in range(1, 6))
-DEMO_MODELS = ("demo",)
+MULTIMER_MODELS = tuple(f"model_{k}_multimer_v3" for k in range(1, 6))
+DEMO_MODELS, DEMO_MULTIMER_MODELS = ("demo",), ("demo_multimer",)
 
 # Groups of settings, as the help of the commands shows them. No result depends on those of BATCH.
 NETWORK, INPUT, OUTPUT, RUN, BATCH = "Network", "Search and features", "Output", "Run", "Many targets"
 
 
-def default_models(params: str | None) -> tuple[str, ...]:
-    """The models that run unless others are named: the demo parameters have one of their own."""
+def default_models(params: str | None, n_chains: int = 1) -> tuple[str, ...]:
+    """The models that run for a target unless others are named: the demo parameters have their own."""
+    if n_chains > 1:
+        return DEMO_MULTIMER_MODELS if params == "demo" else MULTIMER_MODELS
     return DEMO_MODELS if params == "demo" else PTM_MODELS
 
 
@@ -70,8 +73,9 @@ class RunSettings(BaseModel):
         NETWORK,
         "Models to run: model_1 to model_5; model_1_ptm to model_5_ptm, which also predict aligned errors; or "
         "model_1_multimer_v3 to model_5_multimer_v3, those of AlphaFold-Multimer.",
-        PTM_MODELS,
-        unset="the five ptm models; with --params demo its own model",
+        (),
+        unset="the five ptm models, for a complex the five multimer models; with --params demo its own",
+        example=PTM_MODELS,
         min_length=1,
     )
     params: str | None = _setting(
@@ -107,6 +111,12 @@ class RunSettings(BaseModel):
         "Alignment files, or AlphaFold's msas folder, to use in place of the search (one sequence only).",
         (),
         example=["mine.a3m"],
+    )
+    pairing: Literal["species", "none"] = _setting(
+        INPUT,
+        "Pairing of the alignments of a complex's different chains: species searches UniProt (uniprot in the data "
+        "folder) and puts rows of one species side by side, none leaves them unpaired.",
+        "species",
     )
     msa_cache: Path | None = _setting(
         INPUT,
@@ -273,7 +283,6 @@ class RunSettings(BaseModel):
     tls_cert: Path | None = _setting(BATCH, "Certificate of this host or user, a PEM file.", example="cert.pem")
     tls_key: Path | None = _setting(BATCH, "Key of the certificate, a PEM file.", example="key.pem")
 
-    @model_validator(mode="before")
-    @classmethod
-    def _models_of_params(cls, values: dict[str, Any]) -> dict[str, Any]:
-        return {"models": default_models(values.get("params"))} | values
+    def models_for(self, n_chains: int) -> tuple[str, ...]:
+        """The models that run for a target of so many chains."""
+        return self.models or default_models(self.params, n_chains)

@@ -52,8 +52,15 @@ def test_fault_2_letters_that_look_like_others_are_named(tmp_path: Path) -> None
     refused(tmp_path, b">a\nMK\xc3\n", "position 3", "'\u00c3'")  # not UTF-8
 
 
-def test_fault_2_complexes_are_refused_with_one_line(tmp_path: Path) -> None:
-    refused(tmp_path, ">a\nMK:MK\n", "complex")
+def test_fault_2_chains_are_checked_one_by_one(tmp_path: Path) -> None:
+    refused(tmp_path, ">a\nMK:M1K\n", "record 1 (a), chain 2, position 2", "'1'")
+    refused(tmp_path, ">a\nMK:\n", "record 1 (a), chain 2", "empty")
+    refused(tmp_path, ">a\nMK::MK\n", "chain 2", "empty")
+    refused(tmp_path, ">a\n:MK\n", "chain 1", "empty")
+    refused(tmp_path, ">a\nMK:XX\n", "chain 2", "none of the 20 amino acids")
+
+
+def test_fault_2_alignments_of_complexes_are_refused_with_one_line(tmp_path: Path) -> None:
     refused(tmp_path, "#2,3\t1,1\n>101\t102\nMKVLA\n", "line 1", "complex of 2 chains", name="in.a3m")
     refused(tmp_path, "#2\t2\n>101\nMK\n", "line 1", "complex of 2 chains", name="in.a3m")
 
@@ -153,9 +160,9 @@ def test_fault_9_too_long_for_the_memory(tmp_path: Path) -> None:
     with pytest.raises(
         InputError, match=r"record 2 \(long\): 20000 residues need about \d+\.\d GB and 24\.0 GB .*cut"
     ) as caught:
-        check_memory(queries, 24 * 10**9, {query.n_res: 600 * query.n_res**2 for query in queries})
+        check_memory(queries, 24 * 10**9, {query.name: 600 * query.n_res**2 for query in queries})
     assert "\n" not in str(caught.value)
-    check_memory(queries[:1], 24 * 10**9, {query.n_res: 600 * query.n_res**2 for query in queries})
+    check_memory(queries[:1], 24 * 10**9, {query.name: 600 * query.n_res**2 for query in queries})
 
 
 @pytest.mark.parametrize(

@@ -25,8 +25,8 @@ def queries(count: int, seed: int = 0) -> list[Query]:
     return [Query(f"t{number}", sequence, "", "made up") for number, sequence in enumerate(sequences)]
 
 
-def cost(n_res: int) -> float:
-    return 1e6 * n_res + n_res**2.5
+def cost(query: Query) -> float:
+    return 1e6 * query.n_res + query.n_res**2.5
 
 
 @pytest.mark.parametrize(("count", "shards"), [(1, 3), (7, 7), (100, 3), (1000, 16), (30, 64)])
@@ -45,7 +45,8 @@ def test_parts_are_disjoint_complete_and_keep_equal_sequences_together(count: in
 def test_parts_cost_the_same_and_share_the_long_ones() -> None:
     every = queries(1000)
     parts = [shard_of(every, Shard(number, 16), cost) for number in range(1, 17)]
-    loads = [sum(cost(len(sequence)) for sequence in {every[number].sequence for number in part}) for part in parts]
+    distinct_of = [{every[number].sequence: every[number] for number in part}.values() for part in parts]
+    loads = [sum(map(cost, some)) for some in distinct_of]
     assert max(loads) / min(loads) < 1.02
     longest = sorted(range(1000), key=lambda number: -len(every[number].sequence))
     distinct = list({every[number].sequence: number for number in longest}.values())[:16]

@@ -84,7 +84,7 @@ def _target(name: str, places: Sequence[Found | None], page_folder: Path) -> Com
         _cell(one, first, page_folder) if isinstance(one, _Best) else Compared(error=one) if one else None
         for one in read
     )
-    return ComparedTarget(name, len(first.sequence) if first else None, cells)
+    return ComparedTarget(name, len(first.prediction.aatype) if first else None, cells)
 
 
 def _read(found: Found) -> _Best | str:

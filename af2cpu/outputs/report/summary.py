@@ -156,7 +156,7 @@ def _summary(found: Found, run: TargetRun, out: Path) -> TargetSummary:
         target=found.name,
         status="failed" if found.failed else "done",
         error=found.error,
-        residues=len(run.sequence),
+        residues=run.n_res,
         best=best.prediction,
         plddt=best.plddt,
         ptm=best.ptm,

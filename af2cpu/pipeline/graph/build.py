@@ -17,7 +17,8 @@ from af2cpu.plan.run import Plan
 def build_graph(plan: Plan) -> Graph:
     """Everything that the jobs of a plan need, sequences that share a pass over the databases together.
 
-    The nodes of such a group of jobs are complete before those of the next, so that results come early.
+    The nodes of such a group of sequences and the jobs that it completes come before those of the next, so that results
+    come early.
     """
     with _without_collector():
         return Graph(tuple(_nodes(plan)))
@@ -43,21 +44,22 @@ def _without_collector() -> Iterator[None]:
 def _nodes(plan: Plan) -> Iterator[Node]:
     searches, folding = SearchNodes(plan), FoldingNodes(plan)
     yield from searches.databases()
-    for group in _groups(plan.jobs):
-        yield from searches.of_group(group)
-        for job in group:
+    for sequences, jobs in _groups(plan.jobs):
+        yield from searches.of_group(sequences)
+        for job in jobs:
             inputs = searches.inputs_of(job)
             yield from inputs.nodes
             if plan.models:
                 yield from folding.of_job(job, inputs)
 
 
-def _groups(jobs: Sequence[Job]) -> Iterator[list[Job]]:
-    """Jobs in order, in groups of at most PASS_QUERIES distinct sequences; equal sequences stay together."""
-    by_sequence: dict[str, list[tuple[int, Job]]] = {}
-    for number, job in enumerate(jobs):
-        by_sequence.setdefault(job.query.sequence, []).append((number, job))
-    distinct = list(by_sequence.values())
-    for start in range(0, len(distinct), PASS_QUERIES):
-        chosen = [one for same in distinct[start : start + PASS_QUERIES] for one in same]
-        yield [job for _, job in sorted(chosen, key=lambda one: one[0])]
+def _groups(jobs: Sequence[Job]) -> Iterator[tuple[list[str], list[Job]]]:
+    """Distinct sequences in the order of the jobs, at most PASS_QUERIES at a time, each with the jobs in order whose
+    last sequence is among them."""
+    sequences = list(dict.fromkeys(entity.query.sequence for job in jobs for entity in job.entities))
+    numbers = {sequence: number // PASS_QUERIES for number, sequence in enumerate(sequences)}
+    complete: dict[int, list[Job]] = {}
+    for job in jobs:
+        complete.setdefault(max(numbers[entity.query.sequence] for entity in job.entities), []).append(job)
+    for group, start in enumerate(range(0, len(sequences), PASS_QUERIES)):
+        yield sequences[start : start + PASS_QUERIES], complete.get(group, [])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, cached_property
 from importlib import metadata
 from pathlib import Path
@@ -35,15 +35,18 @@ _COSTS = {"plots": Cost(1.0, 300e6), "report": Cost(1.0, 300e6)}
 
 
 class FoldingNodes:
-    """Makes the nodes of proteins from their features on; values that all proteins share are computed once."""
+    """Makes the nodes of targets from their features on; values that targets share are computed once."""
 
     def __init__(self, plan: Plan) -> None:
-        self._run = _Run(plan)
+        self._plan = plan
+        self._runs: dict[tuple[ModelPlan, ...], _Run] = {}
         self._first: dict[str, _Target] = {}  # by owner of the features
 
     def of_job(self, job: Job, inputs: TargetInputs) -> Iterator[Node]:
         """Predictions, ranking, relaxations, files that tell the ranks, plots, records and the report."""
-        target = _Target(self._run, job, inputs)
+        models = self._plan.models_of(job.query)
+        run = self._runs.get(models) or self._runs.setdefault(models, _Run(self._plan, models))
+        target = _Target(run, job, inputs)
         first = self._first.setdefault(inputs.owner, target) if inputs.owner else target
         yield from target.exports()
         yield from target.predictions(first if first is not target else None)
@@ -61,11 +64,13 @@ def layout_of(plan: Plan, job: Job) -> Layout:
     return LAYOUTS[kind](job.folder if kind == "af2" else job.folder.parent, job.name)
 
 
-def settings_in_effect(plan: Plan) -> dict[str, Any]:
-    """The settings that results depend on, as JSON's values; the models' own where the user set none and all agree."""
+def settings_in_effect(plan: Plan, models: Sequence[ModelPlan]) -> dict[str, Any]:
+    """The settings that results of some models depend on, as JSON's values; the models' own where the user set none and
+    all agree."""
     settings: dict[str, Any] = plan.settings.model_dump(mode="json", exclude=set(names_in(BATCH)))
+    settings["models"] = [model.name for model in models]
     for name in ("recycles", "recycle_tolerance"):
-        values = {getattr(model, name) for model in plan.models}
+        values = {getattr(model, name) for model in models}
         settings[name] = values.pop() if len(values) == 1 else settings[name]
     return settings
 
@@ -77,19 +82,19 @@ def _libraries() -> tuple[tuple[str, str], ...]:
 
 
 class _Run:
-    """The values that all proteins of a run share."""
+    """The values that all targets with the same models share."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, models: Sequence[ModelPlan]) -> None:
         settings = plan.settings
-        self.plan = plan
-        self.predictions = predictions_of(plan.models, settings)
+        self.plan, self.models = plan, models
+        self.predictions = predictions_of(models, settings)
         self.draw_seeds = {who: draw_seed(settings.seed, who) for _, who in self.predictions}
-        self.sampling = {model.name: sampling_of(model.config, settings) for model in plan.models}
-        self.embeds_templates = {model.name: model.config.template_embedder.enabled for model in plan.models}
+        self.sampling = {model.name: sampling_of(model.config, settings) for model in models}
+        self.embeds_templates = {model.name: model.config.template_embedder.enabled for model in models}
         self.relaxed = {"none": 0, "best": 1, "all": len(self.predictions)}[settings.relax]
         self.relax_settings = relax_settings(settings)
-        self.settings = settings_in_effect(plan)
-        self.parameters = {model.name: ParametersUsed(model.source, model.fingerprint) for model in plan.models}
+        self.settings = settings_in_effect(plan, models)
+        self.parameters = {model.name: ParametersUsed(model.source, model.fingerprint) for model in models}
 
 
 class _Target:
@@ -98,7 +103,7 @@ class _Target:
     def __init__(self, run: _Run, job: Job, inputs: TargetInputs) -> None:
         self._run, self._job, self._inputs = run, job, inputs
         self._layout = layout_of(run.plan, job)
-        self._cautions = cautions(run.plan.models, job.query)
+        self._cautions = cautions(run.models, job.query)
         self._predictions = {who: Output(self._id(f"prediction/{who.name}")) for _, who in run.predictions}
         self._ranking = Output(self._id("ranking"))
         self._provenances: dict[str, Provenance] = {}  # by model
@@ -180,6 +185,7 @@ class _Target:
         return Provenance(
             description=self._job.query.description,
             entry=self._job.name,
+            chain_names=self._job.query.chain_names,
             version=__version__,
             parameters=Path(model.source).name,
             date=self._run.plan.settings.model_date,

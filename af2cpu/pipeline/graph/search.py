@@ -1,4 +1,4 @@
-"""The part of the graph from databases to features. Searches belong to a sequence, whichever proteins have it."""
+"""The part of the graph from databases to features. Searches belong to a sequence, whichever targets have it."""
 
 from __future__ import annotations
 
@@ -6,15 +6,17 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from af2cpu.pipeline.graph.nodes import Cost, Item, Node, Output
-from af2cpu.pipeline.stages.features import FeaturesTask
+from af2cpu.pipeline.stages.entities import entity_input
+from af2cpu.pipeline.stages.features import ChainTask, FeaturesTask
 from af2cpu.pipeline.stages.hh_suite import ProfileTask
 from af2cpu.pipeline.stages.msa import MsaTask
 from af2cpu.pipeline.stages.search_record import SearchRecordTask
 from af2cpu.pipeline.stages.structures import StructuresTask
 from af2cpu.pipeline.stages.template_hits import HitsTask
-from af2cpu.plan.jobs import FEATURES_FILE, SEARCH_FILE, Job
+from af2cpu.plan.jobs import FEATURES_FILE, SEARCH_FILE, Entity, Job
 from af2cpu.plan.run import Plan
 from af2cpu.search.databases import Database, alignment_file, hits_file
 from af2cpu.search.hh_suite import MAX_CORES
@@ -25,6 +27,7 @@ _CELLS_PER_SECOND = 1e11  # query residues times database residues, one core, pl
 _COUNTED_PER_SECOND = 1e9  # residues of a database that is indexed
 _SEARCH_BYTES = 500e6  # a search's memory, about: shards, sequences and hits
 _FEATURES_BYTES = 400e6
+_COMPLEX_BYTES = 250e3  # per residue of a complex
 _PROFILES_BYTES = 4e9  # of hh-suite's programs: their own limit for realigning is 3 GB
 # HHblits' iterations. Its prefilter alone was measured at 4.4e10 cells a second on one core; comparing and reading the
 # profiles that pass comes on top, so that _CELLS_PER_SECOND serves as an estimate.
@@ -32,44 +35,72 @@ _PROFILES_PASSES = 3
 
 
 @dataclass(frozen=True)
+class EntityInputs:
+    """What the features of one sequence of a target are made from."""
+
+    id: str  # of the first chain with the sequence
+    alignments: tuple[Output | Path, ...] = ()
+    pairing: tuple[Output | Path, ...] = ()  # the alignment whose rows are paired with those of the other sequences
+    hits: tuple[Output | Path, ...] = ()
+    own_templates: tuple[Path, ...] = ()
+
+    def as_inputs(self) -> dict[str, tuple[Output | Path, ...]]:
+        """By the names that `stages.entities.inputs_of` reads."""
+        named = (("alignments", self.alignments), ("pairing", self.pairing), ("hits", self.hits))
+        return {entity_input(self.id, name): values for name, values in (*named, ("own_templates", self.own_templates))}
+
+
+@dataclass(frozen=True)
 class TargetInputs:
-    """The features of one protein and everything that they are made from."""
+    """The features of one target and everything that they are made from."""
 
     features: Output | Path
-    alignments: tuple[Output | Path, ...] = ()
-    hits: tuple[Output | Path, ...] = ()
+    entities: tuple[EntityInputs, ...] = ()
     databases: tuple[Output, ...] = ()
     programs: tuple[str, ...] = ()  # external ones that search
     structures: tuple[Output, ...] = ()
     notes: tuple[str, ...] = ()
     nodes: tuple[Node, ...] = ()
-    owner: str | None = None  # equal for proteins whose features differ in their names only; None if not known
+    owner: str | None = None  # equal for targets whose features differ in their names only; None if not known
 
-    def of_features(self, job: Job) -> dict[str, tuple[Output | Path, ...]]:
+    @property
+    def alignments(self) -> tuple[Output | Path, ...]:
+        """Of all entities."""
+        return tuple(value for entity in self.entities for value in entity.alignments)
+
+    @property
+    def of_entities(self) -> dict[str, tuple[Output | Path, ...]]:
         """For the stage that makes the features."""
-        return {
-            "alignments": self.alignments,
-            "hits": self.hits,
-            "own_templates": job.templates,
-        }
+        return {name: values for entity in self.entities for name, values in entity.as_inputs().items()}
 
     def as_inputs(self) -> dict[str, tuple[Output | Path, ...]]:
         """For stages that tell of the search."""
-        return {
-            "databases": self.databases,
-            "structures": self.structures,
-            "alignments": self.alignments,
-            "hits": self.hits,
-            "features": (self.features,),
-        }
+        of_target = {"databases": self.databases, "structures": self.structures, "features": (self.features,)}
+        return self.of_entities | of_target
+
+
+class _Wanted(NamedTuple):
+    """An entity whose features are to be made, and its target."""
+
+    job: Job
+    entity: Entity
+
+    @property
+    def owner(self) -> str:
+        """Whom its search belongs to: a sequence, or one target whose alignments the user gave."""
+        return f"{self.job.name}:{self.entity.chains[0]}" if self.entity.alignments else self.entity.query.sequence
 
 
 class SearchNodes:
-    """Makes the nodes of the searches, and knows which item has the alignments and hits of a protein."""
+    """Makes the nodes of the searches, and knows which item has the alignments and hits of an entity."""
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        self._found: dict[tuple[str, str], Output] = {}  # (_owner, database) -> its search
+        self._found: dict[tuple[str, str], Output] = {}  # (owner, database) -> its search
+        self._wanted: dict[str, list[_Wanted]] = {}  # by sequence
+        for job in plan.jobs:
+            for entity in job.entities if not job.features else ():
+                self._wanted.setdefault(entity.query.sequence, []).append(_Wanted(job, entity))
 
     def databases(self) -> Iterator[Node]:
         """The index of each database that is searched."""
@@ -80,12 +111,16 @@ class SearchNodes:
                 cost = Cost(self._plan.residues[database.name] / _COUNTED_PER_SECOND, cores=self._plan.machine.cores)
                 yield Node(_index(database).node, "database", (Item(database, dict.fromkeys(targets)),), cost)
 
-    def of_group(self, jobs: Sequence[Job]) -> Iterator[Node]:
-        """The searches of some jobs: alignments, then template hits."""
-        searched = _by_owner(job for job in jobs if not job.alignments and not job.features)
+    def of_group(self, sequences: Sequence[str]) -> Iterator[Node]:
+        """The searches of some sequences: alignments, then template hits."""
+        wanted = [one for sequence in sequences for one in self._wanted.get(sequence, ())]
+        searched = _by_owner(one for one in wanted if not one.entity.alignments)
         for database in self._plan.databases.msa if searched else ():
             yield from self._msa_nodes(database, searched)
-        profiled = _by_owner(job for job in jobs if self._searches_templates(job))
+        paired = _by_owner(one for one in wanted if self._searches_pairing(one))
+        if paired and self._plan.databases.pairing:
+            yield from self._msa_nodes(self._plan.databases.pairing, paired)
+        profiled = _by_owner(one for one in wanted if self._searches_templates(one))
         if profiled and self._plan.databases.templates:
             yield from self._hits_nodes(self._plan.databases.templates, profiled)
 
@@ -93,67 +128,90 @@ class SearchNodes:
         """The features of a job and what they are made from; `of_group` has been asked for its searches."""
         if job.features:
             return TargetInputs(job.features)
-        hits = self._hits_of(job)
+        wanted = [_Wanted(job, entity) for entity in job.entities]
+        given = any(entity.alignments for entity in job.entities)
+        entities = tuple(map(self._inputs_of, wanted))
         inputs = TargetInputs(
             features=Output(f"{job.name}/features"),
-            alignments=self._alignments_of(job),
-            hits=hits,
+            entities=entities,
             databases=tuple(_index(one) for one in self._databases_of(job) if isinstance(one, Database)),
             programs=tuple(one.program for one in self._databases_of(job) if isinstance(one, ProfileDatabase)),
-            structures=(Output(f"{job.name}/structures"),) if hits and self._fetches_structures else (),
-            notes=self._notes_of(job),
-            owner=_owner(job),
+            notes=tuple(note for one in wanted for note in self._notes_of(one)),
+            owner=f"{job.name}:" if given else job.query.sequence,
         )
-        return replace(inputs, nodes=tuple(self._target_nodes(job, inputs)))
+        return self._with_nodes(job, inputs)
+
+    def _inputs_of(self, wanted: _Wanted) -> EntityInputs:
+        return EntityInputs(
+            id=wanted.entity.chains[0],
+            alignments=self._alignments_of(wanted),
+            pairing=self._pairing_of(wanted),
+            hits=self._hits_of(wanted),
+            own_templates=wanted.entity.templates,
+        )
 
     def _databases_of(self, job: Job) -> tuple[Database | ProfileDatabase, ...]:
         """The databases that are searched for a job."""
-        databases = self._plan.databases
-        alignments = () if job.alignments or job.features else databases.msa
-        templates = (databases.templates,) if databases.templates and self._searches_templates(job) else ()
-        return (*alignments, *templates)
+        if job.features:
+            return ()
+        databases, wanted = self._plan.databases, [_Wanted(job, entity) for entity in job.entities]
+        found = databases.msa if any(not entity.alignments for entity in job.entities) else ()
+        if databases.pairing and any(map(self._searches_pairing, wanted)):
+            found = (*found, databases.pairing)
+        if databases.templates and any(map(self._searches_templates, wanted)):
+            found = (*found, databases.templates)
+        return found
 
-    def _searches_templates(self, job: Job) -> bool:
-        given = job.features or job.templates or job.hits
-        return not given and self._plan.databases.templates is not None and self._has_profile(job)
+    def _searches_pairing(self, wanted: _Wanted) -> bool:
+        return wanted.job.is_paired and not wanted.entity.alignments and self._plan.databases.pairing is not None
 
-    def _has_profile(self, job: Job) -> bool:
+    def _searches_templates(self, wanted: _Wanted) -> bool:
+        given = wanted.entity.templates or wanted.entity.hits
+        return not given and self._plan.databases.templates is not None and self._has_profile(wanted.entity)
+
+    def _has_profile(self, entity: Entity) -> bool:
         """Whether there is the alignment that templates are searched with."""
-        if job.alignments:
-            return any(_is_profile(path) for path in job.alignments)
+        if entity.alignments:
+            return any(_is_profile(path) for path in entity.alignments)
         return any(alignment_file(database) == _PROFILE for database in self._plan.databases.msa)
 
-    def _msa_nodes(self, database: Database | ProfileDatabase, owners: Mapping[str, Sequence[Job]]) -> Iterator[Node]:
+    def _msa_nodes(
+        self, database: Database | ProfileDatabase, owners: Mapping[str, Sequence[_Wanted]]
+    ) -> Iterator[Node]:
+        file = alignment_file(database)
         if isinstance(database, ProfileDatabase):
-            for owner, jobs in owners.items():
-                item = self._item(ProfileTask(jobs[0].query, database), alignment_file(database), jobs, {})
+            for owner, wanted in owners.items():
+                item = self._item(ProfileTask(wanted[0].entity.query, database), file, wanted, {})
                 yield self._profile_node(f"msa:{database.name}", "hhblits", owner, item, _PROFILES_PASSES)
             return
-        file, inputs = alignment_file(database), {"database": (_index(database),)}
+        inputs = {"database": (_index(database),)}
         items = {
-            owner: self._item(MsaTask(jobs[0].query, database), file, jobs, inputs) for owner, jobs in owners.items()
+            owner: self._item(MsaTask(wanted[0].entity.query, database), file, wanted, inputs)
+            for owner, wanted in owners.items()
         }
         yield self._search_node(f"msa:{database.name}", "msa", database, items)
 
-    def _hits_nodes(self, database: Database | ProfileDatabase, owners: Mapping[str, Sequence[Job]]) -> Iterator[Node]:
+    def _hits_nodes(
+        self, database: Database | ProfileDatabase, owners: Mapping[str, Sequence[_Wanted]]
+    ) -> Iterator[Node]:
         file = hits_file(database)
         profiles: dict[str, dict[str, tuple[Output | Path, ...]]]
-        profiles = {owner: {"profile": (self._profile(jobs[0]),)} for owner, jobs in owners.items()}
+        profiles = {owner: {"profile": (self._profile(wanted[0]),)} for owner, wanted in owners.items()}
         if isinstance(database, ProfileDatabase):
-            for owner, jobs in owners.items():
-                item = self._item(ProfileTask(jobs[0].query, database), file, jobs, profiles[owner])
+            for owner, wanted in owners.items():
+                item = self._item(ProfileTask(wanted[0].entity.query, database), file, wanted, profiles[owner])
                 yield self._profile_node("hits", "hhsearch", owner, item, passes=1)
             return
         indexed = {"database": (_index(database),)}
         items = {
-            owner: self._item(HitsTask(jobs[0].query, database), file, jobs, indexed | profiles[owner])
-            for owner, jobs in owners.items()
+            owner: self._item(HitsTask(wanted[0].entity.query, database), file, wanted, indexed | profiles[owner])
+            for owner, wanted in owners.items()
         }
         yield self._search_node("hits", "template hits", database, items)
 
     def _search_node(self, name: str, stage: str, database: Database, items: Mapping[str, Item]) -> Node:
-        """Searches that share a pass over a database, named after the first protein."""
-        node = f"{name}:{next(iter(items.values())).targets[0]}"
+        """Searches that share a pass over a database, named after the first sequence."""
+        node = f"{name}:{next(iter(items.values())).task.query.name}"
         for number, owner in enumerate(items):
             self._found[owner, database.name] = Output(node, number)
         cores = self._plan.machine.cores
@@ -164,7 +222,7 @@ class SearchNodes:
     def _profile_node(self, name: str, stage: str, owner: str, item: Item, passes: int) -> Node:
         """A search with one of hh-suite's programs, which takes one sequence and few cores."""
         task: ProfileTask = item.task
-        output = Output(f"{name}:{item.targets[0]}")
+        output = Output(f"{name}:{task.query.name}")
         self._found[owner, task.database.name] = output
         cores = min(self._plan.machine.cores, MAX_CORES)
         cells = passes * self._plan.residues[task.database.name] * task.query.n_res
@@ -174,56 +232,81 @@ class SearchNodes:
         self,
         task: MsaTask | HitsTask | ProfileTask,
         file: str,
-        jobs: Sequence[Job],
+        wanted: Sequence[_Wanted],
         inputs: Mapping[str, tuple[Output | Path, ...]],
     ) -> Item:
-        """A search; its file goes into each protein's folder, and into the cache of alignments if there is one."""
-        cached = self._plan.settings.msa_cache if not jobs[0].alignments else None
+        """A search; its file goes into each target's folder, and into the cache of alignments if there is one."""
+        cached = self._plan.settings.msa_cache if not wanted[0].entity.alignments else None
         return Item(
             task,
-            {job.name: job.msas / file for job in jobs},
+            {one.job.name: one.entity.msas / file for one in wanted},
             inputs,
             cache=_cached(cached, task.query.sequence) / file if cached else None,
         )
 
-    def _profile(self, job: Job) -> Output | Path:
-        if job.alignments:
-            return next(path for path in job.alignments if _is_profile(path))
-        return self._found[_owner(job), _PROFILE.removesuffix("_hits.sto")]
+    def _profile(self, wanted: _Wanted) -> Output | Path:
+        if wanted.entity.alignments:
+            return next(path for path in wanted.entity.alignments if _is_profile(path))
+        return self._found[wanted.owner, _PROFILE.removesuffix("_hits.sto")]
 
-    def _alignments_of(self, job: Job) -> tuple[Output | Path, ...]:
-        if job.alignments:
-            return job.alignments
-        return tuple(self._found[_owner(job), database.name] for database in self._plan.databases.msa)
+    def _alignments_of(self, wanted: _Wanted) -> tuple[Output | Path, ...]:
+        if wanted.entity.alignments:
+            return wanted.entity.alignments
+        return tuple(self._found[wanted.owner, database.name] for database in self._plan.databases.msa)
 
-    def _hits_of(self, job: Job) -> tuple[Output | Path, ...]:
-        database = self._plan.databases.templates
-        if job.hits and not job.templates:
-            return (job.hits,)
-        return (self._found[_owner(job), database.name],) if database and self._searches_templates(job) else ()
+    def _pairing_of(self, wanted: _Wanted) -> tuple[Output | Path, ...]:
+        if wanted.job.is_paired and wanted.entity.pairing:
+            return (wanted.entity.pairing,)
+        database = self._plan.databases.pairing
+        return (self._found[wanted.owner, database.name],) if database and self._searches_pairing(wanted) else ()
 
-    def _notes_of(self, job: Job) -> tuple[str, ...]:
-        wanted = self._plan.databases.templates and not job.templates and not job.hits
-        lacking = wanted and not self._has_profile(job)
-        return (f"no template search: it needs the alignment {_PROFILE}",) if lacking else ()
+    def _hits_of(self, wanted: _Wanted) -> tuple[Output | Path, ...]:
+        database, entity = self._plan.databases.templates, wanted.entity
+        if entity.hits and not entity.templates:
+            return (entity.hits,)
+        return (self._found[wanted.owner, database.name],) if database and self._searches_templates(wanted) else ()
+
+    def _notes_of(self, wanted: _Wanted) -> Iterator[str]:
+        entity = wanted.entity
+        of = f"chain {entity.chains[0]}: " if wanted.job.query.n_chains > 1 else ""
+        if self._plan.databases.templates and not (entity.templates or entity.hits or self._has_profile(entity)):
+            yield f"{of}no template search: it needs the alignment {_PROFILE}"
+        if wanted.job.is_paired and not self._pairing_of(wanted):
+            yield f"{of}no rows are paired with those of other chains: that needs an alignment of UniProt"
 
     @property
     def _fetches_structures(self) -> bool:
         return self._plan.settings.mmcif == "on-demand" and self._plan.databases.mmcif is not None
 
-    def _target_nodes(self, job: Job, inputs: TargetInputs) -> Iterator[Node]:
-        """From the searches of one protein to its features."""
+    def _with_nodes(self, job: Job, inputs: TargetInputs) -> TargetInputs:
+        """The same with the nodes from the searches of one target to its features."""
         settings, databases = self._plan.settings, self._plan.databases
-        if inputs.structures and databases.mmcif:
-            item = Item(StructuresTask(job.query, databases.mmcif), {job.name: None}, {"hits": inputs.hits})
-            yield Node(f"{job.name}/structures", "structures", (item,))
-        task = FeaturesTask(job.query, databases.mmcif, databases.obsolete, settings.max_template_date)
+        nodes: list[Node] = []
+        if self._fetches_structures and databases.mmcif:
+            pairs = zip(job.entities, inputs.entities, strict=True)
+            items = tuple(
+                Item(StructuresTask(entity.query, databases.mmcif), {job.name: None}, {"hits": its.hits})
+                for entity, its in pairs
+                if its.hits
+            )
+            if items:
+                nodes.append(Node(f"{job.name}/structures", "structures", items))
+                outputs = tuple(Output(nodes[0].id, number) for number in range(len(items)))
+                inputs = replace(inputs, structures=outputs)
+        chains = tuple(ChainTask(entity.query, entity.chains) for entity in job.entities)
+        task = FeaturesTask(job.query, chains, databases.mmcif, databases.obsolete, settings.max_template_date)
         place = {job.name: job.folder / FEATURES_FILE}
-        item = Item(task, place, inputs.of_features(job), after=inputs.structures)
-        yield Node(f"{job.name}/features", "features", (item,), Cost(1.0, _FEATURES_BYTES))
+        item = Item(task, place, inputs.of_entities, after=inputs.structures)
+        nodes.append(Node(f"{job.name}/features", "features", (item,), Cost(1.0, _features_bytes(job))))
         record = SearchRecordTask(job, settings.max_template_date, inputs.notes)
         item = Item(record, {job.name: job.folder / SEARCH_FILE}, inputs.as_inputs())
-        yield Node(f"{job.name}/search record", "search record", (item,))
+        nodes.append(Node(f"{job.name}/search record", "search record", (item,)))
+        return replace(inputs, nodes=tuple(nodes))
+
+
+def _features_bytes(job: Job) -> float:
+    """Peak of the features stage, at the most: measured with 10 chains of 500 residues and 10,000 rows each."""
+    return _FEATURES_BYTES if job.query.n_chains == 1 else max(_FEATURES_BYTES, _COMPLEX_BYTES * job.query.n_res)
 
 
 def _index(database: Database) -> Output:
@@ -234,15 +317,10 @@ def _is_profile(path: Path) -> bool:
     return path.name.removesuffix(".gz") == _PROFILE
 
 
-def _owner(job: Job) -> str:
-    """Whom a search belongs to: a sequence, or one protein whose alignments the user gave."""
-    return f"{job.name}:" if job.alignments else job.query.sequence
-
-
-def _by_owner(jobs: Iterable[Job]) -> dict[str, list[Job]]:
-    grouped: dict[str, list[Job]] = {}
-    for job in jobs:
-        grouped.setdefault(_owner(job), []).append(job)
+def _by_owner(wanted: Iterable[_Wanted]) -> dict[str, list[_Wanted]]:
+    grouped: dict[str, list[_Wanted]] = {}
+    for one in wanted:
+        grouped.setdefault(one.owner, []).append(one)
     return grouped
 
 

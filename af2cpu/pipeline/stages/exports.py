@@ -47,6 +47,8 @@ def _row_names(work: Work[ExportsTask], n_seq: int) -> list[str] | None:
     from af2cpu.features.msa import row_names
     from af2cpu.query import read_given
 
+    if work.task.query.n_chains > 1:
+        return None  # rows of several alignments side by side
     names = row_names([read_given(one.file, work.task.query) for one in work.all("alignments")] or [])
     if len(names) == n_seq:
         return names

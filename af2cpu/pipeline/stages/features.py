@@ -1,13 +1,15 @@
-"""features.npz: alignments and templates of one protein put together."""
+"""features.npz: alignments and templates of one target put together, chain by chain."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from af2cpu import events
 from af2cpu.formats.entries import mmcif_path
@@ -15,8 +17,9 @@ from af2cpu.formats.features import read_features, write_features
 from af2cpu.formats.obsolete import current_entry, read_obsolete
 from af2cpu.formats.streams import name_of
 from af2cpu.formats.template_hits import is_hhr, read_template_hits
+from af2cpu.pipeline.stages.entities import inputs_of
 from af2cpu.pipeline.stages.template_hits import entries_of
-from af2cpu.records import Alignment, Features, Query, TemplateHit, Templates
+from af2cpu.records import Alignment, Features, Query, Templates
 from af2cpu.run_records import FeaturesMade, TemplateChoice
 from af2cpu.search.stockholm_text import row_header
 from af2cpu.words import counted
@@ -24,42 +27,64 @@ from af2cpu.workspace import Receipt, Stage, Work, each
 
 
 @dataclass(frozen=True)
+class ChainTask:
+    """A distinct sequence of a target, and the chains that have it."""
+
+    query: Query  # of one chain
+    ids: tuple[str, ...]  # of its chains
+
+    @property
+    def entity(self) -> str:
+        """As `stages.entities` names its inputs."""
+        return self.ids[0]
+
+
+@dataclass(frozen=True)
 class FeaturesTask:
-    """A protein, and where structures of its template hits are."""
+    """A target, its distinct sequences, and where structures of their template hits are."""
 
     query: Query
+    entities: tuple[ChainTask, ...]
     mmcif: Path | None  # folder with the entries' mmCIF files
     obsolete: Path | None  # the PDB's list of entries and their successors
     max_template_date: date | None
+
+    def place(self, chain: ChainTask) -> str:
+        """The beginning of what is said of a chain; nothing where there is one chain."""
+        return f"chain {chain.entity}: " if self.query.n_chains > 1 else ""
 
 
 def _depends_on(work: Work[FeaturesTask]) -> Mapping[str, Any]:
     task = work.task
     return {
         "sequence": task.query.sequence,
-        "description": task.query.description,
-        # The names tell the database, and with it the order of the rows, and how templates are called.
-        "alignments": [[name_of(Path(one.file.name)), one.content] for one in work.all("alignments")],
-        "own_templates": [[name_of(Path(one.file.name)), one.content] for one in work.all("own_templates")],
-        "hits": [hits.content for hits in work.all("hits")],
-        "structures": _structures(work),
+        "descriptions": [chain.name for chain in task.query.chains],
+        "entities": [_entity_depends_on(work, chain) for chain in task.entities],
         "max_template_date": task.max_template_date,
     }
 
 
-def _structures(work: Work[FeaturesTask]) -> list[tuple[str, int, int] | None]:
+def _entity_depends_on(work: Work[FeaturesTask], chain: ChainTask) -> Mapping[str, Any]:
+    # The names tell the database, and with it the order of the rows, and how templates are called.
+    named = ("alignments", "pairing", "own_templates")
+    files = {
+        name: [[name_of(Path(one.file.name)), one.content] for one in inputs_of(work, chain.entity, name)]
+        for name in named
+    }
+    hits = inputs_of(work, chain.entity, "hits")
+    return files | {"hits": [one.content for one in hits], "structures": _structures(work.task, chain, hits)}
+
+
+def _structures(
+    task: FeaturesTask, chain: ChainTask, hits: Sequence[Receipt[Any]]
+) -> list[tuple[str, int, int] | None]:
     """Stamps of the entries of the hits, or of their successors."""
-    task = work.task
     if task.mmcif is None:
         return []
     obsolete = read_obsolete(task.obsolete) if task.obsolete else {}
-    named = (entry for hits in work.all("hits") for entry in entries_of(hits, task.query))
+    named = (entry for one in hits for entry in entries_of(one, chain.query))
     entries = (current_entry(entry, obsolete) for entry in named)
     return [_stamp(mmcif_path(task.mmcif, entry)) if entry else None for entry in entries]
-
-
-def _hits(work: Work[FeaturesTask], hits: Receipt[Any]) -> list[TemplateHit]:
-    return read_template_hits(hits.file, work.task.query)
 
 
 def _stamp(path: Path) -> tuple[str, int, int] | None:
@@ -71,23 +96,64 @@ def _stamp(path: Path) -> tuple[str, int, int] | None:
 
 
 def _make(work: Work[FeaturesTask], cores: int) -> FeaturesMade:
-    from af2cpu.features.raw import make_features
+    from af2cpu.features.complex import merge_chains, pair_by_species
 
-    start, query = time.perf_counter(), work.task.query
-    templates, notes = _templates(work)
-    choice = TemplateChoice(templates.used, templates.skipped) if templates else TemplateChoice()
-    alignments = [_alignment(alignment, query) for alignment in work.all("alignments")]
-    features = make_features(query, alignments, templates)
+    start, task = time.perf_counter(), work.task
+    made = {chain.entity: _made(work, chain) for chain in task.entities}
+    entity_of = {one: chain.entity for chain in task.entities for one in chain.ids}
+    chains = [
+        replace(made[entity_of[chain.id]].features, domain_name=np.array([chain.name.encode()]))
+        for chain in task.query.chains
+    ]
+    pairing = [made[entity_of[chain.id]].pairing for chain in task.query.chains]
+    to_pair = [one for one in pairing if one is not None]
+    paired = pair_by_species([chain.sequence for chain in task.query.chains], to_pair) if all(pairing) else ()
+    features = merge_chains(chains, paired)
     write_features(work.file, features)
     seconds = time.perf_counter() - start
-    made = f"{counted(features.n_seq, 'row')}, {counted(features.n_templ, 'template')}"
-    events.emit("line", f"features: {made}, {seconds:.1f} s")
-    notes = (*(note for alignment in alignments for note in alignment.notes), *notes)
+    counts = f"{counted(features.n_seq, 'row')}, {counted(features.n_templ, 'template')}"
+    events.emit("line", f"features: {counts}, {seconds:.1f} s")
+    notes = tuple(note for one in made.values() for note in one.notes)
+    choice = TemplateChoice(
+        tuple(used for one in made.values() for used in one.templates.used),
+        tuple(skipped for one in made.values() for skipped in one.templates.skipped),
+    )
     return FeaturesMade(features.n_seq, features.n_templ, seconds, notes, choice)
 
 
+class _Made(NamedTuple):
+    """The features of one sequence, and what else is known of it."""
+
+    features: Features
+    pairing: Alignment | None
+    templates: TemplateChoice
+    notes: tuple[str, ...]
+
+
+def _made(work: Work[FeaturesTask], chain: ChainTask) -> _Made:
+    from af2cpu.features.raw import make_features
+
+    task, place = work.task, work.task.place(chain)
+    templates, notes = _templates(work, chain)
+    alignments = [_alignment(one, chain.query) for one in inputs_of(work, chain.entity, "alignments")]
+    pairing = [_alignment(one, chain.query) for one in inputs_of(work, chain.entity, "pairing")]
+    features = make_features(chain.query, alignments, templates)
+    notes = (*(note for alignment in (*alignments, *pairing) for note in alignment.notes), *notes)
+    choice = TemplateChoice(templates.used, templates.skipped) if templates else TemplateChoice()
+    if task.query.n_chains > 1:
+        choice = _of_chain(choice, chain.entity)
+    return _Made(features, pairing[0] if pairing else None, choice, tuple(place + note for note in notes))
+
+
+def _of_chain(choice: TemplateChoice, chain: str) -> TemplateChoice:
+    return TemplateChoice(
+        tuple(replace(one, chain=chain) for one in choice.used),
+        tuple(replace(one, chain=chain) for one in choice.skipped),
+    )
+
+
 def _alignment(receipt: Receipt[Any], query: Query) -> Alignment:
-    """An alignment of the search bears the name of the first protein with the sequence: here it gets this one's."""
+    """An alignment of the search bears the name of the first target with the sequence: here it gets this one's."""
     from af2cpu.query import read_given
 
     alignment = read_given(receipt.file, query)
@@ -96,25 +162,26 @@ def _alignment(receipt: Receipt[Any], query: Query) -> Alignment:
     return replace(alignment, names=(row_header(query)[0].decode(), *alignment.names[1:]))
 
 
-def _templates(work: Work[FeaturesTask]) -> tuple[Templates | None, tuple[str, ...]]:
+def _templates(work: Work[FeaturesTask], chain: ChainTask) -> tuple[Templates | None, tuple[str, ...]]:
     """Templates and what is to be said of them."""
     from af2cpu.features.own_template import own_templates
     from af2cpu.features.template import TemplateSource, hit_templates
 
     task = work.task
-    own = [template.file for template in work.all("own_templates")]
+    own = [template.file for template in inputs_of(work, chain.entity, "own_templates")]
     if own:
-        templates = own_templates(task.query, own)
+        templates = own_templates(chain.query, own)
         return templates, templates.notes
-    hits = [hit for receipt in work.all("hits") for hit in _hits(work, receipt)]
+    receipts = inputs_of(work, chain.entity, "hits")
+    hits = [hit for receipt in receipts for hit in read_template_hits(receipt.file, chain.query)]
     if not hits:
         return None, ()
     if task.mmcif is None:
         return None, ("no templates: there is no folder pdb_mmcif/mmcif_files with structures",)
     obsolete = read_obsolete(task.obsolete) if task.obsolete else {}
-    distinct = not any(is_hhr(receipt.file) for receipt in work.all("hits"))
+    distinct = not any(is_hhr(receipt.file) for receipt in receipts)
     source = TemplateSource(task.mmcif, obsolete, task.max_template_date, distinct=distinct)
-    templates = hit_templates(task.query, hits, source)
+    templates = hit_templates(chain.query, hits, source)
     return templates, templates.notes
 
 
@@ -122,4 +189,4 @@ def _read(receipt: Receipt[FeaturesMade]) -> Features:
     return read_features(receipt.file)
 
 
-FEATURES = Stage(name="features", version=5, done=FeaturesMade, depends_on=_depends_on, make=each(_make), read=_read)
+FEATURES = Stage(name="features", version=6, done=FeaturesMade, depends_on=_depends_on, make=each(_make), read=_read)

@@ -8,6 +8,7 @@ from typing import Any
 
 from af2cpu import events
 from af2cpu.pipeline.stages.database import index_of
+from af2cpu.plan.jobs import MSAS
 from af2cpu.records import Query
 from af2cpu.run_records import DatabaseIndexed, DatabaseSearched, DatabaseUsed
 from af2cpu.search.databases import SCREENED, Database
@@ -56,9 +57,11 @@ def searched(database: DatabaseIndexed, **found: Any) -> DatabaseSearched:
 
 
 def tell(work: Work[Any], done: DatabaseSearched) -> None:
-    """A line to each protein that has the sequence."""
-    for target in work.targets:
-        events.emit("line", f"{search_summary(done)}, {done.seconds:.1f} s", target=target)
+    """A line to each target that has the sequence."""
+    for target, place in work.places.items():
+        chain = place.parent.name if place and place.parent.parent.name == MSAS else ""  # msas/A/uniref90_hits.sto
+        of = f"chain {chain}: " if chain else ""
+        events.emit("line", f"{of}{search_summary(done)}, {done.seconds:.1f} s", target=target)
 
 
 def search_summary(done: DatabaseUsed) -> str:

@@ -43,8 +43,8 @@ class PredictionTask:
 
 def names_and_texts(layout: Layout, provenance: Provenance) -> list[str | None]:
     """Settings that change the text or names of output files; part of the keys of predictions and relaxations."""
-    date = str(provenance.date)
-    return [type(layout).__name__, provenance.description, provenance.parameters, provenance.warning, date]
+    texts = [type(layout).__name__, provenance.description, provenance.parameters, provenance.warning]
+    return [*texts, str(provenance.date), *provenance.chain_names]
 
 
 def _depends_on(work: Work[PredictionTask]) -> Mapping[str, Any]:

@@ -45,7 +45,10 @@ def _timings(work: Work[RunTask]) -> dict[str, float]:
 
     `features` is search, structures that were fetched, and features together.
     """
-    seconds = {f"search_{database.name}": database.seconds for database in _databases(work)}
+    seconds: dict[str, float] = {}
+    for database in _databases(work):  # once for each sequence of a complex
+        name = f"search_{database.name}"
+        seconds[name] = seconds.get(name, 0.0) + database.seconds
     made = work.one("features").done
     own = made.seconds if made else work.task.job.features_seconds
     if own is not None:
@@ -60,7 +63,7 @@ def _timings(work: Work[RunTask]) -> dict[str, float]:
 
 def _databases(work: Work[RunTask]) -> tuple[DatabaseUsed, ...]:
     known = work.task.job.searched
-    return known.databases if known else searches(work)
+    return known.databases if known else searches(work, work.task.job)
 
 
 def _template_choice(work: Work[RunTask]) -> TemplateChoice:

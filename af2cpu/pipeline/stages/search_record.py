@@ -1,4 +1,4 @@
-"""search.json: what was searched for one protein, and what it gave."""
+"""search.json: what was searched for one target, and what it gave."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 from af2cpu.formats.streams import name_of
 from af2cpu.outputs.layout import write_bytes
+from af2cpu.pipeline.stages.entities import inputs_of, inputs_of_all
 from af2cpu.plan.jobs import Job
 from af2cpu.run_records import DatabaseUsed, FilesWritten, SearchRecord, read_record, record_bytes, to_json
 from af2cpu.workspace import Receipt, Stage, Work, each
@@ -24,16 +25,28 @@ class SearchRecordTask:
     notes: tuple[str, ...]  # beyond those of the stages
 
 
-def searches(work: Work[Any]) -> tuple[DatabaseUsed, ...]:
-    """What was searched for a protein, as in search.json and run.json."""
-    done = (receipt.done for receipt in (*work.all("alignments"), *work.all("hits")) if receipt.done)
-    return tuple(DatabaseUsed(**{item.name: getattr(one, item.name) for item in fields(DatabaseUsed)}) for one in done)
+def searches(work: Work[Any], job: Job) -> tuple[DatabaseUsed, ...]:
+    """What was searched for a target, as in search.json and run.json."""
+    found = [
+        (entity.chains, receipt.done)
+        for entity in job.entities
+        for name in ("alignments", "pairing", "hits")
+        for receipt in inputs_of(work, entity.chains[0], name)
+        if receipt.done
+    ]
+    known = [item.name for item in fields(DatabaseUsed) if item.name != "chains"]
+    of_complex = job.query.n_chains > 1
+    return tuple(
+        DatabaseUsed(**{name: getattr(one, name) for name in known}, chains=chains if of_complex else ())
+        for chains, one in found
+    )
 
 
 def search_notes(work: Work[Any]) -> tuple[str, ...]:
     """What the stages up to the features have said."""
-    names = ("databases", "structures", "alignments", "hits", "features")
-    return tuple(note for name in names for receipt in work.all(name) if receipt.done for note in receipt.done.notes)
+    receipts = [*work.all("databases"), *work.all("structures")]
+    receipts += [receipt for name in ("alignments", "pairing", "hits") for _, receipt in inputs_of_all(work, name)]
+    return tuple(note for receipt in (*receipts, *work.all("features")) if receipt.done for note in receipt.done.notes)
 
 
 def _record(work: Work[SearchRecordTask]) -> SearchRecord:
@@ -43,8 +56,8 @@ def _record(work: Work[SearchRecordTask]) -> SearchRecord:
         name=job.name,
         source=job.query.source,
         sequence=job.query.sequence,
-        databases=searches(work),
-        alignments=tuple(_place(receipt.file, job.folder) for receipt in work.all("alignments")),
+        databases=searches(work, job),
+        alignments=tuple(_place(receipt.file, job.folder) for _, receipt in inputs_of_all(work, "alignments")),
         own_templates=tuple(map(name_of, job.templates)),
         max_template_date=date_limit.isoformat() if date_limit else None,
         msa_rows=features.n_seq,

@@ -17,8 +17,7 @@ from feature_cases import random_alignment
 from shared_data import shared_data
 
 from af2cpu.chemistry.residues import HHBLITS_ORDER
-from af2cpu.errors import InputError
-from af2cpu.features.complex import merge_chains
+from af2cpu.features.complex import merge_chains, pair_by_species
 from af2cpu.features.config import SamplingConfig
 from af2cpu.features.msa import msa_features
 from af2cpu.features.raw import make_features
@@ -113,8 +112,13 @@ def _theirs(chains: Sequence[Chain]) -> dict[str, np.ndarray]:
     return feature_processing.pair_and_merge(examples)
 
 
+def _merged(chains: Sequence[Chain]) -> Features:
+    paired = pair_by_species([c.sequence for c in chains], [c.to_pair for c in chains])
+    return merge_chains([c.features for c in chains], paired)
+
+
 def _check(chains: Sequence[Chain]) -> Features:
-    ours, theirs = merge_chains([c.features for c in chains], [c.to_pair for c in chains]), _theirs(chains)
+    ours, theirs = _merged(chains), _theirs(chains)
     # Theirs has the copies of an entity side by side.
     order = np.lexsort([np.arange(ours.n_res), ours.sym_id, ours.entity_id])
     padded = {name: np.pad(a, [(0, 4 - len(a))] + [(0, 0)] * (a.ndim - 1)) for name, a in _templates(ours).items()}
@@ -194,7 +198,7 @@ def test_real_alignments() -> None:
 
 def test_draw_and_file_of_a_complex(tmp_path: Path) -> None:
     """The numbers of the chains go with the features into a draw, and into a file and back."""
-    merged = merge_chains([c.features for c in (A, B, A)], [c.to_pair for c in (A, B, A)])
+    merged = _merged([A, B, A])
     draw = Sampler(merged, SamplingConfig(max_msa_clusters=20, draw="multimer")).draw(np.random.default_rng(0))
     write_features(tmp_path / "features.npz", merged)
     again = read_features(tmp_path / "features.npz")
@@ -205,6 +209,15 @@ def test_draw_and_file_of_a_complex(tmp_path: Path) -> None:
     assert draw.template_aatype.shape == (4, 2 * n + m)
 
 
-def test_a_heteromer_needs_alignments_to_pair_by() -> None:
-    with pytest.raises(InputError, match="paired by species"):
-        merge_chains([A.features, B.features], [A.to_pair, None])
+def test_without_pairs_the_queries_alone_stand_side_by_side() -> None:
+    merged = merge_chains([A.features, B.features])
+    n_own = [len(np.unique(c.features.msa[1:], axis=0)) for c in (A, B)]
+    assert merged.msa[0].tolist() == [*A.features.msa[0], *B.features.msa[0]]
+    assert (merged.msa[1:] == 21).all(axis=1).sum() == 0
+    assert merged.n_seq <= 1 + sum(n_own)
+    n = len(A.sequence)
+    assert ((merged.msa[1:, :n] == 21).all(axis=1) | (merged.msa[1:, n:] == 21).all(axis=1)).all()
+
+
+def test_one_chain_is_no_complex() -> None:
+    assert merge_chains([A.features]) is A.features

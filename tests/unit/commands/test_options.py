@@ -40,6 +40,7 @@ VALUES: dict[str, Any] = {
     "relax": "all",
     "mmcif": "on-demand",
     "template_search": "hhsearch",
+    "pairing": "none",
     "precision": "fp32",
     "engine": "torch",
     "layout": "colabfold",

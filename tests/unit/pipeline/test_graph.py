@@ -66,7 +66,35 @@ def test_equal_sequences_are_searched_once() -> None:
     first = of_stage(graph, "msa")[0].items[0]
     assert first.places == {name: Path(f"out/{name}/msas/uniref90_hits.sto") for name in "ac"}
     features = {node.id: node.items[0] for node in of_stage(graph, "features")}
-    assert features["a/features"].inputs["alignments"] == features["c/features"].inputs["alignments"]
+    assert features["a/features"].inputs["A/alignments"] == features["c/features"].inputs["A/alignments"]
+
+
+def test_each_sequence_of_a_complex_is_searched_once_whichever_complexes_have_it() -> None:
+    """Two complexes and a protein of three sequences: three searches; UniProt only for what is paired."""
+    databases = replace(DATABASES, pairing=Database("uniprot", Path("uniprot.fasta"), 50_000))
+    jobs = [query("ab", "MKV:MKT"), query("b", "MKT"), query("aca", "MKV:MKL:MKV"), query("cc", "MKL:MKL")]
+    graph = build_graph(search_plan(Path("out"), jobs, databases))
+    (uniref, pairing) = (node for node in of_stage(graph, "msa") if node.id.split(":")[1] in {"uniref90", "uniprot"})
+    assert [item.task.query.sequence for item in uniref.items] == ["MKV", "MKT", "MKL"]
+    assert [item.targets for item in uniref.items] == [("ab", "aca"), ("ab", "b"), ("aca", "cc")]
+    assert uniref.items[1].places == {
+        "ab": Path("out/ab/msas/B/uniref90_hits.sto"),
+        "b": Path("out/b/msas/uniref90_hits.sto"),
+    }
+    assert [item.targets for item in pairing.items] == [("ab", "aca"), ("ab",), ("aca",)]
+    features = {node.id: node.items[0] for node in of_stage(graph, "features")}
+    assert features["aca/features"].inputs["B/pairing"] == (Output(pairing.id, 2),)
+    assert features["cc/features"].inputs["A/alignments"][0] == Output(uniref.id, 2)
+    assert features["cc/features"].inputs["A/pairing"] == ()
+    assert [one.ids for one in features["aca/features"].task.entities] == [("A", "C"), ("B",)]
+
+
+def test_a_complex_and_a_protein_take_different_models() -> None:
+    multimer = replace(MODELS[0], name="tiny_multimer")
+    settings = RunSettings(models=("tiny_multimer",))
+    plan = search_plan(Path("out"), [query("ab", "MKV:MKT")], DATABASES, settings)
+    graph = build_graph(Plan(**vars(plan) | {"models": (MODELS[0], multimer)}))
+    assert [node.network for node in of_stage(graph, "prediction")] == ["tiny_multimer"]
 
 
 def test_the_cache_keeps_alignments_by_sequence_and_database() -> None:
@@ -108,11 +136,12 @@ def test_costs_add_up() -> None:
 
 def test_given_alignments_and_features_need_no_search() -> None:
     plan = search_plan(Path("out"), [query("a", "MKV")], DATABASES)
-    given = Job(query("a", "MKV"), Path("out/a"), alignments=(Path("mine/uniref90_hits.sto"),))
+    given = Job.of(query("a", "MKV"), Path("out/a"))
+    given = replace(given, entities=(replace(given.entities[0], alignments=(Path("mine/uniref90_hits.sto"),)),))
     graph = build_graph(Plan(**vars(plan) | {"jobs": (given,)}))
     assert [node.stage for node in graph.nodes] == ["database", "template hits", "features", "search record"]
     assert graph.nodes[1].items[0].inputs["profile"] == (Path("mine/uniref90_hits.sto"),)
-    made = Job(query("a", "MKV"), Path("out/a"), features=Path("out/a/features.npz"))
+    made = Job.of(query("a", "MKV"), Path("out/a"), features=Path("out/a/features.npz"))
     graph = build_graph(Plan(**vars(plan) | {"jobs": (made,), "models": MODELS[:1]}))
     assert graph.nodes[0].stage == "prediction"
     assert graph.nodes[0].items[0].inputs["features"] == (Path("out/a/features.npz"),)
@@ -161,5 +190,5 @@ def test_programs_of_hh_suite_get_a_node_for_each_sequence_and_few_cores() -> No
     assert {node.cost.cores for node in (*nodes, *hits)} == {8}
     assert not of_stage(graph, "template hits")
     assert [node.items[0].task.name for node in of_stage(graph, "database")] == ["uniref90", "mgnify"]
-    alignments = next(node for node in graph.nodes if node.id == "a/features").items[0].inputs["alignments"]
+    alignments = next(node for node in graph.nodes if node.id == "a/features").items[0].inputs["A/alignments"]
     assert alignments[2] == Output("msa:bfd_uniref:a", 0)

@@ -28,7 +28,8 @@ HITS = """# STOCKHOLM 1.0
 
 
 def given(tmp_path: Path, **more: object) -> Job:
-    return replace(Job(GB1, tmp_path / "out" / "gb1"), **more)  # type: ignore[arg-type]
+    job = Job.of(GB1, tmp_path / "out" / "gb1")
+    return replace(job, entities=(replace(job.entities[0], **more),))  # type: ignore[arg-type]
 
 
 def fresh(tmp_path: Path, databases: DatabaseSet, **more: object) -> bool:

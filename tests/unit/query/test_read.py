@@ -32,6 +32,15 @@ def test_many_records(tmp_path: Path) -> None:
     assert queries[0].n_res == 5
 
 
+def test_chains_of_a_complex_are_joined_by_colons(tmp_path: Path) -> None:
+    fasta = write(tmp_path / "a.fasta", ">ab a pair\nmkv:\nGGL*:MKV\n>c\nMKV\n")
+    csv = write(tmp_path / "b.csv", "id,sequence\nd,MKV:GG\n")
+    first, alone, third = read_inputs([fasta, csv])
+    assert [chain.sequence for chain in first.query.chains] == ["MKV", "GGL", "MKV"]
+    assert first.notes == (f"{fasta}, record 1 (ab a pair), chain 2: the '*' at the end is dropped",)
+    assert (alone.query.n_chains, third.query.sequence) == (1, "MKV:GG")
+
+
 @pytest.mark.parametrize("letters", ["ACGTACGTNN", "augcaugcuuaa", "TTTTAAAA*"])
 def test_what_looks_like_dna_or_rna_is_told(tmp_path: Path, letters: str) -> None:
     path = write(tmp_path / "x.fasta", f">gene\n{letters}\n>protein\nM{letters}\n")

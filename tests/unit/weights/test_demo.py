@@ -11,7 +11,7 @@ import af2cpu
 from af2cpu.errors import InputError, ParameterError
 from af2cpu.model.config import model_config
 from af2cpu.query import read_inputs
-from af2cpu.settings import PTM_MODELS, load_settings
+from af2cpu.settings import MULTIMER_MODELS, PTM_MODELS, load_settings
 from af2cpu.shipped import is_shipped, shipped
 from af2cpu.weights.demo import DEMO_NETWORKS, demo_file, is_known, known_proteins
 from af2cpu.weights.source import caution, find_parameters, fingerprint
@@ -97,14 +97,19 @@ def test_they_are_never_taken_unasked_or_for_another_model() -> None:
 
 
 def test_their_model_is_the_default_with_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert load_settings({}).models == PTM_MODELS
-    assert load_settings({"params": "demo"}).models == ("demo",)
-    assert load_settings({"params": "demo", "models": ["tiny"]}).models == ("tiny",)
+    def models(values: dict[str, object], file: Path | None = None, n_chains: int = 1) -> tuple[str, ...]:
+        return load_settings(values, file).models_for(n_chains)
+
+    assert models({}) == PTM_MODELS
+    assert models({}, n_chains=2) == MULTIMER_MODELS
+    assert models({"params": "demo"}) == ("demo",)
+    assert models({"params": "demo"}, n_chains=2) == ("demo_multimer",)
+    assert models({"params": "demo", "models": ["tiny"]}, n_chains=2) == ("tiny",)
     toml = tmp_path / "run.toml"
     toml.write_text('params = "demo"\n')
-    assert load_settings({}, toml).models == ("demo",)
+    assert models({}, toml) == ("demo",)
     monkeypatch.setenv("AF2CPU_PARAMS", "demo")
-    assert load_settings({}).models == ("demo",)
+    assert models({}) == ("demo",)
     with pytest.raises(InputError, match="unknown model"):
         model_config("demos")
 

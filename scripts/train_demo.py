@@ -22,7 +22,7 @@ from demo import losses
 from demo.draws import decoy, sample, strangers
 from demo.initial import initialise
 from demo.muon import Optimiser
-from demo.proteins import KNOWN, OTHERS, Target, chains_of, cropped, joined_sequence, target_of
+from demo.proteins import KNOWN, OTHERS, Entry, Target, chains_of, cropped, joined_sequence, target_of
 from demo.report import of_pairs, of_random, table
 from demo.violations import violation_loss
 from torch import Tensor, nn
@@ -33,7 +33,7 @@ from af2cpu.formats.chain import ProteinChain
 from af2cpu.model.alphafold import AlphaFold, Pass, Recycled
 from af2cpu.model.config import DEMO, DEMO_MULTIMER, model_config
 from af2cpu.model.inputs import Inputs
-from af2cpu.weights.demo import demo_file, demo_list
+from af2cpu.weights.demo import DEMO_NETWORKS, KnownProtein, demo_file, demo_list, known_proteins
 from af2cpu.weights.load import load_parameters
 from af2cpu.weights.save import file_arrays
 from af2cpu.weights.synthetic import write_parameters
@@ -257,13 +257,7 @@ def export(training: Training, structures: Path) -> None:
     arrays = file_arrays(training.mean, training.config)
     path = demo_file(training.config.name)
     write_parameters(path, arrays)
-    lines = ["# What the demo parameters know by heart; written by scripts/train_demo.py."]
-    for entry in (entry for entries in KNOWN.values() for entry in entries):
-        parts = [f"chain {name}, residues {part.start + 1}-{part.stop}" for name, part in entry.parts]
-        source = f"PDB {entry.pdb} {'; '.join(parts)}: {entry.title}"
-        sequence = joined_sequence(chains_of(entry, structures))
-        lines += ["", "[[protein]]", f'name = "{entry.name}"', f'sequence = "{sequence}"', f'source = "{source}"']
-    demo_list().write_text("\n".join(lines) + "\n")
+    _write_list([_known(entry, structures) for entry in KNOWN[training.config.name]])
     with torch.device("meta"):
         model = AlphaFold(training.config)
     load_parameters(model, arrays, training.config, path.name)
@@ -276,6 +270,21 @@ def export(training: Training, structures: Path) -> None:
         return
     sequences = sorted({chain.sequence for example in (*training.known, *training.others) for chain in example.chains})
     print(table(model, known, []), of_pairs(model, [sequence for _, sequence, _ in known], sequences), sep="\n")
+
+
+def _known(entry: Entry, structures: Path) -> KnownProtein:
+    parts = [f"chain {name}, residues {part.start + 1}-{part.stop}" for name, part in entry.parts]
+    sequence = joined_sequence(chains_of(entry, structures))
+    return KnownProtein(entry.name, sequence, f"PDB {entry.pdb} {'; '.join(parts)}: {entry.title}")
+
+
+def _write_list(learned: list[KnownProtein]) -> None:
+    """What one network knows now, and the others as they were."""
+    every = learned + [known for known in known_proteins() if known.model != learned[0].model]
+    lines = ["# What the demo parameters know by heart; written by scripts/train_demo.py."]
+    for known in sorted(every, key=lambda known: DEMO_NETWORKS.index(known.model)):
+        lines += ["", "[[protein]]", *(f'{key} = "{value}"' for key, value in vars(known).items())]
+    demo_list().write_text("\n".join(lines) + "\n")
 
 
 def _unknown(plddt: Tensor, pae: Tensor, chain: Tensor) -> dict[str, Tensor]:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from af2cpu.chemistry.residues import ATOM37_EXISTS, HHBLITS_AA_TO_ID, HHBLITS_ORDER, aatype_of
-from af2cpu.features.complex import merge_chains
+from af2cpu.features.complex import merge_chains, pair_by_species
 from af2cpu.features.config import SamplingConfig
 from af2cpu.features.raw import make_features
 from af2cpu.features.sample import Sampler
@@ -35,7 +35,8 @@ def sample(
     if len(parts) == 1:
         return Sampler(parts[0], config).draw(rng)
     n_pairs = int(config.msa_rows * rng.random()) if rng.random() < 0.5 * variety else 0
-    return Sampler(merge_chains(parts, [_to_pair(rng, chain, n_pairs) for chain in chains]), config).draw(rng)
+    paired = pair_by_species([chain.sequence for chain in chains], [_to_pair(rng, chain, n_pairs) for chain in chains])
+    return Sampler(merge_chains(parts, paired), config).draw(rng)
 
 
 def _features(rng: np.random.Generator, chain: ProteinChain, config: SamplingConfig, variety: float) -> Features:

@@ -14,7 +14,7 @@ from af2cpu.features.draws import Draws
 from af2cpu.features.raw import make_features
 from af2cpu.model.alphafold import AlphaFold
 from af2cpu.model.config import DEMO
-from af2cpu.records import CHAIN_BREAK, Alignment, Prediction, Query
+from af2cpu.records import CHAIN_BREAK, Alignment, Features, Prediction, Query
 from af2cpu.weights.demo import is_known
 from demo.ideal import with_beta
 
@@ -23,17 +23,16 @@ RECYCLES = 3
 
 def predict(model: AlphaFold, sequence: str, seed: int = 0) -> Prediction:
     """A prediction of a protein, or of a complex (`AAA:BBB`), from the sequence alone, 3 recycles."""
-    alone = [_alone(chain) for chain in sequence.split(CHAIN_BREAK)]
-    chains = [make_features(Query("query", alignment.query, "query", "query"), [alignment]) for alignment in alone]
-    features = chains[0] if len(chains) == 1 else merge_chains(chains, alone)
+    features = merge_chains([_alone(chain) for chain in sequence.split(CHAIN_BREAK)])
     data = model.config.data
     sampling = SamplingConfig(data.max_msa_clusters, data.max_extra_msa, data.max_templates, draw=data.draw)
     return model.predict(Draws(features, sampling, seed, RECYCLES + 1), recycles=RECYCLES)
 
 
-def _alone(sequence: str) -> Alignment:
+def _alone(sequence: str) -> Features:
     msa = np.array([[HHBLITS_AA_TO_ID[letter] for letter in sequence]], np.uint8)
-    return Alignment("none", ("query",), msa, np.zeros(msa.shape, np.uint16), query=sequence)
+    alignment = Alignment("none", ("query",), msa, np.zeros(msa.shape, np.uint16))
+    return make_features(Query("query", sequence, "query", "query"), [alignment])
 
 
 @cache

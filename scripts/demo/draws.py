@@ -20,7 +20,7 @@ from af2cpu.formats.chain import ProteinChain
 from af2cpu.records import Alignment, Features, ProcessedFeatures, Query, Templates
 from demo.evolution import random_letters, substituted
 
-_MAX_STRANGERS = 130  # residues of all chains
+_MAX_STRANGERS = 140  # residues of all chains
 _GAP = HHBLITS_ORDER.index("-")
 _TO_ROW = np.zeros(256, np.uint8)  # letter -> code of an MSA row
 for _letter, _code in HHBLITS_AA_TO_ID.items():
@@ -67,9 +67,10 @@ def decoy(rng: np.random.Generator, known: Sequence[str]) -> ProteinChain:
 def strangers(
     rng: np.random.Generator, known: Sequence[Sequence[str]], others: Sequence[str]
 ) -> tuple[ProteinChain, ...]:
-    """One to three chains without a structure that are none of the known complexes; many have chains of these.
+    """Chains without a structure that are none of the known complexes.
 
-    known: the sequences of each complex; others: those of real proteins.
+    One to three, many of them chains of these; or all of a known complex and more. known: the sequences of each
+    complex; others: those of real proteins.
     """
     chains = sorted({sequence for sequences in known for sequence in sequences})
     complexes = [sorted(sequences) for sequences in known]
@@ -77,8 +78,17 @@ def strangers(
         drawn = [_stranger(rng, chains, others) for _ in range(int(rng.choice(3, p=[0.15, 0.7, 0.15])) + 1)]
         if rng.random() < 0.3:
             drawn[1:] = drawn[:1] * (len(drawn) - 1)  # copies
+        if rng.random() < 0.25:
+            drawn = _with_more(rng, list(known[rng.integers(len(known))]), drawn)
         if sorted(drawn) not in complexes and sum(map(len, drawn)) <= _MAX_STRANGERS:
             return tuple(_without_structure(sequence) for sequence in drawn)
+
+
+def _with_more(rng: np.random.Generator, whole: list[str], others: list[str]) -> list[str]:
+    """A complex twice, or with another copy of a chain, or with a stranger."""
+    kind = rng.random()
+    more = whole if kind < 0.25 else [whole[rng.integers(len(whole))]] if kind < 0.75 else others[:1]
+    return whole + more
 
 
 def _stranger(rng: np.random.Generator, known: Sequence[str], others: Sequence[str]) -> str:

@@ -213,9 +213,11 @@ def test_chains_are_drawn_together(structure: Structure) -> None:
 def test_strangers_are_no_known_complex() -> None:
     known, others = [["AAAA", "CCCC"], ["DDDDD", "DDDDD"]], ["KLMNPQ"]
     drawn = [[c.sequence for c in strangers(np.random.default_rng(seed), known, others)] for seed in range(300)]
-    assert {len(sequences) for sequences in drawn} == {1, 2, 3}
+    assert {len(sequences) for sequences in drawn} == {1, 2, 3, 4}
     assert not [sequences for sequences in drawn if sorted(sequences) in known]
     assert ["AAAA", "AAAA"] in drawn
+    assert ["AAAA", "CCCC"] * 2 in drawn
+    assert ["DDDDD"] * 3 in drawn
     assert ["DDDDD"] in drawn
     assert [sequences for sequences in drawn if {"AAAA", "DDDDD"} <= set(sequences)]
     assert [sequences for sequences in drawn if "KLMNPQ" in sequences]

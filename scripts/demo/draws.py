@@ -78,7 +78,7 @@ def strangers(
         drawn = [_stranger(rng, chains, others) for _ in range(int(rng.choice(3, p=[0.15, 0.7, 0.15])) + 1)]
         if rng.random() < 0.3:
             drawn[1:] = drawn[:1] * (len(drawn) - 1)  # copies
-        if rng.random() < 0.25:
+        if rng.random() < 0.4:
             drawn = _with_more(rng, list(known[rng.integers(len(known))]), drawn)
         if sorted(drawn) not in complexes and sum(map(len, drawn)) <= _MAX_STRANGERS:
             return tuple(_without_structure(sequence) for sequence in drawn)

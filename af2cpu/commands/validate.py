@@ -58,13 +58,15 @@ def validate(  # noqa: PLR0913 - each is an option of the command
     with one_line():
         from af2cpu.errors import InputError
         from af2cpu.formats.features import read_draws
-        from af2cpu.model.config import DEMO, model_config
+        from af2cpu.model.config import DEMO, DEMO_MULTIMER, model_config
         from af2cpu.ops.dispatch import describe, use_engine
         from af2cpu.validate.compare import compare, format_table
         from af2cpu.validate.synthetic import synthetic_features
 
-        if model == DEMO:
-            raise InputError("--model demo: the reference can't be set to its head sizes; validate with --model tiny")
+        if tiny := {DEMO: "tiny", DEMO_MULTIMER: "tiny_multimer"}.get(model):
+            raise InputError(
+                f"--model {model}: the reference can't be set to its head sizes; validate with --model {tiny}"
+            )
         use_engine(engine)
         lengths = _lengths(chains)
         if features is not None:

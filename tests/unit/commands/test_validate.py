@@ -122,7 +122,7 @@ def test_without_the_reference(monkeypatch: pytest.MonkeyPatch) -> None:
         reference.load_reference.cache_clear()
 
 
-def test_the_demo_model_is_refused_in_one_line() -> None:
-    result = CliRunner().invoke(app, ["validate", "--model", "demo", "--params", "demo"])
-    assert result.exit_code == 2
-    assert "--model demo: the reference can't be set to its head sizes" in result.output
+def test_the_demo_models_are_refused_in_one_line() -> None:
+    for model, instead in (("demo", "tiny"), ("demo_multimer", "tiny_multimer")):
+        said = f"--model {model}: the reference can't be set to its head sizes; validate with --model {instead}"
+        assert said in _one_line(_run("--model", model, "--params", "demo"))

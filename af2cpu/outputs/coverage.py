@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from af2cpu.chemistry.residues import HHBLITS_AA_TO_ID
+from af2cpu.outputs.alignment import entities_covered
 from af2cpu.records import Features
 
 _GAP = HHBLITS_AA_TO_ID["-"]
@@ -21,9 +22,7 @@ class Coverage:
     """
 
     aligned: np.ndarray  # bool [n_shown, n_res]: no gap
-    identity: (
-        np.ndarray
-    )  # float64 [n_shown], share of the query's residues that the row has too, of the chains it covers
+    identity: np.ndarray  # float64 [n_shown], of the residues of the chains that a row covers, the share that it has
     depth: np.ndarray  # int [n_res], rows of the whole alignment without a gap
     paired: np.ndarray  # bool [n_shown], rows with residues of several sequences of a complex, but for the query
     n_paired: int  # such rows of the whole alignment
@@ -32,10 +31,8 @@ class Coverage:
 def coverage(features: Features, most: int) -> Coverage:
     """Of at most `most` rows, evenly picked in that order."""
     aligned = features.msa != _GAP
-    numbers = features.chains.entity_id
-    entities = np.unique(numbers)
-    covers = np.stack([aligned[:, numbers == entity].any(axis=1) for entity in entities], axis=1)
-    lengths = np.array([np.count_nonzero(numbers == entity) for entity in entities])
+    covers = entities_covered(features)
+    lengths = np.unique(features.entity_id, return_counts=True)[1]  # of all copies together
     same = (features.msa == features.msa[0]).sum(axis=1)
     identity = same / np.maximum(covers @ lengths, 1)
     paired = covers.sum(axis=1) > 1

@@ -24,6 +24,7 @@ def search(
     inputs: o.Inputs,
     out: o.Out,
     settings: RunSettings,
+    pairs: o.Pairs = False,
     verbose: o.Verbose = False,
     quiet: o.Quiet = False,
     features_only: Annotated[
@@ -43,7 +44,7 @@ def search(
 
     verbosity = verbosity_of(verbose=verbose, quiet=quiet)
     with showing(verbosity):
-        plan = plan_search(inputs, out, settings, features_only=features_only)
+        plan = plan_search(inputs, out, settings, features_only=features_only, pairs=pairs)
         graph = build_graph(plan)
         outcomes = run(plan, graph, runner_for(plan, graph))
     for outcome in outcomes if verbosity > Verbosity.QUIET else ():

@@ -4,6 +4,7 @@ from af2cpu.query.alignments import given_alignments, read_given
 from af2cpu.query.folder import query_of_features
 from af2cpu.query.limits import check_memory
 from af2cpu.query.names import check_unique
+from af2cpu.query.pairs import read_pairs
 from af2cpu.query.read import QueryInput, read_inputs
 
 __all__ = [
@@ -14,4 +15,5 @@ __all__ = [
     "query_of_features",
     "read_given",
     "read_inputs",
+    "read_pairs",
 ]

@@ -34,6 +34,7 @@ class QueryInput:
     query: Query
     alignment: Path | None = None  # the a3m or Stockholm file that it was read from: replaces the search
     notes: tuple[str, ...] = ()  # warnings for the user, one line each
+    pair: tuple[str, str] | None = None  # of a complex of two records (query/pairs.py): their names
 
 
 @dataclass(frozen=True)

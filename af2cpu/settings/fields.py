@@ -176,6 +176,16 @@ class RunSettings(BaseModel):
     num_seeds: int = _setting(
         NETWORK, "Number of predictions of each model, each with a random seed of its own.", 1, ge=1
     )
+    stop_at_score: float | None = _setting(
+        NETWORK,
+        "No further predictions of a target are made once one scores higher than this: mean pLDDT of a single chain, "
+        "80 ipTM + 20 pTM of a complex. They are then made one after the other, each model once, then with the next "
+        "seed.",
+        unset="all predictions are made",
+        example=85.0,
+        ge=0,
+        le=100,
+    )
     precision: Literal["auto", "bf16", "fp32"] = _setting(
         NETWORK,
         "Number format of the network's large products: auto takes bf16 where the processor multiplies it in hardware.",

@@ -307,6 +307,19 @@ def _no_templates(n_res: int) -> dict[str, np.ndarray]:
 
 
 @dataclass(frozen=True)
+class ChainPairs:
+    """TM-scores that the network expects of chains and pairs of chains; model/chain_pairs.py has the definitions.
+
+    Arrays are float32 [n_chains, n_chains], symmetric, 0-1, in the order of the chains.
+    """
+
+    chain_pair_iptm: np.ndarray  # of two chains alone; on the diagonal pTM of one (AlphaFold 3's name)
+    pairwise_iptm: np.ndarray  # the same on the scale of the whole complex; zeros on the diagonal (ColabFold's names)
+    pairwise_actifptm: np.ndarray  # of the residues in contact; zeros on the diagonal
+    actifptm: float  # of all contacts between chains
+
+
+@dataclass(frozen=True)
 class Prediction:
     """What one model says about one protein."""
 
@@ -326,6 +339,7 @@ class Prediction:
     asym_id: np.ndarray = field(default_factory=_not_given)  # int32 [n_res], as in Chains; not given: one chain
     entity_id: np.ndarray = field(default_factory=_not_given)
     sym_id: np.ndarray = field(default_factory=_not_given)
+    chain_pairs: ChainPairs | None = None  # None for one chain or without PAE
 
     def __post_init__(self) -> None:
         _complete_chains(self, len(self.aatype))
@@ -373,6 +387,21 @@ class Interface:
     contact_residues: tuple[int, int]  # of each chain
     contact_pae: float | None  # angstrom, mean over the contacts, both directions; None without contacts
     mean_plddt: float | None  # 0-100, of the residues in contact; None without contacts
+
+
+def best_interface(interfaces: Sequence[Interface]) -> Interface | None:
+    """The one with the highest ipSAE, of equal ones that with the highest ipTM; None if there are none."""
+    return max(interfaces, key=lambda one: (one.ipsae, one.iptm or 0.0), default=None)
+
+
+def pair_score(iptm: float | None, interfaces: Sequence[Interface]) -> float | None:
+    """What complexes are ordered by when they compete: ipTM plus the best ipSAE, 0-2; None for a single chain.
+
+    ipTM tells how sure the model is of whole chains; ipSAE counts only the residues that meet, so that disordered tails
+    do not hide an interface.
+    """
+    best = best_interface(interfaces)
+    return None if iptm is None or best is None else iptm + best.ipsae
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from af2cpu.model.atoms import compute_all_atom_coordinates
 from af2cpu.outputs.layout import Layout, write_bytes
 from af2cpu.outputs.write import write_done, write_prediction, write_ranking, write_relaxed, write_run
 from af2cpu.records import Features, Prediction, PredictionId, Provenance, Relaxed
-from af2cpu.run_records import RelaxationRecord, TargetRun, from_json, record_bytes
+from af2cpu.run_records import PredictionScores, RelaxationRecord, TargetRun, from_json, record_bytes, to_json
 
 MADE_UP = "MADE-UP RESULTS: ideal helices, not a prediction"
 PROVENANCE = Provenance("a bundle of helices", "bundle", "1.2.3", "none", warning=MADE_UP)
@@ -153,7 +153,7 @@ def results(
 
 def _run(name: str, sequence: str, ranking: Any, scored: Mapping[str, Any]) -> dict[str, Any]:
     models = [c.who.model for c in ranking.entries]
-    entries = [{"name": c.who.name, "plddt": c.mean_plddt, "ptm": c.ptm} for c in ranking.entries]
+    entries = [to_json(PredictionScores.of(c)) for c in ranking.entries]
     timings = {"features": 15.5, "search_uniref90": 12.5}
     timings |= {f"predict_and_compile_{who}": 40.0 + 3 * k for k, who in enumerate(scored)}
     database = {"name": "uniref90", "path": "/data/uniref90.fasta", "hash": "5f" * 16}

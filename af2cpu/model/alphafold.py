@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from af2cpu.errors import InputError
 from af2cpu.geometry.distance import ca_distance_change
+from af2cpu.model.chain_pairs import chain_pairs
 from af2cpu.model.embed import ExtraMSAEmbedder, InputEmbedder, RecyclingEmbedder
 from af2cpu.model.evoformer import EvoformerStack, ExtraMSAStack
 from af2cpu.model.heads import Heads
@@ -205,10 +206,11 @@ class AlphaFold(nn.Module):
     def conclude(self, result: Pass, changes: tuple[float, ...], save_all: bool) -> Prediction:
         """Line 22: the heads on the last pass."""
         x, r, structure, heads = result.inputs, result.representations, result.structure, self.heads
-        pae, ptm, iptm, max_pae = None, None, None, None
+        pae, ptm, iptm, max_pae, pairs = None, None, None, None, None
         if heads.predicted_aligned_error is not None:
             pae, ptm, iptm = heads.predicted_aligned_error.pae_and_ptm(r.z, x.seq_mask, x.chains.asym)
             max_pae = heads.predicted_aligned_error.max_pae
+            pairs = chain_pairs(heads.predicted_aligned_error, heads.distogram, r.z, x.seq_mask, x.chains.asym)
         return Prediction(
             model=self.config.name,
             aatype=x.aatype.numpy(),
@@ -226,6 +228,7 @@ class AlphaFold(nn.Module):
             asym_id=x.chains.asym.int().numpy(),
             entity_id=x.chains.entity.int().numpy(),
             sym_id=x.chains.sym.int().numpy(),
+            chain_pairs=pairs,
         )
 
     def everything(self, result: Pass) -> dict[str, np.ndarray]:

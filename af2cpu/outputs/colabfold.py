@@ -107,4 +107,5 @@ def _job_lines(run: TargetRun) -> Iterator[str]:
 
 def _scores(scores: PassScores) -> str:
     ptm = "" if scores.ptm is None else f" pTM={scores.ptm:.3g}"
-    return f" pLDDT={scores.plddt:.3g}{ptm}"
+    iptm = "" if scores.iptm is None else f" ipTM={scores.iptm:.3g}"
+    return f" pLDDT={scores.plddt:.3g}{ptm}{iptm}"

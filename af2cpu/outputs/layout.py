@@ -19,7 +19,7 @@ import orjson
 
 from af2cpu.formats.streams import atomic_write
 from af2cpu.outputs.scores import afdb_pae_json, colabfold_scores_json, confidence_json, pae_json
-from af2cpu.records import Prediction, PredictionId, Ranking
+from af2cpu.records import Confidence, Prediction, PredictionId, Ranking
 
 STRUCTURES = (".pdb", ".cif")
 _PROBED = 50  # ranks in ColabFold's names
@@ -68,7 +68,7 @@ class Layout(ABC):
         """The report."""
 
     @abstractmethod
-    def scores(self, who: PredictionId, prediction: Prediction) -> Iterator[tuple[Path, bytes]]:
+    def scores(self, prediction: Prediction, confidence: Confidence) -> Iterator[tuple[Path, bytes]]:
         """The JSON files of a prediction."""
 
     @abstractmethod
@@ -102,10 +102,10 @@ class AlphaFoldLayout(Layout):
     def page(self) -> Path:
         return self.folder / "report.html"
 
-    def scores(self, who: PredictionId, prediction: Prediction) -> Iterator[tuple[Path, bytes]]:
-        yield self.of("confidence", who, ".json"), confidence_json(prediction.plddt)
+    def scores(self, prediction: Prediction, confidence: Confidence) -> Iterator[tuple[Path, bytes]]:
+        yield self.of("confidence", confidence.who, ".json"), confidence_json(prediction.plddt, confidence)
         if prediction.pae is not None and prediction.max_pae is not None:
-            yield self.of("pae", who, ".json"), pae_json(prediction.pae, prediction.max_pae)
+            yield self.of("pae", confidence.who, ".json"), pae_json(prediction.pae, prediction.max_pae)
 
     def drop_old(self, kinds: Collection[str], who: PredictionId) -> None:
         for kind in kinds:
@@ -173,8 +173,8 @@ class ColabFoldLayout(Layout):
         """Empty; ColabFold's sign that nothing is left to do."""
         return self.folder / f"{self.job}.done.txt"
 
-    def scores(self, who: PredictionId, prediction: Prediction) -> Iterator[tuple[Path, bytes]]:
-        yield self.of("scores", who, ".json"), colabfold_scores_json(prediction)
+    def scores(self, prediction: Prediction, confidence: Confidence) -> Iterator[tuple[Path, bytes]]:
+        yield self.of("scores", confidence.who, ".json"), colabfold_scores_json(prediction, confidence)
 
     def drop_old(self, kinds: Collection[str], who: PredictionId) -> None:
         for kind in kinds:

@@ -50,7 +50,7 @@ def write_prediction(
     """
     who = confidence.who
     atoms = predicted_atoms(prediction)
-    scores = list(layout.scores(who, prediction))
+    scores = list(layout.scores(prediction, confidence))
     layout.of("result", who, ".npz").unlink(missing_ok=True)  # an older one must not vouch for what follows
     written = _structures(layout, "unrelaxed", atoms, confidence, provenance)
     written += [write_bytes(path, content) for path, content in scores]

@@ -174,13 +174,14 @@ def _there(layout: Layout, kind: str, who: PredictionId, ending: str) -> Path:
 
 def _model_data(content: Content, one: Shown) -> ModelData:
     p, layout = one.prediction, content.layout
+    scores = next(entry for entry in content.run.ranking if entry.name == one.who.name)
     return ModelData(
         name=one.who.name,
         plddt=tuple(round(value, 2) for value in p.plddt.tolist()),
         pae=pae_map(one.pae, p.max_pae or 0.0) if one.pae is not None else None,
         pae_name=_download(layout, layout.of("pae", one.who, ".json")),
         confidence=Download(
-            _download(layout, layout.of("confidence", one.who, ".json")), packed(confidence_json(p.plddt))
+            _download(layout, layout.of("confidence", one.who, ".json")), packed(confidence_json(p.plddt, scores))
         ),
         structures={
             kind: {

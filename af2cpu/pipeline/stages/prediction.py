@@ -167,25 +167,26 @@ def _predict(work: Work[PredictionTask], features: Features) -> tuple[Prediction
     for result in network.passes(draws, model.recycles, model.recycle_tolerance, task.ensembles):
         changes.append(result.change)
         scores.append(_scores(network, result))
-        _tell(task, result.index + 1, scores[-1].plddt, time.perf_counter() - start)
+        _tell(task, result.index + 1, scores[-1], time.perf_counter() - start)
     prediction = network.conclude(result, tuple(changes), task.save_all)
     return prediction, tuple(scores), time.perf_counter() - start - draws.seconds, draws.seconds
 
 
 def _scores(network: AlphaFold, result: Pass) -> PassScores:
-    """Mean pLDDT and, of a ptm model, pTM after a pass."""
+    """Mean pLDDT and, where the model has them, pTM and ipTM after a pass."""
     heads = network.heads
     plddt = heads.predicted_lddt.plddt(heads.predicted_lddt(result.structure.s)).mean()
-    ptm = None
+    ptm, iptm = None, None
     if heads.predicted_aligned_error is not None:
         x = result.inputs
-        _, ptm, _ = heads.predicted_aligned_error.pae_and_ptm(result.representations.z, x.seq_mask, x.chains.asym)
-    return PassScores(float(plddt), ptm, result.change)
+        _, ptm, iptm = heads.predicted_aligned_error.pae_and_ptm(result.representations.z, x.seq_mask, x.chains.asym)
+    return PassScores(float(plddt), ptm, result.change, iptm)
 
 
-def _tell(task: PredictionTask, number: int, plddt: float, seconds: float) -> None:
+def _tell(task: PredictionTask, number: int, scores: PassScores, seconds: float) -> None:
     name, total = task.who.name, task.model.recycles + 1
-    events.emit("line", f"{name}: pass {number} of {total}, pLDDT {plddt:.1f}, {seconds:.1f} s")
+    iptm = "" if scores.iptm is None else f", ipTM {scores.iptm:.2f}"
+    events.emit("line", f"{name}: pass {number} of {total}, pLDDT {scores.plddt:.1f}{iptm}, {seconds:.1f} s")
     events.emit("progress", name, done=number, total=total)
 
 

@@ -15,7 +15,7 @@ from af2cpu.confidence import confidence_of
 from af2cpu.errors import InputError
 from af2cpu.outputs.arrays import read_result, write_result
 from af2cpu.outputs.pickles import write_features_pickle, write_result_pickle
-from af2cpu.records import Confidence, Prediction, PredictionId
+from af2cpu.records import ChainPairs, Confidence, Prediction, PredictionId
 
 EXTRAS = {"distogram/logits": np.ones((4, 4, 64), np.float32), "representations/single": np.ones((4, 384), np.float32)}
 
@@ -64,6 +64,11 @@ def test_what_is_read_back_is_what_was_written(tmp_path: Path, sequence: str, pt
             np.testing.assert_array_equal(theirs, ours.astype(np.float16).astype(np.float32))
         elif field.name == "extras":
             assert theirs.keys() == ours.keys()
+        elif isinstance(ours, ChainPairs):
+            assert theirs.actifptm == ours.actifptm
+            np.testing.assert_array_equal(theirs.chain_pair_iptm, ours.chain_pair_iptm)
+            np.testing.assert_array_equal(theirs.pairwise_iptm, ours.pairwise_iptm)
+            np.testing.assert_array_equal(theirs.pairwise_actifptm, ours.pairwise_actifptm)
         elif isinstance(ours, np.ndarray):
             np.testing.assert_array_equal(theirs, ours)
         else:
@@ -95,6 +100,18 @@ def test_broken_files_are_errors_of_one_line(tmp_path: Path) -> None:
         read_result(path, p.model)
     np.savez(path, plddt=np.array([object()], object), allow_pickle=True)
     with pytest.raises(InputError, match="without pickles"):
+        read_result(path, p.model)
+
+
+def test_scores_of_chains_are_checked(tmp_path: Path) -> None:
+    path, p = tmp_path / "x.npz", prediction("AC:D")
+    other = prediction("AC:D:AC").chain_pairs
+    write_result(path, replace(p, chain_pairs=other), _confidence(p))
+    with pytest.raises(InputError, match=r"chain_pair_iptm has shape \(3, 3\), expected \(2, 2\)"):
+        read_result(path, p.model)
+    arrays = _written(path, p)
+    np.savez(path, **{name: array for name, array in arrays.items() if name != "actifptm"})
+    with pytest.raises(InputError, match="missing actifptm"):
         read_result(path, p.model)
 
 

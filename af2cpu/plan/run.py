@@ -26,6 +26,7 @@ from af2cpu.plan.selection import ALL, Selection
 from af2cpu.query import QueryInput, check_memory, read_inputs, read_pairs
 from af2cpu.query.letters import nucleotide_caution
 from af2cpu.records import CHAIN_BREAK, Query
+from af2cpu.run_records import Pair
 from af2cpu.search.databases import DatabaseSet, select
 from af2cpu.search.index import estimated_residues
 from af2cpu.search.profile_databases import ProfileDatabase
@@ -48,6 +49,7 @@ class Plan:
     models: tuple[ModelPlan, ...]  # none: search and features only
     machine: Machine
     pages: tuple[Path, ...] = ()  # folders that get an index page of their targets
+    pairs: tuple[Pair, ...] = ()  # of an all-against-all run, also those that a selection leaves to other processes
 
     def models_of(self, query: Query) -> tuple[ModelPlan, ...]:
         """The models that predict a target."""
@@ -72,6 +74,7 @@ def plan_run(
     sequences (`read_pairs`).
     """
     inputs = _read(paths, pairs=pairs)
+    listed = _pairs_of(inputs)
     models = plan_models(settings, (item.query for item in inputs))
     machine = this_machine(settings)
     targets = [(item.query, out / item.query.name) for item in inputs]
@@ -79,7 +82,7 @@ def plan_run(
     if not inputs:
         return Plan(out, (), settings, DatabaseSet((), None, None, None), {}, models, machine)
     check_sizes([item.query for item in inputs], out, models, settings, machine)
-    return _plan(inputs, out, models, machine, settings)
+    return replace(_plan(inputs, out, models, machine, settings), pairs=listed)
 
 
 def plan_search(
@@ -90,7 +93,7 @@ def plan_search(
     inputs = _read(paths, pairs=pairs)
     if features_only and not settings.msa and any(not item.alignment for item in inputs):
         raise InputError("--features-only: needs alignments; give --msa, or a3m or Stockholm files as input")
-    plan = _plan(inputs, out, (), this_machine(settings), settings)
+    plan = replace(_plan(inputs, out, (), this_machine(settings), settings), pairs=_pairs_of(inputs))
     return replace(plan, databases=plan.databases.structures_only()) if features_only else plan
 
 
@@ -128,6 +131,10 @@ def _query_of(lengths: tuple[int, ...]) -> Query:
 
 def _read(paths: Sequence[Path], *, pairs: bool) -> list[QueryInput]:
     return read_pairs(paths) if pairs else read_inputs(paths)
+
+
+def _pairs_of(inputs: Iterable[QueryInput]) -> tuple[Pair, ...]:
+    return tuple(Pair(item.query.name, *item.pair) for item in inputs if item.pair)
 
 
 def _costs(models: Sequence[ModelPlan], settings: RunSettings, machine: Machine) -> Callable[[Query], float]:

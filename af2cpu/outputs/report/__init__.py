@@ -4,7 +4,17 @@ report.html of a target, index.html and the summary files of a batch, compare.ht
 """
 
 from af2cpu.outputs.report.find import Found, find_targets
+from af2cpu.outputs.report.pair_list import note_pairs
 from af2cpu.outputs.report.summary import Summaries
 from af2cpu.outputs.report.write import COMPARE, write_comparison, write_index, write_report
 
-__all__ = ["COMPARE", "Found", "Summaries", "find_targets", "write_comparison", "write_index", "write_report"]
+__all__ = [
+    "COMPARE",
+    "Found",
+    "Summaries",
+    "find_targets",
+    "note_pairs",
+    "write_comparison",
+    "write_index",
+    "write_report",
+]

@@ -9,9 +9,11 @@ from af2cpu.outputs.layout import Layout, write_bytes
 from af2cpu.outputs.report.compare import compare_runs
 from af2cpu.outputs.report.content import read_content
 from af2cpu.outputs.report.find import Found, find_targets
+from af2cpu.outputs.report.pair_list import listed_pairs, pair_summaries, pairs_csv
 from af2cpu.outputs.report.summary import Summaries, summary_files
 
 INDEX, COMPARE = "index.html", "compare.html"
+PAIRS = "pairs.csv"
 
 
 def write_report(layout: Layout, work: Path) -> Path:
@@ -26,7 +28,7 @@ def write_report(layout: Layout, work: Path) -> Path:
 
 def write_index(out: Path, known: Summaries | None = None) -> Path | None:
     """The table of all targets below `out` and, beside it, the summary files; None if `out` is the folder of a target
-    itself or holds none.
+    itself or holds none. Of an all-against-all run also the table of pairs.
 
     known: what an earlier call has read, so that only changed targets are read again.
     Raises OSError. A damaged target has a row that says so.
@@ -39,6 +41,9 @@ def write_index(out: Path, known: Summaries | None = None) -> Path | None:
     rows = (known or Summaries(out)).rows(found)
     for name, content in summary_files(rows).items():
         write_bytes(out / name, content)
+    if pairs := listed_pairs(out):
+        targets = {row.summary.target: row.summary for row in rows}
+        write_bytes(out / PAIRS, pairs_csv(pair_summaries(pairs, targets)))
     return write_bytes(out / INDEX, index_html(rows))
 
 

@@ -104,8 +104,10 @@ def show_outcomes(outcomes: Sequence[Outcome]) -> None:
 
 
 def _pages(outcomes: Sequence[Outcome]) -> list[str]:
-    """The report of one target, or the index pages of several."""
+    """The report of one target, or the index pages of several and their tables of pairs."""
     done = [outcome for outcome in outcomes if outcome.run is not None]
     if len(outcomes) == 1:
         return [str(outcome.layout.page()) for outcome in done]
-    return list(dict.fromkeys(str(outcome.folder.parent / "index.html") for outcome in done))
+    folders = dict.fromkeys(outcome.folder.parent for outcome in done)
+    tables = (folder / "pairs.csv" for folder in folders)
+    return [*(str(folder / "index.html") for folder in folders), *(str(one) for one in tables if one.is_file())]

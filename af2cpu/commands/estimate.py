@@ -62,6 +62,8 @@ def estimate(
     The estimate is for a full MSA, so it is an upper limit. The search is not included. Where recycling ends once the
     structure changes little, as with the multimer models, the time lies between two limits.
 
+    With --pairs or many targets one line has their sum, disk space included; --json has each of them.
+
     Example: af2cpu estimate ubiquitin.fasta 3000 128:128
     """
     from af2cpu.commands.plan_text import plan_lines

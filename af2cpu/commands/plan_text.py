@@ -75,21 +75,32 @@ def about_targets(names: Sequence[str], plan: Plan) -> str:
 
 
 def steps_lines(found: Survey) -> Iterator[str]:
-    """The steps of a dry run, one line each, and their sum; fits 80 columns but for long names."""
+    """The steps of a dry run and their sum: a line for each, of many targets one for each kind of step. Fits 80 columns
+    but for long names."""
     if not found.steps:
         yield f"nothing to do: all {found.current} steps are up to date"
         return
     yield f"{'step':<50} {'time':>8} {'memory':>8} {'cores':>6}"
-    for step in found.steps:
-        cost = step.node.cost
-        label = f"{step.node.id}{_remark(step)}"
-        yield f"{label:<50} {duration(step.seconds):>8} {cost.memory / 1e9:>5.1f} GB {cost.cores:>6}"
+    for label, steps in _shown(found).items():
+        seconds = duration(sum(step.seconds for step in steps))
+        memory, cores = (max(getattr(step.node.cost, name) for step in steps) for name in ("memory", "cores"))
+        yield f"{label:<50} {seconds:>8} {memory / 1e9:>5.1f} GB {cores:>6}"
     cost = Cost(sum(step.seconds for step in found.steps), saved=sum(step.saved for step in found.steps))
     memory = max(step.node.cost.memory for step in found.steps)
     done = f"; {counted(found.current, 'step is', 'steps are')} up to date" if found.current else ""
-    steps = counted(len(found.steps), "step")
     span = _span(cost).removeprefix("at most ")
-    yield f"{steps}, {span} one after the other, at most {memory / 1e9:.1f} GB{done}"
+    yield f"{counted(len(found.steps), 'step')}, {span} one after the other, at most {memory / 1e9:.1f} GB{done}"
+
+
+def _shown(found: Survey) -> dict[str, list[Step]]:
+    """The steps behind each line, by its label."""
+    targets = {target for step in found.steps for target in step.node.targets}
+    if len(targets) <= _FEW:
+        return {f"{step.node.id}{_remark(step)}": [step] for step in found.steps}
+    by_stage: dict[str, list[Step]] = {}
+    for step in found.steps:
+        by_stage.setdefault(step.node.stage, []).append(step)
+    return {f"{stage} ({counted(len(steps), 'step')})": steps for stage, steps in by_stage.items()}
 
 
 def _remark(step: Step) -> str:

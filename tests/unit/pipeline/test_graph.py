@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -10,9 +11,10 @@ from pathlib import Path
 import pytest
 from plan_cases import MACHINE, search_plan
 
-from af2cpu.commands.plan_text import plan_lines, target_line
+from af2cpu.commands.plan_text import plan_lines, steps_lines, target_line
 from af2cpu.pipeline.graph import AmongBest, Graph, Node, Output, UntilScore, build_graph, total_cost
 from af2cpu.pipeline.stages import STAGES
+from af2cpu.pipeline.survey import Step, Survey
 from af2cpu.plan.jobs import Job
 from af2cpu.plan.models import ModelPlan, Passes, count_passes
 from af2cpu.plan.run import Plan
@@ -213,6 +215,21 @@ def test_many_targets_are_summed_up() -> None:
     assert [line.split(":")[0] for line in of_few] == ["t0", "t1", "t2"]
     assert of_many[0].startswith("1,000 targets of 3 to 3,000 residues: at most about ")
     assert [line.split(":")[0] for line in of_many[1:]] == ["t999"]
+
+
+def test_a_dry_run_of_many_targets_has_a_line_for_each_kind_of_step() -> None:
+    def lines(count: int) -> list[str]:
+        graph = graph_of(*(query(f"t{k}", "MKV" * (k + 1)) for k in range(count)), num_seeds=2, stop_at_score=80)
+        steps = [Step(node, 1, total_cost([node]).seconds, total_cost([node]).saved) for node in graph.nodes]
+        return list(steps_lines(Survey(tuple(steps), 0)))
+
+    few, many = lines(20), lines(21)
+    assert "t19/prediction/model_2_ptm_pred_1 (if still needed)" in " ".join(" ".join(few).split())
+    assert len(many) == 2 + len(dict.fromkeys(node.stage for node in graph_of(query("t", "MKV")).nodes))
+    (predictions,) = (line for line in many if line.startswith("prediction "))
+    assert predictions.startswith("prediction (126 steps) ")
+    assert re.fullmatch(r"\d+ steps, about \d+ min to \d+ h one after the other, at most [\d.]+ GB", few[-1])
+    assert max(map(len, many)) <= 80
 
 
 def test_programs_of_hh_suite_get_a_node_for_each_sequence_and_few_cores() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from af2cpu.pipeline.graph import Graph, Item, Node, Output, total_cost
@@ -64,4 +64,6 @@ def _look(node: Node, item: Item, receipts: Receipts) -> Mapping[str, Receipt[An
     if any(not receipts[output.node][output.item] for output in outputs):
         return {}
     receipt = look(STAGES[node.stage], work_of(item, receipts))
-    return dict.fromkeys(item.targets, receipt) if receipt is not None else {}
+    if receipt is None:
+        return {}
+    return {target: replace(receipt, path=place) for target, place in item.places.items()}  # as a run leaves them

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,7 +12,9 @@ import pytest
 from kill_cases import contents, done, finish, kill
 from typer.testing import CliRunner
 
+from af2cpu.chemistry.residues import HHBLITS_AA_TO_ID
 from af2cpu.cli import app
+from af2cpu.formats.features import read_features
 from af2cpu.pipeline.graph import build_graph
 from af2cpu.pipeline.run import Outcome, run
 from af2cpu.pipeline.survey import survey
@@ -102,10 +103,10 @@ def test_alignments_are_on_the_disk_once(folder: Path, outcomes: list[Outcome]) 
 
 
 def test_rows_of_one_species_are_paired(outcomes: list[Outcome]) -> None:
-    """The pairs would be predictions of unrelated rows without UniProt."""
-    record = json.loads((outcomes[0].folder / "search.json").read_bytes())
-    assert record["msa_rows"] > 5
-    assert {database["name"] for database in record["databases"]} == set(DATABASES)
+    """Rows besides the first that have residues of both chains."""
+    rows = [read_features(outcome.folder / "features.npz").msa[1:] != HHBLITS_AA_TO_ID["-"] for outcome in outcomes]
+    paired = [int((row[:, :15].any(axis=1) & row[:, 15:].any(axis=1)).sum()) for row in rows]
+    assert sum(count > 0 for count in paired) > PAIRS // 2
 
 
 def test_the_table_has_all_pairs_the_best_first(folder: Path, outcomes: list[Outcome]) -> None:
@@ -150,12 +151,14 @@ def test_pairs_that_have_not_begun_are_in_the_table(tmp_path: Path) -> None:
     command = arguments(tmp_path, tmp_path / "out")
     assert CliRunner().invoke(app, [*command, "--shard", "2/3"]).exit_code == 0
     assert [row["status"] for row in table(tmp_path / "out")] == ["done", "unfinished", "unfinished"]
-    result = CliRunner().invoke(app, [*command, "--shard", "1/3"])
+    assert CliRunner().invoke(app, [*command, "--shard", "1/3"]).exit_code == 0
     assert [row["status"] for row in table(tmp_path / "out")] == ["done", "done", "unfinished"]
     (tmp_path / "out/pairs.csv").unlink()
     assert CliRunner().invoke(app, ["report", str(tmp_path / "out")]).exit_code == 0
     assert [row["rank"] for row in table(tmp_path / "out")] == ["1", "2", ""]
-    assert "pairs.csv" in result.output
+    result = CliRunner().invoke(app, command)
+    assert [row["rank"] for row in table(tmp_path / "out")] == ["1", "2", "3"]
+    assert result.stdout.splitlines()[-1] == f"pairs, the best interfaces first: {tmp_path / 'out/pairs.csv'}"
 
 
 def test_search_first_then_fold(tmp_path: Path) -> None:

@@ -59,10 +59,11 @@ def estimate(
 ) -> None:
     """Estimate how long each target takes on this machine and how much memory it needs, before anything runs.
 
-    The estimate is for a full MSA, so it is an upper limit. The search is not included. Where recycling ends once the
-    structure changes little, as with the multimer models, the time lies between two limits.
+    The estimate is for a full MSA, so it is an upper limit. The search is not included.
 
-    With --pairs or many targets one line has their sum, disk space included; --json has each of them.
+    Recycling of the multimer models ends once the structure changes little: the time lies between two limits.
+
+    Of many targets one line has the sum, disk space included; --json has each of them.
 
     Example: af2cpu estimate ubiquitin.fasta 3000 128:128
     """

@@ -30,7 +30,7 @@ def predict(  # noqa: PLR0913 - each is an option of the command
 
     Example: af2cpu predict ubiquitin.fasta --data-dir /data/alphafold -o results
 
-    All against all: af2cpu predict --pairs baits.fasta preys.fasta --data-dir /data/alphafold -o results
+    Example: af2cpu predict --pairs baits.fasta preys.fasta --data-dir /data/alphafold -o results
 
     To try it out: af2cpu predict ubiquitin.fasta --params demo --db demo -o out
     """

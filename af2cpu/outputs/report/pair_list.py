@@ -11,6 +11,7 @@ from pathlib import Path
 from af2cpu.errors import InputError
 from af2cpu.formats.streams import HIDDEN
 from af2cpu.outputs.layout import write_bytes
+from af2cpu.outputs.report.pairs import PairRow
 from af2cpu.outputs.report.summary import TargetSummary
 from af2cpu.records import pair_score
 from af2cpu.run_records import Pair, read_record, record_bytes
@@ -95,6 +96,19 @@ def _summary(pair: Pair, target: TargetSummary | None) -> PairSummary:
         **{name: getattr(target, name) for name in common},
         score=None if score is None else round(score, 4),
     )
+
+
+def pair_rows(pairs: Iterable[Pair], found: Iterable[PairSummary]) -> list[PairRow]:
+    """The rows of the page, in the user's order, which is that of the matrix."""
+    by_target = {one.target: one for one in found}
+    return [_row(by_target[pair.target]) for pair in pairs]
+
+
+def _row(pair: PairSummary) -> PairRow:
+    """Scores in the order of PAIR_SCORES."""
+    scores = (pair.score, pair.iptm, pair.ipsae, pair.pdockq, pair.pdockq2, pair.lis)
+    known = scores if pair.score is not None else ()
+    return PairRow(pair.a, pair.b, pair.status, known, link=pair.report, error=pair.error)
 
 
 def pairs_csv(pairs: Sequence[PairSummary]) -> bytes:

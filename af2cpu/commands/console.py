@@ -112,5 +112,5 @@ def _pages(outcomes: Sequence[Outcome]) -> Iterator[tuple[str, Path]]:
         return
     for folder in dict.fromkeys(outcome.folder.parent for outcome in done):
         yield "report", folder / "index.html"
-        if (folder / "pairs.csv").is_file():
-            yield "pairs, the best interfaces first", folder / "pairs.csv"
+        if (folder / "pairs.html").is_file():
+            yield "pairs, best first (pairs.csv too)", folder / "pairs.html"

@@ -33,7 +33,8 @@ def write_inputs(folder: Path, count: int) -> Path:
     draw = random.Random(7)
     sequences = ["".join(draw.choices(LETTERS, k=15)) for _ in range(count)]
     relatives = [
-        f">tr|A{number:05d}{species}|A{number:05d}{species}_SPEC{species} made up\n{letters[:14]}{LETTERS[species]}\n"
+        f">tr|A{number:05d}{species}|A{number:05d}{species}_SPEC{species} made up\n"
+        f"{letters[: 4 + species]}{draw.choice(LETTERS)}{letters[5 + species :]}\n"
         for number, letters in enumerate(sequences)
         for species in range(5)
     ]
@@ -128,6 +129,8 @@ def test_the_table_has_all_pairs_the_best_first(folder: Path, outcomes: list[Out
         assert float(row["score"]) == pytest.approx((run_of.best.iptm or 0.0) + interface.ipsae, abs=1e-4)
         assert row["best"] == run_of.best.name
         assert all((folder / "out" / row[name]).is_file() for name in ("structure", "report"))
+    page = (folder / "out/pairs.html").read_text()
+    assert all(f'href="{row["report"]}"' in page for row in rows)
 
 
 def test_again_nothing_is_done_and_one_more_protein_is_one_more_search(
@@ -158,7 +161,7 @@ def test_pairs_that_have_not_begun_are_in_the_table(tmp_path: Path) -> None:
     assert [row["rank"] for row in table(tmp_path / "out")] == ["1", "2", ""]
     result = CliRunner().invoke(app, command)
     assert [row["rank"] for row in table(tmp_path / "out")] == ["1", "2", "3"]
-    assert result.stdout.splitlines()[-1] == f"pairs, the best interfaces first: {tmp_path / 'out/pairs.csv'}"
+    assert result.stdout.splitlines()[-1] == f"pairs, best first (pairs.csv too): {tmp_path / 'out/pairs.html'}"
 
 
 def test_search_first_then_fold(tmp_path: Path) -> None:

@@ -45,19 +45,27 @@ def write_index(out: Path, known: Summaries | None = None) -> Path | None:
     if pairs := listed_pairs(out):
         found_pairs = pair_summaries(pairs, {row.summary.target: row.summary for row in rows})
         write_bytes(out / PAIRS_TABLE, pairs_csv(found_pairs))
-        write_pairs_page(out / PAIRS_PAGE, pair_rows(pairs, found_pairs))
-    return write_bytes(out / INDEX, index_html(rows))
+        warnings = dict.fromkeys(warning for row in rows for warning in row.summary.warnings)
+        write_pairs_page(out / PAIRS_PAGE, pair_rows(pairs, found_pairs), warnings=[*warnings], index_page=INDEX)
+    return write_bytes(out / INDEX, index_html(rows, PAIRS_PAGE if pairs else None))
 
 
-def write_pairs_page(page: Path, rows: Sequence[PairRow], scores: Sequence[PairScore] = PAIR_SCORES) -> Path:
+def write_pairs_page(
+    page: Path,
+    rows: Sequence[PairRow],
+    scores: Sequence[PairScore] = PAIR_SCORES,
+    *,
+    warnings: Sequence[str] = (),
+    index_page: str | None = None,
+) -> Path:
     """The page of pairs: a matrix coloured by score and a table to sort and filter.
 
-    rows: in the user's order, which is that of the matrix. scores: what `PairRow.scores` has. Raises OSError, and
-    ValueError where a row has another number of scores.
+    rows: in the user's order, which is that of the matrix. scores: what `PairRow.scores` has. index_page: of all
+    targets, below the page's folder. Raises OSError, and ValueError where a row has another number of scores.
     """
     from af2cpu.outputs.report.page import pairs_html
 
-    return write_bytes(page, pairs_html(pair_table(rows, scores)))
+    return write_bytes(page, pairs_html(pair_table(rows, scores), warnings, index_page))
 
 
 def write_comparison(folders: Sequence[Path], page: Path) -> Path:

@@ -58,6 +58,11 @@ def test_best_first_and_those_without_results_last(tmp_path: Path) -> None:
         assert (row["residues"], row["best"]) == ("14", "model_1_multimer_v3_pred_0")
         assert (tmp_path / row["structure"]).is_file()
     assert rows[2]["error"] == "failed: no luck"
+    page, index = ((tmp_path / name).read_text() for name in ("pairs.html", "index.html"))
+    assert 'href="pairs.html"' in index
+    assert 'href="index.html"' in page
+    assert 'href="y__z/report.html"' in page
+    assert page.index("y__z/report.html") < page.index("x__y/report.html") < page.index("no luck")
     assert [rows[3][name] for name in ("a", "b", "score", "iptm", "structure")] == ["w", "x", "", "", ""]
 
 
@@ -66,6 +71,7 @@ def test_a_target_that_is_no_pair_is_not_in_the_table(tmp_path: Path) -> None:
     made(tmp_path, "other", 2, 0.9)
     write_index(tmp_path)
     assert not (tmp_path / "pairs.csv").exists()
+    assert "pairs.html" not in (tmp_path / "index.html").read_text()
     note_pairs(tmp_path, PAIRS[:1])
     write_index(tmp_path)
     assert [row["target"] for row in table(tmp_path)] == ["x__y"]

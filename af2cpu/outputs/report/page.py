@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib import resources
 from urllib.parse import quote
@@ -94,14 +94,14 @@ def index_html(rows: Sequence[Row], pairs_page: str | None = None) -> bytes:
         rows=rows,
         complexes=any(row.summary.iptm is not None for row in rows),
         failed=sum(1 for row in rows if row.summary.error),
-        warnings=_by_warning(rows),
+        warnings=by_warning(rows),
         pairs_page=pairs_page,
         size=(WIDTH, HEIGHT),
     ).encode()
 
 
-def pairs_html(table: PairTable, warnings: Sequence[str] = (), index_page: str | None = None) -> bytes:
-    """The matrix and the table of pairs; links are relative to the page's folder."""
+def pairs_html(table: PairTable, warnings: Mapping[str, Sequence[str]], index_page: str | None = None) -> bytes:
+    """The matrix and the table of pairs; links are relative to the page's folder. warnings: each with its targets."""
     return _render(
         "pairs.html.j2",
         scripts=[_joined((*_INDEX_SCRIPTS, "pairs"))],
@@ -127,7 +127,7 @@ def compare_html(comparison: Comparison) -> bytes:
     ).encode()
 
 
-def _by_warning(rows: Sequence[Row]) -> dict[str, list[str]]:
+def by_warning(rows: Iterable[Row]) -> dict[str, list[str]]:
     """Each warning and the targets that it is about."""
     found: dict[str, list[str]] = {}
     for row in rows:

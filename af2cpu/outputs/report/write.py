@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from af2cpu.outputs.layout import Layout, write_bytes
@@ -37,7 +37,7 @@ def write_index(out: Path, known: Summaries | None = None) -> Path | None:
     found = find_targets(out)
     if not found or found[0].work == out:
         return None
-    from af2cpu.outputs.report.page import index_html
+    from af2cpu.outputs.report.page import by_warning, index_html
 
     rows = (known or Summaries(out)).rows(found)
     for name, content in summary_files(rows).items():
@@ -45,8 +45,9 @@ def write_index(out: Path, known: Summaries | None = None) -> Path | None:
     if pairs := listed_pairs(out):
         found_pairs = pair_summaries(pairs, {row.summary.target: row.summary for row in rows})
         write_bytes(out / PAIRS_TABLE, pairs_csv(found_pairs))
-        warnings = dict.fromkeys(warning for row in rows for warning in row.summary.warnings)
-        write_pairs_page(out / PAIRS_PAGE, pair_rows(pairs, found_pairs), warnings=[*warnings], index_page=INDEX)
+        paired = {pair.target for pair in pairs}
+        warnings = by_warning(row for row in rows if row.summary.target in paired)
+        write_pairs_page(out / PAIRS_PAGE, pair_rows(pairs, found_pairs), warnings=warnings, index_page=INDEX)
     return write_bytes(out / INDEX, index_html(rows, PAIRS_PAGE if pairs else None))
 
 
@@ -55,17 +56,18 @@ def write_pairs_page(
     rows: Sequence[PairRow],
     scores: Sequence[PairScore] = PAIR_SCORES,
     *,
-    warnings: Sequence[str] = (),
+    warnings: Mapping[str, Sequence[str]] | None = None,
     index_page: str | None = None,
 ) -> Path:
     """The page of pairs: a matrix coloured by score and a table to sort and filter.
 
-    rows: in the user's order, which is that of the matrix. scores: what `PairRow.scores` has. index_page: of all
-    targets, below the page's folder. Raises OSError, and ValueError where a row has another number of scores.
+    rows: in the user's order, which is that of the matrix. scores: what `PairRow.scores` has. warnings: each with the
+    targets that it is about. index_page: of all targets, below the page's folder. Raises OSError, and ValueError where
+    a row has another number of scores.
     """
     from af2cpu.outputs.report.page import pairs_html
 
-    return write_bytes(page, pairs_html(pair_table(rows, scores), warnings, index_page))
+    return write_bytes(page, pairs_html(pair_table(rows, scores), warnings or {}, index_page))
 
 
 def write_comparison(folders: Sequence[Path], page: Path) -> Path:

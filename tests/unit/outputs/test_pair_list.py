@@ -26,12 +26,12 @@ SEQUENCE = "MKVLATT:ATTWYGG"
 PAIRS = [Pair(f"{a}__{b}", a, b) for a, b in ("xy", "xz", "yz", "wx")]
 
 
-def made(out: Path, target: str, seed: int, iptm: float) -> float:
+def made(out: Path, target: str, seed: int, iptm: float, **facts: Any) -> float:
     """Makes results of a pair; the score that the table should have."""
     (out / HIDDEN).mkdir(exist_ok=True, parents=True)
     one = prediction(SEQUENCE, seed=seed, model="model_1_multimer_v3", iptm=iptm)
     place = LAYOUTS["af2"](out / target, target)
-    results(place, out / target, [one], SEQUENCE, given=features(SEQUENCE.replace(":", ""), 5))
+    results(place, out / target, [one], SEQUENCE, given=features(SEQUENCE.replace(":", ""), 5), **facts)
     (interface,) = interfaces_of(one)
     return iptm + interface.ipsae
 
@@ -75,6 +75,20 @@ def test_a_target_that_is_no_pair_is_not_in_the_table(tmp_path: Path) -> None:
     note_pairs(tmp_path, PAIRS[:1])
     write_index(tmp_path)
     assert [row["target"] for row in table(tmp_path)] == ["x__y"]
+
+
+def test_warnings_of_pairs_are_on_the_page(tmp_path: Path) -> None:
+    """Each once, with the pairs that it is about if it is not about all."""
+    made(tmp_path, "x__y", 1, 0.2, warnings=["NOT FOR SCIENCE", "ODD"])
+    made(tmp_path, "x__z", 2, 0.3, warnings=["NOT FOR SCIENCE"])
+    made(tmp_path, "other", 2, 0.9, warnings=["OF ANOTHER"])
+    note_pairs(tmp_path, PAIRS[:2])
+    write_index(tmp_path)
+    page = (tmp_path / "pairs.html").read_text()
+    assert page.count("NOT FOR SCIENCE") == 1
+    assert "NOT FOR SCIENCE</p>" in page
+    assert 'ODD <span class="muted">(x__y)</span></p>' in page
+    assert "OF ANOTHER" not in page
 
 
 def test_runs_add_to_the_list(tmp_path: Path) -> None:

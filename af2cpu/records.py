@@ -186,6 +186,14 @@ class Chains:
         """str [n_res], the chain that each residue belongs to: A, B, ..."""
         return np.array([chain_id(number - 1) for number in self.asym_id.tolist()])
 
+    @property
+    def spans(self) -> dict[str, range]:
+        """The residues of each chain by its identifier, in order."""
+        numbers, starts = np.unique(self.asym_id, return_index=True)
+        ends = [*starts[1:].tolist(), len(self.asym_id)]
+        pairs = zip(numbers.tolist(), starts.tolist(), ends[: len(numbers)], strict=True)
+        return {chain_id(number - 1): range(start, end) for number, start, end in pairs}
+
 
 _not_given = partial(np.zeros, 0, np.int32)
 
@@ -437,10 +445,11 @@ class Ranking:
 
 @dataclass(frozen=True)
 class NetworkTemplate:
-    """A template that the network was given."""
+    """A template that the network was given for one chain."""
 
     name: str  # entry_chain, such as 2q2k_A
-    sequence: str  # n_res letters in the query's columns, "-" where nothing is aligned
+    sequence: str  # letters in the chain's columns, "-" where nothing is aligned
+    chain: str = "A"  # of the query
 
 
 @dataclass(frozen=True)
@@ -455,8 +464,8 @@ class Provenance:
     templates: bool = True  # whether templates were searched
     warning: str | None = None  # first in the title: that the parameters are synthetic or for trying out
     software: tuple[tuple[str, str], ...] = ()  # name and version of libraries and programs that took part
-    network_templates: tuple[NetworkTemplate, ...] = ()  # best first
-    own_templates: bool = False  # they are files of the user's, not entries of the PDB
+    network_templates: tuple[NetworkTemplate, ...] = ()  # chain by chain, best first
+    own_templates: tuple[str, ...] = ()  # chains whose templates are files of the user's, not entries of the PDB
     chain_names: tuple[str, ...] = ()  # the user's, one for each chain; empty: the chains have no names of their own
 
 

@@ -9,18 +9,19 @@ import numpy as np
 import orjson
 
 from af2cpu.outputs.classes import categories
-from af2cpu.records import ChainConfidence, ChainPairs, Confidence, Interface, Prediction, Ranking
+from af2cpu.records import ChainConfidence, ChainPairs, Chains, Confidence, Interface, Prediction, Ranking
 from af2cpu.run_records import PredictionScores
 
 _ANGSTROM_OR_PLDDT = {"mean_pae", "min_pae", "contact_pae", "mean_plddt"}  # fields with 2 decimals; scores have 4
 
 
-def confidence_json(plddt: np.ndarray, scores: Confidence | PredictionScores) -> bytes:
+def confidence_json(prediction: Prediction, scores: Confidence | PredictionScores) -> bytes:
     """AlphaFold DB's confidence_*.json: residues counted from 1, pLDDT with 2 decimals, classes D L M H.
 
     That of a complex has ptm, iptm, chains and interfaces too, under the names of their records; residues count on
-    through its chains. Raises ValueError for pLDDT outside 0 to 100.
+    through its chains, and `chains` tells which are whose. Raises ValueError for pLDDT outside 0 to 100.
     """
+    plddt = prediction.plddt
     content: dict[str, Any] = {
         "residueNumber": list(range(1, len(plddt) + 1)),
         "confidenceScore": [round(value, 2) for value in plddt.tolist()],  # as the B-factors are rounded
@@ -28,9 +29,19 @@ def confidence_json(plddt: np.ndarray, scores: Confidence | PredictionScores) ->
     }
     if scores.chains:
         content |= {"ptm": _rounded("ptm", scores.ptm), "iptm": _rounded("iptm", scores.iptm)}
-        content["chains"] = [_fields(one) for one in scores.chains]
+        places = _chains(prediction.chains)
+        content["chains"] = [place | _fields(one) for place, one in zip(places, scores.chains, strict=True)]
         content["interfaces"] = [_fields(one) for one in scores.interfaces]
     return orjson.dumps(content)
+
+
+def _chains(chains: Chains) -> list[dict[str, Any]]:
+    """The place of each chain among all residues, from 1, the last one included, as AlphaFold DB has it of complexes
+    (PDBeurope/AFDB-Integration-Kit, colabfold/converter.py)."""
+    return [
+        {"name": chain, "label_asym_id": chain, "sequenceStart": rows.start + 1, "sequenceEnd": rows.stop}
+        for chain, rows in chains.spans.items()
+    ]
 
 
 def _fields(record: ChainConfidence | Interface) -> dict[str, Any]:
@@ -43,9 +54,13 @@ def _rounded(name: str, value: Any) -> Any:
     return round(value, 2 if name in _ANGSTROM_OR_PLDDT else 4) if isinstance(value, float) else value
 
 
-def pae_json(pae: np.ndarray, max_pae: float) -> bytes:
-    """pae_*.json: a list with one object, as AlphaFold 2 writes and ChimeraX reads it; angstrom, 1 decimal."""
-    return _dumps([{"predicted_aligned_error": _decimals(pae, 1), "max_predicted_aligned_error": max_pae}])
+def pae_json(pae: np.ndarray, max_pae: float, chains: Chains) -> bytes:
+    """pae_*.json: a list with one object, as AlphaFold 2 writes and ChimeraX reads it; angstrom, 1 decimal.
+
+    That of a complex has `chains` too, as in `confidence_json`: which rows and columns are whose.
+    """
+    content = {"predicted_aligned_error": _decimals(pae, 1), "max_predicted_aligned_error": max_pae}
+    return _dumps([content | ({"chains": _chains(chains)} if chains.n_chains > 1 else {})])
 
 
 def colabfold_scores_json(prediction: Prediction, confidence: Confidence) -> bytes:

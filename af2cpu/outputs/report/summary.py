@@ -17,7 +17,7 @@ import orjson
 from af2cpu.errors import InputError
 from af2cpu.failures import failure_path
 from af2cpu.outputs.arrays import read_result
-from af2cpu.outputs.layout import Layout
+from af2cpu.outputs.layout import STRUCTURES, Layout
 from af2cpu.outputs.report.find import Found, prediction_id, read_run
 from af2cpu.outputs.report.trace import Stroke, trace
 from af2cpu.records import Interface, PredictionId, best_interface
@@ -39,7 +39,7 @@ class PredictionSummary:
     violations: int | None  # residues with structural violations after relaxation; None if it was not relaxed
     not_relaxed: str | None  # why, if it should have been
     seconds: float | None  # of the network
-    structure: str | None  # PDB file below the folder: relaxed if it is, else unrelaxed
+    structure: str | None  # PDB file below the folder, or .cif if there is no PDB: relaxed if it is, else unrelaxed
     chains: int = 1
     iptm: float | None = None  # 0-1, of a complex
     interface: str | None = None  # chains of the best interface, such as A-B; its scores follow
@@ -228,7 +228,8 @@ def _score(value: float | None) -> float | None:
 
 
 def _structure(layout: Layout, who: PredictionId, relaxed: bool, out: Path) -> str | None:
-    path = layout.find("relaxed" if relaxed else "unrelaxed", who, ".pdb")
+    found = (layout.find("relaxed" if relaxed else "unrelaxed", who, ending) for ending in STRUCTURES)
+    path = next(filter(None, found), None)
     return path.relative_to(out).as_posix() if path else None
 
 

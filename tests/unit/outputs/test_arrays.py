@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from output_cases import features
+from output_cases import complex_features, features
 from prediction_cases import prediction
 
 from af2cpu.confidence import confidence_of
@@ -142,3 +142,29 @@ def test_features_pickle_is_alphafold_s(tmp_path: Path) -> None:
     assert result["msa"].dtype == result["deletion_matrix_int"].dtype == np.int32
     assert result["sequence"].dtype == object
     assert result["sequence"][0] == b"ACDX"
+
+
+def test_result_pickle_of_a_complex_has_iptm(tmp_path: Path) -> None:
+    p = prediction("AC:DX")
+    write_result_pickle(tmp_path / "x.pkl", p, _confidence(p))
+    with (tmp_path / "x.pkl").open("rb") as file:
+        result = _OnlyNumpy(file).load()
+    assert float(result["iptm"]) == p.iptm
+    assert float(result["ranking_confidence"]) == pytest.approx(0.8 * 0.375 + 0.2 * 0.625)
+
+
+def test_features_pickle_of_a_complex_is_alphafold_multimer_s(tmp_path: Path) -> None:
+    """Equal to DeepMind's arrays: tests/parity/features/test_complex.py."""
+    write_features_pickle(tmp_path / "x.pkl", complex_features(["ACDX", "GA", "ACDX"], 3, 2))
+    with (tmp_path / "x.pkl").open("rb") as file:
+        result = _OnlyNumpy(file).load()
+    assert result["asym_id"].tolist() == [1] * 4 + [2] * 2 + [3] * 4
+    assert result["entity_id"].tolist() == [1] * 4 + [2] * 2 + [1] * 4
+    assert result["sym_id"].tolist() == [1] * 6 + [2] * 4
+    assert result["msa"].shape == result["deletion_matrix"].shape == result["bert_mask"].shape == (512, 10)
+    assert result["msa_mask"].sum() == 8 * 10
+    assert result["bert_mask"].sum(axis=1)[:9].tolist() == [10, 10, 10, 10, 8, 8, 2, 2, 0]
+    assert result["aatype"].tolist() == [0, 4, 3, 20, 7, 0, 0, 4, 3, 20]
+    assert result["msa"][0].tolist() == result["aatype"].tolist()
+    assert (result["template_aatype"].shape, int(result["num_templates"])) == ((4, 10), 0)
+    assert (int(result["assembly_num_chains"]), int(result["num_alignments"])) == (3, 8)

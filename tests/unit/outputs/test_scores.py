@@ -10,16 +10,23 @@ import numpy as np
 import pytest
 from prediction_cases import MAX_PAE, prediction
 
-from af2cpu.confidence import confidence_of
+from af2cpu.confidence import confidence_of, rank
 from af2cpu.outputs import scores
 from af2cpu.outputs.classes import categories
-from af2cpu.records import Confidence, Prediction, PredictionId, Ranking
+from af2cpu.records import Chains, Confidence, Prediction, PredictionId, Ranking
 from af2cpu.run_records import PredictionScores
+
+# Of ACD:EF:ACD, as AlphaFold DB writes them.
+CHAINS = [
+    {"name": "A", "label_asym_id": "A", "sequenceStart": 1, "sequenceEnd": 3},
+    {"name": "B", "label_asym_id": "B", "sequenceStart": 4, "sequenceEnd": 5},
+    {"name": "C", "label_asym_id": "C", "sequenceStart": 6, "sequenceEnd": 8},
+]
 
 
 def test_confidence_is_alphafold_s_byte_for_byte() -> None:
-    plddt = np.array([12.345, 50.0, 69.996, 70.0, 89.999, 100.0], np.float32)
-    assert scores.confidence_json(plddt, _confidence(prediction("ACDEFG"))) == (
+    p = prediction("ACDEFG", plddt=np.array([12.345, 50.0, 69.996, 70.0, 89.999, 100.0], np.float32))
+    assert scores.confidence_json(p, _confidence(p)) == (
         b'{"residueNumber":[1,2,3,4,5,6],"confidenceScore":[12.35,50.0,70.0,70.0,90.0,100.0],'
         b'"confidenceCategory":["D","L","L","M","M","H"]}'
     )
@@ -28,21 +35,23 @@ def test_confidence_is_alphafold_s_byte_for_byte() -> None:
 def test_confidence_is_rounded_as_alphafold_rounds() -> None:
     p = prediction("A" * 3000)
     expected = [round(float(value), 2) for value in p.plddt]
-    assert json.loads(scores.confidence_json(p.plddt, _confidence(p)))["confidenceScore"] == expected
+    assert json.loads(scores.confidence_json(p, _confidence(p)))["confidenceScore"] == expected
 
 
 def test_confidence_of_a_complex_has_the_scores_of_its_chains() -> None:
     """AlphaFold DB's keys stay; the report writes the same bytes from run.json's record."""
     p = prediction("ACD:EF:ACD", ptm=0.61803)
     confidence = _confidence(p)
-    text = scores.confidence_json(p.plddt, confidence)
-    assert text == scores.confidence_json(p.plddt, PredictionScores.of(confidence))
+    text = scores.confidence_json(p, confidence)
+    assert text == scores.confidence_json(p, PredictionScores.of(confidence))
     content = json.loads(text)
     afdb = ["residueNumber", "confidenceScore", "confidenceCategory"]
     assert list(content) == [*afdb, "ptm", "iptm", "chains", "interfaces"]
     assert content["residueNumber"] == list(range(1, 9))
     assert (content["ptm"], content["iptm"]) == (0.618, 0.375)
-    assert [one["id"] for one in content["chains"]] == ["A", "B", "C"]
+    for shown, place, chain in zip(content["chains"], CHAINS, confidence.chains, strict=True):
+        assert shown == place | {"id": chain.id, "mean_plddt": round(chain.mean_plddt, 2), "ptm": shown["ptm"]}
+        assert shown["ptm"] == pytest.approx(chain.ptm, abs=5e-5)
     assert [(one["a"], one["b"]) for one in content["interfaces"]] == [("A", "B"), ("A", "C"), ("B", "C")]
     for shown, exact in zip(content["interfaces"], confidence.interfaces, strict=True):
         assert shown.keys() == vars(exact).keys()
@@ -54,7 +63,7 @@ def test_confidence_of_a_complex_has_the_scores_of_its_chains() -> None:
 def test_confidence_of_numbers_that_are_none_is_strict_json() -> None:
     p = prediction("AC:D")
     p.pae[:] = np.nan
-    content = json.loads(scores.confidence_json(p.plddt, _confidence(p)), parse_constant=pytest.fail)
+    content = json.loads(scores.confidence_json(p, _confidence(p)), parse_constant=pytest.fail)
     assert content["interfaces"][0]["mean_pae"] is None
 
 
@@ -67,15 +76,16 @@ def test_pae_is_alphafold_s_byte_for_byte() -> None:
             "max_predicted_aligned_error": 31.75,
         }
     ]
-    assert scores.pae_json(p.pae, MAX_PAE) == json.dumps(theirs, separators=(",", ":")).encode()
-    assert scores.pae_json(np.array([[0.04]], np.float32), 31.75) == (
+    assert scores.pae_json(p.pae, MAX_PAE, p.chains) == json.dumps(theirs, separators=(",", ":")).encode()
+    assert scores.pae_json(np.array([[0.04]], np.float32), 31.75, Chains.one(1)) == (
         b'[{"predicted_aligned_error":[[0.0]],"max_predicted_aligned_error":31.75}]'
     )
 
 
 def test_pae_of_a_transposed_array_is_not_transposed() -> None:
     pae = np.array([[1.0, 2.0], [3.0, 4.0]], np.float32)
-    assert json.loads(scores.pae_json(pae.T, 31.75))[0]["predicted_aligned_error"] == [[1.0, 3.0], [2.0, 4.0]]
+    (content,) = json.loads(scores.pae_json(pae.T, 31.75, Chains.one(2)))
+    assert content["predicted_aligned_error"] == [[1.0, 3.0], [2.0, 4.0]]
 
 
 def test_colabfold_scores() -> None:
@@ -155,3 +165,27 @@ def test_categories() -> None:
     for odd in (math.nan, -0.1, 100.1):
         with pytest.raises(ValueError, match="pLDDT must be from 0 to 100"):
             categories(np.array([50.0, odd]))
+
+
+def test_pae_of_a_complex_tells_whose_rows_are_whose() -> None:
+    """As in AlphaFold DB's files of complexes."""
+    p = prediction("ACD:EF:ACD")
+    assert p.pae is not None
+    (pae,) = json.loads(scores.pae_json(p.pae, MAX_PAE, p.chains))
+    assert list(pae) == ["predicted_aligned_error", "max_predicted_aligned_error", "chains"]
+    assert pae["chains"] == CHAINS
+
+
+def test_ranking_debug_of_complexes() -> None:
+    entries = [confidence_of(PredictionId(f"model_{k}_multimer_v3", 0, 0), p) for k, p in enumerate(_complexes(), 1)]
+    assert json.loads(scores.ranking_json(rank(entries))) == {
+        "iptm+ptm": {
+            "model_2_multimer_v3_pred_0": pytest.approx(0.8 * 0.375 + 0.2 * 0.75),
+            "model_1_multimer_v3_pred_0": pytest.approx(0.8 * 0.375 + 0.2 * 0.25),
+        },
+        "order": ["model_2_multimer_v3_pred_0", "model_1_multimer_v3_pred_0"],
+    }
+
+
+def _complexes() -> list[Prediction]:
+    return [prediction("AC:D", model=f"model_{k}_multimer_v3", ptm=ptm) for k, ptm in ((1, 0.25), (2, 0.75))]

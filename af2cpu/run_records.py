@@ -204,7 +204,7 @@ class RelaxationDone:
 
     record: RelaxationRecord
     seconds: float
-    notes: tuple[str, ...]  # of writing the files
+    notes: tuple[str, ...]  # of the structure and of writing the files
 
 
 @dataclass(frozen=True)

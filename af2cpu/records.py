@@ -186,6 +186,14 @@ class Chains:
         """str [n_res], the chain that each residue belongs to: A, B, ..."""
         return np.array([chain_id(number - 1) for number in self.asym_id.tolist()])
 
+    @property
+    def spans(self) -> dict[str, range]:
+        """The residues of each chain by its identifier, in order."""
+        numbers, starts = np.unique(self.asym_id, return_index=True)
+        ends = [*starts[1:].tolist(), len(self.asym_id)]
+        pairs = zip(numbers.tolist(), starts.tolist(), ends[: len(numbers)], strict=True)
+        return {chain_id(number - 1): range(start, end) for number, start, end in pairs}
+
 
 _not_given = partial(np.zeros, 0, np.int32)
 
@@ -307,6 +315,19 @@ def _no_templates(n_res: int) -> dict[str, np.ndarray]:
 
 
 @dataclass(frozen=True)
+class ChainPairs:
+    """TM-scores that the network expects of chains and pairs of chains; model/chain_pairs.py has the definitions.
+
+    Arrays are float32 [n_chains, n_chains], symmetric, 0-1, in the order of the chains.
+    """
+
+    chain_pair_iptm: np.ndarray  # of two chains alone; on the diagonal pTM of one (AlphaFold 3's name)
+    pairwise_iptm: np.ndarray  # the same on the scale of the whole complex; zeros on the diagonal (ColabFold's names)
+    pairwise_actifptm: np.ndarray  # of the residues in contact; zeros on the diagonal
+    actifptm: float  # of all contacts between chains
+
+
+@dataclass(frozen=True)
 class Prediction:
     """What one model says about one protein."""
 
@@ -326,6 +347,7 @@ class Prediction:
     asym_id: np.ndarray = field(default_factory=_not_given)  # int32 [n_res], as in Chains; not given: one chain
     entity_id: np.ndarray = field(default_factory=_not_given)
     sym_id: np.ndarray = field(default_factory=_not_given)
+    chain_pairs: ChainPairs | None = None  # None for one chain or without PAE
 
     def __post_init__(self) -> None:
         _complete_chains(self, len(self.aatype))
@@ -375,6 +397,21 @@ class Interface:
     mean_plddt: float | None  # 0-100, of the residues in contact; None without contacts
 
 
+def best_interface(interfaces: Sequence[Interface]) -> Interface | None:
+    """The one with the highest ipSAE, of equal ones that with the highest ipTM; None if there are none."""
+    return max(interfaces, key=lambda one: (one.ipsae, one.iptm or 0.0), default=None)
+
+
+def pair_score(iptm: float | None, interfaces: Sequence[Interface]) -> float | None:
+    """What complexes are ordered by when they compete: ipTM plus the best ipSAE, 0-2; None for a single chain.
+
+    ipTM tells how sure the model is of whole chains; ipSAE counts only the residues that meet, so that disordered tails
+    do not hide an interface.
+    """
+    best = best_interface(interfaces)
+    return None if iptm is None or best is None else iptm + best.ipsae
+
+
 @dataclass(frozen=True)
 class ChainConfidence:
     """How sure a model is of one chain of a complex."""
@@ -408,10 +445,11 @@ class Ranking:
 
 @dataclass(frozen=True)
 class NetworkTemplate:
-    """A template that the network was given."""
+    """A template that the network was given for one chain."""
 
     name: str  # entry_chain, such as 2q2k_A
-    sequence: str  # n_res letters in the query's columns, "-" where nothing is aligned
+    sequence: str  # letters in the chain's columns, "-" where nothing is aligned
+    chain: str = "A"  # of the query
 
 
 @dataclass(frozen=True)
@@ -426,8 +464,8 @@ class Provenance:
     templates: bool = True  # whether templates were searched
     warning: str | None = None  # first in the title: that the parameters are synthetic or for trying out
     software: tuple[tuple[str, str], ...] = ()  # name and version of libraries and programs that took part
-    network_templates: tuple[NetworkTemplate, ...] = ()  # best first
-    own_templates: bool = False  # they are files of the user's, not entries of the PDB
+    network_templates: tuple[NetworkTemplate, ...] = ()  # chain by chain, best first
+    own_templates: tuple[str, ...] = ()  # chains whose templates are files of the user's, not entries of the PDB
     chain_names: tuple[str, ...] = ()  # the user's, one for each chain; empty: the chains have no names of their own
 
 

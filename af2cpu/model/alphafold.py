@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from af2cpu.errors import InputError
 from af2cpu.geometry.distance import ca_distance_change
+from af2cpu.model.chain_pairs import chain_pairs
 from af2cpu.model.embed import ExtraMSAEmbedder, InputEmbedder, RecyclingEmbedder
 from af2cpu.model.evoformer import EvoformerStack, ExtraMSAStack
 from af2cpu.model.heads import Heads
@@ -146,21 +147,29 @@ class AlphaFold(nn.Module):
         return Pass(index, x, representations, structure, change)
 
     def passes(
-        self, features: Sequence[ProcessedFeatures], recycles: int, tolerance: float, ensembles: int
+        self,
+        features: Sequence[ProcessedFeatures],
+        recycles: int,
+        tolerance: float,
+        ensembles: int,
+        extra_pass: bool = False,
     ) -> Iterator[Pass]:
         """Algorithm 30 Generic recycling inference procedure: x <- network(features, x), x = 0 at first.
 
         Ends after `recycles` + 1 passes, or once the structure changes by less than `tolerance` angstrom from one pass
-        to the next (ColabFold's rule: from the second pass on).
+        to the next: with that pass, as ColabFold, or with an extra pass after it, as DeepMind's multimer code.
         """
         previous: Recycled | None = None
+        last = recycles
         for index in range(recycles + 1):
             draws = [Inputs.from_features(features[index * ensembles + member]) for member in range(ensembles)]
             if previous is None:
                 previous = self.start(len(draws[0].aatype))
             result = self(draws, previous, index)
             yield result
-            if index == recycles or (index > 0 and result.change < tolerance):
+            if index > 0 and result.change < tolerance:
+                last = min(last, index + int(extra_pass))
+            if index == last:
                 return  # the last pass keeps its representations
             previous = result.recycled()
             del result
@@ -173,6 +182,7 @@ class AlphaFold(nn.Module):
         recycles: int | None = None,
         tolerance: float | None = None,
         ensembles: int | None = None,
+        extra_pass: bool = False,
         save_all: bool = False,
     ) -> Prediction:
         """Predict the structure of one protein.
@@ -184,6 +194,7 @@ class AlphaFold(nn.Module):
           tolerance: stop recycling once the C-alpha distances change by less than this, in angstrom. 0: never.
             By default the model's own, 0.
           ensembles: draws whose representations are averaged in each pass, 1 or more. By default the model's own, 1.
+          extra_pass: make one more pass after recycling has stopped early, as DeepMind's multimer code does.
           save_all: also keep logits and representations in `Prediction.extras`.
 
         Returns:
@@ -198,17 +209,18 @@ class AlphaFold(nn.Module):
         ensembles = self.config.ensembles if ensembles is None else ensembles
         _check_run(len(features), recycles, tolerance, ensembles)
         changes = []
-        for result in self.passes(features, recycles, tolerance, ensembles):
+        for result in self.passes(features, recycles, tolerance, ensembles, extra_pass):
             changes.append(result.change)
         return self.conclude(result, tuple(changes), save_all)
 
     def conclude(self, result: Pass, changes: tuple[float, ...], save_all: bool) -> Prediction:
         """Line 22: the heads on the last pass."""
         x, r, structure, heads = result.inputs, result.representations, result.structure, self.heads
-        pae, ptm, iptm, max_pae = None, None, None, None
+        pae, ptm, iptm, max_pae, pairs = None, None, None, None, None
         if heads.predicted_aligned_error is not None:
             pae, ptm, iptm = heads.predicted_aligned_error.pae_and_ptm(r.z, x.seq_mask, x.chains.asym)
             max_pae = heads.predicted_aligned_error.max_pae
+            pairs = chain_pairs(heads.predicted_aligned_error, heads.distogram, r.z, x.seq_mask, x.chains.asym)
         return Prediction(
             model=self.config.name,
             aatype=x.aatype.numpy(),
@@ -226,6 +238,7 @@ class AlphaFold(nn.Module):
             asym_id=x.chains.asym.int().numpy(),
             entity_id=x.chains.entity.int().numpy(),
             sym_id=x.chains.sym.int().numpy(),
+            chain_pairs=pairs,
         )
 
     def everything(self, result: Pass) -> dict[str, np.ndarray]:

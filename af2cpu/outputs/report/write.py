@@ -9,6 +9,7 @@ from af2cpu.outputs.layout import Layout, write_bytes
 from af2cpu.outputs.report.compare import compare_runs
 from af2cpu.outputs.report.content import read_content
 from af2cpu.outputs.report.find import Found, find_targets
+from af2cpu.outputs.report.pairs import PAIR_SCORES, PairRow, PairScore, pair_table
 from af2cpu.outputs.report.summary import Summaries, summary_files
 
 INDEX, COMPARE = "index.html", "compare.html"
@@ -40,6 +41,17 @@ def write_index(out: Path, known: Summaries | None = None) -> Path | None:
     for name, content in summary_files(rows).items():
         write_bytes(out / name, content)
     return write_bytes(out / INDEX, index_html(rows))
+
+
+def write_pairs_page(page: Path, rows: Sequence[PairRow], scores: Sequence[PairScore] = PAIR_SCORES) -> Path:
+    """The page of pairs: a matrix coloured by score and a table to sort and filter.
+
+    rows: in the user's order, which is that of the matrix. scores: what `PairRow.scores` has. Raises OSError, and
+    ValueError where a row has another number of scores.
+    """
+    from af2cpu.outputs.report.page import pairs_html
+
+    return write_bytes(page, pairs_html(pair_table(rows, scores)))
 
 
 def write_comparison(folders: Sequence[Path], page: Path) -> Path:

@@ -192,8 +192,13 @@ class _Target:
             templates=self._run.embeds_templates[model.name],
             warning="; ".join(self._cautions) or None,
             software=self._software(),
-            own_templates=bool(self._job.templates or (self._job.searched and self._job.searched.own_templates)),
+            own_templates=self._chains_with_own_templates(),
         )
+
+    def _chains_with_own_templates(self) -> tuple[str, ...]:
+        """Of features made before only the files are known, so that all chains count."""
+        known = bool(self._job.searched and self._job.searched.own_templates)
+        return tuple(chain for entity in self._job.entities if known or entity.templates for chain in entity.chains)
 
     def _software(self) -> tuple[tuple[str, str], ...]:
         """Libraries and programs that take part, with their versions; those that search only where a search is ours."""

@@ -105,7 +105,7 @@ def _record(work: Work[RunTask]) -> TargetRun:
         parameters=task.parameters,
         databases=_databases(work),
         template_choice=_template_choice(work),
-        ranking=tuple(PredictionScores(c.who.name, c.mean_plddt, c.ptm) for c in ranking.entries),
+        ranking=tuple(PredictionScores.of(entry) for entry in ranking.entries),
         remaining_violations={
             name: done.record.remaining for name, done in relaxations(work).items() if done.record.relaxed
         },

@@ -17,7 +17,18 @@ if TYPE_CHECKING:
     from af2cpu.pipeline.graph import Node
     from af2cpu.plan.run import Plan
 
-_SETTINGS = ("models", "params", "recycles", "ensembles", "max_msa", "num_seeds", "precision", "engine", "memory")
+_SETTINGS = (
+    "complex",
+    "models",
+    "params",
+    "recycles",
+    "ensembles",
+    "max_msa",
+    "num_seeds",
+    "precision",
+    "engine",
+    "memory",
+)
 
 
 def _length(text: str) -> int:

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from af2cpu.errors import InputError
-from af2cpu.features.own_template import check_own_templates
-from af2cpu.plan.jobs import Job, jobs_of_folders, jobs_of_inputs
+from af2cpu.plan.given import jobs_of_inputs
+from af2cpu.plan.jobs import Job, jobs_of_folders
 from af2cpu.plan.machine import Machine, this_machine
 from af2cpu.plan.models import (
     ModelPlan,
@@ -23,7 +23,7 @@ from af2cpu.plan.models import (
     predictions_of,
 )
 from af2cpu.plan.selection import ALL, Selection
-from af2cpu.query import QueryInput, check_memory, read_inputs
+from af2cpu.query import check_memory, read_inputs
 from af2cpu.query.letters import nucleotide_caution
 from af2cpu.records import Query
 from af2cpu.search.databases import DatabaseSet, select
@@ -68,7 +68,7 @@ def plan_run(paths: Sequence[Path], out: Path, settings: RunSettings, selection:
 
     A selection may leave no job; then nothing but the input is checked.
     """
-    inputs = read_inputs(paths)
+    inputs = read_inputs(paths, as_complexes=settings.complex)
     models = plan_models(settings, (item.query for item in inputs))
     machine = this_machine(settings)
     targets = [(item.query, out / item.query.name) for item in inputs]
@@ -76,17 +76,28 @@ def plan_run(paths: Sequence[Path], out: Path, settings: RunSettings, selection:
     if not inputs:
         return Plan(out, (), settings, DatabaseSet((), None, None, None), {}, models, machine)
     check_sizes([item.query for item in inputs], out, models, settings, machine)
-    return _plan(inputs, out, models, machine, settings)
+    return _plan(jobs_of_inputs(inputs, out, settings), out, models, machine, settings)
 
 
 def plan_search(paths: Sequence[Path], out: Path, settings: RunSettings, *, features_only: bool = False) -> Plan:
     """From sequences to features. Raises InputError for whatever would stop it later."""
     _check_place(out)
-    inputs = read_inputs(paths)
-    if features_only and not settings.msa and any(not item.alignment for item in inputs):
-        raise InputError("--features-only: needs alignments; give --msa, or a3m or Stockholm files as input")
-    plan = _plan(inputs, out, (), this_machine(settings), settings)
+    jobs = jobs_of_inputs(read_inputs(paths, as_complexes=settings.complex), out, settings)
+    if features_only:
+        _check_alignments(jobs)
+    plan = _plan(jobs, out, (), this_machine(settings), settings)
     return replace(plan, databases=plan.databases.structures_only()) if features_only else plan
+
+
+def _check_alignments(jobs: Sequence[Job]) -> None:
+    """Raises InputError for a sequence without an alignment of the user's."""
+    for job in jobs:
+        for entity in job.entities:
+            if not entity.alignments:
+                lacking = f", and chain {entity.chains[0]} of {job.name} has none" if len(job.entities) > 1 else ""
+                raise InputError(
+                    f"--features-only: needs alignments{lacking}; give --msa, or a3m or Stockholm files as input"
+                )
 
 
 def plan_fold(folders: Sequence[Path], settings: RunSettings, selection: Selection = ALL) -> Plan:
@@ -106,7 +117,7 @@ def plan_estimate(lengths: Sequence[int], paths: Sequence[Path], settings: RunSe
     Raises InputError for files that can't be read.
     """
     queries = [Query(f"length {n_res}", "A" * n_res, "", "the command line") for n_res in lengths]
-    queries += [item.query for item in read_inputs(paths)] if paths else []
+    queries += [item.query for item in read_inputs(paths, as_complexes=settings.complex)] if paths else []
     # Features count as made: what a search takes depends on databases that are not given here.
     jobs = tuple(Job.of(query, Path(query.name), features=Path(query.name)) for query in queries)
     models = models_without_parameters(settings, queries)
@@ -125,14 +136,12 @@ def _costs(models: Sequence[ModelPlan], settings: RunSettings, machine: Machine)
 
 
 def _plan(
-    inputs: Sequence[QueryInput], out: Path, models: tuple[ModelPlan, ...], machine: Machine, settings: RunSettings
+    jobs: tuple[Job, ...], out: Path, models: tuple[ModelPlan, ...], machine: Machine, settings: RunSettings
 ) -> Plan:
-    jobs = jobs_of_inputs(inputs, out, settings)
-    check_own_templates([job.query for job in jobs], settings.template)
     databases = DatabaseSet((), None, None, None)
     entities = [entity for job in jobs for entity in job.entities]
     if settings.data_dir or settings.db or any(not entity.alignments for entity in entities):
-        pairs = any(job.is_paired for job in jobs)
+        pairs = any(job.searched_to_pair for job in jobs)
         databases = select(settings.data_dir, settings.preset, settings.db, settings.template_search, pairs=pairs)
     _check_programs(jobs, databases)
     return Plan(out, jobs, settings, databases, _residues(databases), models, machine, (out,))
@@ -145,9 +154,8 @@ def _residues(databases: DatabaseSet) -> dict[str, int]:
 
 def _check_programs(jobs: Sequence[Job], databases: DatabaseSet) -> None:
     """Raises ProgramError for a program that a search needs and that is missing or can't be run here."""
-    entities = [entity for job in jobs for entity in job.entities]
-    searched = [entity for entity in entities if not entity.alignments]
-    profiled = [entity for entity in entities if not entity.hits and not entity.templates]
+    searched = [entity for job in jobs for entity in job.entities if not entity.alignments]
+    profiled = [entity for job in jobs if not job.templates for entity in job.entities if not entity.hits]
     needed = ((searched, databases.msa), (profiled, (databases.templates,)))
     for database in (one for some, those in needed if some for one in those):
         if isinstance(database, ProfileDatabase):

@@ -434,6 +434,11 @@ class Confidence:
     chains: tuple[ChainConfidence, ...] = ()  # of a complex, in its order
     interfaces: tuple[Interface, ...] = ()  # of a complex, each pair of chains once: A B, A C, B C
 
+    @property
+    def out_of_100(self) -> float:
+        """The score as ColabFold gives it: the mean pLDDT of one chain, 80 ipTM + 20 pTM of a complex."""
+        return self.mean_plddt if self.iptm is None else 80 * self.iptm + 20 * (self.ptm or 0.0)
+
 
 @dataclass(frozen=True)
 class Ranking:

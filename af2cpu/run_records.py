@@ -312,6 +312,15 @@ class TargetRun:
 
 
 @dataclass(frozen=True)
+class Pair:
+    """A target of --pairs and the names of the two records that it is a complex of."""
+
+    target: str
+    a: str  # of baits and preys, the bait
+    b: str
+
+
+@dataclass(frozen=True)
 class Failure:
     """Why a target's last run failed."""
 

@@ -85,8 +85,8 @@ def report_html(content: Content) -> bytes:
     ).encode()
 
 
-def index_html(rows: Sequence[Row]) -> bytes:
-    """The table of all targets of a run; links are relative to its folder."""
+def index_html(rows: Sequence[Row], pairs_page: str | None = None) -> bytes:
+    """The table of all targets of a run; links are relative to its folder. pairs_page: the run's, if any."""
     return _render(
         "index.html.j2",
         scripts=[_joined(_INDEX_SCRIPTS)],
@@ -95,11 +95,12 @@ def index_html(rows: Sequence[Row]) -> bytes:
         complexes=any(row.summary.iptm is not None for row in rows),
         failed=sum(1 for row in rows if row.summary.error),
         warnings=_by_warning(rows),
+        pairs_page=pairs_page,
         size=(WIDTH, HEIGHT),
     ).encode()
 
 
-def pairs_html(table: PairTable) -> bytes:
+def pairs_html(table: PairTable, warnings: Sequence[str] = (), index_page: str | None = None) -> bytes:
     """The matrix and the table of pairs; links are relative to the page's folder."""
     return _render(
         "pairs.html.j2",
@@ -108,6 +109,8 @@ def pairs_html(table: PairTable) -> bytes:
         table=table,
         without=sum(1 for row in table.rows if not row.scores),
         names=json_text({"down": table.down, "across": table.across}),
+        warnings=warnings,
+        index_page=index_page,
     ).encode()
 
 

@@ -7,6 +7,7 @@ import gzip
 import json
 import re
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,13 @@ def test_copies_stay_where_they_are_if_nothing_fits_better() -> None:
     first = prediction(f"{ONE}:{ONE}")
     second = replace(first, atom_positions=first.atom_positions + RNG.normal(0, 0.3, first.atom_positions.shape))
     np.testing.assert_array_equal(corresponding(second, first), np.arange(len(first.aatype)))
+
+
+def test_each_copy_is_taken_once() -> None:
+    """Also where one lies nearest to several."""
+    predictions = [prediction(":".join(["MKV"] * 4), seed=k) for k in range(12)]
+    for one, other in pairwise(predictions):
+        assert sorted(corresponding(one, other).tolist()) == list(range(12))
 
 
 @pytest.mark.parametrize("sequence", ["M:M", "XX:XX", "X:MK:X", "MK:X:MK"])

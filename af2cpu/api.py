@@ -61,9 +61,10 @@ def load_model(name: str, params: str | Path, *, precision: str = "fp32") -> Alp
     """A model ready to predict.
 
     Args:
-      name: model_1 ... model_5, model_1_ptm ... model_5_ptm, demo, or tiny (a network of two blocks for tests).
-      params: DeepMind's parameter file, params_<name>.npz; demo, which comes with the program, for the model demo; or
-        synthetic:SEED, random parameters that mean nothing.
+      name: model_1 ... model_5, model_1_ptm ... model_5_ptm, model_1_multimer_v3 ... model_5_multimer_v3, demo,
+        demo_multimer, or tiny and tiny_multimer (networks of two blocks for tests).
+      params: DeepMind's parameter file, params_<name>.npz; demo, which comes with the program, for the models demo and
+        demo_multimer; or synthetic:SEED, random parameters that mean nothing.
       precision: of the trunk, fp32 or bf16; structure module and heads are float32.
 
     Raises:

@@ -147,21 +147,29 @@ class AlphaFold(nn.Module):
         return Pass(index, x, representations, structure, change)
 
     def passes(
-        self, features: Sequence[ProcessedFeatures], recycles: int, tolerance: float, ensembles: int
+        self,
+        features: Sequence[ProcessedFeatures],
+        recycles: int,
+        tolerance: float,
+        ensembles: int,
+        extra_pass: bool = False,
     ) -> Iterator[Pass]:
         """Algorithm 30 Generic recycling inference procedure: x <- network(features, x), x = 0 at first.
 
         Ends after `recycles` + 1 passes, or once the structure changes by less than `tolerance` angstrom from one pass
-        to the next (ColabFold's rule: from the second pass on).
+        to the next: with that pass, as ColabFold, or with an extra pass after it, as DeepMind's multimer code.
         """
         previous: Recycled | None = None
+        last = recycles
         for index in range(recycles + 1):
             draws = [Inputs.from_features(features[index * ensembles + member]) for member in range(ensembles)]
             if previous is None:
                 previous = self.start(len(draws[0].aatype))
             result = self(draws, previous, index)
             yield result
-            if index == recycles or (index > 0 and result.change < tolerance):
+            if index > 0 and result.change < tolerance:
+                last = min(last, index + int(extra_pass))
+            if index == last:
                 return  # the last pass keeps its representations
             previous = result.recycled()
             del result
@@ -174,6 +182,7 @@ class AlphaFold(nn.Module):
         recycles: int | None = None,
         tolerance: float | None = None,
         ensembles: int | None = None,
+        extra_pass: bool = False,
         save_all: bool = False,
     ) -> Prediction:
         """Predict the structure of one protein.
@@ -185,6 +194,7 @@ class AlphaFold(nn.Module):
           tolerance: stop recycling once the C-alpha distances change by less than this, in angstrom. 0: never.
             By default the model's own, 0.
           ensembles: draws whose representations are averaged in each pass, 1 or more. By default the model's own, 1.
+          extra_pass: make one more pass after recycling has stopped early, as DeepMind's multimer code does.
           save_all: also keep logits and representations in `Prediction.extras`.
 
         Returns:
@@ -199,7 +209,7 @@ class AlphaFold(nn.Module):
         ensembles = self.config.ensembles if ensembles is None else ensembles
         _check_run(len(features), recycles, tolerance, ensembles)
         changes = []
-        for result in self.passes(features, recycles, tolerance, ensembles):
+        for result in self.passes(features, recycles, tolerance, ensembles, extra_pass):
             changes.append(result.change)
         return self.conclude(result, tuple(changes), save_all)
 

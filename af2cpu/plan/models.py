@@ -30,6 +30,7 @@ class ModelPlan:
     parameters: int  # numbers
     recycles: int
     recycle_tolerance: float  # angstrom
+    recycle_extra_pass: bool = False
 
     @property
     def config(self) -> ConfigDict:
@@ -91,6 +92,7 @@ def _model(name: str, source: str, content: str, settings: RunSettings) -> Model
         parameters=parameter_count(source, config),
         recycles=recycles,
         recycle_tolerance=tolerance,
+        recycle_extra_pass=settings.recycle_extra_pass,
     )
 
 

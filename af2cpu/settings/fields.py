@@ -163,6 +163,12 @@ class RunSettings(BaseModel):
         ge=0,
         allow_inf_nan=False,
     )
+    recycle_extra_pass: bool = _setting(
+        NETWORK,
+        "Make one more pass after recycling has stopped early, as DeepMind's program does for multimer models; "
+        "ColabFold does not.",
+        False,
+    )
     ensembles: int = _setting(
         NETWORK, "Number of random draws of the MSA that each pass averages over.", 1, ge=1, le=32
     )

@@ -32,7 +32,7 @@ def read_parameters(source: str | Path, config: ConfigDict) -> dict[str, np.ndar
     """
     if (seed := re.fullmatch(r"synthetic:(\d+)", str(source))) is not None:
         return synthetic_parameters(config, int(seed[1]))
-    path = parameter_file(source)
+    path = parameter_file(source, config.name)
     if not path.is_file():
         raise ParameterError(f"{path}: no such parameter file. Give a params_model_*.npz, demo, or synthetic:SEED")
     check_receipt(path)

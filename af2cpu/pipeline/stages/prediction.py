@@ -55,11 +55,18 @@ def _depends_on(work: Work[PredictionTask]) -> Mapping[str, Any]:
         "parameters": task.model.fingerprint,
         "model": task.model.name,
         "seed": task.draw_seed,
-        "passes": [task.model.recycles, task.model.recycle_tolerance, task.ensembles],
+        "passes": _passes(task),
         "sampling": asdict(task.sampling),
         "engine": asdict(task.choice),
         "files": [*names_and_texts(task.layout, task.provenance), task.save_all, task.af2_pickles],
     }
+
+
+def _passes(task: PredictionTask) -> list[Any]:
+    """The extra pass is named only where it is made: results of earlier versions stay current."""
+    model = task.model
+    extra = ["extra pass"] if model.recycle_extra_pass else []
+    return [model.recycles, model.recycle_tolerance, task.ensembles, *extra]
 
 
 _held: list[tuple[tuple[ModelPlan, str], AlphaFold]] = []  # the network that this process used last, if any
@@ -163,7 +170,8 @@ def _predict(work: Work[PredictionTask], features: Features) -> tuple[Prediction
     count = (model.recycles + 1) * task.ensembles
     draws = Draws(features, task.sampling, task.draw_seed, count)
     start, changes, scores = time.perf_counter(), [], []
-    for result in network.passes(draws, model.recycles, model.recycle_tolerance, task.ensembles):
+    recycling = model.recycles, model.recycle_tolerance, task.ensembles, model.recycle_extra_pass
+    for result in network.passes(draws, *recycling):
         changes.append(result.change)
         scores.append(_scores(network, result))
         _tell(task, result.index + 1, scores[-1], time.perf_counter() - start)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import orjson
 import pytest
-from make_demo_databases import EXAMPLES
+from make_demo_databases import EXAMPLES, example_files
 from mmcif_cases import protein, write_mmcif
 from search_cases import demo, demo_database, needs_kernels, queries
 from typer.testing import CliRunner, Result
@@ -31,7 +31,7 @@ def af2cpu(*arguments: object) -> Result:
 @pytest.fixture(scope="module")
 def searched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     out = tmp_path_factory.mktemp("out")
-    result = af2cpu("search", EXAMPLES, "-o", out, "--data-dir", demo())
+    result = af2cpu("search", *example_files(), "-o", out, "--data-dir", demo())
     assert result.exit_code == 0, result.output
     return out, result.output
 
@@ -59,15 +59,15 @@ def test_a_second_run_reuses_everything(searched: tuple[Path, str], tmp_path: Pa
     before = {path: path.stat().st_mtime_ns for path in out.rglob("*.sto")} | {
         path: path.stat().st_mtime_ns for path in out.rglob("*.npz")
     }
-    result = af2cpu("search", EXAMPLES, "-o", out, "--data-dir", demo())
+    result = af2cpu("search", *example_files(), "-o", out, "--data-dir", demo())
     assert result.output.count("reused") == 4 * len(queries())
     assert {path: path.stat().st_mtime_ns for path in before} == before
     (out / "gb1/msas/mgnify_hits.sto").unlink()
-    result = af2cpu("search", EXAMPLES, "-o", out, "--data-dir", demo())
+    result = af2cpu("search", *example_files(), "-o", out, "--data-dir", demo())
     assert result.output.count("reused") == 4 * len(queries()) - 1
     record = (out / "gb1/search.json").read_bytes()
     (out / "gb1/search.json").unlink()  # as a kill leaves it between the search and the features
-    assert af2cpu("search", EXAMPLES, "-o", out, "--data-dir", demo()).exit_code == 0
+    assert af2cpu("search", *example_files(), "-o", out, "--data-dir", demo()).exit_code == 0
     assert (out / "gb1/search.json").read_bytes() == record
     assert "ubiquitin" not in (out / "gb1/log.txt").read_text()
     assert "mgnify_hits.sto: up to date" in (out / "gb1/log.txt").read_text()
@@ -132,7 +132,7 @@ def test_bad_input_ends_before_any_work(tmp_path: Path) -> None:
     assert result.exit_code == 2
     assert "record 2 (b), position 3: '1' is no amino acid" in result.output
     assert not (tmp_path / "out").exists()
-    result = af2cpu("search", EXAMPLES, "-o", tmp_path / "out", "--msa", path)
+    result = af2cpu("search", *example_files(), "-o", tmp_path / "out", "--msa", path)
     assert f"--msa: fits one sequence, and the input has {len(queries())}" in result.output
     alignment = tmp_path / "y.a3m"
     alignment.write_text(">y\nMKV\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from output_cases import PROVENANCE, complex_features, features, relaxed
 from prediction_cases import prediction
 
 from af2cpu.confidence import confidence_of, rank
-from af2cpu.outputs.colabfold import config_json, write_folder_files
+from af2cpu.outputs.colabfold import config_json, log_text, write_folder_files
 from af2cpu.outputs.layout import AlphaFoldLayout, ColabFoldLayout, Layout
 from af2cpu.outputs.references import MULTIMER_NETWORK, NETWORK, papers
 from af2cpu.outputs.write import (
@@ -65,7 +66,7 @@ def job(
         settings=SETTINGS,
         versions={"af2cpu": "1.2.3"},
         databases=tuple(DatabaseUsed(name, f"/data/{name}.fasta", "5f", 9, 99, 0, 1, 1.0) for name in databases),
-        ranking=tuple(PredictionScores(one.who.name, one.mean_plddt, one.ptm, one.iptm) for one in ranking.entries),
+        ranking=tuple(PredictionScores.of(one) for one in ranking.entries),
         not_relaxed={},
         timings={f"predict_and_compile_{who.name}": 1.5 for who in made},
         passes={
@@ -102,6 +103,14 @@ def test_log_txt_has_each_pass_and_the_ranks(tmp_path: Path) -> None:
         "rank_001_alphafold2_ptm_model_1_seed_007 pLDDT=60 pTM=0.5",
         "Done",
     ]
+
+
+def test_log_txt_of_a_complex_has_iptm(tmp_path: Path) -> None:
+    run = job(ColabFoldLayout(tmp_path, "first"), {"model_1_multimer_v3": 2})
+    passes = {name: tuple(replace(one, iptm=0.625) for one in scores) for name, scores in run.passes.items()}
+    lines = [line[24:] for line in log_text([(replace(run, passes=passes), 0.0)]).splitlines()]
+    assert lines[2] == "alphafold2_multimer_v3_model_1_seed_007 recycle=1 pLDDT=60 pTM=0.5 ipTM=0.625 tol=0.25"
+    assert lines[-2] == "rank_001_alphafold2_multimer_v3_model_1_seed_007 pLDDT=60 pTM=0.5 ipTM=0.625"
 
 
 def test_a_second_run_changes_nothing(tmp_path: Path) -> None:

@@ -103,7 +103,6 @@ def test_gemmi_and_biopython_read_it(complex_of_three: Prediction) -> None:
 
 
 def test_biotite_reads_it(complex_of_three: Prediction) -> None:
-    pytest.importorskip("biotite")
     pdbx = importlib.import_module("biotite.structure.io.pdbx")
     file = pdbx.CIFFile.read(io.StringIO(_cif(complex_of_three)))
     assert {chain: str(sequence) for chain, sequence in pdbx.get_sequence(file).items()} == {"A": A, "B": B, "C": A}

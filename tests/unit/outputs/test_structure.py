@@ -263,7 +263,6 @@ def test_chains_are_lettered_in_the_user_s_order_each_from_1() -> None:
 
 
 def test_biotite_reads_chains(tmp_path: Path) -> None:
-    pytest.importorskip("biotite")
     reader = importlib.import_module("biotite.structure.io.pdb")
     p = prediction(COMPLEX)
     atoms = reader.PDBFile.read(io.StringIO(_pdb(p))).get_structure(model=1, extra_fields=["b_factor"])

@@ -307,7 +307,8 @@ def test_templates_are_those_of_each_chain(tmp_path: Path) -> None:
         ],
         "skipped": [{"name": "3xyz_C", "reason": "too short", "chain": "B"}],
     }
-    page = _page(tmp_path, given=given, template_choice=choice)
+    page = _page(tmp_path, given=given, template_choice=choice, notes=["chain B: template 3xyz_C skipped: too short"])
+    assert "3xyz_C skipped" not in page
     assert _table(page, "templates") == [
         ["A, C", "1", "2Q2K", "A", "100 %", "100 %", "2007-06-12", ""],
         ["A, C", "2", "1ABC", "B", "100 %", "50 %", "–", ""],

@@ -33,7 +33,7 @@ class Entity:
     """A distinct sequence."""
 
     id: str
-    description: str | None  # the names of its chains as the user gave them
+    description: str | None  # the names of its chains as the user gave them, else the description of the whole
     names: tuple[str, ...]  # of its residues
     chains: tuple[str, ...]  # identifiers
 
@@ -45,19 +45,23 @@ class Entity:
 
 def entities_of(atoms: AtomTable, provenance: Provenance) -> list[Entity]:
     """The entities of a structure, in the order of their numbers."""
-    told = provenance.chain_names or [provenance.description] * len(atoms.spans)
-    members: dict[int, list[tuple[str, range, str]]] = {}
-    for (chain, rows), name in zip(atoms.spans.items(), told, strict=True):
-        members.setdefault(int(atoms.chains.entity_id[rows.start]), []).append((chain, rows, plain(name)))
+    members: dict[int, list[str]] = {}
+    for chain, rows in atoms.spans.items():
+        members.setdefault(int(atoms.chains.entity_id[rows.start]), []).append(chain)
+    names = dict(zip(atoms.spans, provenance.chain_names or [""] * len(atoms.spans), strict=True))
     return [
         Entity(
             id=str(number),
-            description=plain("; ".join(dict.fromkeys(name for _, _, name in chains if name))) or None,
-            names=tuple(atoms.names[k] for k in chains[0][1]),
-            chains=tuple(chain for chain, _, _ in chains),
+            description=_description([names[chain] for chain in chains], provenance.description) or None,
+            names=tuple(atoms.names[k] for k in atoms.spans[chains[0]]),
+            chains=tuple(chains),
         )
         for number, chains in sorted(members.items())
     ]
+
+
+def _description(names: Sequence[str], of_complex: str) -> str:
+    return plain("; ".join(dict.fromkeys(filter(None, names)))) or plain(of_complex)
 
 
 def polymer_categories(entities: Sequence[Entity], atoms: AtomTable) -> dict[str, Columns]:

@@ -156,24 +156,23 @@ def test_borders_of_chains_are_lines_in_every_picture() -> None:
     assert _full_lines(plots.coverage_png(blank), 0) == _full_lines(plots.coverage_png(single), 0) + 2
 
 
-def test_paired_rows_are_on_top_and_marked() -> None:
-    """The lines of the paired rows take the whole width, above a line; below it only one sequence is covered."""
+def test_paired_rows_are_on_top_however_unlike_they_are() -> None:
+    """Paired rows without a residue of the query's above rows of one sequence that are the query."""
     f = complex_features(["A" * 30, "G" * 30], 20, 20)
-    whole = np.full(f.msa.shape, 21, np.uint8)
-    for row in range(f.n_seq):
-        here = f.msa[row] != 21
-        covered = [here[f.entity_id == entity].any() for entity in (1, 2)]
-        for entity, yes in zip((1, 2), covered, strict=True):
-            whole[row, f.entity_id == entity] = 7 if yes else 21
+    paired = np.arange(f.n_seq)[:, None] <= 20
+    whole = np.where(paired, 7, np.where(f.msa != 21, f.msa[0], 21)).astype(np.uint8)
+    whole[21:41, :30], whole[41:, 30:] = f.msa[0, :30], f.msa[0, 30:]
     whole[0] = f.msa[0]
     order = np.random.default_rng(0).permutation(np.arange(1, f.n_seq))  # the picture sorts them
     pixels = _pixels(plots.coverage_png(replace(f, msa=whole[[0, *order]])))
     panel = pixels[:, : int(pixels.shape[1] * 0.8)]  # without the colour bar
-    widths = (np.abs(panel - (68, 1, 84)).max(axis=-1) <= 1).sum(axis=1)  # of identity 0
-    rows = np.flatnonzero(widths > 10)
-    wide = widths[rows] > widths.max() * 0.6
-    assert rows[wide].max() < rows[~wide].min()
-    assert wide.mean() == pytest.approx(20 / 60, abs=0.05)
+    violet, yellow = (
+        (np.abs(panel - colour).max(axis=-1) <= 1).sum(axis=1) for colour in ((68, 1, 84), (253, 231, 37))
+    )
+    unlike, alike = np.flatnonzero(violet > 10), np.flatnonzero((yellow > 10) & (yellow < yellow.max() * 0.6))
+    assert violet[unlike].min() > violet.max() * 0.9  # the whole width
+    assert unlike.max() < alike.min()
+    assert len(unlike) / (len(unlike) + len(alike)) == pytest.approx(20 / 60, abs=0.05)
 
 
 def test_many_chains_are_drawn_without_letters() -> None:

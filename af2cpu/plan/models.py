@@ -162,7 +162,7 @@ def prediction_cost(model: ModelPlan, n_res: int, settings: RunSettings, choice:
         passes=passes,
         flops=passes * pass_flops(config, sizes),
         peak_bytes=peak_bytes(config, sizes, choice.precision, choice.engine, model.parameters),
-        kept_bytes=kept_bytes(choice.precision, choice.engine, model.parameters),
+        kept_bytes=kept_bytes(choice.precision, model.parameters),
         disk_bytes=_result_bytes(config, sizes, settings),
     )
 

@@ -45,6 +45,12 @@ Array transposed_block(const Tensor& x, const char* name) {
     return out;
 }
 
+Array mask_of(const Tensor& mask, const Array& x) {
+    const Array out = block_of(mask, "mask");
+    require(out.type == x.type && out.size[1] == x.size[0] && out.size[2] == x.size[1], "a mask of another size or type than x");
+    return out;
+}
+
 Floats::Floats(const Tensor& x) : size_(index(x.size())) {
     buffer_ = allocate(std::size_t(size_ + 64) * sizeof(float));
     require(x.ndim() >= 1 && x.ndim() <= 2, "a vector of parameters: one or two axes");
@@ -62,18 +68,6 @@ Floats::Floats(const Tensor& x) : size_(index(x.size())) {
                 std::memcpy(out + r * columns + i, &bits, 4);
             }
         }
-}
-
-Packed Weights::pack(const Tensor& weight) const {
-    const Array block = block_of(weight, "weight");
-    Packed packed(layout(), block.size[1], block.size[2]);
-    packed.place(0, block);
-    return packed;
-}
-
-void Weights::check(const Array& x) const {
-    require(x.type == type, "the weights were packed for another type of activations");
-    require(level == af2cpu::level(), "the weights were packed for level " + level + ", not " + af2cpu::level());
 }
 
 }  // namespace af2cpu

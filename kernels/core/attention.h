@@ -15,29 +15,57 @@
 
 namespace af2cpu {
 
-struct Attention {
-    Array x;     // [b, n, c], updated
-    Array mask;  // [b, n], of the keys, of x's type: strides in stride[0] and stride[1]
-    Array bias;  // as pair_bias makes it, or no data
-    const float* scale;   // of the layer norm, [c]
-    const float* offset;  // [c]
+struct AttentionWeights {
+    const float *scale, *offset;  // of the layer norm, [c]
     index heads, dim;
     Matrix q, k, v, gate;  // [c, h d]
     const float* gate_bias;
     Matrix out;  // [h d, c]
     const float* out_bias;
+
+    template <class Reader>
+    void read(Reader& r) {
+        r.vector("norm.scale", scale);
+        r.vector("norm.offset", offset);
+        heads = r.size("heads.q", 1);
+        dim = r.size("heads.q", 2);
+        r.matrix("heads.q", q);
+        r.matrix("heads.k", k);
+        r.matrix("heads.v", v);
+        r.matrix("heads.gate", gate);
+        r.vector("heads.gate_bias", gate_bias);
+        r.matrix("heads.out", out, 2);
+        r.vector("heads.out_bias", out_bias);
+    }
+};
+
+struct Attention {
+    Array x;     // [b, n, c], updated
+    Array mask;  // [b, n], of the keys, of x's type: strides in stride[0] and stride[1]
+    Array bias;  // as pair_bias makes it, or no data
+    AttentionWeights w;
 };
 
 constexpr index kBiasQueries = 32;
 static constexpr index bias_blocks(index n) { return (n + kBiasQueries - 1) / kBiasQueries; }
 
 // out [h and i / 32, j, i % 32] = log2(e) LN(z_ij) W: the bias as attention wants it.
+struct PairBiasWeights {
+    const float *scale, *offset;
+    Matrix weight;  // [c, h]
+
+    template <class Reader>
+    void read(Reader& r) {
+        r.vector("norm.scale", scale);
+        r.vector("norm.offset", offset);
+        r.matrix("weight", weight);
+    }
+};
+
 struct PairBias {
     Array z;    // [n, n, c]
     Array out;  // [h ceil(n / 32), n up to a multiple of 4, 32], float; what is behind key and query n is of no account
-    const float* scale;
-    const float* offset;
-    Matrix w;  // [c, h]
+    PairBiasWeights w;
 };
 
 }  // namespace af2cpu
@@ -269,7 +297,7 @@ static void gate_rows(const Attention& args, AttentionWork<P>& work, index head,
         I lanes[W];
         for (index t = 0; t < W; ++t) lanes[t] = as_int(load(o + (column + t) * Product<P>::width));
         transpose(lanes);
-        const F bias = load(args.gate_bias + start + column);
+        const F bias = load(args.w.gate_bias + start + column);
         for (index t = 0; t < W; ++t) {
             const F gate = sigmoid(load(work.gate + (r + t) * work.columns + column) + bias);
             store_up_to(work.out + (r + t) * work.out_stride + start + column, as_float(lanes[t]) * gate, used - column);
@@ -287,12 +315,12 @@ static void prepare_item(const Attention& args, index item, AttentionWork<P>& wo
         const index m = least(kQueries, n - first);
         P* left = work.left + first * work.left_depth;
         const auto x = [&](index r) { return row<const T>(args.x, item * n + first + r); };
-        prepare_rows<T>(m, x, c, {args.scale, args.offset}, left, work.left_depth);
+        prepare_rows<T>(m, x, c, {args.w.scale, args.w.offset}, left, work.left_depth);
         for (index head = 0; head < work.heads; head += work.group) {
             const index start = head * work.dim, columns = least(work.group, work.heads - head) * work.dim;
-            project(m, left, work.left_depth, args.k, start, columns, work.c, work.columns);
+            project(m, left, work.left_depth, args.w.k, start, columns, work.c, work.columns);
             store_keys(work, head, first, m);
-            project(m, left, work.left_depth, args.v, start, columns, work.c, work.columns);
+            project(m, left, work.left_depth, args.w.v, start, columns, work.c, work.columns);
             store_values(work, head, first, m);
         }
     }
@@ -312,9 +340,9 @@ static void update_queries(const Attention& args, index item, index first, index
     const bool biased = args.bias.data;
     for (index head = 0; head < work.heads; head += work.group) {
         const index start = head * work.dim, columns = least(work.group, work.heads - head) * work.dim;
-        project(m, left, work.left_depth, args.q, start, columns, work.c, work.columns);
+        project(m, left, work.left_depth, args.w.q, start, columns, work.c, work.columns);
         store_queries(work, head, m);
-        project(m, left, work.left_depth, args.gate, start, columns, work.gate, work.columns);
+        project(m, left, work.left_depth, args.w.gate, start, columns, work.gate, work.columns);
         for (index r = 0; r < m; r += width) {
             for (index h = head; h < least(head + work.group, work.heads); ++h) {
                 const auto attend_head = biased ? attend<P, sizeof(T) == 2 ? 3 : 5, true> : attend<P, sizeof(T) == 2 ? 3 : 5, false>;
@@ -327,8 +355,8 @@ static void update_queries(const Attention& args, index item, index first, index
         }
     }
     for (index j = 0; j < work.out_panels; ++j)
-        multiply(m, work.out, work.out_stride, panel<P>(args.out, j), work.out_depth, work.update + j * kQueries * width, width, false);
-    add_panels<T>(args.x, item * work.n + first, m, work.update, kQueries, width, args.out_bias);
+        multiply(m, work.out, work.out_stride, panel<P>(args.w.out, j), work.out_depth, work.update + j * kQueries * width, width, false);
+    add_panels<T>(args.x, item * work.n + first, m, work.update, kQueries, width, args.w.out_bias);
 }
 
 template <class T>
@@ -338,7 +366,7 @@ static void attention(const Attention& args) {
 #pragma omp parallel
     {
         [[maybe_unused]] const Tiles tiles;
-        AttentionWork<P> work{n, args.heads, args.dim, args.q.depth, args.out.depth, args.out.panels};
+        AttentionWork<P> work{n, args.w.heads, args.w.dim, args.w.q.depth, args.w.out.depth, args.w.out.panels};
         set_up(work);
         // What pads the depth of the output projection must be finite; nothing else ever writes there.
         for (index i = 0; i < kQueries * work.out_stride; ++i) narrow(0.0f, work.out + i);
@@ -369,20 +397,20 @@ template <class T>
 static void pair_bias(const PairBias& args) {
     using P = typename Multiplied<T>::type;
     constexpr index width = Product<P>::width;
-    const index n = args.z.size[0], c = args.z.size[2], heads = args.w.n, depth = args.w.depth;
+    const index n = args.z.size[0], c = args.z.size[2], heads = args.w.weight.n, depth = args.w.weight.depth;
     const index query_items = (n + W - 1) / W, key_items = (n + kBiasKeys - 1) / kBiasKeys;
 #pragma omp parallel
     {
         [[maybe_unused]] const Tiles tiles;
-        PairBiasWork<P> work{depth, args.w.panels * width};
+        PairBiasWork<P> work{depth, args.w.weight.panels * width};
         set_up(work);
 #pragma omp for schedule(dynamic)
         for (index item = 0; item < query_items * key_items; ++item) {
             const index i = item / key_items * W, j = item % key_items * kBiasKeys;
             const index queries = least(W, n - i), keys = least(kBiasKeys, n - j);
             const auto z = [&](index r) { return r % W < queries ? row<const T>(args.z, (i + r % W) * n + j + r / W) : nullptr; };
-            prepare_rows<T>(keys * W, z, c, {args.scale, args.offset}, work.left, depth);
-            project(keys * W, work.left, depth, args.w, 0, heads, work.c, work.columns);
+            prepare_rows<T>(keys * W, z, c, {args.w.scale, args.w.offset}, work.left, depth);
+            project(keys * W, work.left, depth, args.w.weight, 0, heads, work.c, work.columns);
             for (index b = 0; b < keys; ++b)
                 for (index h = 0; h < heads; h += W) {
                     I lanes[W];

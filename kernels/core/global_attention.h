@@ -14,18 +14,37 @@
 
 namespace af2cpu {
 
-struct GlobalAttention {
-    Array x;     // [b, s, c], updated
-    Array mask;  // [b, s], of x's type: strides in stride[0] and stride[1]
+struct GlobalAttentionWeights {
     const float *scale, *offset;  // of the layer norm, [c]
     index heads, dim;
-    Matrix q;          // [c, h d]
-    const float* k;    // [c, d]
-    Matrix values;     // [c, h + d]: zeros, and v
-    Matrix gate;       // [c, h d]
+    Matrix q;        // [c, h d]
+    const float* k;  // [c, d]
+    Matrix values;   // [c, h + d]: zeros, and v
+    Matrix gate;     // [c, h d]
     const float* gate_bias;
     Matrix out;  // [h d, c]
     const float* out_bias;
+
+    template <class Reader>
+    void read(Reader& r) {
+        r.vector("norm.scale", scale);
+        r.vector("norm.offset", offset);
+        heads = r.size("heads.q", 1);
+        dim = r.size("heads.q", 2);
+        r.matrix("heads.q", q);
+        r.vector("heads.k", k);
+        r.behind_zeros(heads, "heads.v", values);
+        r.matrix("heads.gate", gate);
+        r.vector("heads.gate_bias", gate_bias);
+        r.matrix("heads.out", out, 2);
+        r.vector("heads.out_bias", out_bias);
+    }
+};
+
+struct GlobalAttention {
+    Array x;     // [b, s, c], updated
+    Array mask;  // [b, s], of x's type: strides in stride[0] and stride[1]
+    GlobalAttentionWeights w;
 };
 
 }  // namespace af2cpu
@@ -88,7 +107,7 @@ static void prepare_column(const GlobalAttention& args, index item, GlobalWork<P
     for (index first = 0; first < work.s; first += kGlobalRows) {
         const index end = least(first + kGlobalRows, work.s);
         const auto row_of = [&](index r) { return x + (first + r) * args.x.stride[1]; };
-        prepare_rows<T>(end - first, row_of, work.c, {args.scale, args.offset}, work.left + first * work.depth, work.depth);
+        prepare_rows<T>(end - first, row_of, work.c, {args.w.scale, args.w.offset}, work.left + first * work.depth, work.depth);
         for (index r = first; r < end; ++r) {
             const P* const left = work.left + r * work.depth;
             const float there = widen(mask[r * args.mask.stride[1]]);
@@ -106,11 +125,11 @@ template <class P>
 static void pack_queries(const GlobalAttention& args, GlobalWork<P>& work) {
     constexpr index width = Product<P>::width, group = Product<P>::group;
     const float factor = kLog2E / __builtin_sqrtf(float(work.dim));
-    project(1, work.query, work.depth, args.q, 0, work.heads * work.dim, work.c_rows, work.columns());
+    project(1, work.query, work.depth, args.w.q, 0, work.heads * work.dim, work.c_rows, work.columns());
     for (index i = 0; i < work.c; ++i)
         for (index h = 0; h < work.heads; ++h) {
             float r = 0;
-            for (index d = 0; d < work.dim; ++d) r += args.k[i * work.dim + d] * work.c_rows[h * work.dim + d];
+            for (index d = 0; d < work.dim; ++d) r += args.w.k[i * work.dim + d] * work.c_rows[h * work.dim + d];
             narrow(r * factor, work.right + h / width * width * work.depth + (i / group * width + h % width) * group + i % group);
         }
 }
@@ -175,15 +194,15 @@ template <class T, class P>
 static void update_column(const GlobalAttention& args, index item, index first, index m, GlobalWork<P>& work) {
     constexpr index width = Product<P>::width;
     const index n = work.heads * work.dim, columns = work.columns();
-    project(m, work.left + first * work.depth, work.depth, args.gate, 0, n, work.c_rows, columns);
+    project(m, work.left + first * work.depth, work.depth, args.w.gate, 0, n, work.c_rows, columns);
     for (index r = 0; r < m; ++r)
         for (index i = 0; i < n; i += W) {
-            const F gate = sigmoid(load(work.c_rows + r * columns + i) + load(args.gate_bias + i));
+            const F gate = sigmoid(load(work.c_rows + r * columns + i) + load(args.w.gate_bias + i));
             store_up_to(work.out + r * work.out_stride + i, gate * load(work.o + i), n - i);
         }
     for (index p = 0; p < work.out_panels; ++p)
-        multiply(m, work.out, work.out_stride, panel<P>(args.out, p), work.out_depth, work.update + p * kGlobalRows * width, width, false);
-    add_panels<T>(args.x, item * work.s + first, m, work.update, kGlobalRows, width, args.out_bias);
+        multiply(m, work.out, work.out_stride, panel<P>(args.w.out, p), work.out_depth, work.update + p * kGlobalRows * width, width, false);
+    add_panels<T>(args.x, item * work.s + first, m, work.update, kGlobalRows, width, args.w.out_bias);
 }
 
 template <class T>
@@ -193,10 +212,10 @@ static void global_attention(const GlobalAttention& args) {
 #pragma omp parallel
     {
         [[maybe_unused]] const Tiles tiles;
-        GlobalWork<P> work{s, args.x.size[2], args.heads, args.dim, args.q.depth, args.values.panels, args.q.panels, args.out.depth,
-                           args.out.panels};
+        GlobalWork<P> work{s, args.x.size[2], args.w.heads, args.w.dim, args.w.q.depth, args.w.values.panels, args.w.q.panels, args.w.out.depth,
+                           args.w.out.panels};
         set_up(work);
-        __builtin_memcpy((void*)work.right, args.values.data, sizeof(P) * work.right_panels * work.width * work.depth);
+        __builtin_memcpy((void*)work.right, args.w.values.data, sizeof(P) * work.right_panels * work.width * work.depth);
         // What pads the depth of the output projection must be finite; nothing else ever writes there.
         for (index i = 0; i < kGlobalRows * work.out_stride; ++i) narrow(0.0f, work.out + i);
 #pragma omp for schedule(dynamic)

@@ -12,16 +12,33 @@
 
 namespace af2cpu {
 
+struct OuterProductWeights {
+    const float *scale, *offset;  // of the layer norm, [c_m]
+    index c, e;
+    Matrix in;  // [c_m, c, up to a panel's border, and e]
+    const float *a_bias, *b_bias;
+    Matrix out;  // [c e, c_z]
+    const float* out_bias;
+
+    template <class Reader>
+    void read(Reader& r) {
+        r.vector("norm.scale", scale);
+        r.vector("norm.offset", offset);
+        c = r.size("a.weight", 0);
+        e = r.size("b.weight", 0);
+        r.side_by_side({"a.weight", "b.weight"}, in);
+        r.vector("a.bias", a_bias);
+        r.vector("b.bias", b_bias);
+        r.matrix("out", out, 2);
+        r.vector("out_bias", out_bias);
+    }
+};
+
 struct OuterProduct {
     Array m;                      // [s, n, c_m]
     Array z;                      // [n, n, c_z]
     const float* mask = nullptr;  // [n, s]
-    const float *scale = nullptr, *offset = nullptr;  // of the layer norm, [c_m]
-    index c = 0, e = 0;
-    Matrix in;  // [c_m, c, up to a panel's border, and e]
-    const float *a_bias = nullptr, *b_bias = nullptr;
-    Matrix out;  // [c e, c_z]
-    const float* out_bias = nullptr;
+    OuterProductWeights w;
 };
 
 }  // namespace af2cpu
@@ -42,7 +59,7 @@ struct OuterSides {
     P *a = nullptr, *b = nullptr;
 
     explicit OuterSides(const OuterProduct& args)
-        : s(args.m.size[0]), n(args.m.size[1]), c(args.c), e_pad(round_up(args.e, W)), s_pad(round_up(s, 32)),
+        : s(args.m.size[0]), n(args.m.size[1]), c(args.w.c), e_pad(round_up(args.w.e, W)), s_pad(round_up(s, 32)),
           tiles((n + kOuterTile - 1) / kOuterTile), tile_columns(kOuterTile * e_pad),
           rows(round_up(n * c, kRows) + kRows) {}
 
@@ -106,20 +123,20 @@ static void project_outer(const OuterProduct& args, const OuterSides<P>& sides, 
                           OuterProjectWork<P>& work) {
     constexpr index width = Product<P>::width, group = Product<P>::group;
     const index end = least(chunk + sides.depth(chunk), first + kOuterRows), m = least(end, sides.s) - first, rows = end - first;
-    const index at = first - chunk, depth = sides.depth(chunk), a_panels = round_up(args.c, width) / width;
+    const index at = first - chunk, depth = sides.depth(chunk), a_panels = round_up(args.w.c, width) / width;
     const T* const x = static_cast<const T*>(args.m.data) + first * args.m.stride[0] + i * args.m.stride[1];
     const float* const mask = args.mask + i * sides.s + first;
     const auto row_of = [&](index r) { return x + r * args.m.stride[0]; };
-    prepare_rows<T>(m, row_of, args.m.size[2], {args.scale, args.offset}, work.x, work.depth);
+    prepare_rows<T>(m, row_of, args.m.size[2], {args.w.scale, args.w.offset}, work.x, work.depth);
     for (index p = 0; p < a_panels; ++p) {
-        multiply(m, work.x, work.depth, panel<P>(args.in, p), work.depth, work.c, width, false);
-        bias_and_mask(work.c, width, m, rows, args.a_bias + p * width, mask);
+        multiply(m, work.x, work.depth, panel<P>(args.w.in, p), work.depth, work.c, width, false);
+        bias_and_mask(work.c, width, m, rows, args.w.a_bias + p * width, mask);
         P* const out = sides.left(chunk, i) + p * width * depth + at;
-        store_transposed(work.c, width, rows, least(width, args.c - p * width), out, depth);
+        store_transposed(work.c, width, rows, least(width, args.w.c - p * width), out, depth);
     }
-    for (index p = 0; p * width < args.e; ++p) {
-        multiply(m, work.x, work.depth, panel<P>(args.in, a_panels + p), work.depth, work.c, width, false);
-        bias_and_mask(work.c, width, m, rows, args.b_bias + p * width, mask);
+    for (index p = 0; p * width < args.w.e; ++p) {
+        multiply(m, work.x, work.depth, panel<P>(args.w.in, a_panels + p), work.depth, work.c, width, false);
+        bias_and_mask(work.c, width, m, rows, args.w.b_bias + p * width, mask);
         for (index v = 0; v < width && p * width + v < sides.e_pad; v += W) {
             const index column = i % kOuterTile * sides.e_pad + p * width + v;
             P* const to = sides.right(chunk, i / kOuterTile, column) + at * width + column % width * group;
@@ -141,13 +158,13 @@ AF2CPU_INLINE float count_pairs(const float* x, const float* y, index n) {
 template <class P>
 static void gather_pair(const OuterProduct& args, const OuterTileWork<P>& work, index row, index column, P* out) {
     constexpr index width = Product<P>::width;
-    for (index c = 0; c < args.c; ++c)
-        for (index v = 0; v < args.e; v += W) {
+    for (index c = 0; c < args.w.c; ++c)
+        for (index v = 0; v < args.w.e; v += W) {
             const index at = column + v;
             const F x = load(work.sums + (at / width * work.rows + row + c) * width + at % width);
-            store_up_to(out + c * args.e + v, x, args.e - v);
+            store_up_to(out + c * args.w.e + v, x, args.w.e - v);
         }
-    for (index k = args.c * args.e; k < work.depth; ++k) narrow(0.0f, out + k);
+    for (index k = args.w.c * args.w.e; k < work.depth; ++k) narrow(0.0f, out + k);
 }
 
 // z of pairs [i, i + rows) x [j, j + columns) from their sums.
@@ -159,16 +176,16 @@ static void finish_outer(const OuterProduct& args, const OuterSides<P>& sides, i
     const index pairs = rows * columns, c_z = args.z.size[2];
     for (index r = 0; r < pairs; ++r) {
         const index y = r / columns, x = r % columns;
-        gather_pair(args, work, y * args.c, x * sides.e_pad, work.left + r * work.depth);
+        gather_pair(args, work, y * args.w.c, x * sides.e_pad, work.left + r * work.depth);
         factor[r] = 1.0f / (1e-3f + count_pairs(args.mask + (i + y) * sides.s, args.mask + (j + x) * sides.s, sides.s));
     }
-    for (index p = 0; p < args.out.panels; ++p) {
-        multiply_chunks(pairs, work.left, work.depth, panel<P>(args.out, p), work.c);
+    for (index p = 0; p < args.w.out.panels; ++p) {
+        multiply_chunks(pairs, work.left, work.depth, panel<P>(args.w.out, p), work.c);
         const index column = p * width, n = least(width, c_z - column);
         for (index r = 0; r < pairs; ++r) {
             T* z = static_cast<T*>(args.z.data) + (i + r / columns) * args.z.stride[0] + (j + r % columns) * args.z.stride[1] + column;
             for (index v = 0; v < n; v += W) {
-                const F update = (load(work.c + r * width + v) + load(args.out_bias + column + v)) * factor[r];
+                const F update = (load(work.c + r * width + v) + load(args.w.out_bias + column + v)) * factor[r];
                 store_up_to(z + v, load_up_to(z + v, n - v) + update, n - v);
             }
         }
@@ -183,7 +200,7 @@ static void outer_tile(const OuterProduct& args, const OuterSides<P>& sides, ind
     for (index first = 0; first < most(sides.s, index(1)); first += sides.chunk) {
         const index stride = sides.depth(first), depth = round_up(least(sides.chunk, sides.s - first), Product<P>::depth);
         for (index p = 0; p * width < columns * sides.e_pad; ++p)
-            multiply(rows * args.c, sides.left(first, i), stride, sides.right(first, tile, p * width), depth,
+            multiply(rows * args.w.c, sides.left(first, i), stride, sides.right(first, tile, p * width), depth,
                      work.sums + p * work.rows * width, width, first > 0);
     }
     finish_outer<T>(args, sides, i, rows, j, columns, work);
@@ -199,7 +216,7 @@ static void outer_product(const OuterProduct& args) {
 #pragma omp parallel
     {
         [[maybe_unused]] const Tiles tiles;
-        OuterProjectWork<P> project{args.in.depth};
+        OuterProjectWork<P> project{args.w.in.depth};
         set_up(project);
 #pragma omp for schedule(dynamic)
         for (index item = 0; item < chunks * residue_blocks; ++item) {
@@ -208,7 +225,7 @@ static void outer_product(const OuterProduct& args) {
             for (index first = chunk; first < stop; first += kOuterRows)
                 for (index i = start; i < end; ++i) project_outer<T>(args, sides, chunk, first, i, project);
         }
-        OuterTileWork<P> work{round_up(kOuterTile * args.c, kRows), sides.tile_columns / sides.width, args.out.depth};
+        OuterTileWork<P> work{round_up(kOuterTile * args.w.c, kRows), sides.tile_columns / sides.width, args.w.out.depth};
         set_up(work);
 #pragma omp for schedule(dynamic)
         for (index item = 0; item < sides.tiles * sides.tiles; ++item) outer_tile<T>(args, sides, item, work);

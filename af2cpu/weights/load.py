@@ -49,8 +49,10 @@ def check_parameters(arrays: Mapping[str, np.ndarray], config: ConfigDict, sourc
 def load_parameters(
     model: AlphaFold, arrays: dict[str, np.ndarray], config: ConfigDict, source: str, precision: str = "fp32"
 ) -> None:
-    """Fill `model` (built on the meta device) with `arrays`, in a precision. They are taken out of the dictionary one by
-    one, so that two forms of all never stand in memory; in fp32 the tensors share their memory.
+    """Fill `model` (built on the meta device) with `arrays`, in a precision.
+
+    They are taken out of the dictionary one by one, so that memory never holds two forms of all of them. In fp32 the
+    tensors share their memory.
 
     Raises ParameterError that lists all arrays that are missing, surplus, of a wrong shape or type, or not finite;
     `source` names the file in it.

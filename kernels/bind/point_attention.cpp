@@ -34,7 +34,7 @@ void run(const Tensor& q, const Tensor& keys, const Tensor& values, const Tensor
     args.mask = block_of(mask, "mask");
     args.z = array_of(z, "z");
     const index c = args.z.size[2];
-    require(args.mask.type == Type::fp32 && args.mask.size[1] == n && args.mask.size[2] == n, "point_attention: mask [n, n], float32");
+    require(args.mask.type == Type::fp32 && args.mask.rows == n && args.mask.columns == n, "point_attention: mask [n, n], float32");
     require(args.z.size[0] == n && args.z.size[1] == n, "point_attention: z is not [n, n, c]");
     args.out = floats_of(out, "out", n, heads, e);
     args.pair = floats_of(pair, "pair", n, heads, c);
@@ -52,8 +52,7 @@ void run(const Tensor& q, const Tensor& keys, const Tensor& values, const Tensor
 void bind_point_attention(nb::module_& m) {
     m.def("point_attention", &run, nb::kw_only(), nb::arg("q"), nb::arg("keys"), nb::arg("values"), nb::arg("q_points"),
           nb::arg("key_points"), nb::arg("weight"), nb::arg("bias"), nb::arg("mask"), nb::arg("z"), nb::arg("scale").none(),
-          nb::arg("offset").none(), nb::arg("out"), nb::arg("pair"),
-          "The core of invariant point attention");
+          nb::arg("offset").none(), nb::arg("out"), nb::arg("pair"), "The core of invariant point attention");
 }
 
 }  // namespace af2cpu

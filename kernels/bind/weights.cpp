@@ -15,13 +15,11 @@ void merged(const Tensor& x, int first, int last, const char* name, index& size,
     }
 }
 
-Array block_of_axes(const Tensor& x, int depth_axes, const char* name) {
+Block block_of_axes(const Tensor& x, int depth_axes, const char* name) {
     require(int(x.ndim()) > depth_axes, std::string(name) + ": too few axes");
-    Array out;
-    out.data = x.data();
-    out.type = type_of(x);
-    merged(x, 0, depth_axes, name, out.size[1], out.stride[0]);
-    merged(x, depth_axes, int(x.ndim()), name, out.size[2], out.stride[1]);
+    Block out{x.data(), type_of(x)};
+    merged(x, 0, depth_axes, name, out.rows, out.row_stride);
+    merged(x, depth_axes, int(x.ndim()), name, out.columns, out.column_stride);
     return out;
 }
 
@@ -49,8 +47,8 @@ void Reader::optional(const char* name, const float*& field) {
 }
 
 void Reader::matrix(const char* name, Matrix& field, int depth_axes) {
-    const Array block = block_of_axes(tensor(name), depth_axes, name);
-    zeros(block.size[1], block.size[2], field).place(0, block);
+    const Block block = block_of_axes(tensor(name), depth_axes, name);
+    zeros(block.rows, block.columns, field).place(0, block);
 }
 
 void Reader::transposed(const char* name, Matrix& field) { side_by_side({name}, field); }
@@ -58,30 +56,30 @@ void Reader::transposed(const char* name, Matrix& field) { side_by_side({name}, 
 void Reader::side_by_side(std::initializer_list<const char*> names, Matrix& field) {
     index k = 0, n = 0;
     for (const char* name : names) {
-        const Array block = transposed_block(tensor(name), name);
-        k = block.size[1], n = border(n) + block.size[2];
+        const Block block = transposed_block(tensor(name), name);
+        k = block.rows, n = border(n) + block.columns;
     }
     Packed& packed = zeros(k, n, field);
     index column = 0;
     for (const char* name : names) {
-        const Array block = transposed_block(tensor(name), name);
+        const Block block = transposed_block(tensor(name), name);
         packed.place(column, block);
-        column += border(block.size[2]);
+        column += border(block.columns);
     }
 }
 
 void Reader::interleaved(std::initializer_list<const char*> names, Matrix& field) {
     const index width = layout().width, count = index(names.size());
-    const Array first = transposed_block(tensor(*names.begin()), *names.begin());
-    const index n = first.size[2];
-    Packed& packed = zeros(first.size[1], count * border(n), field);
+    const Block first = transposed_block(tensor(*names.begin()), *names.begin());
+    const index n = first.columns;
+    Packed& packed = zeros(first.rows, count * border(n), field);
     index side = 0;
     for (const char* name : names) {
-        Array block = transposed_block(tensor(name), name);
-        require(block.size[1] == first.size[1] && block.size[2] == n, std::string(name) + ": of another shape than those beside it");
-        const index step = width * block.stride[1] * (block.type == Type::bf16 ? 2 : 4);  // bytes from panel to panel
-        for (index column = 0; column < n; column += width, block.data = static_cast<char*>(block.data) + step) {
-            block.size[2] = std::min(width, n - column);
+        Block block = transposed_block(tensor(name), name);
+        require(block.rows == first.rows && block.columns == n, std::string(name) + ": of another shape than those beside it");
+        const index step = width * block.column_stride * (block.type == Type::bf16 ? 2 : 4);  // bytes from panel to panel
+        for (index column = 0; column < n; column += width, block.data = static_cast<const char*>(block.data) + step) {
+            block.columns = std::min(width, n - column);
             packed.place((column / width * count + side) * width, block);
         }
         ++side;
@@ -89,8 +87,8 @@ void Reader::interleaved(std::initializer_list<const char*> names, Matrix& field
 }
 
 void Reader::behind_zeros(index columns, const char* name, Matrix& field) {
-    const Array block = block_of_axes(tensor(name), 1, name);
-    zeros(block.size[1], columns + block.size[2], field).place(columns, block);
+    const Block block = block_of_axes(tensor(name), 1, name);
+    zeros(block.rows, columns + block.columns, field).place(columns, block);
 }
 
 index Reader::size(const char* name, int axis) { return index(tensor(name).shape(axis)); }

@@ -53,8 +53,7 @@ template <class T>
 AF2CPU_INLINE void finish_row(const Linear& args, index r, index column, index n, const float* c) {
     T* y = row<T>(args.y, r) + column;
     const float* const bias = args.w.bias;
-    for (index i = 0; i < n; i += W)
-        store_up_to(y + i, bias ? load(c + i) + load_up_to(bias + column + i, n - i) : load(c + i), n - i);
+    for (index i = 0; i < n; i += W) store_up_to(y + i, bias ? load(c + i) + load_up_to(bias + column + i, n - i) : load(c + i), n - i);
 }
 
 template <class T>
@@ -64,24 +63,16 @@ static void linear(const Linear& args) {
     const index rows = args.x.size[0] * args.x.size[1], k = args.x.size[2], n = args.w.weight.n;
     const index row_items = (rows + kLinearRows - 1) / kLinearRows;
     const index column_items = (n + kLinearColumns - 1) / kLinearColumns;
-#pragma omp parallel
-    {
-        [[maybe_unused]] const Tiles tiles;
-        LinearWork<P> work{args.w.weight.depth};
-        set_up(work);
-#pragma omp for schedule(dynamic)
-        for (index item = 0; item < row_items * column_items; ++item) {
-            const index first = item / column_items * kLinearRows, m = least(kLinearRows, rows - first);
-            const index start = item % column_items * kLinearColumns, end = least(start + kLinearColumns, n);
-            const auto x = [&](index r) { return row<const T>(args.x, first + r); };
-            prepare_rows<T>(m, x, k, {}, work.left, work.depth);
-            for (index column = start; column < end; column += width) {
-                multiply_chunks(m, work.left, work.depth, panel<P>(args.w.weight, column / width), work.c);
-                for (index r = 0; r < m; ++r)
-                    finish_row<T>(args, first + r, column, least(width, end - column), work.c + r * width);
-            }
+    for_each_item(row_items * column_items, LinearWork<P>{args.w.weight.depth}, [&](index item, LinearWork<P>& work) {
+        const index first = item / column_items * kLinearRows, m = min(kLinearRows, rows - first);
+        const index start = item % column_items * kLinearColumns, end = min(start + kLinearColumns, n);
+        const auto x = [&](index r) { return row<const T>(args.x, first + r); };
+        prepare_rows<T>(m, x, k, {}, work.left, work.depth);
+        for (index column = start; column < end; column += width) {
+            multiply_chunks(m, work.left, work.depth, panel<P>(args.w.weight, column / width), work.c);
+            for (index r = 0; r < m; ++r) finish_row<T>(args, first + r, column, min(width, end - column), work.c + r * width);
         }
-    }
+    });
 }
 
 AF2CPU_END

@@ -60,14 +60,13 @@ struct OuterSides {
 
     explicit OuterSides(const OuterProduct& args)
         : s(args.m.size[0]), n(args.m.size[1]), c(args.w.c), e_pad(round_up(args.w.e, W)), s_pad(round_up(s, 32)),
-          tiles((n + kOuterTile - 1) / kOuterTile), tile_columns(kOuterTile * e_pad),
-          rows(round_up(n * c, kRows) + kRows) {}
+          tiles((n + kOuterTile - 1) / kOuterTile), tile_columns(kOuterTile * e_pad), rows(round_up(n * c, kRows) + kRows) {}
 
     void lay(Arena& arena) {
         a = arena.take<P>(rows * s_pad);
         b = arena.take<P>(tiles * tile_columns * s_pad);
     }
-    index depth(index first) const { return least(chunk, s_pad - first); }
+    index depth(index first) const { return min(chunk, s_pad - first); }
     // The chunk that begins with sequence `first`: rows of a, of depth(first) each ...
     P* left(index first, index i) const { return a + first * rows + i * c * depth(first); }
     // ... and the panel of b in which column `column` of a tile lies.
@@ -105,8 +104,7 @@ struct OuterTileWork {
 // c [m, width] = mask * (c + bias); zeros below, up to `rows`.
 AF2CPU_INLINE void bias_and_mask(float* c, index width, index m, index rows, const float* bias, const float* mask) {
     for (index r = 0; r < rows; ++r)
-        for (index v = 0; v < width; v += W)
-            store(c + r * width + v, r < m ? (load(c + r * width + v) + load(bias + v)) * mask[r] : F{});
+        for (index v = 0; v < width; v += W) store(c + r * width + v, r < m ? (load(c + r * width + v) + load(bias + v)) * mask[r] : F{});
 }
 
 // W channels of c [rows, width] as columns of a panel of the right side.
@@ -122,7 +120,7 @@ template <class T, class P>
 static void project_outer(const OuterProduct& args, const OuterSides<P>& sides, index chunk, index first, index i,
                           OuterProjectWork<P>& work) {
     constexpr index width = Product<P>::width, group = Product<P>::group;
-    const index end = least(chunk + sides.depth(chunk), first + kOuterRows), m = least(end, sides.s) - first, rows = end - first;
+    const index end = min(chunk + sides.depth(chunk), first + kOuterRows), m = min(end, sides.s) - first, rows = end - first;
     const index at = first - chunk, depth = sides.depth(chunk), a_panels = round_up(args.w.c, width) / width;
     const T* const x = static_cast<const T*>(args.m.data) + first * args.m.stride[0] + i * args.m.stride[1];
     const float* const mask = args.mask + i * sides.s + first;
@@ -132,7 +130,7 @@ static void project_outer(const OuterProduct& args, const OuterSides<P>& sides, 
         multiply(m, work.x, work.depth, panel<P>(args.w.in, p), work.depth, work.c, width, false);
         bias_and_mask(work.c, width, m, rows, args.w.a_bias + p * width, mask);
         P* const out = sides.left(chunk, i) + p * width * depth + at;
-        store_transposed(work.c, width, rows, least(width, args.w.c - p * width), out, depth);
+        store_transposed(work.c, width, rows, min(width, args.w.c - p * width), out, depth);
     }
     for (index p = 0; p * width < args.w.e; ++p) {
         multiply(m, work.x, work.depth, panel<P>(args.w.in, a_panels + p), work.depth, work.c, width, false);
@@ -181,7 +179,7 @@ static void finish_outer(const OuterProduct& args, const OuterSides<P>& sides, i
     }
     for (index p = 0; p < args.w.out.panels; ++p) {
         multiply_chunks(pairs, work.left, work.depth, panel<P>(args.w.out, p), work.c);
-        const index column = p * width, n = least(width, c_z - column);
+        const index column = p * width, n = min(width, c_z - column);
         for (index r = 0; r < pairs; ++r) {
             T* z = static_cast<T*>(args.z.data) + (i + r / columns) * args.z.stride[0] + (j + r % columns) * args.z.stride[1] + column;
             for (index v = 0; v < n; v += W) {
@@ -195,10 +193,10 @@ static void finish_outer(const OuterProduct& args, const OuterSides<P>& sides, i
 template <class T, class P>
 static void outer_tile(const OuterProduct& args, const OuterSides<P>& sides, index item, OuterTileWork<P>& work) {
     constexpr index width = Product<P>::width;
-    const index i = item / sides.tiles * kOuterTile, rows = least(kOuterTile, sides.n - i);
-    const index tile = item % sides.tiles, j = tile * kOuterTile, columns = least(kOuterTile, sides.n - j);
-    for (index first = 0; first < most(sides.s, index(1)); first += sides.chunk) {
-        const index stride = sides.depth(first), depth = round_up(least(sides.chunk, sides.s - first), Product<P>::depth);
+    const index i = item / sides.tiles * kOuterTile, rows = min(kOuterTile, sides.n - i);
+    const index tile = item % sides.tiles, j = tile * kOuterTile, columns = min(kOuterTile, sides.n - j);
+    for (index first = 0; first < max(sides.s, index(1)); first += sides.chunk) {
+        const index stride = sides.depth(first), depth = round_up(min(sides.chunk, sides.s - first), Product<P>::depth);
         for (index p = 0; p * width < columns * sides.e_pad; ++p)
             multiply(rows * args.w.c, sides.left(first, i), stride, sides.right(first, tile, p * width), depth,
                      work.sums + p * work.rows * width, width, first > 0);
@@ -213,23 +211,14 @@ static void outer_product(const OuterProduct& args) {
     const Shared memory(sides);
     const index residue_blocks = (sides.n + kOuterResidues - 1) / kOuterResidues;
     const index chunks = (sides.s + sides.chunk - 1) / sides.chunk;
-#pragma omp parallel
-    {
-        [[maybe_unused]] const Tiles tiles;
-        OuterProjectWork<P> project{args.w.in.depth};
-        set_up(project);
-#pragma omp for schedule(dynamic)
-        for (index item = 0; item < chunks * residue_blocks; ++item) {
-            const index chunk = item / residue_blocks * sides.chunk, start = item % residue_blocks * kOuterResidues;
-            const index stop = least(sides.s, chunk + sides.chunk), end = least(start + kOuterResidues, sides.n);
-            for (index first = chunk; first < stop; first += kOuterRows)
-                for (index i = start; i < end; ++i) project_outer<T>(args, sides, chunk, first, i, project);
-        }
-        OuterTileWork<P> work{round_up(kOuterTile * args.w.c, kRows), sides.tile_columns / sides.width, args.w.out.depth};
-        set_up(work);
-#pragma omp for schedule(dynamic)
-        for (index item = 0; item < sides.tiles * sides.tiles; ++item) outer_tile<T>(args, sides, item, work);
-    }
+    for_each_item(chunks * residue_blocks, OuterProjectWork<P>{args.w.in.depth}, [&](index item, OuterProjectWork<P>& work) {
+        const index chunk = item / residue_blocks * sides.chunk, start = item % residue_blocks * kOuterResidues;
+        const index stop = min(sides.s, chunk + sides.chunk), end = min(start + kOuterResidues, sides.n);
+        for (index first = chunk; first < stop; first += kOuterRows)
+            for (index i = start; i < end; ++i) project_outer<T>(args, sides, chunk, first, i, work);
+    });
+    const OuterTileWork<P> sizes{round_up(kOuterTile * args.w.c, kRows), sides.tile_columns / sides.width, args.w.out.depth};
+    for_each_item(sides.tiles * sides.tiles, sizes, [&](index item, OuterTileWork<P>& work) { outer_tile<T>(args, sides, item, work); });
 }
 
 AF2CPU_END

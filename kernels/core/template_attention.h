@@ -116,52 +116,39 @@ template <class T>
 static void template_gather(const TemplateGather& args) {
     using P = typename Multiplied<T>::type;
     const index rows = args.z.size[0] * args.z.size[1], used = args.w.heads * args.w.dim;
-#pragma omp parallel
-    {
-        [[maybe_unused]] const Tiles tiles;
-        GatherWork<P> work{args.w.heads, args.w.dim, args.w.q.depth, args.w.k.depth};
-        set_up(work);
+    using Work = GatherWork<P>;
+    const auto begin = [](Work& work) {
         for (index h = 0; h < work.lanes; ++h) work.logits[h] = 0;
-#pragma omp for schedule(dynamic)
-        for (index first = 0; first < rows; first += kTemplateRows) {
-            const index m = least(kTemplateRows, rows - first);
-            for (index r = 0; r < m; ++r) {
-                copy_row(row<const T>(args.z, first + r), args.w.q.k, work.z + r * work.z_depth, work.z_depth);
-                copy_row(row<const T>(args.t, first + r), args.w.k.k, work.t + r * work.t_depth, work.t_depth);
-            }
-            project(m, work.z, work.z_depth, args.w.q, 0, used, work.q, work.columns);
-            project(m, work.t, work.t_depth, args.w.k, 0, used, work.k, work.columns);
-            project(m, work.t, work.t_depth, args.w.v, 0, used, work.v, work.columns);
-            for (index r = 0; r < m; ++r) gather_row(work, r, args.state + (first + r) * args.w.heads * (args.w.dim + 2));
+    };
+    const Work sizes{args.w.heads, args.w.dim, args.w.q.depth, args.w.k.depth};
+    for_each_item((rows + kTemplateRows - 1) / kTemplateRows, sizes, begin, [&](index item, Work& work) {
+        const index first = item * kTemplateRows, m = min(kTemplateRows, rows - first);
+        for (index r = 0; r < m; ++r) {
+            copy_row(row<const T>(args.z, first + r), args.w.q.k, work.z + r * work.z_depth, work.z_depth);
+            copy_row(row<const T>(args.t, first + r), args.w.k.k, work.t + r * work.t_depth, work.t_depth);
         }
-    }
+        project(m, work.z, work.z_depth, args.w.q, 0, used, work.q, work.columns);
+        project(m, work.t, work.t_depth, args.w.k, 0, used, work.k, work.columns);
+        project(m, work.t, work.t_depth, args.w.v, 0, used, work.v, work.columns);
+        for (index r = 0; r < m; ++r) gather_row(work, r, args.state + (first + r) * args.w.heads * (args.w.dim + 2));
+    });
 }
 
 template <class T>
 static void template_close(const TemplateClose& args) {
     using P = typename Multiplied<T>::type;
-    constexpr index width = Product<P>::width;
     const index rows = args.z.size[0] * args.z.size[1], used = args.w.heads * args.w.dim;
-#pragma omp parallel
-    {
-        [[maybe_unused]] const Tiles tiles;
-        TemplateCloseWork<P> work{args.w.out.depth, args.w.out.panels};
-        set_up(work);
-#pragma omp for schedule(dynamic)
-        for (index first = 0; first < rows; first += kTemplateRows) {
-            const index m = least(kTemplateRows, rows - first);
-            for (index r = 0; r < m; ++r) {
-                const float* const state = args.state + (first + r) * args.w.heads * (args.w.dim + 2);
-                P* const o = work.o + r * work.out_depth;
-                for (index i = 0; i < used; ++i) narrow(state[2 * args.w.heads + i] / state[args.w.heads + i / args.w.dim], o + i);
-                for (index i = used; i < work.out_depth; ++i) narrow(0.0f, o + i);
-            }
-            for (index j = 0; j < args.w.out.panels; ++j)
-                multiply(m, work.o, work.out_depth, panel<P>(args.w.out, j), work.out_depth, work.update + j * kTemplateRows * width, width,
-                         false);
-            add_panels<T>(args.z, first, m, work.update, kTemplateRows, width, args.w.out_bias);
+    const TemplateCloseWork<P> sizes{args.w.out.depth, args.w.out.panels};
+    for_each_item((rows + kTemplateRows - 1) / kTemplateRows, sizes, [&](index item, TemplateCloseWork<P>& work) {
+        const index first = item * kTemplateRows, m = min(kTemplateRows, rows - first);
+        for (index r = 0; r < m; ++r) {
+            const float* const state = args.state + (first + r) * args.w.heads * (args.w.dim + 2);
+            P* const o = work.o + r * work.out_depth;
+            for (index i = 0; i < used; ++i) narrow(state[2 * args.w.heads + i] / state[args.w.heads + i / args.w.dim], o + i);
+            for (index i = used; i < work.out_depth; ++i) narrow(0.0f, o + i);
         }
-    }
+        project_onto<T>(args.z, first, m, work.o, work.out_depth, args.w.out, args.w.out_bias, work.update, kTemplateRows);
+    });
 }
 
 AF2CPU_END

@@ -175,7 +175,7 @@ def ours(program: Program, case: Case) -> Callable[[], Outputs]:
 
     use_engine(program.name)
     features = [features_of(case, padded_rows=False)]
-    network = load_network(case.config(), PARAMS).set_precision(program.precision)
+    network = load_network(case.config(), PARAMS, program.precision).prepare(release=True)
 
     def run() -> Outputs:
         one = network.predict(features, recycles=0)

@@ -76,4 +76,4 @@ def load_model(name: str, params: str | Path, *, precision: str = "fp32") -> Alp
       af2cpu.errors.ParameterError: the file cannot be read or is not for this model; the message lists
         all that is wrong.
     """
-    return load_network(model_config(name), str(params)).set_precision(precision)
+    return load_network(model_config(name), str(params), precision)

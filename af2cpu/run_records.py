@@ -101,6 +101,7 @@ class FeaturesMade:
     seconds: float
     notes: tuple[str, ...]  # templates that were skipped or realigned
     templates: TemplateChoice = TemplateChoice()
+    files: Mapping[str, str] = field(default_factory=dict)  # which rows of a complex were paired -> content hash
 
 
 @dataclass(frozen=True)
@@ -204,7 +205,7 @@ class RelaxationDone:
 
     record: RelaxationRecord
     seconds: float
-    notes: tuple[str, ...]  # of writing the files
+    notes: tuple[str, ...]  # of the structure and of writing the files
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from af2cpu.plan.run import Plan
 
 _SETTINGS = (
+    "complex",
     "models",
     "params",
     "recycles",

@@ -197,7 +197,7 @@ def prediction_cost(model: ModelPlan, n_res: int, settings: RunSettings, choice:
         flops=passes.most * flops,
         saved_flops=(passes.most - passes.least) * flops,
         peak_bytes=peak_bytes(config, sizes, choice.precision, choice.engine, model.parameters),
-        kept_bytes=kept_bytes(choice.precision, choice.engine, model.parameters),
+        kept_bytes=kept_bytes(choice.precision, model.parameters),
         disk_bytes=_result_bytes(config, sizes, settings),
     )
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from af2cpu.errors import InputError
-from af2cpu.features.own_template import check_own_templates
-from af2cpu.plan.jobs import Job, jobs_of_folders, jobs_of_inputs
+from af2cpu.plan.given import jobs_of_inputs
+from af2cpu.plan.jobs import Job, jobs_of_folders
 from af2cpu.plan.machine import Machine, this_machine
 from af2cpu.plan.models import (
     ModelPlan,
@@ -73,7 +73,7 @@ def plan_run(
     A selection may leave no job; then nothing but the input is checked. pairs: the targets are complexes of two
     sequences (`read_pairs`).
     """
-    inputs = _read(paths, pairs=pairs)
+    inputs = _read(paths, settings, pairs=pairs)
     listed = _pairs_of(inputs)
     models = plan_models(settings, (item.query for item in inputs))
     machine = this_machine(settings)
@@ -82,7 +82,7 @@ def plan_run(
     if not inputs:
         return Plan(out, (), settings, DatabaseSet((), None, None, None), {}, models, machine)
     check_sizes([item.query for item in inputs], out, models, settings, machine)
-    return replace(_plan(inputs, out, models, machine, settings), pairs=listed)
+    return replace(_plan(jobs_of_inputs(inputs, out, settings), out, models, machine, settings), pairs=listed)
 
 
 def plan_search(
@@ -90,11 +90,23 @@ def plan_search(
 ) -> Plan:
     """From sequences to features. Raises InputError for whatever would stop it later."""
     _check_place(out)
-    inputs = _read(paths, pairs=pairs)
-    if features_only and not settings.msa and any(not item.alignment for item in inputs):
-        raise InputError("--features-only: needs alignments; give --msa, or a3m or Stockholm files as input")
-    plan = replace(_plan(inputs, out, (), this_machine(settings), settings), pairs=_pairs_of(inputs))
+    inputs = _read(paths, settings, pairs=pairs)
+    jobs = jobs_of_inputs(inputs, out, settings)
+    if features_only:
+        _check_alignments(jobs)
+    plan = replace(_plan(jobs, out, (), this_machine(settings), settings), pairs=_pairs_of(inputs))
     return replace(plan, databases=plan.databases.structures_only()) if features_only else plan
+
+
+def _check_alignments(jobs: Sequence[Job]) -> None:
+    """Raises InputError for a sequence without an alignment of the user's."""
+    for job in jobs:
+        for entity in job.entities:
+            if not entity.alignments:
+                lacking = f", and chain {entity.chains[0]} of {job.name} has none" if len(job.entities) > 1 else ""
+                raise InputError(
+                    f"--features-only: needs alignments{lacking}; give --msa, or a3m or Stockholm files as input"
+                )
 
 
 def plan_fold(folders: Sequence[Path], settings: RunSettings, selection: Selection = ALL) -> Plan:
@@ -116,7 +128,7 @@ def plan_estimate(
     lengths: of the chains of each target. Raises InputError for files that can't be read.
     """
     queries = [_query_of(of_chains) for of_chains in lengths]
-    queries += [item.query for item in _read(paths, pairs=pairs)] if paths else []
+    queries += [item.query for item in _read(paths, settings, pairs=pairs)] if paths else []
     # Features count as made: what a search takes depends on databases that are not given here.
     jobs = tuple(Job.of(query, Path(query.name), features=Path(query.name)) for query in queries)
     models = models_without_parameters(settings, queries)
@@ -129,8 +141,11 @@ def _query_of(lengths: tuple[int, ...]) -> Query:
     return Query(name, CHAIN_BREAK.join("A" * n_res for n_res in lengths), "", "the command line")
 
 
-def _read(paths: Sequence[Path], *, pairs: bool) -> list[QueryInput]:
-    return read_pairs(paths) if pairs else read_inputs(paths)
+def _read(paths: Sequence[Path], settings: RunSettings, *, pairs: bool) -> list[QueryInput]:
+    """The targets in some files. Raises InputError."""
+    if pairs and settings.complex:
+        raise InputError("--pairs: makes complexes of two records each, and --complex one of all; give one of the two")
+    return read_pairs(paths) if pairs else read_inputs(paths, as_complexes=settings.complex)
 
 
 def _pairs_of(inputs: Iterable[QueryInput]) -> tuple[Pair, ...]:
@@ -149,14 +164,12 @@ def _costs(models: Sequence[ModelPlan], settings: RunSettings, machine: Machine)
 
 
 def _plan(
-    inputs: Sequence[QueryInput], out: Path, models: tuple[ModelPlan, ...], machine: Machine, settings: RunSettings
+    jobs: tuple[Job, ...], out: Path, models: tuple[ModelPlan, ...], machine: Machine, settings: RunSettings
 ) -> Plan:
-    jobs = jobs_of_inputs(inputs, out, settings)
-    check_own_templates([job.query for job in jobs], settings.template)
     databases = DatabaseSet((), None, None, None)
     entities = [entity for job in jobs for entity in job.entities]
     if settings.data_dir or settings.db or any(not entity.alignments for entity in entities):
-        pairs = any(job.is_paired for job in jobs)
+        pairs = any(job.searched_to_pair for job in jobs)
         databases = select(settings.data_dir, settings.preset, settings.db, settings.template_search, pairs=pairs)
     _check_programs(jobs, databases)
     return Plan(out, jobs, settings, databases, _residues(databases), models, machine, (out,))
@@ -169,9 +182,8 @@ def _residues(databases: DatabaseSet) -> dict[str, int]:
 
 def _check_programs(jobs: Sequence[Job], databases: DatabaseSet) -> None:
     """Raises ProgramError for a program that a search needs and that is missing or can't be run here."""
-    entities = [entity for job in jobs for entity in job.entities]
-    searched = [entity for entity in entities if not entity.alignments]
-    profiled = [entity for entity in entities if not entity.hits and not entity.templates]
+    searched = [entity for job in jobs for entity in job.entities if not entity.alignments]
+    profiled = [entity for job in jobs if not job.templates for entity in job.entities if not entity.hits]
     needed = ((searched, databases.msa), (profiled, (databases.templates,)))
     for database in (one for some, those in needed if some for one in those):
         if isinstance(database, ProfileDatabase):

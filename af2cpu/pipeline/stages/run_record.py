@@ -79,7 +79,7 @@ def _notes(work: Work[RunTask]) -> tuple[str, ...]:
     for name, done in relaxations(work).items():
         notes += done.notes
         notes += [f"{name}: {done.record.reason}"] if done.record.relaxed and done.record.reason else []
-    return (*notes, *_stopped(work))
+    return tuple(dict.fromkeys([*notes, *_stopped(work)]))  # some hold for every prediction
 
 
 def _stopped(work: Work[RunTask]) -> Iterator[str]:

@@ -7,7 +7,7 @@ from itertools import combinations, product
 from pathlib import Path
 
 from af2cpu.errors import InputError
-from af2cpu.query.names import description_of, distinct_names
+from af2cpu.query.names import description_of, distinct_names, own_names
 from af2cpu.query.read import QueryInput, read_inputs
 from af2cpu.records import CHAIN_BREAK, Query
 
@@ -54,16 +54,16 @@ def _check_single(item: QueryInput) -> None:
 
 def _across(baits: Sequence[QueryInput], preys: Sequence[QueryInput]) -> list[_Pair]:
     """Every bait with every prey, once. Raises InputError for two different sequences of one name."""
-    by_name = {item.query.name: item.query for item in baits}
-    for prey in (item.query for item in preys):
-        bait = by_name.get(prey.name, prey)
-        if bait.sequence != prey.sequence:
+    by_name = {item.query.name: item for item in baits}
+    partners = [by_name.get(prey.query.name, prey) for prey in preys]
+    for bait, prey in zip(partners, preys, strict=True):
+        if bait.query.sequence != prey.query.sequence:
             raise InputError(
-                f"{bait.source} and {prey.source} both have the name {prey.name!r}, and their sequences differ; rename "
-                "one of them"
+                f"{bait.query.source} and {prey.query.source} both have the name {prey.query.name!r}, and their "
+                "sequences differ; rename one of them"
             )
     pairs: dict[frozenset[str], _Pair] = {}
-    for pair in product(baits, preys):
+    for pair in product(baits, partners):
         pairs.setdefault(frozenset(item.query.name for item in pair), pair)
     return list(pairs.values())
 
@@ -73,15 +73,14 @@ def _title(item: QueryInput) -> str:
 
 
 def _joined(pair: _Pair, name: str) -> QueryInput:
-    """A complex of two, named after its records; two copies of one record have no names of their own."""
-    (a, b), titles = (item.query for item in pair), tuple(map(_title, pair))
-    same = a.name == b.name
+    """A complex of two, whose chains are named after their records."""
+    (a, b), titles = (item.query for item in pair), [_title(item) for item in pair]
     query = Query(
         name=name,
         sequence=f"{a.sequence}{CHAIN_BREAK}{b.sequence}",
-        description=titles[0] if same else description_of(titles),
-        source=a.source if same else f"{a.source} with {b.source}",
-        chain_names=() if same else titles,
+        description=description_of(titles),
+        source=a.source if a.source == b.source else f"{a.source} with {b.source}",
+        chain_names=own_names(titles),
     )
     notes = dict.fromkeys(note for item in pair for note in item.notes)
     return QueryInput(query, notes=tuple(notes), pair=(a.name, b.name))

@@ -133,7 +133,7 @@ def test_bad_input_ends_before_any_work(tmp_path: Path) -> None:
     assert "record 2 (b), position 3: '1' is no amino acid" in result.output
     assert not (tmp_path / "out").exists()
     result = af2cpu("search", *example_files(), "-o", tmp_path / "out", "--msa", path)
-    assert f"--msa: fits one sequence, and the input has {len(queries())}" in result.output
+    assert f"--msa: fits one target, and the input has {len(queries())}" in result.output
     alignment = tmp_path / "y.a3m"
     alignment.write_text(">y\nMKV\n")
     result = af2cpu("search", alignment, "-o", tmp_path / "out", "--msa", alignment)

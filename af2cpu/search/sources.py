@@ -56,10 +56,20 @@ def _fetch_joined(http: httpx.Client, urls: Sequence[str], path: Path, unpacked:
     """Fetches FASTA files, the largest first, and joins them in its place, which needs no space for it twice.
 
     The length of the first one is kept while the others are appended, so that a join that was cut off is made again.
+    Raises DownloadError.
     """
     files = [path.with_name(url.rsplit("/", 1)[-1].removesuffix(".gz")) for url in urls]
     for url, file in zip(urls, files, strict=True):
         fetch(http, url, file, unpacked if file == files[0] else 0)
+    try:
+        _join(files, path)
+    except OSError as error:
+        raise DownloadError(
+            f"{path}: its parts can't be joined ({error.strerror}); mend that, the same command then goes on"
+        ) from error
+
+
+def _join(files: Sequence[Path], path: Path) -> None:
     first, *others = files
     length = path.with_name(f"{path.name}.length")
     if length.is_file():

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import copyfileobj
 
 import httpx
 
@@ -80,7 +80,7 @@ def _join(files: Sequence[Path], path: Path) -> None:
     with first.open("ab") as joined:
         for other in others:
             with other.open("rb") as content:
-                shutil.copyfileobj(content, joined)
+                copyfileobj(content, joined)
     first.replace(path)
     for done in (*others, length):
         done.unlink()

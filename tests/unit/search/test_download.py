@@ -153,7 +153,7 @@ def test_a_join_that_was_cut_off_is_made_again(tmp_path: Path, monkeypatch: pyte
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as context:
-        context.setattr("af2cpu.search.sources.shutil.copyfileobj", cut)
+        context.setattr("af2cpu.search.sources.copyfileobj", cut)
         result = download("--data-dir", tmp_path, "uniprot")
     assert result.exit_code == 2
     assert "No space left on device" in result.output

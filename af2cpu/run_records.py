@@ -101,6 +101,7 @@ class FeaturesMade:
     seconds: float
     notes: tuple[str, ...]  # templates that were skipped or realigned
     templates: TemplateChoice = TemplateChoice()
+    files: Mapping[str, str] = field(default_factory=dict)  # which rows of a complex were paired -> content hash
 
 
 @dataclass(frozen=True)
@@ -308,6 +309,15 @@ class TargetRun:
                 for name in _OF_COMPLEXES & line.keys():
                     del line[name]
         return content
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A target of --pairs and the names of the two records that it is a complex of."""
+
+    target: str
+    a: str  # of baits and preys, the bait
+    b: str
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
     python benchmarks/features.py [--chains 10] [--residues 500] [--rows 10000] [--pairing-rows 10000 50000]
 
-Chains differ. Each has an alignment of its own and one to pair by species, of random letters, in Stockholm files; the
-cap of UniProt's is AlphaFold's 50,000 rows. The stage runs in a process of its own, and so does one draw of the input
+Chains differ. Each has an alignment of its own and one to pair by species, of random letters, in Stockholm files;
+AlphaFold's cap of UniProt's is 50,000 rows. The stage runs in a process of its own, and so does one draw of the input
 of model_1_multimer_v3 from its result. Rows join the record of this machine.
 """
 

@@ -10,12 +10,13 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from af2cpu.pipeline.run import Outcome
     from af2cpu.run_records import TargetRun
 
-_MANY = 50  # targets that get a row in the table at the end
+MANY = 50  # targets that get a row in the table at the end
 _MODEL = 14  # columns of a model's name on a terminal
 _OTHER_COLUMNS = 66  # of the table, with the blanks between them
 _ONE_MORE = 6  # columns of a score, with the blanks before it
@@ -91,21 +92,25 @@ def show_outcomes(outcomes: Sequence[Outcome]) -> None:
     console = plain_console(soft_wrap=False)
     width = max(console.width, 80) if console.is_terminal else None
     failed = [outcome for outcome in outcomes if outcome.error]
-    if len(outcomes) > _MANY:
+    if len(outcomes) > MANY:
         print_line(f"{len(outcomes):,} targets: {len(outcomes) - len(failed):,} done, {len(failed):,} failed")
     else:
         plain_console(width=width or 200, soft_wrap=False).print(outcome_table(outcomes, width))
-    for outcome in failed[:_MANY]:
+    for outcome in failed[:MANY]:
         print_line(f"{outcome.name} failed: {outcome.error}")
-    if len(failed) > _MANY:
-        print_line(f"and {len(failed) - _MANY:,} more; summary.tsv has them all")
-    for page in _pages(outcomes):
-        print_line(f"report: {page}")
+    if len(failed) > MANY:
+        print_line(f"and {len(failed) - MANY:,} more; status.json has them all")
+    for name, page in _pages(outcomes):
+        print_line(f"{name}: {page}")
 
 
-def _pages(outcomes: Sequence[Outcome]) -> list[str]:
-    """The report of one target, or the index pages of several."""
+def _pages(outcomes: Sequence[Outcome]) -> Iterator[tuple[str, Path]]:
+    """The report of one target, or the index pages of several and their tables of pairs."""
     done = [outcome for outcome in outcomes if outcome.run is not None]
     if len(outcomes) == 1:
-        return [str(outcome.layout.page()) for outcome in done]
-    return list(dict.fromkeys(str(outcome.folder.parent / "index.html") for outcome in done))
+        yield from (("report", outcome.layout.page()) for outcome in done)
+        return
+    for folder in dict.fromkeys(outcome.folder.parent for outcome in done):
+        yield "report", folder / "index.html"
+        if (folder / "pairs.html").is_file():
+            yield "pairs, best first (pairs.csv too)", folder / "pairs.html"

@@ -7,12 +7,13 @@ network does not depend on it. tests/parity/features/test_complex.py
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from af2cpu.features.msa import msa_features, row_names
+from af2cpu.chemistry.residues import HHBLITS_AA_TO_ID
+from af2cpu.features.msa import msa_features, row_digests, row_names, species
 from af2cpu.features.pairing import GAP, NamedRows, paired_rows
 from af2cpu.formats.chain_templates import joined_names
 from af2cpu.records import Alignment, Chains, Features
@@ -27,7 +28,7 @@ def merge_chains(chains: Sequence[Features], paired: Sequence[NamedRows] = ()) -
     returned as it is.
 
     paired: for each chain the rows that stand side by side in the complex's MSA, the first one the query; as
-    `pair_by_species` makes them. Empty: the queries alone. Not used where all chains are copies.
+    `pair_by_species` and `pair_as_given` make them. Empty: the queries alone. Not used where all chains are copies.
     """
     if len(chains) == 1:
         return chains[0]
@@ -103,19 +104,48 @@ def _choose(rows: Sequence[NamedRows], paired: Sequence[NamedRows], first: Seque
     return _Chosen(paired, {k: of_chain.part(slice(rooms[k])) for k, of_chain in own.items()}, first)
 
 
-def pair_by_species(sequences: Sequence[str], alignments: Sequence[Alignment]) -> list[NamedRows]:
+def pair_by_species(sequences: Sequence[str], alignments: Mapping[str, Alignment]) -> list[NamedRows]:
     """For each chain its rows of the paired MSA.
 
-    alignments: of each chain, with species in the names of their rows (UniProt's).
-    Raises InputError where an alignment belongs to another sequence.
+    alignments: by sequence, with species in the names of their rows (UniProt's). A sequence without one has no row but
+    itself. Raises InputError where an alignment belongs to another sequence.
     """
-    of_sequence: dict[str, NamedRows] = {}
-    for sequence, alignment in zip(sequences, alignments, strict=True):
-        if sequence not in of_sequence:
-            of_sequence[sequence] = _named_rows(sequence, alignment)
-    named = [of_sequence[sequence] for sequence in sequences]
-    pairs = paired_rows(named)
-    return [rows.take(pairs[:, chain]) for chain, rows in enumerate(named)]
+    named = {
+        sequence: _named_rows(sequence, alignments[sequence]) if sequence in alignments else _alone(sequence)
+        for sequence in dict.fromkeys(sequences)
+    }
+    chains = [named[sequence] for sequence in sequences]
+    pairs = paired_rows(chains)
+    return [rows.take(pairs[:, chain]) for chain, rows in enumerate(chains)]
+
+
+def pair_as_given(sequences: Sequence[str], alignments: Mapping[str, Alignment]) -> list[NamedRows]:
+    """For each chain its rows of the paired MSA, from rows that are paired already; the first one is the queries'.
+
+    alignments: by sequence, as many rows each: row k of one belongs to row k of the others. Rows that are there before,
+    letter by letter in all sequences, are left out, as in every alignment.
+    """
+    distinct = list(dict.fromkeys(sequences))
+    digests = np.concatenate([row_digests(alignments[sequence]) for sequence in distinct], axis=1)
+    _, first = np.unique(digests, axis=0, return_index=True)
+    kept = np.sort(first)
+    named = {sequence: _chosen_rows(alignments[sequence], kept) for sequence in distinct}
+    return [named[sequence] for sequence in sequences]
+
+
+def _chosen_rows(alignment: Alignment, kept: np.ndarray) -> NamedRows:
+    deletions = alignment.deletions[kept]
+    return NamedRows(
+        alignment.msa[kept],
+        deletions.astype(np.min_scalar_type(int(deletions.max()))),
+        np.array([species(alignment.names[row]).encode() for row in kept.tolist()]),
+        np.array([alignment.names[row] for row in kept.tolist()], object),
+    )
+
+
+def _alone(sequence: str) -> NamedRows:
+    codes = np.array([[HHBLITS_AA_TO_ID[letter] for letter in sequence]], np.uint8)
+    return NamedRows(codes, np.zeros_like(codes), np.array([b""]), np.array([""], object))
 
 
 def _named_rows(sequence: str, alignment: Alignment) -> NamedRows:

@@ -81,14 +81,14 @@ def _check(sequence: str, alignment: Alignment) -> None:
 
 def _first_occurrences(alignments: Sequence[Alignment]) -> list[np.ndarray]:
     """For each alignment the rows (ascending) that no earlier row of it or of an earlier alignment equals."""
-    digests = np.concatenate([_digests(a) for a in alignments])
+    digests = np.concatenate([row_digests(a) for a in alignments])
     _, first = np.unique(digests.view("V16").reshape(-1), return_index=True)
     ends = np.cumsum([a.n_seq for a in alignments])
     parts = np.split(np.sort(first), np.searchsorted(np.sort(first), ends[:-1]))
     return [rows - (end - a.n_seq) for rows, end, a in zip(parts, ends, alignments, strict=True)]
 
 
-def _digests(alignment: Alignment) -> np.ndarray:
+def row_digests(alignment: Alignment) -> np.ndarray:
     """uint64 [n_seq, 2], of the rows' letters; where the reader kept none, code and letter are one to one."""
     if alignment.row_digests is not None:
         return np.ascontiguousarray(alignment.row_digests)

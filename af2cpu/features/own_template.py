@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,7 +21,7 @@ _MIN_ALIGNED = 10  # residues that need not agree; fewer align by chance
 
 
 @dataclass(frozen=True)
-class _Structure:
+class Structure:
     """A file as it was read."""
 
     path: Path
@@ -34,7 +35,7 @@ def own_templates(query: Query, files: Sequence[str | os.PathLike[str]]) -> Temp
     Neither date nor similarity is a reason to leave one out: the user asked for it. `notes` has a line for each, and
     one for each kind of thing that the reader dropped or renamed. Raises InputError where a file can't be used.
     """
-    structures = [_read(path) for path in files]
+    structures = [read_template(path) for path in files]
     placed = [_place(query, structure) for structure in structures]
     notes = [
         line
@@ -45,23 +46,41 @@ def own_templates(query: Query, files: Sequence[str | os.PathLike[str]]) -> Temp
     return replace(stacked, used=tuple(template.used(query.sequence, "your file") for template, _ in placed))
 
 
-def check_own_templates(queries: Iterable[Query], files: Sequence[str | os.PathLike[str]]) -> None:
-    """Reads every file and aligns it to every query. Raises InputError where `own_templates` will raise it."""
-    structures = [_read(path) for path in files]
-    for query in queries:
-        for structure in structures:
-            _place(query, structure)
-
-
-def _read(path: str | os.PathLike[str]) -> _Structure:
+def read_template(path: str | os.PathLike[str]) -> Structure:
+    """A structure file. Raises InputError for one without protein, and for one that is damaged."""
     protein, notes = read_protein(path)
-    return _Structure(Path(path), chains_of(protein), notes)
+    return Structure(Path(path), chains_of(protein), notes)
 
 
-def _place(query: Query, structure: _Structure) -> tuple[PlacedTemplate, str]:
-    path = structure.path
+def check_template(query: Query, structure: Structure) -> None:
+    """Raises InputError where `own_templates` will raise it."""
+    _place(query, structure)
+
+
+def resembles(query: Query, structure: Structure) -> bool:
+    """Whether a structure is certainly one of a relative of the query, by its sequence.
+
+    The share of identical residues is above that of Rost's curve (1999, Protein Engineering 12: 85-94, equation 2),
+    under which alignments of unrelated proteins of that length are found too.
+    """
+    chain, pairs = _best_chain(query, structure)
+    n_aligned = len(pairs)
+    share = 100 * _identical(query.sequence, chain, pairs) / max(1, n_aligned)
+    if n_aligned <= 11:
+        return share == 100
+    exponent = -0.32 * (1 + math.exp(-n_aligned / 1000))
+    return share >= (480 * n_aligned**exponent if n_aligned <= 450 else 19.5)
+
+
+def _best_chain(query: Query, structure: Structure) -> tuple[ProteinChain, list[tuple[int, int]]]:
+    """The chain that shares most residues with the query, and their alignment."""
     aligned = [(chain, aligned_pairs(query.sequence, chain.sequence)) for chain in structure.chains]
-    chain, pairs = max(aligned, key=lambda item: _identical(query.sequence, *item))
+    return max(aligned, key=lambda item: _identical(query.sequence, *item))
+
+
+def _place(query: Query, structure: Structure) -> tuple[PlacedTemplate, str]:
+    path = structure.path
+    chain, pairs = _best_chain(query, structure)
     same = _identical(query.sequence, chain, pairs)
     if not _are_homologous(query.sequence, chain, len(pairs), same):
         raise InputError(

@@ -37,10 +37,12 @@ def digest(letters: np.ndarray, weights: np.ndarray) -> np.ndarray:
 class RowBuffer:
     """Grows `msa`, `deletions` and `digests` row by row, without ever holding two copies (realloc moves pages)."""
 
-    def __init__(self, n_res: int) -> None:
+    def __init__(self, n_res: int, share: int = 1) -> None:
+        """share: how many of these grow together; each grows by less then."""
         self.n_res = n_res
         self.n_seq = 0
         self._room = 0
+        self._grow_bytes = _GROW_BYTES // share
         self._msa = np.empty((0, n_res), np.uint8)
         self._deletions = np.empty((0, n_res), np.uint16)
         self._digests = np.empty((0, 2), np.uint64)
@@ -49,7 +51,7 @@ class RowBuffer:
     def append(self, letters: np.ndarray, deletions: np.ndarray | None) -> None:
         """One row: letters uint8 [n_res] (upper case or '-', checked by the caller), deletions int [n_res] or None."""
         if self.n_seq == self._room:
-            self._resize(self._room + max(self._room // _GROW, _GROW_BYTES // (3 * self.n_res + 16), 1))
+            self._resize(self._room + max(self._room // _GROW, self._grow_bytes // (3 * self.n_res + 16), 1))
         self._msa[self.n_seq] = CODES[letters]
         if deletions is not None:
             if self._deletions.dtype == np.uint16 and deletions.max(initial=0) > _MAX_UINT16:

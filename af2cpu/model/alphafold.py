@@ -18,11 +18,23 @@ from af2cpu.model.embed import ExtraMSAEmbedder, InputEmbedder, RecyclingEmbedde
 from af2cpu.model.evoformer import EvoformerStack, ExtraMSAStack
 from af2cpu.model.heads import Heads
 from af2cpu.model.inputs import Inputs
+from af2cpu.model.layers import pack_layers
 from af2cpu.model.structure import Structure, StructureModule
 from af2cpu.model.template import TemplateEmbedder
+from af2cpu.ops.dispatch import engine
+from af2cpu.ops.isa import level
 from af2cpu.records import Prediction, ProcessedFeatures
 
 PRECISIONS = ("fp32", "bf16")
+_ALWAYS_FLOAT32 = ("structure_module", "heads")
+
+
+def type_of_part(part: str, precision: str) -> torch.dtype:
+    """The type of the weights of a part of the network (a child of AlphaFold). Raises InputError for a precision that
+    there is not."""
+    if precision not in PRECISIONS:
+        raise InputError(f"unknown precision {precision!r}: choose one of {', '.join(PRECISIONS)}")
+    return torch.bfloat16 if precision == "bf16" and part not in _ALWAYS_FLOAT32 else torch.float32
 
 
 @dataclass
@@ -88,15 +100,36 @@ class AlphaFold(nn.Module):
         self.evoformer = EvoformerStack(c_m, c_z, c_s, config.evoformer)
         self.structure_module = StructureModule(c_s, c_z, config.structure_module)
         self.heads = Heads(c_m, c_z, c_s, config.heads)
+        self._packed_for = ""  # instruction set
 
     def set_precision(self, precision: str) -> AlphaFold:
         """The type of the trunk's weights and activations: fp32 or bf16. Raises InputError for another."""
-        if precision not in PRECISIONS:
-            raise InputError(f"unknown precision {precision!r}: choose one of {', '.join(PRECISIONS)}")
-        dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+        types = {name: type_of_part(name, precision) for name, _ in self.named_children()}
+        if self.is_released:
+            raise RuntimeError("the network's arrays were released when it was prepared: load it again")
+        self._packed_for = ""
         for name, module in self.named_children():
-            module.to(torch.float32 if name in ("structure_module", "heads") else dtype)
+            module.to(types[name])
         return self
+
+    def prepare(self, *, release: bool = False) -> AlphaFold:
+        """Packs the parameters for engine native, once for a precision and an instruction set; other engines need none.
+
+        release: lets go of the arrays that only kernels read; the network then runs on these kernels alone. Raises
+        RuntimeError where it was released and another engine or instruction set is in use.
+        """
+        if self.is_released:
+            if engine() != "native" or self._packed_for != level():
+                raise RuntimeError(f"the network was prepared for engine native ({self._packed_for}): load it again")
+        elif engine() == "native" and (release or self._packed_for != level()):
+            pack_layers(self, release=release)
+            self._packed_for = level()
+        return self
+
+    @property
+    def is_released(self) -> bool:
+        """Whether arrays were let go of: what kernels do not read is left."""
+        return self.evoformer.single.weight.is_meta and bool(self._packed_for)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -159,6 +192,8 @@ class AlphaFold(nn.Module):
         Ends after `recycles` + 1 passes, or once the structure changes by less than `tolerance` angstrom from one pass
         to the next: with that pass, as ColabFold, or with an extra pass after it, as DeepMind's multimer code.
         """
+        if not torch.is_grad_enabled():
+            self.prepare()
         previous: Recycled | None = None
         last = recycles
         for index in range(recycles + 1):

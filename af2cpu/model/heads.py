@@ -8,8 +8,9 @@ from ml_collections import ConfigDict
 from torch import Tensor, nn
 
 from af2cpu.model.layers import LayerNorm, Linear
-from af2cpu.ops.linear import linear
+from af2cpu.ops.linear import LinearWeights, linear
 from af2cpu.ops.slicing import build_rows, slices
+from af2cpu.ops.weights import ready
 from af2cpu.shapes import Float, Int
 
 
@@ -72,7 +73,7 @@ class PredictedAlignedError(nn.Module):
         """
         centers = self.bin_centers()
         d0 = tm_scale(mask.sum())
-        terms = torch.stack([centers, 1 / (1 + (centers / d0) ** 2)])
+        terms = ready(LinearWeights(torch.stack([centers, 1 / (1 + (centers / d0) ** 2)])))
         bytes_per_row = z.shape[1] * (z.shape[2] + 3 * self.n_bins) * 4
 
         def expected(rows: slice) -> Tensor:

@@ -3,25 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from af2cpu.errors import InputError
 from af2cpu.formats.features import read_features
-from af2cpu.formats.streams import name_of
-from af2cpu.formats.template_hits import read_template_hits
-from af2cpu.query import (
-    QueryInput,
-    check_unique,
-    given_alignments,
-    query_of_features,
-    read_given,
-)
+from af2cpu.query import check_unique, query_of_features
 from af2cpu.records import Chain, Query
 from af2cpu.run_records import FeaturesMade, SearchRecord, read_record
-from af2cpu.search.databases import HHR_HITS, HITS
-from af2cpu.settings import RunSettings
 from af2cpu.workspace.receipts import read_receipt
 
 FEATURES_FILE = "features.npz"
@@ -54,6 +44,7 @@ class Job:
     features_seconds: float | None = None  # that it took to make the features; None where that is not known
     notes: tuple[str, ...] = ()  # what the user should be told of the input
     pairs: bool = True  # whether the rows of different chains are paired
+    paired_msa: Path | None = None  # alignment of its distinct sequences side by side, with rows that are paired
 
     @classmethod
     def of(cls, query: Query, folder: Path, **more: Any) -> Job:
@@ -67,7 +58,14 @@ class Job:
     @property
     def is_paired(self) -> bool:
         """Whether rows of one species are paired: only those of different sequences can be."""
-        return self.pairs and len(self.entities) > 1
+        return self.pairs and len(self.entities) > 1 and self.paired_msa is None
+
+    @property
+    def searched_to_pair(self) -> tuple[Entity, ...]:
+        """The entities that are searched for rows to pair, unless there is nothing to pair them with."""
+        searched = tuple(one for one in self.entities if not one.pairing and not one.alignments)
+        n_given = sum(one.pairing is not None for one in self.entities)
+        return searched if self.is_paired and len(searched) + n_given > 1 else ()
 
     @property
     def templates(self) -> tuple[Path, ...]:
@@ -89,46 +87,6 @@ def _entity(query: Query, chains: Sequence[Chain], msas: Path) -> Entity:
         return Entity(query, ids, msas)
     of_chain = Query(f"{query.name}_{first.id}", first.sequence, first.name, f"{query.source}, chain {first.id}")
     return Entity(of_chain, ids, msas / first.id)
-
-
-def jobs_of_inputs(inputs: Sequence[QueryInput], out: Path, settings: RunSettings) -> tuple[Job, ...]:
-    """A job for each input. Raises InputError for settings that don't go together and for files that can't be used:
-    given alignments are read whole, so that what is wrong with them shows before any work."""
-    if settings.msa and len(inputs) != 1:
-        raise InputError(f"--msa: fits one sequence, and the input has {len(inputs)}; run one at a time")
-    if settings.msa and inputs[0].query.n_chains > 1:
-        raise InputError(f"--msa: fits one sequence, and {inputs[0].query.source} is a complex")
-    if settings.msa and inputs[0].alignment:
-        raise InputError(f"--msa: {inputs[0].alignment} is an alignment itself; give one of the two")
-    given = tuple(given_alignments(settings.msa))
-    for path in given:
-        read_given(path, inputs[0].query)
-    for path in _given_hits(settings):
-        read_template_hits(path, inputs[0].query)
-    return tuple(_job(item, out, given, settings) for item in inputs)
-
-
-def _job(item: QueryInput, out: Path, given: tuple[Path, ...], settings: RunSettings) -> Job:
-    folder, hits = out / item.query.name, _given_hits(settings)
-    alignments = (item.alignment,) if item.alignment else given
-    own: dict[str, Any] = {"alignments": alignments, "hits": hits[0] if hits else None, "templates": settings.template}
-    entities = tuple(replace(entity, **own) for entity in entities_of(item.query, folder))
-    notes = (*item.notes, *_hits_notes(settings))
-    return Job(item.query, folder, entities, notes=notes, pairs=settings.pairing == "species")
-
-
-def _given_hits(settings: RunSettings) -> list[Path]:
-    """Template hits in AlphaFold's msas folders that the user gave, those of the chosen program first."""
-    names = (HHR_HITS, HITS) if settings.template_search == "hhsearch" else (HITS, HHR_HITS)
-    return [path / name for name in names for path in settings.msa if (path / name).is_file()]
-
-
-def _hits_notes(settings: RunSettings) -> list[str]:
-    """A line for each file of given template hits that is not used."""
-    return [
-        f"{name_of(path)}: not used, since {_given_hits(settings)[0].name} is given too; --template-search chooses"
-        for path in _given_hits(settings)[1:]
-    ]
 
 
 def jobs_of_folders(folders: Sequence[Path]) -> tuple[Job, ...]:

@@ -31,8 +31,13 @@ def safe_name(text: str) -> str:
 
 
 def description_of(chain_names: Sequence[str]) -> str:
-    """Of a complex whose chains have names of their own."""
-    return ", ".join(chain_names)
+    """Of a complex whose chains have names."""
+    return ", ".join(chain_names) if len(set(chain_names)) > 1 else chain_names[0]
+
+
+def own_names(chain_names: Sequence[str]) -> tuple[str, ...]:
+    """The names as `Query` has them: none where all chains have the same, which is the description of the whole."""
+    return tuple(chain_names) if len(set(chain_names)) > 1 else ()
 
 
 def distinct_names(given: Sequence[tuple[str, str]]) -> list[str]:

@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import BinaryIO
 
 from af2cpu.errors import InputError
-from af2cpu.formats.a3m import read_a3m
+from af2cpu.formats.a3m import read_joined
 from af2cpu.formats.fasta import read_fasta
 from af2cpu.formats.stockholm import read_stockholm
 from af2cpu.formats.streams import name_of, open_rewindable
 from af2cpu.query.kinds import CSV_COLUMNS, KINDS, kind_by_name, kind_of
-from af2cpu.query.letters import checked_sequence, checked_sequences
-from af2cpu.query.names import distinct_names, safe_name
-from af2cpu.records import Query
+from af2cpu.query.letters import checked_sequences
+from af2cpu.query.names import description_of, distinct_names, own_names, safe_name
+from af2cpu.records import CHAIN_BREAK, Query
 
 STANDARD_INPUT = Path("-")
 _BLANKS = str.maketrans("", "", " \t\r\n\v\f")
@@ -34,6 +34,8 @@ class QueryInput:
     query: Query
     alignment: Path | None = None  # the a3m or Stockholm file that it was read from: replaces the search
     notes: tuple[str, ...] = ()  # warnings for the user, one line each
+    paired: bool = False  # whether the alignment has a complex's different sequences side by side
+    pair: tuple[str, str] | None = None  # of a complex of two records (query/pairs.py): their names
 
 
 @dataclass(frozen=True)
@@ -45,12 +47,15 @@ class _Record:
     whole: str  # the text that identifies the record: a FASTA record's whole header, else as `short`
 
 
-def read_inputs(paths: Sequence[Path]) -> list[QueryInput]:
+def read_inputs(paths: Sequence[Path], *, as_complexes: bool = False) -> list[QueryInput]:
     """All queries in the given files and folders, in order, checked, with distinct names. `-` is standard input.
 
+    as_complexes: the records of a FASTA or CSV file are the chains of one complex, which is named after the file.
     Raises InputError (one line: file, record, position, remedy) at the first fault.
     """
-    records = [record for path in paths for file in _files(path) for record in _read_file(file)]
+    records = [
+        record for path in paths for file in _files(path) for record in _read_file(file, as_complex=as_complexes)
+    ]
     _check_repeated(records)
     names = distinct_names([(record.short, record.whole) for record in records])
     return [_named(record, name) for record, name in zip(records, names, strict=True)]
@@ -89,15 +94,29 @@ def _named(record: _Record, name: str) -> QueryInput:
     return replace(record.item, query=replace(query, name=name), notes=(*record.item.notes, note))
 
 
-def _read_file(path: Path) -> list[_Record]:
+def _read_file(path: Path, *, as_complex: bool) -> list[_Record]:
     source = sys.stdin.buffer if path == STANDARD_INPUT and sys.stdin is not None else path
     with open_rewindable(source) as stream:
         kind = kind_of(path, stream)
-        if kind == "csv":
-            return list(_read_csv(stream, path))
-        if kind == "fasta":
-            return list(_read_fasta(stream, path))
-        return [_read_alignment(stream, path, kind)]
+        if kind not in ("csv", "fasta"):
+            return [_read_alignment(stream, path, kind)]
+        records = list(_read_csv(stream, path) if kind == "csv" else _read_fasta(stream, path))
+        return [_joined(records, path, name_of(stream))] if as_complex else records
+
+
+def _joined(records: Sequence[_Record], path: Path, place: str) -> _Record:
+    """The complex whose chains are the records of a file. Several chains of one record have its name."""
+    queries = [record.item.query for record in records]
+    names = [query.description or record.short for query, record in zip(queries, records, strict=True)]
+    of_chains = [name for name, query in zip(names, queries, strict=True) for _ in query.chains]
+    query = Query(
+        name="",
+        sequence=CHAIN_BREAK.join(query.sequence for query in queries),
+        description=description_of(of_chains),
+        source=f"{place}, records 1 to {len(records)}" if len(records) > 1 else f"{place}, record 1",
+        chain_names=own_names(of_chains),
+    )
+    return _record(query, _stem(path), _stem(path), [note for record in records for note in record.item.notes])
 
 
 def _stem(path: Path) -> str:
@@ -165,9 +184,16 @@ def _read_alignment(stream: BinaryIO, path: Path, kind: str) -> _Record:
             "give that"
         )
     # All rows are read: a fault in a late row must show now, not after hours of other targets.
-    alignment = read_a3m(stream) if kind == "a3m" else read_stockholm(stream)
+    if kind == "a3m":
+        joined = read_joined(stream)
+        alignments, copies, labels = joined.own, joined.segments.copies, joined.labels
+    else:
+        alignments, copies, labels = (read_stockholm(stream),), (1,), ()
     # The letters as written, since the alignment's codes do not tell U from C.
-    sequence, notes = checked_sequence(alignment.query.encode(), f"{name}, row 1")
+    letters = b":".join(one.query.encode() for one, n in zip(alignments, copies, strict=True) for _ in range(n))
+    sequence, notes = checked_sequences(letters, f"{name}, row 1")
+    names = [label for label, n in zip(labels, copies, strict=True) for _ in range(n)] if len(labels) > 1 else []
+    description = description_of(names) if names else alignments[0].names[0]
     short = _stem(path)
-    record = _record(Query("", sequence, alignment.names[0], f"{name}, row 1"), short, short, notes)
-    return replace(record, item=replace(record.item, alignment=path))
+    record = _record(Query("", sequence, description, f"{name}, row 1", own_names(names)), short, short, notes)
+    return replace(record, item=replace(record.item, alignment=path, paired=len(alignments) > 1))

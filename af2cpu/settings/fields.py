@@ -106,11 +106,25 @@ class RunSettings(BaseModel):
         (),
         example=["mine=/data/mine.fasta"],
     )
+    complex: bool = _setting(
+        INPUT,
+        "Read each FASTA or CSV file as one complex: its records are the chains, and the complex is named after the "
+        "file. Without it each record is a target, and a colon joins the chains of a complex.",
+        False,
+    )
     msa: _Paths = _setting(
         INPUT,
-        "Alignment files, or AlphaFold's msas folder, to use in place of the search (one sequence only).",
+        "Alignments to use in place of the search (one target only): files, or AlphaFold's msas folder. In a complex "
+        "each serves the chain whose sequence is its first row, and A=FILE serves chain A and its copies; chains "
+        "without one are searched.",
         (),
         example=["mine.a3m"],
+    )
+    paired_msa: Path | None = _setting(
+        INPUT,
+        "Alignment whose rows are paired as given, in place of the pairing by species: an a3m with the distinct "
+        "sequences of a complex side by side, with or without ColabFold's first line.",
+        example="paired.a3m",
     )
     pairing: Literal["species", "none"] = _setting(
         INPUT,
@@ -125,7 +139,8 @@ class RunSettings(BaseModel):
     )
     template: _Paths = _setting(
         INPUT,
-        "Structure files (mmCIF or PDB) to use as templates in place of the template search.",
+        "Structure files (mmCIF or PDB) to use as templates in place of the template search. In a complex each serves "
+        "the chains that one of its own resembles, and A=FILE serves chain A and its copies.",
         (),
         example=["mine.cif"],
     )
@@ -180,7 +195,21 @@ class RunSettings(BaseModel):
     )
     seed: int = _setting(NETWORK, "Random seed. The same seed gives the same result.", 0, ge=0)
     num_seeds: int = _setting(
-        NETWORK, "Number of predictions of each model, each with a random seed of its own.", 1, ge=1
+        NETWORK,
+        "Number of predictions of each model, each with a random seed of its own; with 5 a complex has the 25 "
+        "predictions of AlphaFold-Multimer.",
+        1,
+        ge=1,
+    )
+    stop_at_score: float | None = _setting(
+        NETWORK,
+        "No more predictions of a target are made after one that scores higher than this: the mean pLDDT of a single "
+        "chain, 80 ipTM + 20 pTM of a complex. The predictions are then made one after the other: all models with the "
+        "first seed, then all with the next.",
+        unset="all predictions are made",
+        example=85.0,
+        ge=0,
+        le=100,
     )
     precision: Literal["auto", "bf16", "fp32"] = _setting(
         NETWORK,

@@ -101,7 +101,7 @@ def compare(
     """
     config = model_config(name)
     arrays = read_parameters(params, config)
-    net = build_network(config, arrays, params)
+    net = build_network(config, dict(arrays), params)
     modules = modules and precision == "fp32"
     parameters = haiku_parameters(arrays) if modules or reference is None else {}
     rows = list(_module_rows(config, net, parameters)) if modules else []

@@ -60,9 +60,25 @@ def test_fault_2_chains_are_checked_one_by_one(tmp_path: Path) -> None:
     refused(tmp_path, ">a\nMK:XX\n", "chain 2", "none of the 20 amino acids")
 
 
-def test_fault_2_alignments_of_complexes_are_refused_with_one_line(tmp_path: Path) -> None:
-    refused(tmp_path, "#2,3\t1,1\n>101\t102\nMKVLA\n", "line 1", "complex of 2 chains", name="in.a3m")
-    refused(tmp_path, "#2\t2\n>101\nMK\n", "line 1", "complex of 2 chains", name="in.a3m")
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        (
+            "#2,3\t1,1\n>101\t102\nMKVLAA\n",
+            "line 1: says that the query has 2 + 3 = 5 residues, and the first row has 6",
+        ),
+        ("#2,3\t1\n>q\nMKVLA\n", "line 1: needs a length and a number of copies for each chain"),
+        ("#2,3\t1,0\n>q\nMKVLA\n", "line 1: needs a length and a number of copies for each chain"),
+        ("#2,3\t1,1\n>q\nMKVLA\n>a\nMKVL\n", "row 2 (a): 4 columns where the query has 5"),
+        ("#2,3\t1,1\n>q\nMKV-A\n", "row 1 (q): has gaps"),
+        ("#2,3\t1,1\n>q\nMKaVLA\n", "row 1 (q): has gaps or lower-case letters"),
+        ("#2,3\t1,1\n>q\nMKVLA\n>a\nMKV1A\n", "row 2 (a), column 4: '1' is no residue"),
+        ("#2,2\t1,1\n>q\nMKMK\n", "sequences 1 and 2 of the first row are equal"),
+        ("#2,2\t1,1\n>q\nMKXX\n", "row 1, chain 2: has none of the 20 amino acids"),
+    ],
+)
+def test_fault_18_alignments_of_complexes(tmp_path: Path, text: str, part: str) -> None:
+    refused(tmp_path, text, part, name="in.a3m")
 
 
 def test_fault_3_stars_and_blanks(tmp_path: Path) -> None:
@@ -173,8 +189,8 @@ def test_fault_9_too_long_for_the_memory(tmp_path: Path) -> None:
         (">q\nMKVL\n", "has 4 residues where target"),
         (">q\nMKVLC\n", "differs from target (x, record 1) at 1 of 5 residues, first at 5"),
         (">q\nMKV-A\n", "row 1 (q): has gaps"),
-        ("#5\t2\n>q\nMKVLA\n", "line 1: the alignment of a complex of 2 chains"),
-        ("#2,3\t1,1\n>q\nMKVLA\n", "line 1: the alignment of a complex of 2 chains"),
+        ("#2,3\t1,1\n>q\nMKVLA\n", "joins sequences of 2 + 3 residues, and none is that of target (x, record 1, 5"),
+        ("#2,3\t1,1\n>q\nMKVLAA\n", "line 1: says that the query has 2 + 3 = 5 residues, and the first row has 6"),
         ("#2,3\t1\n>q\nMKVLA\n", "line 1: needs a length and a number of copies for each chain"),
         ("#4\t1\n>q\nMKVLA\n", "line 1: says that the query has 4 residues, and the first row has 5"),
         (">q\nMKVLA\n>a b\nMK\u00a0LA\n", r"row 2 (a b), column 3: '\xa0' (NO-BREAK SPACE) is no residue"),

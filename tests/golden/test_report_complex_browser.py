@@ -126,11 +126,13 @@ def test_the_map_shows_a_block_of_two_chains(page: Chrome, folder: Path) -> None
     whole = pixels(page, "pae")
     _choose(page, "pae-rows", "1")
     _choose(page, "pae-cols", "2")
+    wait(lambda: page.find_element(By.ID, "clear").is_displayed())
     wait(lambda: [one.text for one in page.find_elements(By.CSS_SELECTOR, strip)] == ["C"])
     assert not page.find_elements(By.CSS_SELECTOR, "#pae-marks .border")
-    i, j = 7, 50  # in chain B, in chain C
+    pae, b, c = _pae(folder), slice(*STARTS[1:3]), slice(*STARTS[2:4])
+    i, j = np.unravel_index(abs(pae[b, c] - pae[c, b].T).argmax(), (len(CHAINS[1]), len(CHAINS[2])))
     screenshots.point_at_map(page, (i + 0.5) / len(CHAINS[1]), (j + 0.5) / len(CHAINS[2]))
-    value = _pae(folder)[STARTS[1] + i, STARTS[2] + j]
+    value = pae[b, c][i, j]
     readout = wait(lambda: "expected to be off" in text(page, "readout") and text(page, "readout"))
     assert readout.startswith(
         f"Aligned on B/{CHAINS[1][i]}{i + 1}, C/{CHAINS[2][j]}{j + 1} is expected to be off by {value:.1f} Å."

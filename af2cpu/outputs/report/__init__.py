@@ -4,6 +4,7 @@ report.html of a target, index.html and the summary files of a batch, compare.ht
 """
 
 from af2cpu.outputs.report.find import Found, find_targets
+from af2cpu.outputs.report.pair_list import note_pairs
 from af2cpu.outputs.report.pairs import PAIR_SCORES, PairRow, PairScore
 from af2cpu.outputs.report.summary import Summaries
 from af2cpu.outputs.report.write import COMPARE, write_comparison, write_index, write_pairs_page, write_report
@@ -16,6 +17,7 @@ __all__ = [
     "PairScore",
     "Summaries",
     "find_targets",
+    "note_pairs",
     "write_comparison",
     "write_index",
     "write_pairs_page",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib import resources
 from urllib.parse import quote
@@ -85,8 +85,8 @@ def report_html(content: Content) -> bytes:
     ).encode()
 
 
-def index_html(rows: Sequence[Row]) -> bytes:
-    """The table of all targets of a run; links are relative to its folder."""
+def index_html(rows: Sequence[Row], pairs_page: str | None = None) -> bytes:
+    """The table of all targets of a run; links are relative to its folder. pairs_page: the run's, if any."""
     return _render(
         "index.html.j2",
         scripts=[_joined(_INDEX_SCRIPTS)],
@@ -94,13 +94,14 @@ def index_html(rows: Sequence[Row]) -> bytes:
         rows=rows,
         complexes=any(row.summary.iptm is not None for row in rows),
         failed=sum(1 for row in rows if row.summary.error),
-        warnings=_by_warning(rows),
+        warnings=by_warning(rows),
+        pairs_page=pairs_page,
         size=(WIDTH, HEIGHT),
     ).encode()
 
 
-def pairs_html(table: PairTable) -> bytes:
-    """The matrix and the table of pairs; links are relative to the page's folder."""
+def pairs_html(table: PairTable, warnings: Mapping[str, Sequence[str]], index_page: str | None = None) -> bytes:
+    """The matrix and the table of pairs; links are relative to the page's folder. warnings: each with its targets."""
     return _render(
         "pairs.html.j2",
         scripts=[_joined((*_INDEX_SCRIPTS, "pairs"))],
@@ -108,6 +109,8 @@ def pairs_html(table: PairTable) -> bytes:
         table=table,
         without=sum(1 for row in table.rows if not row.scores),
         names=json_text({"down": table.down, "across": table.across}),
+        warnings=warnings,
+        index_page=index_page,
     ).encode()
 
 
@@ -124,7 +127,7 @@ def compare_html(comparison: Comparison) -> bytes:
     ).encode()
 
 
-def _by_warning(rows: Sequence[Row]) -> dict[str, list[str]]:
+def by_warning(rows: Iterable[Row]) -> dict[str, list[str]]:
     """Each warning and the targets that it is about."""
     found: dict[str, list[str]] = {}
     for row in rows:

@@ -150,7 +150,8 @@ def headline(content: Content) -> Headline:
 
 def notes(content: Content) -> list[str]:
     """What the reader should know of this run, the notes of the run among it; each once."""
-    in_table = {one.note for one in content.run.template_choice.skipped}  # the table of templates has the reasons
+    skipped = content.run.template_choice.skipped  # the table of templates has the reasons
+    in_table = {f"chain {one.chain}: {one.note}" if one.chain else one.note for one in skipped}
     said = [note for note in content.run.notes if note not in in_table]
     said += [f"{name}: not relaxed: {reason}" for name, reason in content.run.not_relaxed.items()]
     said += [

@@ -56,6 +56,7 @@ class TargetInputs:
 
     features: Output | Path
     entities: tuple[EntityInputs, ...] = ()
+    paired: tuple[Path, ...] = ()  # the user's alignment of a complex with rows that are paired
     databases: tuple[Output, ...] = ()
     programs: tuple[str, ...] = ()  # external ones that search
     structures: tuple[Output, ...] = ()
@@ -66,17 +67,18 @@ class TargetInputs:
     @property
     def alignments(self) -> tuple[Output | Path, ...]:
         """Of all entities."""
-        return tuple(value for entity in self.entities for value in entity.alignments)
+        return tuple(dict.fromkeys(value for entity in self.entities for value in entity.alignments))
 
     @property
-    def of_entities(self) -> dict[str, tuple[Output | Path, ...]]:
+    def of_features(self) -> dict[str, tuple[Output | Path, ...]]:
         """For the stage that makes the features."""
-        return {name: values for entity in self.entities for name, values in entity.as_inputs().items()}
+        inputs = {name: values for entity in self.entities for name, values in entity.as_inputs().items()}
+        return inputs | ({"paired": self.paired} if self.paired else {})
 
     def as_inputs(self) -> dict[str, tuple[Output | Path, ...]]:
         """For stages that tell of the search."""
         of_target = {"databases": self.databases, "structures": self.structures, "features": (self.features,)}
-        return self.of_entities | of_target
+        return self.of_features | of_target
 
 
 class _Wanted(NamedTuple):
@@ -134,6 +136,7 @@ class SearchNodes:
         inputs = TargetInputs(
             features=Output(f"{job.name}/features"),
             entities=entities,
+            paired=(job.paired_msa,) if job.paired_msa else (),
             databases=tuple(_index(one) for one in self._databases_of(job) if isinstance(one, Database)),
             programs=tuple(one.program for one in self._databases_of(job) if isinstance(one, ProfileDatabase)),
             notes=tuple(note for one in wanted for note in self._notes_of(one)),
@@ -163,10 +166,10 @@ class SearchNodes:
         return found
 
     def _searches_pairing(self, wanted: _Wanted) -> bool:
-        return wanted.job.is_paired and not wanted.entity.alignments and self._plan.databases.pairing is not None
+        return self._plan.databases.pairing is not None and wanted.entity in wanted.job.searched_to_pair
 
     def _searches_templates(self, wanted: _Wanted) -> bool:
-        given = wanted.entity.templates or wanted.entity.hits
+        given = wanted.job.templates or wanted.entity.hits
         return not given and self._plan.databases.templates is not None and self._has_profile(wanted.entity)
 
     def _has_profile(self, entity: Entity) -> bool:
@@ -262,14 +265,15 @@ class SearchNodes:
 
     def _hits_of(self, wanted: _Wanted) -> tuple[Output | Path, ...]:
         database, entity = self._plan.databases.templates, wanted.entity
-        if entity.hits and not entity.templates:
+        if entity.hits and not wanted.job.templates:
             return (entity.hits,)
         return (self._found[wanted.owner, database.name],) if database and self._searches_templates(wanted) else ()
 
     def _notes_of(self, wanted: _Wanted) -> Iterator[str]:
         entity = wanted.entity
         of = f"chain {entity.chains[0]}: " if wanted.job.query.n_chains > 1 else ""
-        if self._plan.databases.templates and not (entity.templates or entity.hits or self._has_profile(entity)):
+        given = wanted.job.templates or entity.hits
+        if self._plan.databases.templates and not given and not self._has_profile(entity):
             yield f"{of}no template search: it needs the alignment {_PROFILE}"
         if wanted.job.is_paired and not self._pairing_of(wanted):
             yield f"{of}no rows are paired with those of other chains: that needs an alignment of UniProt"
@@ -296,7 +300,7 @@ class SearchNodes:
         chains = tuple(ChainTask(entity.query, entity.chains) for entity in job.entities)
         task = FeaturesTask(job.query, chains, databases.mmcif, databases.obsolete, settings.max_template_date)
         place = {job.name: job.folder / FEATURES_FILE}
-        item = Item(task, place, inputs.of_entities, after=inputs.structures)
+        item = Item(task, place, inputs.of_features, after=inputs.structures)
         nodes.append(Node(f"{job.name}/features", "features", (item,), Cost(1.0, _features_bytes(job))))
         record = SearchRecordTask(job, settings.max_template_date, inputs.notes)
         item = Item(record, {job.name: job.folder / SEARCH_FILE}, inputs.as_inputs())

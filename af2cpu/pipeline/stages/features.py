@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -18,12 +18,17 @@ from af2cpu.formats.obsolete import current_entry, read_obsolete
 from af2cpu.formats.streams import name_of
 from af2cpu.formats.template_hits import is_hhr, read_template_hits
 from af2cpu.pipeline.stages.entities import inputs_of
+from af2cpu.pipeline.stages.files import hashes, unchanged
 from af2cpu.pipeline.stages.template_hits import entries_of
+from af2cpu.plan.jobs import MSAS
 from af2cpu.records import Alignment, Features, Query, Templates
 from af2cpu.run_records import FeaturesMade, TemplateChoice
 from af2cpu.search.stockholm_text import row_header
 from af2cpu.words import counted
 from af2cpu.workspace import Receipt, Stage, Work, each
+
+if TYPE_CHECKING:
+    from af2cpu.features.pairing import NamedRows
 
 
 @dataclass(frozen=True)
@@ -56,11 +61,13 @@ class FeaturesTask:
 
 def _depends_on(work: Work[FeaturesTask]) -> Mapping[str, Any]:
     task = work.task
+    paired = [one.content for one in work.all("paired")]
     return {
         "sequence": task.query.sequence,
         "descriptions": [chain.name for chain in task.query.chains],
         "entities": [_entity_depends_on(work, chain) for chain in task.entities],
         "max_template_date": task.max_template_date,
+        **({"paired": paired} if paired else {}),
     }
 
 
@@ -96,53 +103,104 @@ def _stamp(path: Path) -> tuple[str, int, int] | None:
 
 
 def _make(work: Work[FeaturesTask], cores: int) -> FeaturesMade:
-    from af2cpu.features.complex import merge_chains, pair_by_species
+    from af2cpu.features.complex import merge_chains, names_of_rows
+    from af2cpu.outputs.pairing import write_pairing
 
     start, task = time.perf_counter(), work.task
-    made = {chain.entity: _made(work, chain) for chain in task.entities}
+    joined = _joined(work)
+    made = {chain.entity: _made(work, chain, joined) for chain in task.entities}
     entity_of = {one: chain.entity for chain in task.entities for one in chain.ids}
     chains = [
         replace(made[entity_of[chain.id]].features, domain_name=np.array([chain.name.encode()]))
         for chain in task.query.chains
     ]
-    pairing = [made[entity_of[chain.id]].pairing for chain in task.query.chains]
-    to_pair = [one for one in pairing if one is not None]
-    paired = pair_by_species([chain.sequence for chain in task.query.chains], to_pair) if all(pairing) else ()
+    to_pair = {chain.query.sequence: made[chain.entity].pairing for chain in task.entities}
+    paired = _paired(task, to_pair, joined)
     features = merge_chains(chains, paired)
+    written: Sequence[Path] = ()
+    if len(task.entities) > 1:
+        names = [made[entity_of[chain.id]].names for chain in task.query.chains]
+        written = write_pairing(work.folder / MSAS, features, names_of_rows(chains, names, paired))
     write_features(work.file, features)
     seconds = time.perf_counter() - start
     counts = f"{counted(features.n_seq, 'row')}, {counted(features.n_templ, 'template')}"
     events.emit("line", f"features: {counts}, {seconds:.1f} s")
-    notes = tuple(note for one in made.values() for note in one.notes)
+    notes = (*(joined.notes if joined else ()), *(note for one in made.values() for note in one.notes))
     choice = TemplateChoice(
         tuple(used for one in made.values() for used in one.templates.used),
         tuple(skipped for one in made.values() for skipped in one.templates.skipped),
     )
-    return FeaturesMade(features.n_seq, features.n_templ, seconds, notes, choice)
+    return FeaturesMade(features.n_seq, features.n_templ, seconds, notes, choice, hashes(work, written))
+
+
+class _Joined(NamedTuple):
+    """The user's alignment of a complex's distinct sequences side by side, its parts in the order of these."""
+
+    file: Path
+    own: dict[str, Alignment]  # by sequence
+    paired: dict[str, Alignment]
+    notes: tuple[str, ...]
+
+
+def _joined(work: Work[FeaturesTask]) -> _Joined | None:
+    from af2cpu.query import read_paired
+
+    for receipt in work.all("paired"):
+        queries = [chain.query for chain in work.task.entities]
+        found = read_paired(receipt.file, queries)
+        own, paired = (
+            {query.sequence: part for query, part in zip(queries, parts, strict=True)}
+            for parts in (found.own, found.paired)
+        )
+        return _Joined(receipt.file, own, paired, (*found.notes, *_not_used(work, receipt.file, found.own)))
+    return None
+
+
+def _not_used(work: Work[FeaturesTask], file: Path, own: Sequence[Alignment]) -> list[str]:
+    """What is to be said of rows of one sequence where only the paired ones were asked for."""
+    given = (one.file for chain in work.task.entities for one in inputs_of(work, chain.entity, "alignments"))
+    surplus = sum(int((rows.msa != rows.msa[0]).any(axis=1).sum()) for rows in own)
+    if not surplus or file in given:
+        return []
+    return [f"{name_of(file)}: {counted(surplus, 'row')} of one sequence alone not used; --msa takes the whole file"]
+
+
+def _paired(task: FeaturesTask, to_pair: Mapping[str, Alignment | None], joined: _Joined | None) -> Sequence[NamedRows]:
+    """For each chain its rows of the paired MSA: as the user has paired them, or by species."""
+    from af2cpu.features.complex import pair_as_given, pair_by_species
+
+    sequences = [chain.sequence for chain in task.query.chains]
+    if joined:
+        return pair_as_given(sequences, joined.paired)
+    known = {sequence: alignment for sequence, alignment in to_pair.items() if alignment}
+    return pair_by_species(sequences, known) if len(known) > 1 else ()
 
 
 class _Made(NamedTuple):
     """The features of one sequence, and what else is known of it."""
 
     features: Features
+    names: list[str]  # of the rows of its MSA; none where the target has one sequence
     pairing: Alignment | None
     templates: TemplateChoice
     notes: tuple[str, ...]
 
 
-def _made(work: Work[FeaturesTask], chain: ChainTask) -> _Made:
+def _made(work: Work[FeaturesTask], chain: ChainTask, joined: _Joined | None) -> _Made:
+    from af2cpu.features.msa import row_names
     from af2cpu.features.raw import make_features
 
     task, place = work.task, work.task.place(chain)
     templates, notes = _templates(work, chain)
-    alignments = [_alignment(one, chain.query) for one in inputs_of(work, chain.entity, "alignments")]
-    pairing = [_alignment(one, chain.query) for one in inputs_of(work, chain.entity, "pairing")]
+    alignments = [_alignment(one, chain.query, joined) for one in inputs_of(work, chain.entity, "alignments")]
+    pairing = [_alignment(one, chain.query, None) for one in inputs_of(work, chain.entity, "pairing")]
     features = make_features(chain.query, alignments, templates)
     notes = (*(note for alignment in (*alignments, *pairing) for note in alignment.notes), *notes)
     choice = TemplateChoice(templates.used, templates.skipped) if templates else TemplateChoice()
     if task.query.n_chains > 1:
         choice = _of_chain(choice, chain.entity)
-    return _Made(features, pairing[0] if pairing else None, choice, tuple(place + note for note in notes))
+    names = row_names(alignments) if len(task.entities) > 1 else []
+    return _Made(features, names, pairing[0] if pairing else None, choice, tuple(place + note for note in notes))
 
 
 def _of_chain(choice: TemplateChoice, chain: str) -> TemplateChoice:
@@ -152,10 +210,12 @@ def _of_chain(choice: TemplateChoice, chain: str) -> TemplateChoice:
     )
 
 
-def _alignment(receipt: Receipt[Any], query: Query) -> Alignment:
+def _alignment(receipt: Receipt[Any], query: Query, joined: _Joined | None) -> Alignment:
     """An alignment of the search bears the name of the first target with the sequence: here it gets this one's."""
     from af2cpu.query import read_given
 
+    if joined and receipt.file == joined.file:
+        return joined.own.pop(query.sequence)  # read once; not needed again
     alignment = read_given(receipt.file, query)
     if receipt.done is None:
         return alignment
@@ -189,4 +249,12 @@ def _read(receipt: Receipt[FeaturesMade]) -> Features:
     return read_features(receipt.file)
 
 
-FEATURES = Stage(name="features", version=6, done=FeaturesMade, depends_on=_depends_on, make=each(_make), read=_read)
+FEATURES = Stage(
+    name="features",
+    version=6,
+    done=FeaturesMade,
+    depends_on=_depends_on,
+    make=each(_make),
+    read=_read,
+    intact=unchanged,
+)

@@ -79,8 +79,8 @@ def _network(task: PredictionTask) -> AlphaFold:
     wanted = (task.model, task.choice.precision)
     if not _held or _held[0][0] != wanted:
         _held.clear()
-        network = load_network(task.model.config, task.model.source).set_precision(task.choice.precision)
-        _held.append((wanted, network))
+        network = load_network(task.model.config, task.model.source, task.choice.precision)
+        _held.append((wanted, network.prepare(release=True)))
     return _held[0][1]
 
 

@@ -57,7 +57,7 @@ def _record(work: Work[SearchRecordTask]) -> SearchRecord:
         source=job.query.source,
         sequence=job.query.sequence,
         databases=searches(work, job),
-        alignments=tuple(_place(receipt.file, job.folder) for _, receipt in inputs_of_all(work, "alignments")),
+        alignments=_alignments(work),
         own_templates=tuple(map(name_of, job.templates)),
         max_template_date=date_limit.isoformat() if date_limit else None,
         msa_rows=features.n_seq,
@@ -65,6 +65,13 @@ def _record(work: Work[SearchRecordTask]) -> SearchRecord:
         notes=(*job.notes, *work.task.notes, *search_notes(work)),
         template_choice=features.templates,
     )
+
+
+def _alignments(work: Work[SearchRecordTask]) -> tuple[str, ...]:
+    """The files that the MSA is made of, once each: one may serve all sequences of a complex."""
+    files = [receipt.file for _, receipt in inputs_of_all(work, "alignments")]
+    files += [receipt.file for receipt in work.all("paired")]
+    return tuple(dict.fromkeys(_place(file, work.task.job.folder) for file in files))
 
 
 def _place(path: Path, folder: Path) -> str:

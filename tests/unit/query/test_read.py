@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from af2cpu.errors import InputError
-from af2cpu.query import given_alignments, read_given, read_inputs
+from af2cpu.query import first_sequences, given_alignments, is_of, read_given, read_inputs, read_paired
 from af2cpu.query.kinds import kind_by_content
 from af2cpu.query.names import safe_name
 from af2cpu.records import Query
@@ -39,6 +39,61 @@ def test_chains_of_a_complex_are_joined_by_colons(tmp_path: Path) -> None:
     assert [chain.sequence for chain in first.query.chains] == ["MKV", "GGL", "MKV"]
     assert first.notes == (f"{fasta}, record 1 (ab a pair), chain 2: the '*' at the end is dropped",)
     assert (alone.query.n_chains, third.query.sequence) == (1, "MKV:GG")
+
+
+def test_the_records_of_a_file_are_the_chains_of_a_complex(tmp_path: Path) -> None:
+    trio = write(tmp_path / "tri o.fasta", ">heavy chain\nMKV\n>\nGGL*:mkv\n>light\nVLL\n")
+    pair = write(tmp_path / "pair.csv", "id,sequence\nx,MK\ny,VL\n")
+    alone = write(tmp_path / "alone.fa", ">one protein\nMKV\n")
+    first, second, third = read_inputs([trio, pair, alone], as_complexes=True)
+    assert first.query == Query(
+        "tri_o",
+        "MKV:GGL:MKV:VLL",
+        "heavy chain, tri o_2, tri o_2, light",
+        f"{trio}, records 1 to 3",
+        ("heavy chain", "tri o_2", "tri o_2", "light"),  # chains of one record share its name
+    )
+    assert first.notes == (f"{trio}, record 2, chain 1: the '*' at the end is dropped",)
+    assert [(chain.id, chain.name) for chain in second.query.chains] == [("A", "x"), ("B", "y")]
+    assert third.query == Query("alone", "MKV", "one protein", f"{alone}, record 1")
+    assert [item.query.n_chains for item in read_inputs([trio, pair, alone])] == [1, 2, 1, 1, 1, 1]
+
+
+def test_chains_of_equal_names_have_none_of_their_own(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.fasta", ">same\nMKV\n>same\nGG\n")
+    (item,) = read_inputs([path], as_complexes=True)
+    assert (item.query.description, item.query.chain_names) == ("same", ())
+    assert [chain.name for chain in item.query.chains] == ["same", "same"]
+
+
+def test_complexes_are_named_by_their_files(tmp_path: Path, pipe: Callable[[bytes], Path]) -> None:
+    (tmp_path / "sub").mkdir()
+    for name in ("a.fasta", "b.fasta"):
+        write(tmp_path / "sub" / name, ">x\nMKV\n>y\nGG\n")
+    assert [item.query.name for item in read_inputs([tmp_path / "sub"], as_complexes=True)] == ["a", "b"]
+    (item,) = read_inputs([pipe(b">x\nMKV\n>y\nGG\n")], as_complexes=True)
+    assert (item.query.name, item.query.sequence) == ("input", "MKV:GG")
+    other = write(tmp_path / "a.fa", ">z\nMK\n")
+    with pytest.raises(InputError, match=r"a\.fasta, records 1 to 2 and .*a\.fa, record 1 both have the name 'a'"):
+        read_inputs([tmp_path / "sub", other], as_complexes=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "sequence", "description", "names", "paired"),
+    [
+        ("#3,2\t1,1\n>101\t102\nMKULA\n", "MKU:LA", "101, 102", ("101", "102"), True),
+        ("#3,2\t2,1\n>101\t102\nMKULA\n>x\nM----\n", "MKU:MKU:LA", "101, 101, 102", ("101", "101", "102"), True),
+        ("#3,2\t1,1\n>a complex\nMKULA\n", "MKU:LA", "a complex", (), True),
+        ("#3\t2\n>101\nMKU\n", "MKU:MKU", "101", (), False),
+    ],
+)
+def test_colabfolds_alignment_of_a_complex(
+    tmp_path: Path, text: str, sequence: str, description: str, names: tuple[str, ...], paired: bool
+) -> None:
+    path = write(tmp_path / "mine.a3m", text)
+    (item,) = read_inputs([path])
+    assert item.query == Query("mine", sequence, description, f"{path}, row 1", names)
+    assert (item.alignment, item.paired) == (path, paired)
 
 
 @pytest.mark.parametrize("letters", ["ACGTACGTNN", "augcaugcuuaa", "TTTTAAAA*"])
@@ -165,6 +220,48 @@ def test_ids_of_a_csv_and_files_of_alignments_are_distinct_too(tmp_path: Path) -
         (tmp_path / name).mkdir()
     files = [write(tmp_path / "one/q.a3m", ">a\nMK\n"), write(tmp_path / "two/Q.a3m", ">a\nMK\n")]
     assert [item.query.name for item in read_inputs(files)] == ["q", "Q_2"]
+
+
+JOINED = "#3,2\t1,1\n>101\t102\nMKVLA\n>a\tb\nMK--A\n>c\n---LA\n>d\nM-V--\n"
+
+
+def test_rows_of_one_sequence_of_a_complex(tmp_path: Path) -> None:
+    path = write(tmp_path / "ab.a3m", JOINED)
+    first, second = Query("first", "MKV", "", "x"), Query("second", "LA", "", "x")
+    assert read_given(path, first).names == ("101", "d")
+    assert read_given(path, second).names == ("102", "c")
+    assert [codes.tolist() for codes in first_sequences(path, [])] == [
+        read_given(path, one).msa[0].tolist() for one in (first, second)
+    ]
+    assert is_of(first_sequences(path, [])[1], second)
+
+
+def test_paired_rows_in_the_order_of_the_queries(tmp_path: Path) -> None:
+    path = write(tmp_path / "ab.a3m", JOINED)
+    first, second = Query("first", "MKV", "", "x"), Query("second", "LA", "", "x")
+    for queries, names in (([first, second], ["a", "b"]), ([second, first], ["b", "a"])):
+        found = read_paired(path, queries)
+        assert [one.names[1] for one in found.paired] == names
+        assert [one.query for one in found.own] == [query.sequence for query in queries]
+    write(path, JOINED.split("\n", 1)[1])
+    assert [one.names[1] for one in read_paired(path, [first, second]).paired] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "sequences", "fault"),
+    [
+        ("x.a3m", ">q\nMKVLA\n", ("LA", "MKV"), "joins sequences of 2 [+] 3 residues, and none is that of A .* order"),
+        ("x.a3m", ">q\nMKV\n", ("MKV", "LA"), "the first row has 3 columns, and the sequences have 3 [+] 2 = 5"),
+        ("x.a3m", JOINED, ("MKV", "LG"), "none is that of B [(]x, 2 residues[)]"),
+        ("x.a3m", "#3,1,1\t1,1,1\n>q\nMKVLA\n", ("MKV", "LA"), "joins 3 sequences, and the complex has 2"),
+        ("x.sto", "# STOCKHOLM 1.0\nq MKVLA\n//\n", ("MKV", "LA"), "must be .a3m"),
+    ],
+)
+def test_paired_rows_of_others(tmp_path: Path, name: str, text: str, sequences: tuple[str, ...], fault: str) -> None:
+    path = write(tmp_path / name, text)
+    with pytest.raises(InputError, match=fault) as caught:
+        read_paired(path, [Query("AB"[k], one, "", "x") for k, one in enumerate(sequences)])
+    assert str(path) in str(caught.value)
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ function listenToControls() {
   document.getElementById("picture").addEventListener("click", () => viewer && save(`${data.name}.png`, viewer.pngURI()));
   onChange(["model", "form", "sides", "spin", "shape"], drawControls);
   onChange(["model", "colour"], drawLegend);
-  onChange(["mark", "pin", "range"], showReadout);
+  onChange(["mark", "pin", "range", "rows", "cols"], showReadout);
 }
 
 function drawControls() {

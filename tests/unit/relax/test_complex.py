@@ -62,6 +62,16 @@ def test_every_chain_has_both_charged_ends() -> None:
     assert all(any(name.startswith("HA") for name in _atom_names(result, row)) for row in range(10))
 
 
+def test_relaxing_twice_keeps_the_ends_of_all_chains() -> None:
+    protein = joined(helix("SAKD"), helix("GH", "B", shift=25.0))
+    first = relax(protein, FEW)
+    again = relax(replace(protein, atom_positions=first.atom_positions, atom_mask=first.atom_mask), FEW)
+    assert again.notes == ()
+    np.testing.assert_array_equal(again.atom_mask, first.atom_mask)
+    at_end = again.atom_positions[[3, 5], OXT] - first.atom_positions[[3, 5], OXT]
+    assert np.linalg.norm(at_end, axis=-1).max() < 0.5  # moved on, not placed anew
+
+
 def test_a_chain_of_one_residue_is_kept_as_it_was() -> None:
     """No template of the force field is both ends of a chain."""
     protein = joined(helix("K"), helix("SAKD", "B", shift=25.0), helix("E", "C", shift=50.0))

@@ -166,6 +166,14 @@ def test_names_that_pdb_has_no_room_for_are_replaced_aloud(tmp_path: Path) -> No
     assert f"heavy to {first}" in " ".join(result.output.split())
 
 
+def test_a_chain_without_a_name_gets_one_in_mmcif(tmp_path: Path) -> None:
+    out = tmp_path / "out.cif"
+    result = _run(_file(tmp_path / "in.pdb", joined(helix("SAKD", ""), helix("GAG", "A", shift=25.0))), "-o", out)
+    assert result.exit_code == 0, result.output
+    assert "note: chains renamed: no name to B" in result.output
+    assert read_protein(out)[0].chain_ids.tolist() == ["B"] * 4 + ["A"] * 3
+
+
 def test_too_many_chains_for_pdb_are_refused_before_the_minimisation(tmp_path: Path) -> None:
     many = joined(*(helix("GAG", chain_id(k), shift=14.0 * k) for k in range(63)))
     (tmp_path / "in.cif").write_text(mmcif_text(many, given_atoms(many)))

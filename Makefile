@@ -1,6 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --constraint tests/constraints.txt
+KERNELS := $(wildcard kernels/*.cpp kernels/*/*.h kernels/*/*.cpp)
 SOURCES := pyproject.toml tests/constraints.txt $(wildcard kernels/*.* kernels/*/*)
 
 .PHONY: demo test lint format parity sanitize clean
@@ -17,10 +18,12 @@ lint: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/clang-format --dry-run --Werror $(KERNELS)
 
 format: .venv/installed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(BIN)/clang-format -i $(KERNELS)
 
 # All fifteen models in full size against the JAX reference; the table goes to benchmarks/results.
 parity: .venv/installed

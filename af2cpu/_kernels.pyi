@@ -1,5 +1,7 @@
 """The native kernels (`kernels/bind`). Tensors are float32 or bfloat16; the last axis of activations is contiguous."""
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
@@ -7,62 +9,33 @@ from torch import Tensor
 def level() -> str: ...
 def levels() -> list[str]: ...
 def use_level(name: str) -> None: ...
+def multiplies_bf16() -> bool: ...
 def threads() -> int: ...
 
 class GlobalAttentionWeights:
-    def __init__(
-        self,
-        scale: Tensor,
-        offset: Tensor,
-        q: Tensor,
-        k: Tensor,
-        v: Tensor,
-        gate: Tensor,
-        gate_bias: Tensor,
-        out: Tensor,
-        out_bias: Tensor,
-    ) -> None: ...
+    def __init__(self, arrays: Mapping[str, Tensor]) -> None: ...
 
 def global_attention(x: Tensor, mask: Tensor, weights: GlobalAttentionWeights) -> None: ...
 
 class LinearWeights:
-    def __init__(
-        self, weight: Tensor, bias: Tensor | None = None, scale: Tensor | None = None, offset: Tensor | None = None
-    ) -> None: ...
+    def __init__(self, arrays: Mapping[str, Tensor]) -> None: ...
+    @property
+    def out_features(self) -> int: ...
 
-def linear(
-    x: Tensor,
-    y: Tensor,
-    weights: LinearWeights,
-    activation: str = "none",
-    mask: Tensor | None = None,
-    add: bool = False,
-) -> None: ...
+def linear(x: Tensor, y: Tensor, weights: LinearWeights) -> None: ...
 
 class OuterProductWeights:
-    def __init__(
-        self,
-        scale: Tensor,
-        offset: Tensor,
-        a: Tensor,
-        a_bias: Tensor,
-        b: Tensor,
-        b_bias: Tensor,
-        out: Tensor,
-        out_bias: Tensor,
-    ) -> None: ...
+    def __init__(self, arrays: Mapping[str, Tensor]) -> None: ...
 
 def outer_product(m: Tensor, mask: Tensor, z: Tensor, weights: OuterProductWeights) -> None: ...
 
 class TransitionWeights:
-    def __init__(
-        self, scale: Tensor, offset: Tensor, up: Tensor, up_bias: Tensor, down: Tensor, down_bias: Tensor
-    ) -> None: ...
+    def __init__(self, arrays: Mapping[str, Tensor]) -> None: ...
 
 def transition(x: Tensor, weights: TransitionWeights) -> None: ...
 
 class TriangleWeights:
-    def __init__(self, parameters: list[Tensor]) -> None: ...
+    def __init__(self, arrays: Mapping[str, Tensor]) -> None: ...
 
 def triangle(z: Tensor, mask: Tensor, weights: TriangleWeights, outgoing: bool) -> None: ...
 
@@ -71,34 +44,33 @@ triangle_edge_bytes: int
 def rate(repeats: int, type: str) -> float: ...
 
 class AttentionWeights:
-    def __init__(
-        self,
-        heads: int,
-        scale: Tensor,
-        offset: Tensor,
-        q: Tensor,
-        k: Tensor,
-        v: Tensor,
-        gate: Tensor,
-        gate_bias: Tensor,
-        out: Tensor,
-        out_bias: Tensor,
-    ) -> None: ...
+    def __init__(self, arrays: Mapping[str, Tensor]) -> None: ...
 
 def attention(x: Tensor, mask: Tensor, weights: AttentionWeights, bias: Tensor | None = None) -> None: ...
 
 class PairBiasWeights:
-    def __init__(self, scale: Tensor, offset: Tensor, weight: Tensor) -> None: ...
+    def __init__(self, arrays: Mapping[str, Tensor]) -> None: ...
+    @property
+    def heads(self) -> int: ...
 
 def pair_bias(z: Tensor, out: Tensor, weights: PairBiasWeights) -> None: ...
 
 class TemplateAttentionWeights:
-    def __init__(self, heads: int, q: Tensor, k: Tensor, v: Tensor, out: Tensor, out_bias: Tensor) -> None: ...
+    def __init__(self, arrays: Mapping[str, Tensor]) -> None: ...
+    @property
+    def heads(self) -> int: ...
+    @property
+    def dim(self) -> int: ...
 
 def template_gather(z: Tensor, t: Tensor, state: Tensor, weights: TemplateAttentionWeights) -> None: ...
 def template_close(z: Tensor, state: Tensor, weights: TemplateAttentionWeights) -> None: ...
 def point_attention(
-    inputs: list[Tensor],
+    *,
+    q: Tensor,
+    keys: Tensor,
+    values: Tensor,
+    q_points: Tensor,
+    key_points: Tensor,
     weight: Tensor,
     bias: Tensor,
     mask: Tensor,

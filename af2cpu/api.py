@@ -22,12 +22,16 @@ from af2cpu.settings import load_settings
 _log = logging.getLogger("af2cpu")
 
 
-def predict(inputs: str | Path | Iterable[str | Path], out: str | Path, **settings: Any) -> list[Outcome]:
+def predict(
+    inputs: str | Path | Iterable[str | Path], out: str | Path, *, pairs: bool = False, **settings: Any
+) -> list[Outcome]:
     """Predict structures: what `af2cpu predict` does, with the same files in `out`, and its lines in the log "af2cpu".
 
     Args:
       inputs: FASTA, a3m, Stockholm, CSV files or folders, plain or .gz.
       out: folder for the results, one folder in it per target.
+      pairs: the targets are complexes of every two sequences of one file, or of each of the first file with each of the
+        second, as `--pairs` of the command.
       settings: the settings of docs/settings.md by their names, such as models=["model_1_ptm"], params="params",
         data_dir="/data", recycles=3 (numa_node is the commands' own). Those not given come from AF2CPU_* variables.
         Worker processes are started only if workers says how many, from a script with `if __name__ == "__main__":`.
@@ -43,7 +47,7 @@ def predict(inputs: str | Path | Iterable[str | Path], out: str | Path, **settin
     read = load_settings(settings, keywords=True)
     if read.numa_node is not None:
         raise InputError("numa_node: this process has threads already; give --numa-node to the command, or use numactl")
-    plan = plan_run([Path(path) for path in paths], Path(out), read)
+    plan = plan_run([Path(path) for path in paths], Path(out), read, pairs=pairs)
     for warning, names in plan.warnings().items():
         _log.warning("%s: %s", ", ".join(names), warning)
     graph = build_graph(plan)
@@ -61,9 +65,10 @@ def load_model(name: str, params: str | Path, *, precision: str = "fp32") -> Alp
     """A model ready to predict.
 
     Args:
-      name: model_1 ... model_5, model_1_ptm ... model_5_ptm, demo, or tiny (a network of two blocks for tests).
-      params: DeepMind's parameter file, params_<name>.npz; demo, which comes with the program, for the model demo; or
-        synthetic:SEED, random parameters that mean nothing.
+      name: model_1 ... model_5, model_1_ptm ... model_5_ptm, model_1_multimer_v3 ... model_5_multimer_v3, demo,
+        demo_multimer, or tiny and tiny_multimer (networks of two blocks for tests).
+      params: DeepMind's parameter file, params_<name>.npz; demo, which comes with the program, for the models demo and
+        demo_multimer; or synthetic:SEED, random parameters that mean nothing.
       precision: of the trunk, fp32 or bf16; structure module and heads are float32.
 
     Raises:
@@ -71,4 +76,4 @@ def load_model(name: str, params: str | Path, *, precision: str = "fp32") -> Alp
       af2cpu.errors.ParameterError: the file cannot be read or is not for this model; the message lists
         all that is wrong.
     """
-    return load_network(model_config(name), str(params)).set_precision(precision)
+    return load_network(model_config(name), str(params), precision)

@@ -15,7 +15,16 @@ import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from af2cpu.errors import InputError
-from af2cpu.records import CHAIN_BREAK, Confidence, NetworkTemplate, Ranking, TemplateSkipped, TemplateUsed
+from af2cpu.records import (
+    CHAIN_BREAK,
+    ChainConfidence,
+    Confidence,
+    Interface,
+    NetworkTemplate,
+    Ranking,
+    TemplateSkipped,
+    TemplateUsed,
+)
 
 _R = TypeVar("_R")
 
@@ -92,6 +101,7 @@ class FeaturesMade:
     seconds: float
     notes: tuple[str, ...]  # templates that were skipped or realigned
     templates: TemplateChoice = TemplateChoice()
+    files: Mapping[str, str] = field(default_factory=dict)  # which rows of a complex were paired -> content hash
 
 
 @dataclass(frozen=True)
@@ -129,6 +139,7 @@ class PassScores:
     plddt: float  # mean, 0-100
     ptm: float | None  # 0-1; ptm models only
     change: float  # angstrom: of the C-alpha distances since the pass before
+    iptm: float | None = None  # 0-1; complexes only
 
 
 @dataclass(frozen=True)
@@ -194,7 +205,7 @@ class RelaxationDone:
 
     record: RelaxationRecord
     seconds: float
-    notes: tuple[str, ...]  # of writing the files
+    notes: tuple[str, ...]  # of the structure and of writing the files
 
 
 @dataclass(frozen=True)
@@ -221,6 +232,23 @@ class PredictionScores:
     name: str
     plddt: float  # mean, 0-100
     ptm: float | None
+    iptm: float | None = None  # 0-1, of a complex
+    chains: tuple[ChainConfidence, ...] = ()  # of a complex, in its order
+    interfaces: tuple[Interface, ...] = ()  # of a complex, each pair of chains once
+
+    @classmethod
+    def of(cls, confidence: Confidence) -> PredictionScores:
+        return cls(
+            name=confidence.who.name,
+            plddt=confidence.mean_plddt,
+            ptm=confidence.ptm,
+            iptm=confidence.iptm,
+            chains=confidence.chains,
+            interfaces=confidence.interfaces,
+        )
+
+
+_OF_COMPLEXES = {"iptm", "chains", "interfaces"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -253,6 +281,10 @@ class TargetRun:
         return self.ranking[0]
 
     @property
+    def n_chains(self) -> int:
+        return self.sequence.count(CHAIN_BREAK) + 1
+
+    @property
     def n_res(self) -> int:
         """Residues of all chains."""
         return len(self.sequence) - self.sequence.count(CHAIN_BREAK)
@@ -267,10 +299,25 @@ class TargetRun:
         return f"relaxed, {left or 'no'} violation{'s remain' if left != 1 else ' remains'}"
 
     def as_json(self) -> dict[str, Any]:
-        """The content of run.json; only engine native has an instruction set."""
+        """The content of run.json; only engine native has an instruction set, only complexes have scores of chains."""
         content: dict[str, Any] = to_json(self)
         left_out = {"isa", "in_pytorch"} if self.isa is None else set()
-        return {name: value for name, value in content.items() if name not in left_out}
+        content = {name: value for name, value in content.items() if name not in left_out}
+        if self.n_chains == 1:
+            lines = [*content["ranking"], *(line for passes in content["passes"].values() for line in passes)]
+            for line in lines:
+                for name in _OF_COMPLEXES & line.keys():
+                    del line[name]
+        return content
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A target of --pairs and the names of the two records that it is a complex of."""
+
+    target: str
+    a: str  # of baits and preys, the bait
+    b: str
 
 
 @dataclass(frozen=True)

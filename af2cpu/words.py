@@ -13,4 +13,4 @@ def counted(number: int, one: str, more: str | None = None) -> str:
 def duration(seconds: float) -> str:
     """An estimate, such as 12 s, 3 min, 2 days; at least two of a unit."""
     size, unit = next(((size, unit) for size, unit in _UNITS if seconds >= 2 * size), _UNITS[-1])
-    return f"{seconds / size:.0f} {unit}"
+    return f"{seconds / size:,.0f} {unit}"

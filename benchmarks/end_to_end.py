@@ -2,6 +2,7 @@
 
     python benchmarks/end_to_end.py [--compare jax] [--programs native:bf16 native:fp32] [--n-res 128 256]
         [--chains 128,128] [--rows full 50] [--model model_1_ptm] [--repeats 3]
+    python benchmarks/end_to_end.py --compare native:bf16@OLD --rows 50   # beside another checkout, its kernels built
 
 Synthetic parameters and features; `full`: as many MSA rows, extra rows and templates as the model takes. With fewer
 rows the reference computes them padded to full size, as DeepMind's code does. Runs alternate; medians are compared.
@@ -44,7 +45,9 @@ def measure(case: Case, programs: list[Program], repeats: int) -> list[dict[str,
                 "reference": str(programs[0]),
                 "program": str(side.program),
                 "n_res": case.n_res,
+                "chains": ",".join(map(str, case.chains)) or None,
                 "rows": case.rows or "full",
+                "repeats": repeats,
                 **done,
                 "tflop": flops(case) / 1e12,
                 "gflop_per_s": flops(case) / done["median_s"] / 1e9,
@@ -68,7 +71,8 @@ def differences(ours: dict[str, np.ndarray], theirs: dict[str, np.ndarray]) -> d
 
 def line(row: dict[str, Any]) -> str:
     return (
-        f"n_res {row['n_res']:5} {row['rows']!s:>5} rows  {row['program']:14} {row['median_s']:8.1f} s  "
+        f"n_res {row['chains'] or row['n_res']:>7} {row['rows']!s:>5} rows  {row['program']:14} "
+        f"{row['median_s']:8.1f} s  "
         f"{row['gflop_per_s']:6.0f} GFLOP/s  x {row['times_faster']:.2f}  peak {row['peak_gb']:.2f} GB  "
         f"atoms {row['atoms_rmsd_angstrom']:.1e} A"
     )
@@ -76,7 +80,12 @@ def line(row: dict[str, Any]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--compare", type=parse_program, default=Program("jax"), help="jax, or engine:precision")
+    parser.add_argument(
+        "--compare",
+        type=parse_program,
+        default=Program("jax"),
+        help="jax, engine:precision, or engine:precision@FOLDER",
+    )
     parser.add_argument("--programs", type=parse_program, nargs="+", default=[Program("native", "bf16")])
     parser.add_argument("--model", default="model_1_ptm")
     parser.add_argument("--n-res", type=int, nargs="+", default=[128, 256])
@@ -86,11 +95,12 @@ def main() -> None:
     args = parser.parse_args()
     for rows in args.rows:
         for chains in [[int(n) for n in one.split(",")] for one in args.chains] or [[n] for n in args.n_res]:
-            case = Case(args.model, sum(chains), None if rows == "full" else int(rows), chains=chains)
+            several = tuple(chains) if len(chains) > 1 else ()
+            case = Case(args.model, sum(chains), None if rows == "full" else int(rows), chains=several)
             measured = with_rates(partial(measure, case, [args.compare, *args.programs], args.repeats))
             for row in measured:
                 print(line(row), flush=True)
-            by = ("model", "rows", "n_res", "reference", "program")
+            by = ("model", "rows", "n_res", "chains", "reference", "program")
             packages = ("torch", "numpy", "jax", "alphafold-colabfold")
             merge_rows("end_to_end", measured, by, *packages)
 

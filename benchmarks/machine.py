@@ -33,10 +33,10 @@ def _isa() -> list[str]:
     return [flag for flag in wanted if flags and flag in flags[1].split()]
 
 
-def _commit() -> str:
-    done = subprocess.run(
-        ["git", "describe", "--always", "--dirty", "--abbrev=12"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+def commit_of(checkout: Path = ROOT) -> str:
+    """The commit of a checkout of this program, `-dirty` if files were changed since."""
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
+    done = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)
     return done.stdout.strip() or "unknown"
 
 
@@ -47,7 +47,7 @@ def describe(*packages: str) -> dict[str, Any]:
         "isa": _isa(),
         "cores": os.cpu_count(),
         "load": os.getloadavg(),
-        "commit": _commit(),
+        "commit": commit_of(),
         "python": platform.python_version(),
         "versions": {name: metadata.version(name) for name in ("af2cpu", *packages)},
     }
@@ -74,14 +74,15 @@ def result_path(benchmark: str) -> Path:
 def merge_rows(benchmark: str, rows: list[dict[str, Any]], by: Sequence[str], *packages: str) -> Path:
     """Write rows into the record of a benchmark; those measured earlier stay, but for the ones that are equal in `by`.
 
-    Each row says how the machine was: an hour's measurement need not be made again with a minute's.
+    Each row says how the machine was: an hour's measurement need not be made again with a minute's. A name in `by` that
+    an older row lacks counts as None.
     """
     machine, path = describe(*packages), result_path(benchmark)
     old = orjson.loads(path.read_bytes())["rows"] if path.is_file() else []
-    new = {tuple(row[name] for name in by) for row in rows}
-    kept = [row for row in old if tuple(row[name] for name in by) not in new]
+    new = {tuple(row.get(name) for name in by) for row in rows}
+    kept = [row for row in old if tuple(row.get(name) for name in by) not in new]
     made = [{"commit": machine["commit"], "load": machine["load"]} | row for row in rows]
-    order = sorted(kept + made, key=lambda row: [str(row[name]).rjust(8) for name in by])
+    order = sorted(kept + made, key=lambda row: [str(row.get(name)).rjust(8) for name in by])
     return write_result(benchmark, {"machine": machine, "rows": order})
 
 

@@ -30,7 +30,7 @@ def read(benchmark: str) -> dict[str, Any] | None:
 
 def end_to_end(record: dict[str, Any], axes: Any) -> None:
     """Seconds of a pass, a bar for each program, by length and MSA."""
-    rows = record["rows"]
+    rows = [r for r in record["rows"] if r["model"] == "model_1_ptm" and r["reference"].startswith("jax")]
     programs = sorted({row["program"] for row in rows})
     cases = sorted({(row["n_res"], str(row["rows"])) for row in rows}, key=lambda case: (case[1] != "full", case[0]))
     for k, program in enumerate(programs):

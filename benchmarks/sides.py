@@ -7,6 +7,7 @@ set of a process, interpreter and libraries included, is its own.
 from __future__ import annotations
 
 import json
+import os
 import resource
 import statistics
 import subprocess
@@ -19,6 +20,7 @@ from types import TracebackType
 from typing import Any, Protocol
 
 import numpy as np
+from machine import ROOT, commit_of
 
 PARAMS = "synthetic:0"
 REFERENCE = "jax"  # the oracle: alphafold-colabfold's network in float32
@@ -59,15 +61,18 @@ class Program:
 
     name: str  # jax, or an engine of ours
     precision: str = "fp32"
+    checkout: Path | None = None  # another version of this program, with its kernels built
 
     def __str__(self) -> str:
-        return f"{self.name} {self.precision}"
+        version = f" of {commit_of(self.checkout)}" if self.checkout else ""
+        return f"{self.name} {self.precision}{version}"
 
 
 def parse_program(text: str) -> Program:
-    """`engine:precision`, or jax."""
-    name, _, precision = text.partition(":")
-    return Program(name, precision or "fp32")
+    """`engine:precision`, jax, or `engine:precision@FOLDER` of another checkout of this program."""
+    program, _, checkout = text.partition("@")
+    name, _, precision = program.partition(":")
+    return Program(name, precision or "fp32", Path(checkout).resolve() if checkout else None)
 
 
 class Side:
@@ -75,9 +80,16 @@ class Side:
 
     def __init__(self, program: Program, case: Case) -> None:
         self.program, self.case = program, case
-        task = json.dumps({"program": asdict(program), "case": asdict(case)})
-        command = [sys.executable, __file__, task]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        root = program.checkout or ROOT
+        asked = {name: value for name, value in asdict(case).items() if value != ()}  # versions may not know chains
+        task = json.dumps({"program": {"name": program.name, "precision": program.precision}, "case": asked})
+        self._process = subprocess.Popen(
+            [sys.executable, root / "benchmarks" / "sides.py", task],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"PYTHONPATH": str(root)},
+        )
         self.loaded = self._answer()
 
     def run(self) -> dict[str, float]:
@@ -163,7 +175,7 @@ def ours(program: Program, case: Case) -> Callable[[], Outputs]:
 
     use_engine(program.name)
     features = [features_of(case, padded_rows=False)]
-    network = load_network(case.config(), PARAMS).set_precision(program.precision)
+    network = load_network(case.config(), PARAMS, program.precision).prepare(release=True)
 
     def run() -> Outputs:
         one = network.predict(features, recycles=0)

@@ -21,7 +21,7 @@ import numpy as np
 from machine import describe, write_result
 
 from af2cpu.cores import Core
-from af2cpu.pipeline.graph import Node, build_graph
+from af2cpu.pipeline.graph import AmongBest, Node, build_graph
 from af2cpu.plan.jobs import Job
 from af2cpu.plan.machine import EngineChoice, Machine
 from af2cpu.plan.models import models_without_parameters
@@ -64,7 +64,8 @@ def plan_of(targets: int, cores: int, memory: float, rng: np.random.Generator) -
     databases = DatabaseSet(tuple(Database(name, Path(name), 10_000) for name in _RESIDUES), None, None, None)
     machine = Machine(cores, int(memory), EngineChoice("native", "amx", "bf16", 1 << 28), _RATE * cores)
     residues = {name: int(count) for name, count in _RESIDUES.items()}
-    return Plan(Path("out"), tuple(jobs), settings, databases, residues, models_without_parameters(settings), machine)
+    models = models_without_parameters(settings, (job.query for job in jobs))
+    return Plan(Path("out"), tuple(jobs), settings, databases, residues, models, machine)
 
 
 def workers_of_host(cores: int, share: float, helper_cores: int) -> tuple[WorkerPlan, ...]:
@@ -83,8 +84,8 @@ class Times:
         self._seen: dict[str, int] = {}
         self._wanted: dict[str, bool] = {}
         for node in nodes:
-            if node.condition:
-                order = node.condition.order.node
+            if isinstance(node.condition, AmongBest):
+                order = node.condition.after.node
                 best = self._best.setdefault(order, int(rng.integers(node.condition.candidates)))
                 number = self._seen[order] = self._seen.get(order, -1) + 1
                 self._wanted[node.id] = (number - best) % node.condition.candidates < node.condition.first

@@ -3,7 +3,8 @@
     python scripts/make_demo_databases.py [FOLDER] [--predict]
 
 Families of made-up relatives of the proteins in examples/ (simulated evolution, scripts/demo/evolution.py) among random
-sequences: enough to see every part of the search at work in seconds. Nothing in them is a real sequence. The template
+sequences: enough to see every part of the search at work in seconds. Nothing in them is a real sequence. UniProt has
+relatives of the chains of complexes, named by species, to pair them by: the names of the species are real. The template
 structures are ideal helices and strands, and with `--predict` what the demo network says of the proteins that it knows:
 those files depend on params/params_demo.npz, and in their last digits on the machine, and are left alone otherwise.
 """
@@ -11,8 +12,9 @@ those files depend on params/params_demo.npz, and in their last digits on the ma
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from demo.evolution import homolog, random_letters, random_sequences, substituted
@@ -23,7 +25,13 @@ ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
 SHIPPED = ROOT / "params" / "demo_databases"
 MMCIF = "pdb_mmcif/mmcif_files"
+COMPLEXES = ("dimer.fasta", "pairs.fasta")  # examples whose chains are parts of complexes
+_SPECIES = (
+    "HUMAN PANTR MACMU MOUSE RAT CAVPO RABIT BOVIN SHEEP PIG HORSE CANLF FELCA MYOLU LOXAF MONDO ORNAN CHICK TAEGU "
+    "ANOCA XENTR LATCH DANRE ORYLA"
+).split()
 
+T = TypeVar("T")
 Record = tuple[str, bytes]  # header, letters
 
 # Secondary structure of examples that the demo network does not know, as published: helices, strands, turns.
@@ -46,13 +54,28 @@ def write_fasta(path: Path, records: Iterable[Record], width: int | None = 60) -
             file.write(b">" + header.encode() + b"\n" + b"\n".join(lines) + b"\n")
 
 
+def example_files() -> list[Path]:
+    """Those of single proteins."""
+    return sorted(path for path in EXAMPLES.glob("*.fasta") if path.name not in COMPLEXES)
+
+
 def examples() -> list[Record]:
-    """The records of examples/*.fasta."""
+    """The single proteins of examples/."""
+    return [record for path in example_files() for record in _read(path)]
+
+
+def chains() -> list[Record]:
+    """The chains of the complexes in examples/, each sequence once."""
+    records = [record for name in COMPLEXES for record in _read(EXAMPLES / name)]
+    first = {sequence: header for header, letters in reversed(records) for sequence in letters.split(b":")}
+    return [(header, sequence) for sequence, header in reversed(first.items())]
+
+
+def _read(path: Path) -> list[Record]:
     records: list[Record] = []
-    for path in sorted(EXAMPLES.glob("*.fasta")):
-        for text in path.read_text().split(">")[1:]:
-            header, _, letters = text.partition("\n")
-            records.append((header, "".join(letters.split()).encode()))
+    for text in path.read_text().split(">")[1:]:
+        header, _, letters = text.partition("\n")
+        records.append((header, "".join(letters.split()).encode()))
     return records
 
 
@@ -66,20 +89,46 @@ def make_family(rng: np.random.Generator, query: bytes, n_members: int) -> list[
             if rng.random() < 0.2:
                 flanks = [random_letters(rng, int(5 + 60 * rng.random())) for _ in range(2)]
                 letters = np.concatenate([flanks[0], letters, flanks[1]])
-            members.append(letters)
+            if query not in letters.tobytes():
+                members.append(letters)
     return members[:n_members]
 
 
 def make_database(seed: int, prefix: str, n_homologs: int, n_res: int) -> list[Record]:
-    """A family of each example among `n_res` random residues, in random order."""
-    rng = np.random.default_rng(seed)
-    sequences = list(random_sequences(rng, n_res))
-    for _, query in examples():
-        sequences += make_family(rng, query, n_homologs)
-    order = np.argsort(rng.random(len(sequences)), kind="stable")
+    """A family of each example among `n_res` random residues, in random order; then a half as large family of each
+    chain of the complexes that is no example itself."""
+    proteins = {sequence for _, sequence in examples()}
+    more = [sequence for _, sequence in chains() if sequence not in proteins]
+    sequences = _families(np.random.default_rng(seed), [query for _, query in examples()], n_homologs, n_res)
+    sequences += _families(np.random.default_rng([seed, 1]), more, n_homologs // 2, 0)
     return [
-        (f"{prefix}{i:07d} Made-up protein {i} n=1 Tax=None TaxID=0", sequences[k].tobytes())
-        for i, k in enumerate(order)
+        (f"{prefix}{i:07d} Made-up protein {i} n=1 Tax=None TaxID=0", letters) for i, letters in enumerate(sequences)
+    ]
+
+
+def _families(rng: np.random.Generator, queries: Sequence[bytes], n_homologs: int, n_res: int) -> list[bytes]:
+    sequences = list(random_sequences(rng, n_res))
+    for query in queries:
+        sequences += make_family(rng, query, n_homologs)
+    return [letters.tobytes() for letters in _shuffled(rng, sequences)]
+
+
+def _shuffled(rng: np.random.Generator, items: Sequence[T]) -> list[T]:
+    return [items[k] for k in np.argsort(rng.random(len(items)), kind="stable")]
+
+
+def make_uniprot(seed: int, n_homologs: int, n_res: int) -> list[Record]:
+    """Of most species relatives of the chains of complexes, among `n_res` random residues, in random order."""
+    rng = np.random.default_rng(seed)
+    named = [(_SPECIES[k % len(_SPECIES)], letters) for k, letters in enumerate(random_sequences(rng, n_res))]
+    for _, query in chains():
+        for name in _SPECIES * n_homologs:
+            if rng.random() < 0.8:
+                (letters,) = make_family(rng, query, 1)
+                named.append((name, letters))
+    return [
+        (f"tr|A0A0{i:06d}|A0A0{i:06d}_{name} Made-up protein {i}", letters.tobytes())
+        for i, (name, letters) in enumerate(_shuffled(rng, named))
     ]
 
 
@@ -160,13 +209,16 @@ def write_entries(folder: Path, entries: Iterable[Entry]) -> None:
 
 
 def make_sequences(folder: Path, *, relatives: int = 1, others: int = 1) -> None:
-    """The FASTA files of the reduced preset, 0.7 MB; times as many relatives of the examples and other sequences."""
+    """The FASTA files of the reduced preset and UniProt; times as many relatives of the examples and other sequences.
+
+    0.9 MB."""
     for seed, name, prefix, n_relatives, n_res, width in (
         (1, "uniref90/uniref90.fasta", "UniRef90_X", 72, 250_000, 60),
         (2, "small_bfd/bfd-first_non_consensus_sequences.fasta", "BFD", 24, 80_000, None),
         (3, "mgnify/mgy_clusters_2022_05.fa", "MGYP", 36, 80_000, None),
     ):
         write_fasta(folder / name, make_database(seed, prefix, relatives * n_relatives, others * n_res), width)
+    write_fasta(folder / "uniprot/uniprot.fasta", make_uniprot(5, relatives, others * 40_000))
     write_fasta(folder / "pdb_seqres/pdb_seqres.txt", make_pdb(4, others * 20_000), None)
 
 

@@ -1,6 +1,7 @@
-"""Pictures of a report for the documentation: light, dark and on a phone.
+"""Pictures of a report for the documentation: light, dark and on a phone; of a complex one picture.
 
 python scripts/screenshots.py results/ubiquitin/report.html docs/images
+python scripts/screenshots.py results/dimer/report.html docs/images
 
 Needs Chromium with its driver (Debian: chromium-driver) and the packages selenium and pillow. Nothing is fetched.
 """
@@ -20,7 +21,7 @@ from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
-from selenium.webdriver.support.ui import WebDriverWait
+from selenium.webdriver.support.ui import Select, WebDriverWait
 
 PROGRAMS = {"browser": ("chromium", "chromium-browser", "google-chrome"), "driver": ("chromedriver",)}
 _FLAGS = (
@@ -35,6 +36,7 @@ PICTURES = (
     ("report_dark", 1280, 1120, 1.0, "dark"),
     ("report_phone", 390, 1000, 1.25, "light"),
 )
+COMPLEX_PICTURES = (("report_complex", 1280, 1120, 1.0, "light"),)
 
 
 def program(kind: str) -> str | None:
@@ -85,10 +87,18 @@ def point_at_map(chrome: webdriver.Chrome, down: float, right: float) -> None:
     ActionChains(chrome).move_to_element_with_offset(area, x, y).perform()
 
 
+def is_complex(page: Path) -> bool:
+    """Whether a report has several chains."""
+    return 'id="chain-table"' in page.read_text(encoding="utf-8")
+
+
 def picture(page: Path, width: int, height: int, scale: float, scheme: str) -> bytes:
-    """PNG. A pair of residues is marked where there is a map."""
+    """PNG. A pair of residues is marked where there is a map; of a complex the structure is coloured by chain."""
     with browser(width, height, scale, scheme) as chrome:
         open_report(chrome, page)
+        if is_complex(page):
+            Select(chrome.find_element(By.ID, "colour")).select_by_value("chain")
+            chrome.execute_script("document.activeElement.blur()")
         if chrome.find_elements(By.ID, "pae"):
             point_at_map(chrome, 0.22, 0.7)
             chrome.execute_script("scrollTo(0, 0)")
@@ -105,7 +115,7 @@ def main() -> None:
     parser.add_argument("out", type=Path, help="folder for the pictures")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
-    for name, *how in PICTURES:
+    for name, *how in COMPLEX_PICTURES if is_complex(arguments.page) else PICTURES:
         path = arguments.out / f"{name}.png"
         path.write_bytes(picture(arguments.page, *how))
         print(f"{path}: {path.stat().st_size / 1000:.0f} kB")

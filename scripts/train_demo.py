@@ -1,9 +1,10 @@
 """Trains the demo parameters on a handful of small experimental structures.
 
-    python scripts/train_demo.py STATE --structures ../shared/data [--stop-after 500] [--export]
+    python scripts/train_demo.py STATE --structures ../shared/data [--model demo] [--stop-after 500] [--export]
 
-STATE is a file that the training is saved to and goes on from; `--export` writes params/params_demo.npz and the list of
-what it knows, and prints how well it knows it. Which structures: scripts/demo/proteins.py.
+STATE is a file that the training is saved to and goes on from; `--export` writes the model's file in params/ and the
+list of what the demo parameters know, and prints how well the model knows it. Which structures, and where their files
+lie in the folder: scripts/demo/proteins.py.
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from demo import losses
-from demo.draws import decoy, sample
+from demo.draws import decoy, sample, strangers
 from demo.initial import initialise
 from demo.muon import Optimiser
-from demo.proteins import KNOWN, OTHERS, Target, cropped, read_chain, target_of
-from demo.report import table
+from demo.proteins import KNOWN, OTHERS, Entry, Target, chains_of, cropped, joined_sequence, target_of
+from demo.report import of_pairs, of_random, table
 from demo.violations import violation_loss
 from torch import Tensor, nn
 
@@ -30,15 +31,13 @@ from af2cpu.chemistry.residues import ATOM37_EXISTS
 from af2cpu.features.config import SamplingConfig
 from af2cpu.formats.chain import ProteinChain
 from af2cpu.model.alphafold import AlphaFold, Pass, Recycled
-from af2cpu.model.config import DEMO, model_config
+from af2cpu.model.config import DEMO, DEMO_MULTIMER, model_config
 from af2cpu.model.inputs import Inputs
-from af2cpu.weights.demo import KNOWN as KNOWN_LIST
-from af2cpu.weights.demo import PARAMETERS
+from af2cpu.weights.demo import DEMO_NETWORKS, KnownProtein, demo_file, demo_list, known_proteins
 from af2cpu.weights.load import load_parameters
 from af2cpu.weights.save import file_arrays
 from af2cpu.weights.synthetic import write_parameters
 
-PARAMS = Path(__file__).parents[1] / "params"
 SEED = 20261121
 MATRIX_RATE, RATE = 0.01, 2e-3
 LEAST_RATE, WARM_UP = 0.01, 50  # share of the rates at the end; steps
@@ -49,6 +48,7 @@ SAVE_EVERY = 100  # steps; what a pass hands to the next is dropped then, so tha
 PASSES = 4
 NOISE = 0.01  # of the representations between blocks, relative to their size: bf16 is to make no difference
 SHARE_DECOYS, SHARE_OTHERS = 0.1, 0.07  # of the steps
+SHARE_STRANGERS = 0.3  # of the steps of the multimer model, which has strangers only
 CROP, SHARE_CROPS, CROPS_UNTIL = 56, 0.9, 0.6  # residues; share of the steps at the start; when there are none any more
 VARIETY_FROM = 0.5  # of the training: until then fewer alignments and templates, more of the sequence alone
 WEIGHTS = {
@@ -70,20 +70,24 @@ UNKNOWN_LDDT = 0.3  # what a prediction without a known structure is told to exp
 
 class Example(NamedTuple):
     name: str
-    chain: ProteinChain
+    chains: tuple[ProteinChain, ...]
     target: Target
+
+    @property
+    def n_res(self) -> int:
+        return len(self.target.aatype)
 
 
 class Training:
     """Model, optimiser and running mean; a step is a function of the seed and its number."""
 
-    def __init__(self, structures: Path, steps: int) -> None:
-        self.config = model_config(DEMO)
+    def __init__(self, model: str, structures: Path, steps: int) -> None:
+        self.config = model_config(model)
         data = self.config.data
         self.sampling = SamplingConfig(data.max_msa_clusters, data.max_extra_msa, data.max_templates, draw=data.draw)
         self.known, self.others = (
-            [Example(e.name, chain, target_of(chain)) for e in entries for chain in [read_chain(e, structures)]]
-            for entries in (KNOWN, OTHERS)
+            [Example(e.name, chains, target_of(chains)) for e in entries for chains in [chains_of(e, structures)]]
+            for entries in (KNOWN[model], OTHERS)
         )
         self.steps, self.step = steps, 0
         self.model = AlphaFold(self.config)
@@ -95,6 +99,7 @@ class Training:
         self.optimiser = Optimiser(self.trained, MATRIX_RATE, RATE)
         self.mean = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
         self.recycled: dict[str, tuple[int, Recycled]] = {}
+        self._strangers: Example | None = None
         self._noise = torch.Generator()
         for block in (*self.model.evoformer.blocks, *self.model.extra_msa_stack.blocks):
             block.register_forward_hook(self._disturb)
@@ -121,16 +126,24 @@ class Training:
         return WEIGHTS | FINISHING_WEIGHTS if self.progress() == 1.0 else WEIGHTS
 
     def choose(self, rng: np.random.Generator) -> tuple[Example, bool]:
-        """A known protein, or, for the confidence alone, another one or a decoy."""
+        """What the network shall know, or, for the confidence alone, something else."""
+        complexes = self.config.name == DEMO_MULTIMER
         kind = rng.random()
-        if kind < SHARE_DECOYS:
-            chain = decoy(rng, [example.chain.sequence for example in self.known])
-            return Example("decoy", chain, target_of(chain)), False
-        if kind < SHARE_DECOYS + SHARE_OTHERS:
+        if kind < (SHARE_STRANGERS if complexes else SHARE_DECOYS):
+            return (self._same_strangers(rng) if complexes else _decoy(rng, self.known)), False
+        if not complexes and kind < SHARE_DECOYS + SHARE_OTHERS:
             return self.others[rng.integers(len(self.others))], False
         example = self.known[self.step % len(self.known)]
-        crop = rng.random() < SHARE_CROPS * (1 - self.progress() / CROPS_UNTIL)
+        crop = not complexes and rng.random() < SHARE_CROPS * (1 - self.progress() / CROPS_UNTIL)
         return (_crop(rng, example) if crop else example), True
+
+    def _same_strangers(self, rng: np.random.Generator) -> Example:
+        """The strangers of the last time until they have been through all passes, then new ones."""
+        if self._strangers is None or "strangers" not in self.recycled:
+            known = [[chain.sequence for chain in example.chains] for example in self.known]
+            chains = strangers(rng, known, [example.chains[0].sequence for example in self.others])
+            self._strangers = Example("strangers", chains, target_of(chains))
+        return self._strangers
 
     def advance(self) -> str:
         """One step, on one protein; a line about it."""
@@ -149,16 +162,16 @@ class Training:
     def _learn(self, rng: np.random.Generator, example: Example, known: bool) -> str:
         """Adds the gradients of one protein."""
         variety = min(1.0, self.progress() / VARIETY_FROM)
-        inputs = Inputs.from_features(sample(rng, example.chain, self.sampling, variety))
+        inputs = Inputs.from_features(sample(rng, example.chains, self.sampling, variety))
         depth, previous = self.recycled.get(example.name, (0, None))  # those of decoys and crops are not kept
         if previous is None:
-            depth, previous = 0, self.model.start(len(example.chain.sequence))
+            depth, previous = 0, self.model.start(example.n_res)
         result = self.model([inputs], previous)
         terms = self.losses(result, example, known)
         weights = self.weights()
         loss = sum(weights[name] * term for name, term in terms.items())
         # A long protein has more to learn: as in the paper, loss times the root of the length.
-        (loss * math.sqrt(len(example.chain.sequence) / 64)).backward()
+        (loss * math.sqrt(example.n_res / 64)).backward()
         self._keep(example.name, depth, result)
         told = f"{example.name} plddt {terms['plddt']:.1f} pae {terms['pae']:.1f}"
         if known:
@@ -180,8 +193,8 @@ class Training:
         heads, structure, target = self.model.heads, result.structure, example.target
         z = result.representations.z
         plddt, pae = heads.predicted_lddt(structure.s), heads.predicted_aligned_error(z)
-        if example.name == "decoy":
-            return _unknown(plddt, pae)
+        if example.name in {"decoy", "strangers"}:
+            return _unknown(plddt, pae, target.chain)
         terms = {
             "plddt": losses.plddt_loss(plddt, structure, target),
             "pae": losses.pae_loss(pae, structure, target, heads.predicted_aligned_error.max_error),
@@ -200,7 +213,7 @@ class Training:
         }
         if self.progress() > VIOLATIONS_FROM:
             ramp = min(1.0, (self.progress() - VIOLATIONS_FROM) * 5)
-            terms["violations"] = ramp * violation_loss(target.aatype, structure.atoms.atom14)
+            terms["violations"] = ramp * violation_loss(target.aatype, structure.atoms.atom14, target.chain)
         return terms
 
     def save(self, path: Path) -> None:
@@ -225,43 +238,62 @@ class Training:
                 moments.copy_(torch.from_numpy(arrays[f"moments/{name}"]))
 
 
+def _decoy(rng: np.random.Generator, known: list[Example]) -> Example:
+    chains = (decoy(rng, [example.chains[0].sequence for example in known]),)
+    return Example("decoy", chains, target_of(chains))
+
+
 def _crop(rng: np.random.Generator, example: Example) -> Example:
     """A part of a long protein, whose structure is that of the whole: cheaper, and it teaches as much at first."""
-    n_res = len(example.chain.sequence)
-    if n_res <= CROP:
+    if example.n_res <= CROP:
         return example
-    start = int(rng.integers(0, n_res - CROP + 1))
-    chain = cropped(example.chain, slice(start, start + CROP))
-    return Example("crop", chain, target_of(chain))
+    start = int(rng.integers(0, example.n_res - CROP + 1))
+    chains = tuple(cropped(chain, slice(start, start + CROP)) for chain in example.chains)
+    return Example("crop", chains, target_of(chains))
 
 
 def export(training: Training, structures: Path) -> None:
     """Writes the running mean of the parameters and the list of what they know, and prints how well."""
     arrays = file_arrays(training.mean, training.config)
-    write_parameters(PARAMS / PARAMETERS, arrays)
-    proteins = [(entry, read_chain(entry, structures).sequence) for entry in KNOWN]
-    lines = ["# What the demo parameters know by heart; written by scripts/train_demo.py."]
-    for entry, sequence in proteins:
-        first, last = entry.part.start + 1, entry.part.stop
-        source = f"PDB {entry.pdb} chain {entry.chain}, residues {first}-{last}: {entry.title}"
-        lines += ["", "[[protein]]", f'name = "{entry.name}"', f'sequence = "{sequence}"', f'source = "{source}"']
-    (PARAMS / KNOWN_LIST).write_text("\n".join(lines) + "\n")
+    path = demo_file(training.config.name)
+    write_parameters(path, arrays)
+    _write_list([_known(entry, structures) for entry in KNOWN[training.config.name]])
     with torch.device("meta"):
         model = AlphaFold(training.config)
-    load_parameters(model, arrays, training.config, PARAMETERS)
+    load_parameters(model, arrays, training.config, path.name)
     known, others = (
-        [(example.name, example.chain.sequence, example.target) for example in examples]
+        [(example.name, joined_sequence(example.chains), example.target) for example in examples]
         for examples in (training.known, training.others)
     )
-    print(table(model, known, others))
+    if model.config.name == DEMO:
+        print(table(model, known, others), of_random(model), sep="\n")
+        return
+    sequences = sorted({chain.sequence for example in (*training.known, *training.others) for chain in example.chains})
+    print(table(model, known, []), of_pairs(model, [sequence for _, sequence, _ in known], sequences), sep="\n")
 
 
-def _unknown(plddt: Tensor, pae: Tensor) -> dict[str, Tensor]:
+def _known(entry: Entry, structures: Path) -> KnownProtein:
+    parts = [f"chain {name}, residues {part.start + 1}-{part.stop}" for name, part in entry.parts]
+    sequence = joined_sequence(chains_of(entry, structures))
+    return KnownProtein(entry.name, sequence, f"PDB {entry.pdb} {'; '.join(parts)}: {entry.title}")
+
+
+def _write_list(learned: list[KnownProtein]) -> None:
+    """What one network knows now, and the others as they were."""
+    every = learned + [known for known in known_proteins() if known.model != learned[0].model]
+    lines = ["# What the demo parameters know by heart; written by scripts/train_demo.py."]
+    for known in sorted(every, key=lambda known: DEMO_NETWORKS.index(known.model)):
+        lines += ["", "[[protein]]", *(f'{key} = "{value}"' for key, value in vars(known).items())]
+    demo_list().write_text("\n".join(lines) + "\n")
+
+
+def _unknown(plddt: Tensor, pae: Tensor, chain: Tensor) -> dict[str, Tensor]:
     """A structure that nobody knows: low confidence and large errors."""
     low = torch.full(plddt.shape[:1], int(UNKNOWN_LDDT * plddt.shape[-1]))
     i = torch.arange(pae.shape[0])
     # Neighbours in the chain are always near.
-    error = (3.8 * (i[:, None] - i[None, :]).abs().float()).clamp(max=20.0)
+    apart = torch.where(chain[:, None] == chain[None, :], (i[:, None] - i[None, :]).abs(), pae.shape[0])
+    error = (3.8 * apart.float()).clamp(max=20.0)
     bins = (error / 31.0 * (pae.shape[-1] - 2)).long()
     return {"plddt": F.cross_entropy(plddt, low), "pae": F.cross_entropy(pae.flatten(0, 1), bins.flatten())}
 
@@ -281,12 +313,13 @@ def _resolved(logits: Tensor, target: Target) -> Tensor:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("state", type=Path)
+    parser.add_argument("--model", choices=KNOWN, default=DEMO)
     parser.add_argument("--structures", type=Path, required=True, help="folder with mmcif/ and pdb/")
     parser.add_argument("--steps", type=int, default=3000, help="of the whole training")
     parser.add_argument("--stop-after", type=int, help="steps of this run")
     parser.add_argument("--export", action="store_true", help="no step, but what the state holds is exported")
     arguments = parser.parse_args()
-    training = Training(arguments.structures, arguments.steps)
+    training = Training(arguments.model, arguments.structures, arguments.steps)
     if arguments.state.exists():
         training.load(arguments.state)
     end = min(arguments.steps, training.step + (arguments.stop_after or arguments.steps))

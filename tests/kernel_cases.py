@@ -8,6 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from af2cpu.ops.linear import LinearWeights
+from af2cpu.ops.norm import Norm
+
 UNIT = {torch.float32: 2.0**-24, torch.bfloat16: 2.0**-9}  # half a unit in the last place of 1
 DTYPES = tuple(UNIT)
 
@@ -30,9 +33,11 @@ def close(actual: Tensor, expected: Tensor, length: int, roundings: int = 1) -> 
 
 
 def doubled(weights: Any) -> Any:
-    """A tuple of tensors, or of such tuples, in float64."""
+    """A record of tensors, or of such records, in float64."""
     if isinstance(weights, Tensor):
         return weights.double()
+    if weights is None:
+        return None
     return type(weights)(*map(doubled, weights))
 
 
@@ -49,6 +54,12 @@ class Draw:
     def weight(self, *shape: int, over: int) -> Tensor:
         """With a variance that keeps a sum over `over` channels at unit scale."""
         return (torch.randn(*shape, generator=self.generator) / math.sqrt(over)).to(self.dtype)
+
+    def norm(self, c: int) -> Norm:
+        return Norm(self.normal(c), self.normal(c))
+
+    def linear(self, d: int, c: int) -> LinearWeights:
+        return LinearWeights(self.weight(d, c, over=c), self.normal(d))
 
     def mask(self, *shape: int) -> Tensor:
         """Ones and zeros, a fifth of it zeros."""

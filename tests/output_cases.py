@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
 
 from af2cpu.chemistry.residues import ATOM37, HHBLITS_AA_TO_ID, aatype_of
-from af2cpu.records import Atoms, Features, Prediction, Provenance, Relaxed
+from af2cpu.records import Atoms, Chains, Features, Prediction, Provenance, Relaxed
 
 PROVENANCE = Provenance("a protein", "protein", "1.2.3", "params_model_1_ptm.npz", date(2026, 3, 4))
 
@@ -41,6 +43,41 @@ def features(sequence: str, n_seq: int, seed: int = 0) -> Features:
         template_domain_names=np.array([], np.bytes_),
         template_sequence=np.array([], np.bytes_),
         template_sum_probs=np.zeros((0, 1), np.float32),
+    )
+
+
+def complex_features(sequences: Sequence[str], n_paired: int, n_own: int) -> Features:
+    """Features of a complex as `features.complex` lays them out: the queries, paired rows, each sequence's own rows.
+
+    The first paired row lacks the last sequence where there are three or more. Copies have the same rows.
+    """
+    chains = Chains.of(sequences)
+    distinct = list(dict.fromkeys(sequences))
+    n_seq = n_paired + 1 + n_own * len(distinct)
+    parts = {one: features(one, n_seq, seed) for seed, one in enumerate(distinct)}
+    msa = np.concatenate([parts[one].msa for one in sequences], axis=1)
+    deletions = np.concatenate([parts[one].deletion_matrix_int for one in sequences], axis=1)
+    gaps = np.zeros(msa.shape, bool)
+    for number in range(len(distinct)):
+        first = n_paired + 1 + number * n_own
+        gaps[first : first + n_own] = chains.entity_id != number + 1
+    if len(distinct) > 2 and n_paired:
+        gaps[1] = chains.entity_id == len(distinct)
+    firsts = np.flatnonzero(np.diff(chains.asym_id, prepend=0))  # residues: no row happens to have gaps only
+    msa[:, firsts] = 0
+    msa[0] = np.concatenate([parts[one].msa[0] for one in sequences])
+    msa[gaps], deletions[gaps] = HHBLITS_AA_TO_ID["-"], 0
+    species = np.array([b"", *(b"SP%d" % k for k in range(n_paired)), *([b""] * (n_seq - n_paired - 1))])
+    together = features("".join(sequences), n_seq)
+    return replace(
+        together,
+        msa=msa,
+        deletion_matrix_int=deletions,
+        msa_species_identifiers=species,
+        residue_index=np.concatenate([np.arange(len(one), dtype=np.int32) for one in sequences]),
+        sequence=np.array([one.encode() for one in sequences]),
+        domain_name=np.array([b"a chain"] * len(sequences)),
+        **vars(chains),
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from af2cpu.chemistry.residues import ATOM37_EXISTS, aatype_of
-from af2cpu.records import Chains, Prediction
+from af2cpu.records import ChainPairs, Chains, Prediction
 
 MAX_PAE = 31.75  # angstrom, of AlphaFold 2's head
 
@@ -38,5 +38,12 @@ def prediction(
         **vars(Chains.of(parts)),
     }
     if len(parts) > 1 and ptm is not None:
-        fields["iptm"] = 0.375
+        fields |= {"iptm": 0.375, "chain_pairs": chain_pairs(rng, len(parts))}
     return Prediction(**fields | changes)
+
+
+def chain_pairs(rng: np.random.Generator, n_chains: int) -> ChainPairs:
+    """Symmetric matrices of random scores."""
+    upper = np.triu(rng.uniform(0.1, 0.9, (3, n_chains, n_chains)), 1).astype(np.float32)
+    alone, together, active = upper + upper.transpose(0, 2, 1)
+    return ChainPairs(alone + np.diag(rng.uniform(0.1, 0.9, n_chains)).astype(np.float32), together, active, 0.5)

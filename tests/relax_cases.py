@@ -81,6 +81,25 @@ def joined(*proteins: Protein) -> Protein:
     return replace(proteins[0], **arrays)
 
 
+def cut(protein: Protein, row: int) -> Protein:
+    """The residues from `row` on as a chain B of their own; nothing moves."""
+    return replace(protein, chain_ids=np.where(np.arange(protein.n_res) < row, "A", "B"))
+
+
+def crossed(sequence: str, slot: int) -> Protein:
+    """A helix and its image (chain B) by a twofold axis, on which the two atoms of residue 2 in `slot` meet, 2.04 A
+    apart."""
+    first = helix(sequence)
+    atom, before = first.atom_positions[1, slot], first.atom_positions[1, ATOM37_INDEX["CB"]]
+    out = (atom - before) / np.linalg.norm(atom - before)
+    to_axis = np.cross(out, [1.0, 0.0, 0.3])
+    to_axis /= np.linalg.norm(to_axis)
+    axis, origin = np.cross(out, to_axis), atom + 1.02 * to_axis
+    turned = (first.atom_positions - origin) @ (2.0 * np.outer(axis, axis) - np.eye(3)) + origin
+    positions = (turned * first.atom_mask[..., None]).astype(np.float32)
+    return joined(first, replace(first, atom_positions=positions, chain_ids=np.full(first.n_res, "B")))
+
+
 def part(protein: Protein, start: int, stop: int) -> Protein:
     """Residues start..stop-1."""
     return replace(

@@ -10,14 +10,16 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from af2cpu.pipeline.run import Outcome
     from af2cpu.run_records import TargetRun
 
-_MANY = 50  # targets that get a row in the table at the end
+MANY = 50  # targets that get a row in the table at the end
 _MODEL = 14  # columns of a model's name on a terminal
 _OTHER_COLUMNS = 66  # of the table, with the blanks between them
+_ONE_MORE = 6  # columns of a score, with the blanks before it
 
 
 def plain_console(*, stderr: bool = False, width: int | None = None, soft_wrap: bool = True) -> Console:
@@ -41,34 +43,40 @@ def print_sentence(text: str, *, stderr: bool = False) -> None:
     console.print(text, soft_wrap=not console.is_terminal)
 
 
-def shortened(text: str, width: int) -> str:
-    """Text of at most `width` characters: a long one loses its middle."""
+def shortened(text: str, width: int, head: int | None = None) -> str:
+    """Text of at most `width` characters: a long one loses its middle. head: characters kept at its beginning."""
     if len(text) <= width:
         return text
-    head = (width - 1) // 2
+    head = (width - 1) // 2 if head is None else head
     return f"{text[:head]}…{text[len(text) - (width - 1 - head) :]}"
 
 
 def outcome_table(outcomes: Sequence[Outcome], width: int | None) -> Table:
     """One row for each target; names are shortened so that it fits `width` columns (80 or more), None: not at all."""
-    table = Table("target", "length", "best model", "pLDDT", "pTM", "relaxed", "time", box=SIMPLE_HEAD, pad_edge=False)
-    for column in (1, 3, 4, 6):
+    chains = {outcome.run.n_chains > 1 for outcome in outcomes if outcome.run}
+    scores = [name for name, shown in (("pTM", chains != {True}), ("ipTM", True in chains)) if shown]
+    table = Table(
+        "target", "length", "best model", "pLDDT", *scores, "relaxed", "time", box=SIMPLE_HEAD, pad_edge=False
+    )
+    for column in (1, *range(3, 4 + len(scores)), -1):
         table.columns[column].justify = "right"
+    others = _OTHER_COLUMNS + (_ONE_MORE if len(scores) > 1 else 0)
     for outcome in outcomes:
-        name = shortened(outcome.name, width - _OTHER_COLUMNS) if width else outcome.name
-        table.add_row(name, str(outcome.n_res), *_scores(outcome, _MODEL if width else None))
+        name = shortened(outcome.name, width - others) if width else outcome.name
+        table.add_row(name, str(outcome.n_res), *_cells(outcome, scores, _MODEL if width else None))
     return table
 
 
-def _scores(outcome: Outcome, width: int | None) -> tuple[str, ...]:
-    """Model, pLDDT, pTM, relaxed and time; nothing but "failed" for a target that has failed."""
+def _cells(outcome: Outcome, scores: Sequence[str], width: int | None) -> tuple[str, ...]:
+    """Model, pLDDT, scores, relaxed and time; nothing but "failed" for a target that has failed."""
     if outcome.run is None:
         return ("failed",)
     best = outcome.run.best
-    model = shortened(best.name.removesuffix("_pred_0"), width) if width else best.name
-    ptm = "" if best.ptm is None else f"{best.ptm:.2f}"
+    model = shortened(best.name.removesuffix("_pred_0"), width, head=len("model_1")) if width else best.name
+    values = {"pTM": best.ptm, "ipTM": best.iptm}
+    shown = ["" if (value := values[name]) is None else f"{value:.2f}" for name in scores]
     time = "current" if outcome.reused else f"{outcome.seconds:.1f} s"
-    return model, f"{best.plddt:.1f}", ptm, _relaxed(outcome.run), time
+    return model, f"{best.plddt:.1f}", *shown, _relaxed(outcome.run), time
 
 
 def _relaxed(run: TargetRun) -> str:
@@ -84,21 +92,25 @@ def show_outcomes(outcomes: Sequence[Outcome]) -> None:
     console = plain_console(soft_wrap=False)
     width = max(console.width, 80) if console.is_terminal else None
     failed = [outcome for outcome in outcomes if outcome.error]
-    if len(outcomes) > _MANY:
+    if len(outcomes) > MANY:
         print_line(f"{len(outcomes):,} targets: {len(outcomes) - len(failed):,} done, {len(failed):,} failed")
     else:
         plain_console(width=width or 200, soft_wrap=False).print(outcome_table(outcomes, width))
-    for outcome in failed[:_MANY]:
+    for outcome in failed[:MANY]:
         print_line(f"{outcome.name} failed: {outcome.error}")
-    if len(failed) > _MANY:
-        print_line(f"and {len(failed) - _MANY:,} more; summary.tsv has them all")
-    for page in _pages(outcomes):
-        print_line(f"report: {page}")
+    if len(failed) > MANY:
+        print_line(f"and {len(failed) - MANY:,} more; status.json has them all")
+    for name, page in _pages(outcomes):
+        print_line(f"{name}: {page}")
 
 
-def _pages(outcomes: Sequence[Outcome]) -> list[str]:
-    """The report of one target, or the index pages of several."""
+def _pages(outcomes: Sequence[Outcome]) -> Iterator[tuple[str, Path]]:
+    """The report of one target, or the index pages of several and their tables of pairs."""
     done = [outcome for outcome in outcomes if outcome.run is not None]
     if len(outcomes) == 1:
-        return [str(outcome.layout.page()) for outcome in done]
-    return list(dict.fromkeys(str(outcome.folder.parent / "index.html") for outcome in done))
+        yield from (("report", outcome.layout.page()) for outcome in done)
+        return
+    for folder in dict.fromkeys(outcome.folder.parent for outcome in done):
+        yield "report", folder / "index.html"
+        if (folder / "pairs.html").is_file():
+            yield "pairs, best first (pairs.csv too)", folder / "pairs.html"

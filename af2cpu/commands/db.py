@@ -106,13 +106,14 @@ def verify_command(
 @app.command("list")
 def list_command(data_dir: Annotated[Path, DATA_DIR]) -> None:
     """Say what is in a data folder, what is missing, and how large it is."""
-    from af2cpu.search.databases import MMCIF, PRESETS, expected_path
+    from af2cpu.search.databases import MMCIF, PAIRING, PRESETS, expected_path
     from af2cpu.search.profile_databases import LAYOUT
     from af2cpu.search.sources import SOURCES
 
     with one_line():
         for name in PRESETS["reduced"]:
             print_line(_listed(name, expected_path(data_dir, name)))
+        print_line(_listed(PAIRING, expected_path(data_dir, PAIRING)))
         for name in LAYOUT:
             print_line(_listed_profiles(data_dir, name))
         structures = data_dir / MMCIF
@@ -128,9 +129,11 @@ def list_command(data_dir: Annotated[Path, DATA_DIR]) -> None:
 
 def _listed(name: str, path: Path) -> str:
     from af2cpu.search.index import load_index, stored_file
+    from af2cpu.search.sources import SOURCES
 
     if not stored_file(path).is_file():
-        return f"{name:11} missing: {path} ({_offer(name, path)})"
+        optional = "optional, for complexes of different chains; " if SOURCES[name].optional else ""
+        return f"{name:11} {optional}missing: {path} ({_offer(name, path)})"
     index = load_index(path)
     size = stored_file(path).stat().st_size
     if index is None:
@@ -182,8 +185,8 @@ def download_command(
     names: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Names of databases, such as uniref90, or bfd, uniref30 and pdb70 for hh-suite's programs. Default: "
-            "all of the reduced preset."
+            help="Names of databases, such as uniref90; uniprot, which pairs the chains of complexes; or bfd, uniref30 "
+            "and pdb70 for hh-suite's programs. Default: all of the reduced preset."
         ),
     ] = None,
     mmcif: Annotated[
@@ -225,7 +228,7 @@ def download_command(
 def _wanted(names: list[str] | None, mmcif: str) -> list[str]:
     from af2cpu.search.sources import SOURCES
 
-    wanted = list(dict.fromkeys(names or [*(name for name in SOURCES if not SOURCES[name].archive), _STRUCTURES]))
+    wanted = list(dict.fromkeys(names or [*(name for name in SOURCES if not SOURCES[name].optional), _STRUCTURES]))
     unknown = sorted(set(wanted) - set(SOURCES) - {_STRUCTURES})
     if unknown:
         raise InputError(f"no database is named {', '.join(unknown)}; there are {', '.join(SOURCES)}, {_STRUCTURES}")

@@ -22,6 +22,15 @@ Inputs = Annotated[
         help="Sequences or alignments: FASTA, a3m, Stockholm or CSV files, plain or .gz, or folders of them."
     ),
 ]
+Pairs = Annotated[
+    bool,
+    typer.Option(
+        "--pairs",
+        help="Predict complexes of two: every two sequences of one file, or each of the first file with each of the "
+        "second (baits, preys). Each sequence is searched once; pairs.csv ranks the pairs by their interfaces.",
+        rich_help_panel=BATCH,
+    ),
+]
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for the results; each target gets a folder in it.")]
 DryRun = Annotated[
     bool,

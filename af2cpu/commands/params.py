@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import os
 import re
 from collections.abc import Iterator
@@ -19,7 +20,12 @@ from af2cpu.errors import InputError, ParameterError
 app = typer.Typer(no_args_is_help=True, help="Parameters: download, list, verify, selftest.")
 
 Models = Annotated[
-    str | None, typer.Option("--models", help="Models, separated by commas. Default: the five ptm models.")
+    str | None,
+    typer.Option(
+        "--models",
+        help="Models, separated by commas: model_1 to model_5, model_1_ptm to model_5_ptm, model_1_multimer_v3 to "
+        "model_5_multimer_v3; 'model_*_multimer_v3' are the five of AlphaFold-Multimer. Default: the five ptm models.",
+    ),
 ]
 Params = Annotated[
     Path | None, typer.Option("--params", envvar="AF2CPU_PARAMS", help="Folder with params_model_*.npz.")
@@ -40,9 +46,19 @@ def _folder(params: Path | None, data_dir: Path | None) -> Path:
 
 
 def _names(models: str | None) -> tuple[str, ...]:
+    """A name with * stands for all published models that it fits. Raises InputError where it fits none."""
+    from af2cpu.model.config import OFFICIAL_MODELS
     from af2cpu.settings import PTM_MODELS
 
-    return tuple(dict.fromkeys(name.strip() for name in models.split(","))) if models is not None else PTM_MODELS
+    if models is None:
+        return PTM_MODELS
+    names: list[str] = []
+    for pattern in (part.strip() for part in models.split(",")):
+        fitting = fnmatch.filter(OFFICIAL_MODELS, pattern) if "*" in pattern else [pattern]
+        if not fitting:
+            raise InputError(f"--models {pattern}: fits none of {', '.join(OFFICIAL_MODELS)}")
+        names += fitting
+    return tuple(dict.fromkeys(names))
 
 
 @app.command("download")
@@ -55,11 +71,11 @@ def download_command(
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be fetched.")] = False,
 ) -> None:
-    """Fetch DeepMind's parameters (CC BY 4.0): about 373 MB a model, out of the archive of 5.3 GB.
+    """Fetch DeepMind's parameters (CC BY 4.0): about 373 MB a model, out of the archive of 5.3 GB with all fifteen.
 
     After an interruption the same command goes on where it stopped.
 
-    Example: af2cpu params download --models model_1_ptm --params params
+    Example: af2cpu params download --models 'model_*_multimer_v3' --params params
     """
     with one_line():
         folder = _folder(params, data_dir)
@@ -170,26 +186,34 @@ def _verified(model: str, path: Path) -> bool:
 def selftest_command(
     params: Annotated[
         str | None,
-        typer.Option("--params", envvar="AF2CPU_PARAMS", help="Folder with params_model_1_ptm.npz, or the file."),
+        typer.Option(
+            "--params",
+            envvar="AF2CPU_PARAMS",
+            help="Folder with params_model_1_ptm.npz, params_model_1_multimer_v3.npz or both, or one of these files.",
+        ),
     ] = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Predict a protein of 59 residues with model_1_ptm and compare with published numbers.
+    """Predict small proteins and compare the scores with published numbers.
 
-    The exit code is 1 if they differ.
+    model_1_ptm predicts a protein of 59 residues, model_1_multimer_v3 a complex of 4 + 4; each if its parameters exist.
+
+    The exit code is 1 if a number differs.
 
     Example: af2cpu params selftest --params params
     """
     with one_line():
-        from af2cpu.validate.selftest import PUBLISHED, run_selftest
-        from af2cpu.weights.source import find_parameters
+        from af2cpu.validate.selftest import find_published, run_selftest
 
-        source = find_parameters(params, data_dir, PUBLISHED.model)
-        print_line(f"{PUBLISHED.model} from {source}, {len(PUBLISHED.sequence)} residues, no MSA, fp32")
-        rows = run_selftest(source, PUBLISHED)
-    for row in rows:
-        print_line(str(row))
-    if not all(row.passed for row in rows):
+        failed = False
+        for published, source in find_published(params, data_dir):
+            lengths = " + ".join(str(len(chain)) for chain in published.chains)
+            print_line(f"{published.model} from {source}, {lengths} residues, fp32")
+            rows = run_selftest(source, published)
+            for row in rows:
+                print_line(str(row))
+            failed = failed or not all(row.passed for row in rows)
+    if failed:
         hint = "not the official parameters" if re.match("synthetic:", source) else "see af2cpu params verify"
         print_line(f"off: the parameters or this installation are not what they should be ({hint})")
         raise typer.Exit(FAILED)

@@ -12,6 +12,7 @@ def predict(  # noqa: PLR0913 - each is an option of the command
     out: o.Out,
     settings: RunSettings,
     *,
+    pairs: o.Pairs = False,
     shard: o.Shard = None,
     retry_failed: o.RetryFailed = False,
     dry_run: o.DryRun = False,
@@ -29,6 +30,8 @@ def predict(  # noqa: PLR0913 - each is an option of the command
 
     Example: af2cpu predict ubiquitin.fasta --data-dir /data/alphafold -o results
 
+    Example: af2cpu predict --pairs baits.fasta preys.fasta --data-dir /data/alphafold -o results
+
     To try it out: af2cpu predict ubiquitin.fasta --params demo --db demo -o out
     """
     from af2cpu.commands.listeners import verbosity_of
@@ -36,7 +39,7 @@ def predict(  # noqa: PLR0913 - each is an option of the command
     from af2cpu.plan.run import plan_run
 
     run_planned(
-        lambda selection: plan_run(inputs, out, settings, selection),
+        lambda selection: plan_run(inputs, out, settings, selection, pairs=pairs),
         shard=shard,
         retry_failed=retry_failed,
         dry_run=dry_run,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,7 +16,7 @@ from af2cpu.errors import InputError
 from af2cpu.settings import RunSettings
 
 if TYPE_CHECKING:
-    from af2cpu.records import Relaxed
+    from af2cpu.records import Protein, Relaxed
 
 
 @o.with_settings("relax_threads", "relax_max_seconds", "relax_max_steps", "relax_anyway", "relax_springs")
@@ -23,13 +24,16 @@ def relax(
     file: Annotated[Path, typer.Argument(help="Protein structure of any origin: PDB or mmCIF, plain or .gz.")],
     settings: RunSettings,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="PDB file to write; default: NAME_relaxed.pdb in this folder.")
+        Path | None,
+        typer.Option("--out", "-o", help="PDB file to write, or mmCIF: NAME.cif. Default: NAME_relaxed.pdb."),
     ] = None,
     max_rounds: Annotated[
         int, typer.Option(min=1, help="Limit of minimisations; each frees the residues left with violations.")
     ] = 3,
 ) -> None:
     """Relax a structure as AlphaFold 2 does: hydrogens, amber99sb, restraints. Exit code 1: it is not relaxed.
+
+    All chains of the file are relaxed together and keep their names and numbers.
 
     Example: af2cpu relax model.pdb -o relaxed.pdb --relax-threads 4
     """
@@ -38,12 +42,13 @@ def relax(
     from af2cpu.formats.structure import read_protein
     from af2cpu.relax import relax as relax_protein
     from af2cpu.relax import relax_settings
-    from af2cpu.relax.structure import pdb_text
+    from af2cpu.relax.structure import mmcif_text, pdb_text
 
     target = out or Path(f"{_stem(file)}_relaxed.pdb")
     _check_target(target)
     protein, notes = read_protein(file)
-    for note in notes:
+    is_mmcif = target.suffix.lower() == ".cif"
+    for note in (*notes, *(() if is_mmcif else _renamed(file, protein))):
         print_sentence(f"note: {note}")
     with showing_results():
         relaxed = relax_protein(protein, relax_settings(settings, max_rounds=max_rounds))
@@ -52,8 +57,9 @@ def relax(
     if not relaxed.relaxed:
         print_sentence(f"{file}: not relaxed: {relaxed.reason}; nothing is written", stderr=True)
         raise typer.Exit(FAILED)
+    text = mmcif_text if is_mmcif else pdb_text
     with atomic_write(target) as stream:
-        stream.write(pdb_text(protein, relaxed.atoms).encode())
+        stream.write(text(protein, relaxed.atoms).encode())
     _show(relaxed, target)
 
 
@@ -65,6 +71,19 @@ def _check_target(target: Path) -> None:
         raise InputError(f"{target.parent}: there is no such folder to write {target.name} to; make it or check --out")
     if not os.access(target.parent, os.W_OK | os.X_OK):
         raise InputError(f"{target.parent}: {target.name} can't be written there; check the folder's permissions")
+
+
+def _renamed(file: Path, protein: Protein) -> Iterator[str]:
+    """A line if chains get other names in a PDB file. Raises InputError where there are too many for one."""
+    from af2cpu.relax.structure import pdb_chain_names
+
+    try:
+        names = pdb_chain_names(protein)
+    except ValueError as error:
+        raise InputError(f"{file}: {error}; give --out a name that ends with .cif") from error
+    changes = [f"{name} to {letter}" for name, letter in names.items() if name != letter]
+    if changes:
+        yield f"chains renamed for the PDB format (--out NAME.cif keeps their names): {', '.join(changes)}"
 
 
 def _stem(file: Path) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from af2cpu.commands import options as o
-from af2cpu.commands.console import print_line
+from af2cpu.commands.console import MANY, print_line, show_outcomes
 from af2cpu.commands.errors import FAILED
 from af2cpu.commands.listeners import Verbosity, showing, verbosity_of
 from af2cpu.commands.notes import notes_summary
@@ -24,6 +24,7 @@ def search(
     inputs: o.Inputs,
     out: o.Out,
     settings: RunSettings,
+    pairs: o.Pairs = False,
     verbose: o.Verbose = False,
     quiet: o.Quiet = False,
     features_only: Annotated[
@@ -43,14 +44,22 @@ def search(
 
     verbosity = verbosity_of(verbose=verbose, quiet=quiet)
     with showing(verbosity):
-        plan = plan_search(inputs, out, settings, features_only=features_only)
+        plan = plan_search(inputs, out, settings, features_only=features_only, pairs=pairs)
         graph = build_graph(plan)
         outcomes = run(plan, graph, runner_for(plan, graph))
-    for outcome in outcomes if verbosity > Verbosity.QUIET else ():
-        for line in _lines(outcome, verbosity):
-            print_line(line)
+    if verbosity > Verbosity.QUIET:
+        _show(outcomes, verbosity)
     if any(outcome.error for outcome in outcomes):
         raise typer.Exit(FAILED)
+
+
+def _show(outcomes: list[Outcome], verbosity: Verbosity) -> None:
+    """What became of each target, or how many of them are done."""
+    if len(outcomes) > MANY:
+        show_outcomes(outcomes)
+        return
+    for line in (line for outcome in outcomes for line in _lines(outcome, verbosity)):
+        print_line(line)
 
 
 def _lines(outcome: Outcome, verbosity: Verbosity) -> Iterator[str]:

@@ -10,7 +10,7 @@ import typer
 from af2cpu.commands.errors import FAILED, one_line
 
 
-def validate(
+def validate(  # noqa: PLR0913 - each is an option of the command
     model: Annotated[
         str,
         typer.Option(
@@ -21,6 +21,7 @@ def validate(
     params: Annotated[
         str, typer.Option(help="Parameters: a file params_model_*.npz, or synthetic:SEED for random numbers.")
     ],
+    *,
     chains: Annotated[
         str,
         typer.Option(
@@ -30,6 +31,12 @@ def validate(
             "Chains of equal length are copies.",
         ),
     ] = "64",
+    templates: Annotated[
+        int | None,
+        typer.Option(
+            min=0, max=4, help="Number of templates of the synthetic features. Default: as many as the model takes."
+        ),
+    ] = None,
     features: Annotated[
         Path | None,
         typer.Option(help="File (.npz) of processed features; their first axis counts draws, one for each pass."),
@@ -51,20 +58,24 @@ def validate(
     with one_line():
         from af2cpu.errors import InputError
         from af2cpu.formats.features import read_draws
-        from af2cpu.model.config import DEMO, model_config
+        from af2cpu.model.config import DEMO, DEMO_MULTIMER, model_config
         from af2cpu.ops.dispatch import describe, use_engine
         from af2cpu.validate.compare import compare, format_table
         from af2cpu.validate.synthetic import synthetic_features
 
-        if model == DEMO:
-            raise InputError("--model demo: the reference can't be set to its head sizes; validate with --model tiny")
+        if tiny := {DEMO: "tiny", DEMO_MULTIMER: "tiny_multimer"}.get(model):
+            raise InputError(
+                f"--model {model}: the reference can't be set to its head sizes; validate with --model {tiny}"
+            )
         use_engine(engine)
         lengths = _lengths(chains)
         if features is not None:
             draws = read_draws(features)
         else:
             config = model_config(model)
-            draws = [synthetic_features(config, lengths, seed=seed) for seed in range(recycles + 1)]
+            if templates is not None and templates > config.data.max_templates:
+                raise InputError(f"--templates {templates}: {model} takes {config.data.max_templates}")
+            draws = [synthetic_features(config, lengths, seed=seed, n_templ=templates) for seed in range(recycles + 1)]
         result = compare(model, params, draws, precision=precision)
     typer.echo(format_table(result.rows))
     seconds = f"ours {result.seconds:.1f} s, reference {result.reference.seconds:.1f} s with its compilation"

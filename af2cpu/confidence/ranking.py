@@ -1,4 +1,4 @@
-"""Scores of whole predictions, and their order.
+"""Scores of whole predictions and of their pairs of chains, and the order of predictions.
 
 As AlphaFold 2's get_confidence_metrics and run_alphafold.py: monomer models, with and without pTM, are ranked by their
 mean pLDDT, multimer models by 0.8 ipTM + 0.2 pTM. Complexes are ranked by the latter whichever model made them, as
@@ -12,6 +12,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from af2cpu.confidence.interfaces import chains_of, interfaces_of
 from af2cpu.records import Confidence, Prediction, PredictionId, Ranking
 
 # AlphaFold 2's words for the scores in ranking_debug.json, by what a model's configuration calls them.
@@ -35,7 +36,14 @@ def confidence_of(who: PredictionId, prediction: Prediction, ranking: str = "pld
             raise ValueError(f"{who.name} has no pTM to be ranked by")
         score = 0.8 * (prediction.iptm or 0.0) + 0.2 * prediction.ptm
     return Confidence(
-        who, mean_plddt=mean, ptm=prediction.ptm, score=score, iptm=prediction.iptm, label=_LABELS[ranking]
+        who,
+        mean_plddt=mean,
+        ptm=prediction.ptm,
+        score=score,
+        iptm=prediction.iptm,
+        label=_LABELS[ranking],
+        chains=chains_of(prediction),
+        interfaces=interfaces_of(prediction),
     )
 
 

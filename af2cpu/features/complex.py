@@ -8,12 +8,14 @@ network does not depend on it. tests/parity/features/test_complex.py
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from af2cpu.chemistry.residues import HHBLITS_AA_TO_ID
-from af2cpu.features.msa import msa_features, row_digests, species
+from af2cpu.features.msa import msa_features, row_digests, row_names, species
 from af2cpu.features.pairing import GAP, NamedRows, paired_rows
+from af2cpu.formats.chain_templates import joined_names
 from af2cpu.records import Alignment, Chains, Features
 
 _MAX_ROWS = 2048  # of each chain, paired and own
@@ -30,20 +32,8 @@ def merge_chains(chains: Sequence[Features], paired: Sequence[NamedRows] = ()) -
     """
     if len(chains) == 1:
         return chains[0]
-    sequences = [bytes(chain.sequence[0]).decode() for chain in chains]
-    numbers = Chains.of(sequences)
-    first = [sequences.index(sequence) for sequence in sequences]  # of its copies
-    own = {k: _rows(chains[k]) for k in set(first)}
-    if len(own) == 1:
-        paired = ()
-    else:
-        paired = paired or [_query_alone(rows) for rows in map(_rows, chains)]
-        own = {k: _without(rows, paired[k]) for k, rows in own.items()}
-        paired = [NamedRows(*(array[:_MAX_PAIRED] for array in rows)) for rows in paired]
-    rooms = {k: _MAX_ROWS - (_n_real(paired[k]) if paired else 0) for k in own}
-    own = {k: NamedRows(*(array[: rooms[k]] for array in rows)) for k, rows in own.items()}
-    msa = _stack(paired, own, first)
-    n_res, n_seq = msa.msa.shape[1], msa.msa.shape[0]
+    msa = _stack(_choose([_rows(chain) for chain in chains], paired, _first_copies(chains)))
+    n_seq, n_res = msa.msa.shape
     return Features(
         aatype=np.concatenate([chain.aatype for chain in chains]),
         between_segment_residues=np.concatenate([chain.between_segment_residues for chain in chains]),
@@ -56,12 +46,62 @@ def merge_chains(chains: Sequence[Features], paired: Sequence[NamedRows] = ()) -
         num_alignments=np.full(n_res, n_seq, np.int32),
         msa_species_identifiers=msa.species,
         **_templates(chains),
-        **vars(numbers),
+        **vars(Chains.of(_sequences(chains))),
     )
 
 
-def _rows(chain: Features) -> NamedRows:
-    return NamedRows(chain.msa, chain.deletion_matrix_int, chain.msa_species_identifiers)
+def names_of_rows(
+    chains: Sequence[Features], names: Sequence[Sequence[str]], paired: Sequence[NamedRows] = ()
+) -> list[list[str]]:
+    """For each distinct sequence the names of its rows in the MSA that `merge_chains` makes of the same chains; empty
+    where it has gaps. names: for each chain those of the rows of its features."""
+    if len(chains) == 1:
+        return [list(names[0])]
+    rows = [_rows(chain, of_chain) for chain, of_chain in zip(chains, names, strict=True)]
+    chosen = _choose(rows, paired, _first_copies(chains))
+    found = []
+    for k in chosen.own:
+        of_sequence = chosen.paired[k].names.tolist() if chosen.paired else []
+        for other, block in chosen.own.items():
+            of_sequence += block.names.tolist() if other == k else [""] * len(block.names)
+        found.append(of_sequence)
+    return found
+
+
+def _sequences(chains: Sequence[Features]) -> list[str]:
+    return [bytes(chain.sequence[0]).decode() for chain in chains]
+
+
+def _first_copies(chains: Sequence[Features]) -> list[int]:
+    """For each chain the number of the first one with its sequence."""
+    sequences = _sequences(chains)
+    return [sequences.index(sequence) for sequence in sequences]
+
+
+def _rows(chain: Features, names: Sequence[str] = ()) -> NamedRows:
+    named = np.array([*names] or [""] * chain.n_seq, object)
+    return NamedRows(chain.msa, chain.deletion_matrix_int, chain.msa_species_identifiers, named)
+
+
+class _Chosen(NamedTuple):
+    """The rows of a complex's MSA."""
+
+    paired: Sequence[NamedRows]  # of each chain; empty where all are copies
+    own: dict[int, NamedRows]  # of each distinct sequence, by the number of its first chain, in order
+    first: Sequence[int]  # for each chain the number of the first one with its sequence
+
+
+def _choose(rows: Sequence[NamedRows], paired: Sequence[NamedRows], first: Sequence[int]) -> _Chosen:
+    """AlphaFold-Multimer's deduplication and crop. rows: of each chain, its own."""
+    own = {k: rows[k] for k in sorted(set(first))}
+    if len(own) == 1:
+        paired = ()
+    else:
+        paired = paired or [of_chain.part(slice(1)) for of_chain in rows]
+        own = {k: _without(of_chain, paired[k]) for k, of_chain in own.items()}
+        paired = [of_chain.part(slice(_MAX_PAIRED)) for of_chain in paired]
+    rooms = {k: _MAX_ROWS - (_n_real(paired[k]) if paired else 0) for k in own}
+    return _Chosen(paired, {k: of_chain.part(slice(rooms[k])) for k, of_chain in own.items()}, first)
 
 
 def pair_by_species(sequences: Sequence[str], alignments: Mapping[str, Alignment]) -> list[NamedRows]:
@@ -99,36 +139,34 @@ def _chosen_rows(alignment: Alignment, kept: np.ndarray) -> NamedRows:
         alignment.msa[kept],
         deletions.astype(np.min_scalar_type(int(deletions.max()))),
         np.array([species(alignment.names[row]).encode() for row in kept.tolist()]),
+        np.array([alignment.names[row] for row in kept.tolist()], object),
     )
 
 
 def _alone(sequence: str) -> NamedRows:
     codes = np.array([[HHBLITS_AA_TO_ID[letter] for letter in sequence]], np.uint8)
-    return NamedRows(codes, np.zeros_like(codes), np.array([b""]))
+    return NamedRows(codes, np.zeros_like(codes), np.array([b""]), np.array([""], object))
 
 
 def _named_rows(sequence: str, alignment: Alignment) -> NamedRows:
-    features = msa_features(sequence, [alignment])
-    return NamedRows(features["msa"], features["deletion_matrix_int"], features["msa_species_identifiers"])
-
-
-def _query_alone(rows: NamedRows) -> NamedRows:
-    return NamedRows(*(array[:1] for array in rows))
+    features, names = msa_features(sequence, [alignment]), np.array(row_names([alignment]), object)
+    return NamedRows(features["msa"], features["deletion_matrix_int"], features["msa_species_identifiers"], names)
 
 
 def _without(rows: NamedRows, paired: NamedRows) -> NamedRows:
     """Rows that no paired row of this chain equals."""
     known = {row.tobytes() for row in paired.msa}
     keep = np.array([row.tobytes() not in known for row in rows.msa], bool)
-    return NamedRows(*(array[keep] for array in rows))
+    return rows.part(keep)
 
 
 def _n_real(rows: NamedRows) -> int:
     return int((rows.msa != GAP).any(axis=1).sum())
 
 
-def _stack(paired: Sequence[NamedRows], own: dict[int, NamedRows], first: Sequence[int]) -> NamedRows:
-    """All rows of the complex; first: for each chain the number of the first of its copies, a key of `own`."""
+def _stack(chosen: _Chosen) -> NamedRows:
+    """All rows of the complex, without their names."""
+    paired, own, first = chosen
     lengths = [own[k].msa.shape[1] for k in first]
     ends = np.cumsum(lengths)
     columns = [slice(end - length, end) for end, length in zip(ends, lengths, strict=True)]
@@ -137,17 +175,24 @@ def _stack(paired: Sequence[NamedRows], own: dict[int, NamedRows], first: Sequen
     deletions_type = np.result_type(*(rows.deletions for rows in (*paired, *own.values())))
     msa = np.full((n_rows, ends[-1]), GAP, np.uint8)
     deletions = np.zeros(msa.shape, deletions_type)
-    species = [paired[0].species if paired else np.array([], np.bytes_)]
+    species = [_species(paired)]
     for chain, rows in enumerate(paired):
         msa[:n_paired, columns[chain]], deletions[:n_paired, columns[chain]] = rows.msa, rows.deletions
     start = n_paired
-    for k in sorted(own):
-        block = slice(start, start + len(own[k].msa))
+    for k, rows in own.items():
+        block = slice(start, start + len(rows.msa))
         for chain in (chain for chain, one in enumerate(first) if one == k):
-            msa[block, columns[chain]], deletions[block, columns[chain]] = own[k].msa, own[k].deletions
-        species.append(own[k].species)
+            msa[block, columns[chain]], deletions[block, columns[chain]] = rows.msa, rows.deletions
+        species.append(rows.species)
         start = block.stop
-    return NamedRows(msa, deletions, np.concatenate(species))
+    return NamedRows(msa, deletions, np.concatenate(species), np.full(n_rows, "", object))
+
+
+def _species(paired: Sequence[NamedRows]) -> np.ndarray:
+    """Of each paired row, from any chain that has residues there."""
+    if not paired:
+        return np.array([], np.bytes_)
+    return np.array([max(row) for row in zip(*(rows.species.tolist() for rows in paired), strict=True)], np.bytes_)
 
 
 def _templates(chains: Sequence[Features]) -> dict[str, np.ndarray]:
@@ -162,8 +207,9 @@ def _templates(chains: Sequence[Features]) -> dict[str, np.ndarray]:
     joined = {name: np.concatenate([padded(getattr(chain, name)) for chain in chains], axis=1) for name in arrays}
     names, texts = [], []
     for k in range(n_templ):
-        given = [chain.template_domain_names[k] for chain in chains if k < chain.n_templ]
-        names.append(b",".join(given))
+        names.append(
+            joined_names([bytes(chain.template_domain_names[k]) if k < chain.n_templ else b"" for chain in chains])
+        )
         texts.append(
             b"".join(bytes(chain.template_sequence[k]) if k < chain.n_templ else b"-" * chain.n_res for chain in chains)
         )

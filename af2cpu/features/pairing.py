@@ -16,18 +16,23 @@ _MAX_OF_SPECIES = 600  # rows of one chain: a species with more is left out
 
 
 class NamedRows(NamedTuple):
-    """An alignment whose rows are named by species; the first row is the query."""
+    """An alignment with names and species of its rows; the first row is the query."""
 
     msa: np.ndarray  # uint8 [n_seq, n_res], as in Features
     deletions: np.ndarray  # unsigned [n_seq, n_res]
     species: np.ndarray  # bytes [n_seq], empty where it is not known
+    names: np.ndarray  # object [n_seq], str; empty where it is not known
 
     def take(self, rows: np.ndarray) -> NamedRows:
         """The rows asked for; -1 is a row of gaps."""
         absent = rows < 0
-        msa, deletions, species = (array[rows] for array in self)
-        msa[absent], deletions[absent], species[absent] = GAP, 0, b""
-        return NamedRows(msa, deletions, species)
+        msa, deletions, species, names = (array[rows] for array in self)
+        msa[absent], deletions[absent], species[absent], names[absent] = GAP, 0, b"", ""
+        return NamedRows(msa, deletions, species, names)
+
+    def part(self, rows: slice | np.ndarray) -> NamedRows:
+        """Some of the rows, without a copy where that can be."""
+        return NamedRows(*(array[rows] for array in self))
 
 
 def paired_rows(chains: Sequence[NamedRows]) -> np.ndarray:

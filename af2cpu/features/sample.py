@@ -14,7 +14,7 @@ from af2cpu.features.cluster import cluster, soft_cluster
 from af2cpu.features.config import SamplingConfig
 from af2cpu.features.gumbel import mask_by_noise, random_order
 from af2cpu.features.mask import mask_msa, msa_profile
-from af2cpu.records import Features, NetworkTemplate, ProcessedFeatures
+from af2cpu.records import Features, ProcessedFeatures
 
 # HHblits' residue codes -> aatype, 20 X, 21 gap.
 _TO_AATYPE = np.array([(RESTYPES_WITH_X + "-").index(letter) for letter in HHBLITS_ORDER], np.uint8)
@@ -123,11 +123,3 @@ def _multimer_form(fixed: dict[str, np.ndarray], max_templates: int) -> dict[str
         if name.startswith("template_")
     }
     return fixed | padded | {"target_feat": fixed["target_feat"][:, 1:]}
-
-
-def network_templates(features: Features, max_templates: int) -> tuple[NetworkTemplate, ...]:
-    """The first templates of some features, which are those that the network gets; rows without residues left out."""
-    names = [name.decode() for name in features.template_domain_names[:max_templates].tolist()]
-    sequences = [text.decode() for text in features.template_sequence[:max_templates].tolist()]
-    pairs = zip(names, sequences, strict=True)
-    return tuple(NetworkTemplate(name, text) for name, text in pairs if text.strip("-"))

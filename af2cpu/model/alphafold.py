@@ -13,15 +13,28 @@ from torch import Tensor, nn
 
 from af2cpu.errors import InputError
 from af2cpu.geometry.distance import ca_distance_change
+from af2cpu.model.chain_pairs import chain_pairs
 from af2cpu.model.embed import ExtraMSAEmbedder, InputEmbedder, RecyclingEmbedder
 from af2cpu.model.evoformer import EvoformerStack, ExtraMSAStack
 from af2cpu.model.heads import Heads
 from af2cpu.model.inputs import Inputs
+from af2cpu.model.layers import pack_layers
 from af2cpu.model.structure import Structure, StructureModule
 from af2cpu.model.template import TemplateEmbedder
+from af2cpu.ops.dispatch import engine
+from af2cpu.ops.isa import level
 from af2cpu.records import Prediction, ProcessedFeatures
 
 PRECISIONS = ("fp32", "bf16")
+_ALWAYS_FLOAT32 = ("structure_module", "heads")
+
+
+def type_of_part(part: str, precision: str) -> torch.dtype:
+    """The type of the weights of a part of the network (a child of AlphaFold). Raises InputError for a precision that
+    there is not."""
+    if precision not in PRECISIONS:
+        raise InputError(f"unknown precision {precision!r}: choose one of {', '.join(PRECISIONS)}")
+    return torch.bfloat16 if precision == "bf16" and part not in _ALWAYS_FLOAT32 else torch.float32
 
 
 @dataclass
@@ -87,15 +100,36 @@ class AlphaFold(nn.Module):
         self.evoformer = EvoformerStack(c_m, c_z, c_s, config.evoformer)
         self.structure_module = StructureModule(c_s, c_z, config.structure_module)
         self.heads = Heads(c_m, c_z, c_s, config.heads)
+        self._packed_for = ""  # instruction set
 
     def set_precision(self, precision: str) -> AlphaFold:
         """The type of the trunk's weights and activations: fp32 or bf16. Raises InputError for another."""
-        if precision not in PRECISIONS:
-            raise InputError(f"unknown precision {precision!r}: choose one of {', '.join(PRECISIONS)}")
-        dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+        types = {name: type_of_part(name, precision) for name, _ in self.named_children()}
+        if self.is_released:
+            raise RuntimeError("the network's arrays were released when it was prepared: load it again")
+        self._packed_for = ""
         for name, module in self.named_children():
-            module.to(torch.float32 if name in ("structure_module", "heads") else dtype)
+            module.to(types[name])
         return self
+
+    def prepare(self, *, release: bool = False) -> AlphaFold:
+        """Packs the parameters for engine native, once for a precision and an instruction set; other engines need none.
+
+        release: lets go of the arrays that only kernels read; the network then runs on these kernels alone. Raises
+        RuntimeError where it was released and another engine or instruction set is in use.
+        """
+        if self.is_released:
+            if engine() != "native" or self._packed_for != level():
+                raise RuntimeError(f"the network was prepared for engine native ({self._packed_for}): load it again")
+        elif engine() == "native" and (release or self._packed_for != level()):
+            pack_layers(self, release=release)
+            self._packed_for = level()
+        return self
+
+    @property
+    def is_released(self) -> bool:
+        """Whether arrays were let go of: what kernels do not read is left."""
+        return self.evoformer.single.weight.is_meta and bool(self._packed_for)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -146,21 +180,31 @@ class AlphaFold(nn.Module):
         return Pass(index, x, representations, structure, change)
 
     def passes(
-        self, features: Sequence[ProcessedFeatures], recycles: int, tolerance: float, ensembles: int
+        self,
+        features: Sequence[ProcessedFeatures],
+        recycles: int,
+        tolerance: float,
+        ensembles: int,
+        extra_pass: bool = False,
     ) -> Iterator[Pass]:
         """Algorithm 30 Generic recycling inference procedure: x <- network(features, x), x = 0 at first.
 
         Ends after `recycles` + 1 passes, or once the structure changes by less than `tolerance` angstrom from one pass
-        to the next (ColabFold's rule: from the second pass on).
+        to the next: with that pass, as ColabFold, or with an extra pass after it, as DeepMind's multimer code.
         """
+        if not torch.is_grad_enabled():
+            self.prepare()
         previous: Recycled | None = None
+        last = recycles
         for index in range(recycles + 1):
             draws = [Inputs.from_features(features[index * ensembles + member]) for member in range(ensembles)]
             if previous is None:
                 previous = self.start(len(draws[0].aatype))
             result = self(draws, previous, index)
             yield result
-            if index == recycles or (index > 0 and result.change < tolerance):
+            if index > 0 and result.change < tolerance:
+                last = min(last, index + int(extra_pass))
+            if index == last:
                 return  # the last pass keeps its representations
             previous = result.recycled()
             del result
@@ -173,6 +217,7 @@ class AlphaFold(nn.Module):
         recycles: int | None = None,
         tolerance: float | None = None,
         ensembles: int | None = None,
+        extra_pass: bool = False,
         save_all: bool = False,
     ) -> Prediction:
         """Predict the structure of one protein.
@@ -184,6 +229,7 @@ class AlphaFold(nn.Module):
           tolerance: stop recycling once the C-alpha distances change by less than this, in angstrom. 0: never.
             By default the model's own, 0.
           ensembles: draws whose representations are averaged in each pass, 1 or more. By default the model's own, 1.
+          extra_pass: make one more pass after recycling has stopped early, as DeepMind's multimer code does.
           save_all: also keep logits and representations in `Prediction.extras`.
 
         Returns:
@@ -198,17 +244,18 @@ class AlphaFold(nn.Module):
         ensembles = self.config.ensembles if ensembles is None else ensembles
         _check_run(len(features), recycles, tolerance, ensembles)
         changes = []
-        for result in self.passes(features, recycles, tolerance, ensembles):
+        for result in self.passes(features, recycles, tolerance, ensembles, extra_pass):
             changes.append(result.change)
         return self.conclude(result, tuple(changes), save_all)
 
     def conclude(self, result: Pass, changes: tuple[float, ...], save_all: bool) -> Prediction:
         """Line 22: the heads on the last pass."""
         x, r, structure, heads = result.inputs, result.representations, result.structure, self.heads
-        pae, ptm, iptm, max_pae = None, None, None, None
+        pae, ptm, iptm, max_pae, pairs = None, None, None, None, None
         if heads.predicted_aligned_error is not None:
             pae, ptm, iptm = heads.predicted_aligned_error.pae_and_ptm(r.z, x.seq_mask, x.chains.asym)
             max_pae = heads.predicted_aligned_error.max_pae
+            pairs = chain_pairs(heads.predicted_aligned_error, heads.distogram, r.z, x.seq_mask, x.chains.asym)
         return Prediction(
             model=self.config.name,
             aatype=x.aatype.numpy(),
@@ -226,6 +273,7 @@ class AlphaFold(nn.Module):
             asym_id=x.chains.asym.int().numpy(),
             entity_id=x.chains.entity.int().numpy(),
             sym_id=x.chains.sym.int().numpy(),
+            chain_pairs=pairs,
         )
 
     def everything(self, result: Pass) -> dict[str, np.ndarray]:

@@ -22,7 +22,8 @@ def _pair_layers(c: int, head_dim: int, factor: int) -> dict:
     }
 
 
-DEMO = "demo"  # the model whose parameters come with the program
+# The models whose parameters come with the program: of single chains, of complexes.
+DEMO, DEMO_MULTIMER = "demo", "demo_multimer"
 
 _MODEL_5 = {
     "c_m": 256,
@@ -171,7 +172,7 @@ _DEMO_TRIANGLES = {
     "triangle_attention.head_dim": 16,
     "pair_transition.factor": 2,
 }
-# All layers of model_1_ptm, small enough to be shipped: the network of the demo parameters (scripts/train_demo.py).
+# All layers of model_1_ptm, small enough to be shipped: the networks of the demo parameters (scripts/train_demo.py).
 _DEMO = (
     _TEMPLATES
     | _PTM
@@ -195,6 +196,7 @@ PRESETS: dict[str, dict] = {
     "tiny": _TINY,
     "tiny_multimer": _MULTIMER | _TINY,
     DEMO: _DEMO,
+    DEMO_MULTIMER: _MULTIMER | _DEMO,
 }
 
 OFFICIAL_MODELS = tuple(name for name in PRESETS if name.startswith("model_"))

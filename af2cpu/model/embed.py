@@ -10,8 +10,9 @@ from torch import Tensor, nn
 
 from af2cpu.geometry.distance import distogram, pseudo_beta, squared_distances
 from af2cpu.model.layers import LayerNorm, Linear
-from af2cpu.ops.linear import linear
+from af2cpu.ops.linear import LinearWeights, linear
 from af2cpu.ops.slicing import build_rows, update_rows
+from af2cpu.ops.weights import ready
 from af2cpu.shapes import Float, Int
 
 
@@ -43,7 +44,7 @@ class RelativePosition(nn.Module):
         self.max, self.max_chain = config.max_relative_position, config.chains.max_relative_chain
         self.with_chains = config.chains.enabled
         more = 1 + 1 + (2 * self.max_chain + 2) if self.with_chains else 0
-        self.linear = Linear(2 * self.max + 1 + more, c_z)
+        self.linear = nn.Linear(2 * self.max + 1 + more, c_z)  # whose columns are picked
 
     def forward(self, residue_index: Int[Tensor, " j"], chains: ChainNumbers, rows: slice) -> Float[Tensor, "i j c_z"]:
         offset = residue_index[rows, None] - residue_index[None, :]
@@ -138,7 +139,7 @@ class ExtraMSAEmbedder(nn.Module):
 
     def __init__(self, c_e: int) -> None:
         super().__init__()
-        self.linear = Linear(self.N_CLASSES + 2, c_e)
+        self.linear = nn.Linear(self.N_CLASSES + 2, c_e)  # whose columns of letters are picked
 
     def forward(
         self,
@@ -147,10 +148,10 @@ class ExtraMSAEmbedder(nn.Module):
         deletion_value: Float[Tensor, "s i"],
     ) -> Float[Tensor, "s i c_e"]:
         letters, deletions = self.linear.weight.split([self.N_CLASSES, 2], dim=1)
-        letters = letters.T.contiguous()
+        letters, weights = letters.T.contiguous(), ready(LinearWeights(deletions, self.linear.bias))
 
         def embed(s: slice) -> Tensor:
             features = torch.stack([has_deletion[s], deletion_value[s]], dim=-1).to(letters.dtype)
-            return letters[extra_msa[s]] + linear(features, deletions, self.linear.bias)
+            return letters[extra_msa[s]] + linear(features, weights)
 
         return build_rows(extra_msa.shape[0], 3 * extra_msa.shape[1] * letters.shape[1] * 4, embed)

@@ -8,8 +8,9 @@ from ml_collections import ConfigDict
 from torch import Tensor, nn
 
 from af2cpu.model.layers import LayerNorm, Linear
-from af2cpu.ops.linear import linear
+from af2cpu.ops.linear import LinearWeights, linear
 from af2cpu.ops.slicing import build_rows, slices
+from af2cpu.ops.weights import ready
 from af2cpu.shapes import Float, Int
 
 
@@ -35,6 +36,11 @@ class PredictedLDDT(nn.Module):
         n_bins = logits.shape[-1]
         centers = (torch.arange(n_bins) + 0.5) / n_bins
         return 100 * (torch.softmax(logits, dim=-1) * centers).sum(-1)
+
+
+def tm_scale(n_res: Tensor) -> Tensor:
+    """TM-score's d0 in angstrom for proteins of so many residues; small ones count as 19 (AlphaFold 2's rule)."""
+    return 1.24 * (n_res.clamp(min=19) - 15) ** (1 / 3) - 1.8
 
 
 class PredictedAlignedError(nn.Module):
@@ -66,8 +72,8 @@ class PredictedAlignedError(nn.Module):
         distances by the number of all residues. Computed by rows, so that the logits never stand in memory whole.
         """
         centers = self.bin_centers()
-        d0 = 1.24 * (mask.sum().clamp(min=19) - 15) ** (1 / 3) - 1.8
-        terms = torch.stack([centers, 1 / (1 + (centers / d0) ** 2)])
+        d0 = tm_scale(mask.sum())
+        terms = ready(LinearWeights(torch.stack([centers, 1 / (1 + (centers / d0) ** 2)])))
         bytes_per_row = z.shape[1] * (z.shape[2] + 3 * self.n_bins) * 4
 
         def expected(rows: slice) -> Tensor:
@@ -100,6 +106,14 @@ class Distogram(nn.Module):
     def forward(self, z: Float[Tensor, "i i c_z"]) -> Float[Tensor, "i i n_bins"]:
         half = self.half_logits(z)
         return half + half.transpose(0, 1)
+
+    def rows(self, z: Float[Tensor, "i i c_z"], rows: slice) -> Float[Tensor, "r i n_bins"]:
+        """The logits of some rows."""
+        return self.half_logits(z[rows].float()) + self.half_logits(z[:, rows].float()).transpose(0, 1)
+
+    def breaks(self) -> Float[Tensor, " n_breaks"]:
+        """Angstrom, the borders between bins: the first bin is open below, the last one above."""
+        return torch.linspace(2.3125, 21.6875, self.half_logits.weight.shape[0] - 1)
 
 
 class MaskedMSA(nn.Module):

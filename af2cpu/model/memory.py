@@ -20,15 +20,16 @@ def peak_bytes(config: ConfigDict, sizes: Sizes, precision: str, engine: str, pa
     The largest of: loading the parameters (so many numbers), the template stage, the extra MSA stack, the Evoformer.
     """
     size = 2 if precision == "bf16" else 4
-    loading = (4 if size == 4 else 4 + size) * parameters  # as in the file, and in the type of the trunk
-    kept = kept_bytes(precision, engine, parameters)
+    kept = kept_bytes(precision, parameters)
+    # As in the file and in the type of the trunk, then as parameters and packed.
+    loading = max((4 if size == 4 else 4 + size) * parameters, 2 * kept if engine == "native" else kept)
     stages = (_templates(config, sizes, size), _extra_stack(config, sizes, size), _evoformer(config, sizes, size))
     return _PROGRAM + max(loading, kept + DEFAULT_BUDGET + _inputs(sizes) + max(stages))
 
 
-def kept_bytes(precision: str, engine: str, parameters: int) -> int:
-    """Memory of a loaded network: its parameters as they are, and for engine native also packed for the kernels."""
-    return (2 if engine == "native" else 1) * (2 if precision == "bf16" else 4) * parameters
+def kept_bytes(precision: str, parameters: int) -> int:
+    """Memory of a loaded network: its parameters, for engine native as its kernels read them."""
+    return (2 if precision == "bf16" else 4) * parameters
 
 
 def _inputs(sizes: Sizes) -> int:

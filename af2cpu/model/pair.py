@@ -5,18 +5,20 @@ from __future__ import annotations
 from ml_collections import ConfigDict
 from torch import Tensor, nn
 
-from af2cpu.model.layers import LayerNorm, Linear, parameter, transposed
+from af2cpu.model.layers import Layer, LayerNorm, Linear, Weights, parameter, transposed
 from af2cpu.model.msa import GatedAttention, Transition
-from af2cpu.ops.attention import PairBias, attention
+from af2cpu.ops.attention import PairBias, PairBiasWeights, attention
 from af2cpu.ops.triangle import TriangleWeights, triangle_multiplication
 from af2cpu.shapes import Float
 
 
-class TriangleMultiplication(nn.Module):
+class TriangleMultiplication(Layer):
     """Algorithms 11 and 12 TriangleMultiplicationOutgoing and TriangleMultiplicationIncoming.
 
     Outgoing: z_ij += g_ij * W LN(sum_k a_ik * b_jk). Incoming: a_ki * b_kj. z [n_res, n_res, c_z] -> z.
     """
+
+    weights = Weights(TriangleWeights)
 
     def __init__(self, c_z: int, config: ConfigDict, outgoing: bool) -> None:
         super().__init__()
@@ -27,17 +29,8 @@ class TriangleMultiplication(nn.Module):
         self.out = Linear(config.c, c_z)
         self.gate = Linear(c_z, c_z)
 
-    def weights(self) -> TriangleWeights:
-        return TriangleWeights(
-            self.norm.weights(),
-            *(self.a.weight, self.a.bias, self.a_gate.weight, self.a_gate.bias),
-            *(self.b.weight, self.b.bias, self.b_gate.weight, self.b_gate.bias),
-            self.center_norm.weights(),
-            *(self.out.weight, self.out.bias, self.gate.weight, self.gate.bias),
-        )
-
     def forward(self, z: Float[Tensor, "i i c_z"], mask: Float[Tensor, "i i"]) -> Float[Tensor, "i i c_z"]:
-        return triangle_multiplication(z, mask, self.weights(), self.outgoing)
+        return triangle_multiplication(z, mask, self.weights, self.outgoing)
 
 
 class TriangleAttention(GatedAttention):
@@ -47,6 +40,8 @@ class TriangleAttention(GatedAttention):
     z [n_res, n_res, c_z] -> z.
     """
 
+    pair = Weights(PairBiasWeights, weight="pair_weight")  # the norm is that of the attention
+
     def __init__(self, c_z: int, config: ConfigDict, starting: bool) -> None:
         super().__init__(c_z, config)
         self.starting = starting
@@ -54,8 +49,7 @@ class TriangleAttention(GatedAttention):
 
     def forward(self, z: Float[Tensor, "i i c_z"], mask: Float[Tensor, "i i"]) -> Float[Tensor, "i i c_z"]:
         z, mask = (transposed(x, not self.starting) for x in (z, mask))
-        pair = PairBias(z, self.norm.weights(), self.pair_weight)
-        return transposed(attention(z, pair, mask, self.weights()), not self.starting)
+        return transposed(attention(z, PairBias(z, self.pair), mask, self.attention), not self.starting)
 
 
 class PairLayers(nn.Module):

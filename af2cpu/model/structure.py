@@ -120,7 +120,7 @@ class StructureModule(nn.Module):
         backbone = Backbone.at_origin(s.shape[0])
         backbones, angles = [], []
         for _ in range(self.n_layers):
-            s = self.ipa_norm(self.ipa(s, z, self.z_norm.weights(), bias, backbone.rigid(), mask))
+            s = self.ipa_norm(self.ipa(s, z, self.z_norm.record, bias, backbone.rigid(), mask))
             s = self._transition(s)
             backbone = self.backbone_update(s, backbone)
             backbones.append(backbone.rigid().scale_translation(self.position_scale))

@@ -19,9 +19,9 @@ from af2cpu.geometry.distance import distogram, squared_distances
 from af2cpu.geometry.rigid import Rigid, rigid_from_3_points
 from af2cpu.geometry.torsion import torsions_from_atoms
 from af2cpu.model.embed import ChainNumbers
-from af2cpu.model.layers import LayerNorm, Linear, parameter
+from af2cpu.model.layers import Layer, LayerNorm, Linear, Weights, parameter
 from af2cpu.model.pair import PairLayers
-from af2cpu.ops.linear import linear
+from af2cpu.ops.linear import LinearWeights, linear
 from af2cpu.ops.slicing import build_rows, update_rows
 from af2cpu.ops.template_attention import (
     TemplateAttentionWeights,
@@ -29,6 +29,7 @@ from af2cpu.ops.template_attention import (
     gather_template,
     nothing_gathered,
 )
+from af2cpu.ops.weights import ready
 from af2cpu.shapes import Float
 
 N_CLASSES = 22  # 20 amino acids, unknown, gap
@@ -101,7 +102,7 @@ class TemplatePairEmbedder(nn.Module):
         self.stack = TemplatePairStack(config.c_t, config)
 
     def forward(self, template: Templates, pair_mask: Float[Tensor, "i i"]) -> Float[Tensor, "i i c_t"]:
-        n_res, width = template.aatype.shape[0], self.linear.in_features
+        n_res, width = template.aatype.shape[0], self.linear.weight.shape[1]
         dtype = self.linear.weight.dtype
         letters = F.one_hot(template.aatype.long(), N_CLASSES).to(dtype)
         backbone = template.atom_mask[:, [residues.N, residues.CA, residues.C]].prod(-1)
@@ -136,7 +137,7 @@ class TemplateAndPairEmbedder(nn.Module):
         super().__init__()
         self.bins = config.dgram
         sizes = (config.dgram.n_bins, 1, N_CLASSES, N_CLASSES, 1, 1, 1, 1, c_z)
-        self.linears = nn.ModuleList(Linear(size, config.c_t) for size in sizes)
+        self.linears = nn.ModuleList(nn.Linear(size, config.c_t) for size in sizes)
         self.z_norm = LayerNorm(c_z)
         self.stack = TemplatePairStack(config.c_t, config)
 
@@ -148,11 +149,12 @@ class TemplateAndPairEmbedder(nn.Module):
         n, ca, c = (template.positions[:, k] for k in (residues.N, residues.CA, residues.C))
         frames = rigid_from_3_points(n, ca, c)
         backbone = template.atom_mask[:, [residues.N, residues.CA, residues.C]].prod(-1)
-        linears = [cast(Linear, layer) for layer in self.linears]
+        linears = [cast(nn.Linear, layer) for layer in self.linears]
         *of_features, of_pair = linears
         weight = torch.cat([layer.weight for layer in of_features], dim=1)  # their sum is one product
         bias = torch.stack([layer.bias for layer in linears]).sum(0)
         width = weight.shape[1] + z.shape[2]
+        features_weights, pair_weights = ready(LinearWeights(weight, bias)), ready(LinearWeights(of_pair.weight))
 
         def embed(rows: slice) -> Tensor:
             same_chain = chains.same_chain(rows)
@@ -170,17 +172,19 @@ class TemplateAndPairEmbedder(nn.Module):
                 (direction * both_backbones).to(dtype),
                 both_backbones.to(dtype),
             ]
-            return linear(torch.cat(features, dim=-1), weight, bias) + linear(self.z_norm(z[rows]), of_pair.weight)
+            return linear(torch.cat(features, dim=-1), features_weights) + linear(self.z_norm(z[rows]), pair_weights)
 
         return self.stack(build_rows(n_res, 4 * n_res * width * 4, embed), pair_mask)
 
 
-class TemplatePointwiseAttention(nn.Module):
+class TemplatePointwiseAttention(Layer):
     """Algorithm 17 TemplatePointwiseAttention: z_ij += sum_t softmax_t(q_ij k_tij / sqrt(c)) v_tij, not gated.
 
     DEVIATION from the paper, as DeepMind's code: z is not normalised; tests/parity/network/test_modules.py pins it.
     t [n_res, n_res, c_t] for each template, asked for one after the other; z [n_res, n_res, c_z] -> z.
     """
+
+    weights = Weights(TemplateAttentionWeights)
 
     def __init__(self, c_z: int, c_t: int, config: ConfigDict) -> None:
         super().__init__()
@@ -194,12 +198,11 @@ class TemplatePointwiseAttention(nn.Module):
     def forward(
         self, templates: Iterable[Float[Tensor, "i i c_t"]], z: Float[Tensor, "i i c_z"]
     ) -> Float[Tensor, "i i c_z"]:
-        weights = TemplateAttentionWeights(self.q, self.k, self.v, self.out, self.out_bias)
-        state = nothing_gathered(z, weights)
+        state = nothing_gathered(z, self.weights)
         for t in templates:
-            state = gather_template(state, z, t, weights)
+            state = gather_template(state, z, t, self.weights)
             del t  # it is large, and the next one is made before the loop would let go of it
-        return add_templates(z, state, weights)
+        return add_templates(z, state, self.weights)
 
 
 class TemplateMean(nn.Module):
@@ -215,7 +218,7 @@ class TemplateMean(nn.Module):
     def forward(
         self, templates: Iterable[tuple[Float[Tensor, "i i c_t"], int]], z: Float[Tensor, "i i c_z"]
     ) -> Float[Tensor, "i i c_z"]:
-        total, n_templ = z.new_zeros(*z.shape[:2], self.out.in_features), 0
+        total, n_templ = z.new_zeros(*z.shape[:2], self.out.weight.shape[1]), 0
         for t, count in templates:
             total = total + count * t if torch.is_grad_enabled() else total.add_(t, alpha=count)
             n_templ += count

@@ -52,7 +52,7 @@ class Operation(Generic[_P, _R]):
         return kernel
 
     def __call__(self, *args: _P.args, **kwargs: _P.kwargs) -> _R:
-        if _engine != "native" or torch.is_grad_enabled():
+        if not uses_kernels():
             return self.reference(*args, **kwargs)
         if self.kernel is not None:
             return self.kernel(*args, **kwargs)
@@ -96,6 +96,11 @@ def _made_for(name: str, reference: Callable[_P, _R]) -> Callable[_P, _R]:
 def engine() -> str:
     """The engine in use."""
     return _engine
+
+
+def uses_kernels() -> bool:
+    """Whether operations run on the native kernels, which have no gradients."""
+    return _engine == "native" and not torch.is_grad_enabled()
 
 
 def in_pytorch() -> tuple[str, ...]:

@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from af2cpu.ops.attention import mask_bias
+from af2cpu.ops.attention import HeadWeights, mask_bias
 from af2cpu.ops.dispatch import Formula, Operation
 from af2cpu.ops.isa import kernels
-from af2cpu.ops.native import packed
 from af2cpu.ops.norm import Norm
 from af2cpu.ops.slicing import update_rows
+from af2cpu.ops.weights import packed
 from af2cpu.shapes import Float
 
 
@@ -20,27 +20,21 @@ class GlobalAttentionWeights(NamedTuple):
     """h query heads of d channels that share one key and one value head, on c channels."""
 
     norm: Norm  # of c
-    q: Tensor  # [c, h, d]
-    k: Tensor  # [c, d]
-    v: Tensor  # [c, d]
-    gate: Tensor  # [c, h, d]
-    gate_bias: Tensor  # [h, d]
-    out: Tensor  # [h, d, c]
-    out_bias: Tensor  # [c]
+    heads: HeadWeights  # k and v [c, d]
 
 
 @Formula
 def _attend(x: Tensor, mask: Tensor, w: GlobalAttentionWeights) -> Tensor:
-    x = w.norm(x)
+    x, heads = w.norm(x), w.heads
     mean = torch.einsum("bs,bsc->bc", mask, x) / (mask.sum(1, keepdim=True) + 1e-10)
-    q = torch.einsum("bc,chd->bhd", mean, w.q) * w.q.shape[-1] ** -0.5
-    k = torch.einsum("bsc,cd->bsd", x, w.k)
-    v = torch.einsum("bsc,cd->bsd", x, w.v)
+    q = torch.einsum("bc,chd->bhd", mean, heads.q) * heads.q.shape[-1] ** -0.5
+    k = torch.einsum("bsc,cd->bsd", x, heads.k)
+    v = torch.einsum("bsc,cd->bsd", x, heads.v)
     logits = torch.einsum("bhd,bsd->bhs", q, k) + mask_bias(mask)[:, None, :]
     a = torch.softmax(logits, dim=-1, dtype=torch.float32).to(x.dtype)
     o = torch.einsum("bhs,bsd->bhd", a, v)
-    gate = torch.sigmoid(torch.einsum("bsc,chd->bshd", x, w.gate) + w.gate_bias)
-    return torch.einsum("bshd,hdc->bsc", gate * o[:, None], w.out) + w.out_bias
+    gate = torch.sigmoid(torch.einsum("bsc,chd->bshd", x, heads.gate) + heads.gate_bias)
+    return torch.einsum("bshd,hdc->bsc", gate * o[:, None], heads.out) + heads.out_bias
 
 
 @Operation
@@ -51,17 +45,11 @@ def global_attention(
     _, s, c = x.shape
     if s == 0:
         return x
-    bytes_per_row = s * (2 * c + 2 * w.q.shape[1] * w.q.shape[2]) * 4
+    bytes_per_row = s * (2 * c + 2 * w.heads.q.shape[1] * w.heads.q.shape[2]) * 4
     return update_rows(x, bytes_per_row, lambda rows: _attend(x[rows], mask[rows], w))
 
 
-def _pack(q: Tensor, k: Tensor, v: Tensor, gate: Tensor, out: Tensor, *vectors: Tensor) -> Any:
-    scale, offset, gate_bias, out_bias = vectors
-    parts = (scale, offset, q.flatten(1), k, v, gate.flatten(1), gate_bias.flatten(), out.flatten(0, 1), out_bias)
-    return kernels().GlobalAttentionWeights(*parts)
-
-
 @global_attention.native
-def _global_attention(x: Tensor, mask: Tensor, w: GlobalAttentionWeights) -> Tensor:
-    kernels().global_attention(x, mask, packed(_pack, w.q, w.k, w.v, w.gate, w.out, *w.norm, w.gate_bias, w.out_bias))
+def _global_attention(x: Tensor, mask: Tensor, w: Any) -> Tensor:
+    kernels().global_attention(x, mask, packed(w))
     return x

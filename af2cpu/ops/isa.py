@@ -12,7 +12,6 @@ from types import ModuleType
 from af2cpu.errors import InputError
 
 ENGINES = ("auto", "native", "torch", "compile", "ipex")
-BF16_LEVELS = ("avx512bf16", "amx", "amx_model")  # those that multiply bf16 as it is; the model of AMX too
 
 
 def built() -> bool:
@@ -47,6 +46,11 @@ def _load_openmp_of_torch() -> None:
 def level() -> str:
     """The instruction set that the kernels run on: the machine's best, capped by AF2CPU_ISA."""
     return str(kernels().level())
+
+
+def multiplies_bf16() -> bool:
+    """Whether the instruction set in use multiplies bf16 as it is; the model of AMX does."""
+    return bool(kernels().multiplies_bf16())
 
 
 def levels() -> list[str]:

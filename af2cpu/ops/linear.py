@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 import torch.nn.functional as F
 from torch import Tensor
 
 from af2cpu.ops.dispatch import Operation
 from af2cpu.ops.isa import kernels
-from af2cpu.ops.native import packed
+from af2cpu.ops.weights import packed
 from af2cpu.shapes import Float
 
 
+class LinearWeights(NamedTuple):
+    """c channels to d."""
+
+    weight: Tensor  # [d, c]
+    bias: Tensor | None = None  # [d]
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """x W^T + b in PyTorch, for formulas."""
+        return F.linear(x, self.weight, self.bias)
+
+
 @Operation
-def linear(
-    x: Float[Tensor, "*n c"], weight: Float[Tensor, "d c"], bias: Float[Tensor, " d"] | None = None
-) -> Float[Tensor, "*n d"]:
+def linear(x: Float[Tensor, "*n c"], w: LinearWeights) -> Float[Tensor, "*n d"]:
     """x W^T + b."""
-    return F.linear(x, weight, bias)
+    return w(x)
 
 
 @linear.native
-def _linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    rows = x.reshape(-1, x.shape[-1])
-    y = x.new_empty(len(rows), len(weight))
+def _linear(x: Tensor, w: Any) -> Tensor:
+    rows, weights = x.reshape(-1, x.shape[-1]), packed(w)
+    y = x.new_empty(len(rows), weights.out_features)
     rows = rows if rows.stride(-1) == 1 else rows.contiguous()
-    kernels().linear(rows, y, packed(kernels().LinearWeights, weight, bias))
-    return y.view(*x.shape[:-1], len(weight))
+    kernels().linear(rows, y, weights)
+    return y.view(*x.shape[:-1], weights.out_features)

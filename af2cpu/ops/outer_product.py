@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from af2cpu.ops.dispatch import Formula, Operation
 from af2cpu.ops.isa import kernels
-from af2cpu.ops.native import packed
+from af2cpu.ops.linear import LinearWeights
 from af2cpu.ops.norm import Norm
 from af2cpu.ops.slicing import build_rows, update_rows
+from af2cpu.ops.weights import packed
 from af2cpu.shapes import Float
 
 
@@ -20,17 +20,15 @@ class OuterProductWeights(NamedTuple):
     """c_m channels projected to c and e (32 each), their outer product to c_z."""
 
     norm: Norm  # of c_m
-    a: Tensor  # [c, c_m]
-    a_bias: Tensor  # [c]
-    b: Tensor  # [e, c_m]
-    b_bias: Tensor  # [e]
+    a: LinearWeights  # c_m to c
+    b: LinearWeights  # c_m to e
     out: Tensor  # [c, e, c_z]
     out_bias: Tensor  # [c_z]
 
 
 @Formula
-def _project(m: Tensor, mask: Tensor, norm: Norm, weight: Tensor, bias: Tensor) -> Tensor:
-    return F.linear(norm(m), weight, bias) * mask[..., None]
+def _project(m: Tensor, mask: Tensor, norm: Norm, w: LinearWeights) -> Tensor:
+    return w(norm(m)) * mask[..., None]
 
 
 @Formula
@@ -49,14 +47,14 @@ def outer_product_mean(
     """z + the mean over sequences of the outer products of two projections of m."""
     n, (c, e, c_z) = m.shape[1], w.out.shape
     widths = n * (m.shape[2] + 2 * c) * 4
-    a = build_rows(m.shape[0], widths, lambda s: _project(m[s], mask[s], w.norm, w.a, w.a_bias))
-    b = build_rows(m.shape[0], widths, lambda s: _project(m[s], mask[s], w.norm, w.b, w.b_bias))
+    a = build_rows(m.shape[0], widths, lambda s: _project(m[s], mask[s], w.norm, w.a))
+    b = build_rows(m.shape[0], widths, lambda s: _project(m[s], mask[s], w.norm, w.b))
     count = (mask.float().T @ mask.float()).to(z.dtype)
     bytes_per_row = n * (2 * c * e + 2 * c_z) * 4
     return update_rows(z, bytes_per_row, lambda i: _outer(a[:, i], b, count[i], w.out, w.out_bias))
 
 
 @outer_product_mean.native
-def _outer_product_mean(m: Tensor, mask: Tensor, z: Tensor, w: OuterProductWeights) -> Tensor:
-    kernels().outer_product(m, mask.T, z, packed(kernels().OuterProductWeights, *w.norm, *w[1:]))
+def _outer_product_mean(m: Tensor, mask: Tensor, z: Tensor, w: Any) -> Tensor:
+    kernels().outer_product(m, mask.T, z, packed(w))
     return z

@@ -70,10 +70,21 @@ def _point_attention(
     q, k, v, q_points, k_points, v_points, weights = inputs
     n, heads, e = v.shape
     values = torch.cat([v, v_points.flatten(2)], dim=-1)
-    tensors = [q, k.permute(1, 2, 0), values, q_points.flatten(2), k_points.flatten(2).permute(1, 2, 0)]
     out, pair = torch.empty_like(values), q.new_empty(n, heads, z.shape[2])
-    scale, offset = (None, None) if norm is None else norm
-    contiguous = [x.contiguous() for x in tensors]
-    kernels().point_attention(contiguous, weights, bias.contiguous(), mask, z, scale, offset, out, pair)
+    kernels().point_attention(
+        q=q.contiguous(),
+        keys=k.permute(1, 2, 0).contiguous(),
+        values=values,
+        q_points=q_points.flatten(2).contiguous(),
+        key_points=k_points.flatten(2).permute(1, 2, 0).contiguous(),
+        weight=weights,
+        bias=bias.contiguous(),
+        mask=mask,
+        z=z,
+        scale=None if norm is None else norm.scale,
+        offset=None if norm is None else norm.offset,
+        out=out,
+        pair=pair,
+    )
     scalar, points = out.split([e, values.shape[2] - e], dim=-1)
     return scalar, points.unflatten(-1, v_points.shape[2:]), pair

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from af2cpu.ops.dispatch import Formula, Operation
 from af2cpu.ops.isa import kernels
-from af2cpu.ops.native import packed
 from af2cpu.ops.slicing import replace_rows, update_rows
+from af2cpu.ops.weights import packed
 from af2cpu.shapes import Float
 
 _NEVER = -1e30  # the largest logit before the first template
@@ -29,18 +29,25 @@ class TemplateAttentionWeights(NamedTuple):
     out: Tensor  # [h, d, c_z]
     out_bias: Tensor  # [c_z]
 
+    @property
+    def heads(self) -> int:
+        return self.q.shape[1]
 
-def nothing_gathered(z: Float[Tensor, "n n c_z"], w: TemplateAttentionWeights) -> Float[Tensor, "n n state"]:
-    """The state before the first template."""
-    heads, d = w.q.shape[1:]
-    state = z.new_zeros(*z.shape[:2], heads * (d + 2), dtype=torch.float32)
-    state[..., :heads] = _NEVER
+    @property
+    def dim(self) -> int:
+        return self.q.shape[2]
+
+
+def nothing_gathered(z: Float[Tensor, "n n c_z"], w: Any) -> Float[Tensor, "n n state"]:
+    """The state before the first template. w: TemplateAttentionWeights, as a record or packed."""
+    state = z.new_zeros(*z.shape[:2], w.heads * (w.dim + 2), dtype=torch.float32)
+    state[..., : w.heads] = _NEVER
     return state
 
 
 @Formula
 def _gather(state: Tensor, z: Tensor, t: Tensor, w: TemplateAttentionWeights) -> Tensor:
-    heads, d = w.q.shape[1:]
+    heads, d = w.heads, w.dim
     highest, total, values = state.split([heads, heads, heads * d], dim=-1)
     q = torch.einsum("ijc,chd->ijhd", z, w.q) * d**-0.5
     k, v = (torch.einsum("ijc,chd->ijhd", t, weight) for weight in (w.k, w.v))
@@ -59,19 +66,19 @@ def gather_template(
     w: TemplateAttentionWeights,
 ) -> Float[Tensor, "n n state"]:
     """The state after one more template."""
-    bytes_per_row = z.shape[1] * (3 * state.shape[2] + 4 * w.q.shape[1] * w.q.shape[2]) * 4
+    bytes_per_row = z.shape[1] * (3 * state.shape[2] + 4 * w.heads * w.dim) * 4
     return replace_rows(state, bytes_per_row, lambda rows: _gather(state[rows], z[rows], t[rows], w))
 
 
 @gather_template.native
-def _gather_template(state: Tensor, z: Tensor, t: Tensor, w: TemplateAttentionWeights) -> Tensor:
-    kernels().template_gather(z, t, state, packed(_pack, *w))
+def _gather_template(state: Tensor, z: Tensor, t: Tensor, w: Any) -> Tensor:
+    kernels().template_gather(z, t, state, packed(w))
     return state
 
 
 @Formula
 def _close(state: Tensor, w: TemplateAttentionWeights) -> Tensor:
-    heads, d = w.q.shape[1:]
+    heads, d = w.heads, w.dim
     _, total, values = state.split([heads, heads, heads * d], dim=-1)
     o = values.unflatten(-1, (heads, d)) / total[..., None]
     return torch.einsum("ijhd,hdc->ijc", o.to(w.out.dtype), w.out) + w.out_bias
@@ -87,11 +94,6 @@ def add_templates(
 
 
 @add_templates.native
-def _add_templates(z: Tensor, state: Tensor, w: TemplateAttentionWeights) -> Tensor:
-    kernels().template_close(z, state, packed(_pack, *w))
+def _add_templates(z: Tensor, state: Tensor, w: Any) -> Tensor:
+    kernels().template_close(z, state, packed(w))
     return z
-
-
-def _pack(q: Tensor, k: Tensor, v: Tensor, out: Tensor, out_bias: Tensor) -> Any:
-    projections = (x.flatten(1) for x in (q, k, v))
-    return kernels().TemplateAttentionWeights(q.shape[1], *projections, out.flatten(0, 1), out_bias)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -9,19 +11,20 @@ import numpy as np
 
 from af2cpu.errors import InputError
 from af2cpu.formats.arrays import check_shapes, read_arrays, write_arrays
-from af2cpu.records import Confidence, Prediction
+from af2cpu.records import ChainPairs, Confidence, Prediction
 
 _ALWAYS = (
     "plddt ranking_confidence final_atom_positions final_atom_mask aatype residue_index num_recycles recycle_changes"
 ).split()
 _WITH_PTM = "ptm predicted_aligned_error max_predicted_aligned_error".split()
 _CHAINS = "asym_id entity_id sym_id".split()
-_PLAIN = frozenset([*_ALWAYS, *_WITH_PTM, *_CHAINS, "iptm"])
+_PAIRS = [one.name for one in fields(ChainPairs)]
+_PLAIN = frozenset([*_ALWAYS, *_WITH_PTM, *_CHAINS, *_PAIRS, "iptm"])
 
 
 def result_arrays(prediction: Prediction, confidence: Confidence, save_all: bool) -> dict[str, np.ndarray]:
     """AlphaFold 2's names (those of its structure module without the group); PAE as float16. A complex has the numbers
-    of its chains too.
+    of its chains too, and the scores of its pairs of chains.
 
     With `save_all` also the logits and representations, named as group/array.
     """
@@ -43,6 +46,8 @@ def result_arrays(prediction: Prediction, confidence: Confidence, save_all: bool
             arrays["iptm"] = np.float64(prediction.iptm)
         arrays["predicted_aligned_error"] = prediction.pae.astype(np.float16)
         arrays["max_predicted_aligned_error"] = np.float64(prediction.max_pae)
+    if prediction.chain_pairs is not None:
+        arrays |= vars(prediction.chain_pairs)
     if save_all:
         arrays |= {name: np.asarray(array) for name, array in prediction.extras.items()}
     return {name: np.asarray(array) for name, array in arrays.items()}
@@ -60,17 +65,12 @@ def read_result(path: Path, model: str, *, extras: bool = True) -> Prediction:
     Raises InputError that names the file and what is wrong with it.
     """
     arrays = read_arrays(path, "a prediction", None if extras else _PLAIN)
-    with_ptm = "predicted_aligned_error" in arrays
-    missing = [name for name in _ALWAYS + _WITH_PTM * with_ptm if name not in arrays]
+    with_ptm, with_pairs = "predicted_aligned_error" in arrays, _PAIRS[0] in arrays
+    needed = _ALWAYS + _WITH_PTM * with_ptm + _PAIRS * with_pairs
+    missing = [name for name in needed if name not in arrays]
     if missing:
         raise InputError(f"{path}: not a prediction of this program: missing {', '.join(missing)}; remove the file")
-    n_res = len(arrays["aatype"]) if arrays["aatype"].ndim else 0
-    shapes: dict[str, tuple[int, ...]] = dict.fromkeys(("plddt", "aatype", "residue_index"), (n_res,))
-    shapes |= {"final_atom_positions": (n_res, 37, 3), "final_atom_mask": (n_res, 37)}
-    shapes |= {"predicted_aligned_error": (n_res, n_res)} if with_ptm else {}
-    chains = {name: arrays[name] for name in _CHAINS if name in arrays}
-    shapes |= dict.fromkeys(chains, (n_res,))
-    check_shapes(path, arrays, shapes)
+    check_shapes(path, arrays, _shapes(arrays))
     return Prediction(
         model=model,
         aatype=arrays["aatype"],
@@ -85,5 +85,21 @@ def read_result(path: Path, model: str, *, extras: bool = True) -> Prediction:
         passes=int(arrays["num_recycles"]) + 1,
         changes=tuple(arrays["recycle_changes"].tolist()),
         extras={name: array for name, array in arrays.items() if "/" in name},
-        **chains,
+        chain_pairs=_chain_pairs(arrays) if with_pairs else None,
+        **{name: arrays[name] for name in _CHAINS if name in arrays},
     )
+
+
+def _shapes(arrays: Mapping[str, np.ndarray]) -> dict[str, tuple[int, ...]]:
+    """Of the arrays whose size is the protein's."""
+    n_res = len(arrays["aatype"]) if arrays["aatype"].ndim else 0
+    n_chains = len(np.unique(arrays.get("asym_id", 1)))
+    shapes: dict[str, tuple[int, ...]] = dict.fromkeys(("plddt", "aatype", "residue_index", *_CHAINS), (n_res,))
+    shapes |= {"final_atom_positions": (n_res, 37, 3), "final_atom_mask": (n_res, 37)}
+    shapes |= {"predicted_aligned_error": (n_res, n_res)}
+    shapes |= dict.fromkeys(_PAIRS, (n_chains, n_chains)) | {"actifptm": ()}
+    return {name: shape for name, shape in shapes.items() if name in arrays}
+
+
+def _chain_pairs(arrays: Mapping[str, np.ndarray]) -> ChainPairs:
+    return ChainPairs(**{name: arrays[name] for name in _PAIRS[:-1]}, actifptm=float(arrays["actifptm"]))

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from af2cpu.chemistry.residues import ATOM37, ATOM37_EXISTS, ATOM37_INDEX, RESNAMES, UNKNOWN
-from af2cpu.records import Atoms, Prediction
+from af2cpu.records import Atoms, Chains, Prediction
 
 
 @dataclass(frozen=True)
 class AtomTable:
-    """The residues of a chain and their atoms. Coordinates have 3 decimals, pLDDT 2, rounded once for all files."""
+    """The residues of all chains and their atoms. Coordinates have 3 decimals, pLDDT 2, rounded once for all files."""
 
     names: tuple[str, ...]  # n_res residue names, UNK for X
-    numbers: tuple[int, ...]  # n_res residue numbers: residue_index + 1
+    numbers: tuple[int, ...]  # n_res residue numbers: residue_index + 1, which begins anew in each chain
+    chains: Chains
     plddt: np.ndarray  # float64 [n_res], 0-100
     residue: np.ndarray  # int [n_atoms], which residue, from 0, ascending
     atom: tuple[str, ...]  # n_atoms atom names
@@ -26,6 +28,11 @@ class AtomTable:
     @property
     def n_res(self) -> int:
         return len(self.names)
+
+    @cached_property
+    def spans(self) -> dict[str, range]:
+        """The residues of each chain by its identifier."""
+        return self.chains.spans
 
 
 def predicted_atoms(prediction: Prediction) -> AtomTable:
@@ -80,6 +87,7 @@ def _table(
     return AtomTable(
         names=_names(prediction),
         numbers=tuple(int(k) + 1 for k in prediction.residue_index),
+        chains=prediction.chains,
         plddt=_rounded(prediction.plddt, 2),
         residue=residue,
         atom=atom,

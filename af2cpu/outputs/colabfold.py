@@ -32,11 +32,12 @@ def write_folder_files(out: Path, settings: Mapping[str, Any]) -> list[Path]:
     jobs = [(read_run(layout), layout.document("run").stat().st_mtime) for layout in layouts]
     runs = [run for run, _ in jobs]
     databases = [database for run in runs for database in run.databases]
+    models = [entry.name for run in runs for entry in run.ranking]
     relaxed = any(layout.find_any_relaxed() for layout in layouts)
     return [
         write_bytes(out / "log.txt", log_text(jobs).encode()),
         write_bytes(out / "config.json", config_json(settings, runs)),
-        write_bytes(out / "cite.bibtex", bibtex(papers(databases, relaxed=relaxed)).encode()),
+        write_bytes(out / "cite.bibtex", bibtex(papers(databases, models, relaxed=relaxed)).encode()),
     ]
 
 
@@ -69,8 +70,8 @@ def config_json(settings: Mapping[str, Any], runs: Sequence[TargetRun]) -> bytes
         "num_recycles": settings["recycles"],
         "recycle_early_stop_tolerance": settings["recycle_tolerance"],
         "num_ensemble": settings["ensembles"],
-        "model_order": [int(model.split("_")[1]) for model in models if model.startswith("model_")],
-        "rank_by": "plddt",
+        "model_order": list(dict.fromkeys(int(one.split("_")[1]) for one in models if one.startswith("model_"))),
+        "rank_by": "multimer" if any(_rank_by(run) == "multimer" for run in runs) else "plddt",
         "max_seq": int(clusters) if clusters else None,
         "max_extra_seq": int(extra) if extra else None,
         "random_seed": settings["seed"],
@@ -99,12 +100,18 @@ def _job_lines(run: TargetRun) -> Iterator[str]:
             yield f"{tags[name]} recycle={recycle}{_scores(scores)}{change}"
         seconds = run.timings.get(f"predict_and_compile_{name}", 0.0)
         yield f"{tags[name]} took {seconds:.1f}s ({len(passes) - 1} recycles)"
-    yield "reranking models by 'plddt' metric"
+    yield f"reranking models by '{_rank_by(run)}' metric"
     for rank, entry in enumerate(run.ranking, start=1):
         if entry.name in tags:
             yield f"rank_{rank:03d}_{tags[entry.name]}{_scores(run.passes[entry.name][-1])}"
 
 
+def _rank_by(run: TargetRun) -> str:
+    """ColabFold's word for 80 ipTM + 20 pTM is multimer."""
+    of_multimer = any("_multimer" in entry.name for entry in run.ranking)
+    return "multimer" if of_multimer or run.n_chains > 1 else "plddt"
+
+
 def _scores(scores: PassScores) -> str:
-    ptm = "" if scores.ptm is None else f" pTM={scores.ptm:.3g}"
-    return f" pLDDT={scores.plddt:.3g}{ptm}"
+    named = [("pLDDT", scores.plddt), ("pTM", scores.ptm), ("ipTM", scores.iptm)]
+    return "".join(f" {name}={value:.3g}" for name, value in named if value is not None)

@@ -19,10 +19,16 @@ import orjson
 
 from af2cpu.formats.streams import atomic_write
 from af2cpu.outputs.scores import afdb_pae_json, colabfold_scores_json, confidence_json, pae_json
-from af2cpu.records import Prediction, PredictionId, Ranking
+from af2cpu.outputs.structure import MAX_CHAINS
+from af2cpu.records import Confidence, Prediction, PredictionId, Ranking
 
 STRUCTURES = (".pdb", ".cif")
 _PROBED = 50  # ranks in ColabFold's names
+
+
+def structure_endings(n_chains: int) -> tuple[str, ...]:
+    """Of the structure files of a prediction; for more chains than the PDB format has identifiers there is no .pdb."""
+    return STRUCTURES if n_chains <= MAX_CHAINS else (".cif",)
 
 
 def write_bytes(path: Path, content: bytes) -> Path:
@@ -68,11 +74,15 @@ class Layout(ABC):
         """The report."""
 
     @abstractmethod
-    def scores(self, who: PredictionId, prediction: Prediction) -> Iterator[tuple[Path, bytes]]:
+    def scores(self, prediction: Prediction, confidence: Confidence) -> Iterator[tuple[Path, bytes]]:
         """The JSON files of a prediction."""
 
+    def written_structures(self, who: PredictionId) -> list[str]:
+        """Endings of the structure files that a prediction has under its name without rank."""
+        return [ending for ending in STRUCTURES if ending == ".cif" or self.of("unrelaxed", who, ending).is_file()]
+
     @abstractmethod
-    def drop_old(self, kinds: Collection[str], who: PredictionId) -> None:
+    def drop_old(self, kinds: Collection[str], who: PredictionId, endings: Collection[str] = STRUCTURES) -> None:
         """Removes what an earlier prediction of the same name left: structures of `kinds`, the sign of being done."""
 
     @abstractmethod
@@ -102,21 +112,25 @@ class AlphaFoldLayout(Layout):
     def page(self) -> Path:
         return self.folder / "report.html"
 
-    def scores(self, who: PredictionId, prediction: Prediction) -> Iterator[tuple[Path, bytes]]:
-        yield self.of("confidence", who, ".json"), confidence_json(prediction.plddt)
+    def scores(self, prediction: Prediction, confidence: Confidence) -> Iterator[tuple[Path, bytes]]:
+        yield self.of("confidence", confidence.who, ".json"), confidence_json(prediction, confidence)
         if prediction.pae is not None and prediction.max_pae is not None:
-            yield self.of("pae", who, ".json"), pae_json(prediction.pae, prediction.max_pae)
+            yield (
+                self.of("pae", confidence.who, ".json"),
+                pae_json(prediction.pae, prediction.max_pae, prediction.chains),
+            )
 
-    def drop_old(self, kinds: Collection[str], who: PredictionId) -> None:
+    def drop_old(self, kinds: Collection[str], who: PredictionId, endings: Collection[str] = STRUCTURES) -> None:
         for kind in kinds:
-            for ending in STRUCTURES:
+            for ending in endings:
                 self.of(kind, who, ending).unlink(missing_ok=True)
 
     def show_ranks(self, ranking: Ranking, relaxed: Collection[str]) -> list[Path]:
         written = []
         for rank, entry in enumerate(ranking.entries):
             state = "relaxed" if entry.who.name in relaxed else "unrelaxed"
-            pairs = [(self.of(state, entry.who, ending), f"ranked_{rank}{ending}") for ending in STRUCTURES]
+            endings = self.written_structures(entry.who)
+            pairs = [(self.of(state, entry.who, ending), f"ranked_{rank}{ending}") for ending in endings]
             pairs.append((self.of("confidence", entry.who, ".json"), f"confidence_ranked_{rank}.json"))
             if entry.ptm is not None:
                 pairs.append((self.of("pae", entry.who, ".json"), f"pae_ranked_{rank}.json"))
@@ -173,15 +187,15 @@ class ColabFoldLayout(Layout):
         """Empty; ColabFold's sign that nothing is left to do."""
         return self.folder / f"{self.job}.done.txt"
 
-    def scores(self, who: PredictionId, prediction: Prediction) -> Iterator[tuple[Path, bytes]]:
-        yield self.of("scores", who, ".json"), colabfold_scores_json(prediction)
+    def scores(self, prediction: Prediction, confidence: Confidence) -> Iterator[tuple[Path, bytes]]:
+        yield self.of("scores", confidence.who, ".json"), colabfold_scores_json(prediction, confidence)
 
-    def drop_old(self, kinds: Collection[str], who: PredictionId) -> None:
+    def drop_old(self, kinds: Collection[str], who: PredictionId, endings: Collection[str] = STRUCTURES) -> None:
         for kind in kinds:
-            for ending in STRUCTURES:
+            for ending in endings:
                 self.of(kind, who, ending).unlink(missing_ok=True)
         self.done().unlink(missing_ok=True)
-        gone = {self.of(kind, who, ending) for kind in kinds for ending in STRUCTURES}
+        gone = {self.of(kind, who, ending) for kind in kinds for ending in endings}
         for there, without in self._ranked_now():
             if without in gone:
                 there.unlink()
@@ -194,8 +208,9 @@ class ColabFoldLayout(Layout):
                 there.replace(without)
         written = []
         for rank, entry in enumerate(ranking.entries, start=1):
-            kinds = [("scores", ".json"), *(("unrelaxed", ending) for ending in STRUCTURES)]
-            kinds += [("relaxed", ending) for ending in STRUCTURES] if entry.who.name in relaxed else []
+            endings = self.written_structures(entry.who)
+            kinds = [("scores", ".json"), *(("unrelaxed", ending) for ending in endings)]
+            kinds += [("relaxed", ending) for ending in endings] if entry.who.name in relaxed else []
             for kind, ending in kinds:
                 path = self.ranked(kind, entry.who, ending, rank)
                 written.append(self.of(kind, entry.who, ending).replace(path))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from af2cpu.outputs.mmcif_columns import Columns
+from af2cpu.outputs.modelcif_entities import Entity, model_data
 from af2cpu.outputs.modelcif_templates import template_data
 from af2cpu.outputs.text import plain
 from af2cpu.records import Provenance
@@ -27,7 +28,7 @@ _KINDS = {  # software -> what it does, its classification
 }
 
 
-def method_categories(provenance: Provenance, relaxed: bool) -> dict[str, Columns]:
+def method_categories(entities: Sequence[Entity], provenance: Provenance, relaxed: bool) -> dict[str, Columns]:
     """Software, its groups, data and protocol."""
     libraries = _libraries(provenance, relaxed)
     groups = _groups(libraries)
@@ -51,7 +52,7 @@ def method_categories(provenance: Provenance, relaxed: bool) -> dict[str, Column
             "group_id": [group for group, _ in members],
             "software_id": [one for _, one in members],
         },
-        **_data(provenance),
+        **_data(entities, provenance),
         "_ma_protocol_step": _steps(provenance, relaxed, _group_of(_SEARCHES, groups), _group_of(_REFINES, groups)),
     }
 
@@ -83,13 +84,15 @@ def _group_of(kind: str, groups: Sequence[tuple[str, list[int]]]) -> str:
     return ids.get(kind, MODELING)
 
 
-def _data(provenance: Provenance) -> dict[str, Columns]:
-    data = [("1", "Target sequence", "target"), ("2", "Model", "model coordinates")]
-    groups = [(TARGET, "1"), (MODEL, "2")]
-    found = template_data(provenance.network_templates)
+def _data(entities: Sequence[Entity], provenance: Provenance) -> dict[str, Columns]:
+    model = str(model_data(entities))
+    data = [(entity.id, _target_name(entity, len(entities)), "target") for entity in entities]
+    data.append((model, "Model", "model coordinates"))
+    groups = [*((TARGET, entity.id) for entity in entities), (MODEL, model)]
+    found = template_data(entities, provenance.network_templates)
     if found:
         groups += [(FOUND, number) for number, _, _ in found]
-        groups += [(GIVEN, number) for number in ("1", *(number for number, _, _ in found))]
+        groups += [(GIVEN, entity.id) for entity in entities] + [(GIVEN, number) for number, _, _ in found]
     data += found
     return {
         "_ma_data": {
@@ -103,6 +106,12 @@ def _data(provenance: Provenance) -> dict[str, Columns]:
             "data_id": [number for _, number in groups],
         },
     }
+
+
+def _target_name(entity: Entity, n_entities: int) -> str:
+    if n_entities == 1:
+        return "Target sequence"
+    return f"Target sequence of chain{'s' if len(entity.chains) > 1 else ''} {', '.join(entity.chains)}"
 
 
 def _steps(provenance: Provenance, relaxed: bool, search: str, refinement: str) -> Columns:

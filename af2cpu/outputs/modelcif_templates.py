@@ -3,8 +3,9 @@
 Item names are those of mmcif_ma.dic, as python-modelcif writes them. Ids count from 1: template k, its transformation,
 its segment and its alignment have the same number. Data ids go on after those of the target and the model.
 
-The features keep only the residues of a template that are aligned to the target, so the sequence of a template here
-is these residues, and its numbers count them.
+Each chain of a complex has templates of its own; those of copies are told for each copy. The features keep only the
+residues of a template that are aligned to the target, so the sequence of a template here is these residues, and its
+numbers count them.
 """
 
 from __future__ import annotations
@@ -13,19 +14,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from af2cpu.outputs.mmcif_columns import Columns
-from af2cpu.outputs.structure import CHAIN
+from af2cpu.outputs.modelcif_entities import Entity, model_data
 from af2cpu.outputs.text import plain
-from af2cpu.records import NetworkTemplate
-
-_FIRST_DATA = 3  # 1 is the target, 2 the model
+from af2cpu.records import NetworkTemplate, Provenance
 
 
 @dataclass(frozen=True)
 class _Aligned:
-    """One template against the target. Positions of the target count from 1."""
+    """One template against its chain of the target. Positions of the target count from 1."""
 
+    target_chain: str
     entry: str
     chain: str
+    own: bool  # a file of the user's, not an entry of the PDB
     letters: str  # the aligned residues
     begin: int
     end: int
@@ -34,51 +35,59 @@ class _Aligned:
     identity: float  # percent of the aligned pairs
 
 
-def template_data(templates: Sequence[NetworkTemplate]) -> list[tuple[str, str, str]]:
+def template_data(entities: Sequence[Entity], templates: Sequence[NetworkTemplate]) -> list[tuple[str, str, str]]:
     """(id, name, content type) of the data that the templates and their alignments are, for `_ma_data`."""
-    numbers = range(_FIRST_DATA, _FIRST_DATA + len(templates))
-    names = [plain(template.name) for template in templates]
+    first = model_data(entities) + 1
+    several = sum(len(entity.chains) for entity in entities) > 1
     rows = [
-        (str(k), f"Template {name}, aligned residues", "template structure")
-        for k, name in zip(numbers, names, strict=True)
+        (str(first + k), f"Template {plain(one.name)}{f' of chain {one.chain}' * several}, aligned residues")
+        for k, one in enumerate(templates)
     ]
-    return rows + [
-        (str(k + len(names)), f"Alignment of the target to {name}", "target-template alignment")
-        for k, name in zip(numbers, names, strict=True)
+    alignments = [
+        (
+            str(first + len(templates) + k),
+            f"Alignment of {f'chain {one.chain}' if several else 'the target'} to {plain(one.name)}",
+        )
+        for k, one in enumerate(templates)
+    ]
+    return [
+        *((number, name, "template structure") for number, name in rows),
+        *((number, name, "target-template alignment") for number, name in alignments),
     ]
 
 
-def template_categories(
-    target: str, templates: Sequence[NetworkTemplate], *, own: bool, software_group: str
-) -> dict[str, Columns]:
-    """The categories about the templates; empty without any.
+def template_categories(entities: Sequence[Entity], provenance: Provenance, software_group: str) -> dict[str, Columns]:
+    """The categories about the templates that the network got; empty without any.
 
-    Args:
-      target: the target's sequence, n_res letters.
-      templates: as the network got them, best first.
-      own: they are files of the user's, not entries of the PDB.
-      software_group: id of the group that aligned them.
+    software_group: id of the group that aligned them.
     """
-    if not templates:
+    if not provenance.network_templates:
         return {}
-    rows = [_aligned(target, template) for template in templates]
+    sequences = {chain: entity.letters for entity in entities for chain in entity.chains}
+    rows = [
+        _aligned(sequences[template.chain], template, own=template.chain in provenance.own_templates)
+        for template in provenance.network_templates
+    ]
+    first = model_data(entities) + 1
     return {
         "_ma_template_trans_matrix": _unmoved(len(rows)),
-        "_ma_template_details": _details(rows, own),
-        **_sources(rows, own),
+        "_ma_template_details": _details(rows, first),
+        **_sources(rows),
         **_polymers(rows),
-        **_alignments(rows, software_group),
+        **_alignments(rows, first, software_group),
     }
 
 
-def _aligned(target: str, template: NetworkTemplate) -> _Aligned:
+def _aligned(target: str, template: NetworkTemplate, *, own: bool) -> _Aligned:
     places = [k for k, letter in enumerate(template.sequence) if letter != "-"]
     begin, end = places[0], places[-1] + 1
     same = sum(template.sequence[k] == target[k] for k in places)
     entry, _, chain = template.name.rpartition("_")
     return _Aligned(
+        target_chain=template.chain,
         entry=plain(entry),
         chain=plain(chain),
+        own=own,
         letters="".join(template.sequence[k] for k in places),
         begin=begin + 1,
         end=end,
@@ -100,35 +109,37 @@ def _unmoved(count: int) -> Columns:
     return {"id": [str(k) for k in range(1, count + 1)], **rotation, **vector}
 
 
-def _details(rows: Sequence[_Aligned], own: bool) -> Columns:
+def _details(rows: Sequence[_Aligned], first_data: int) -> Columns:
     ids, count = _ids(rows), len(rows)
     return {
         "ordinal_id": ids,
         "template_id": ids,
-        "template_origin": ["customized" if own else "reference database"] * count,
+        "template_origin": ["customized" if row.own else "reference database" for row in rows],
         "template_entity_type": ["polymer"] * count,
         "template_trans_matrix_id": ids,
-        "template_data_id": [str(_FIRST_DATA + k) for k in range(count)],
-        "target_asym_id": [CHAIN] * count,
+        "template_data_id": [str(first_data + k) for k in range(count)],
+        "target_asym_id": [row.target_chain for row in rows],
         "template_model_num": ["1"] * count,
         "template_auth_asym_id": [row.chain for row in rows],
     }
 
 
-def _sources(rows: Sequence[_Aligned], own: bool) -> dict[str, Columns]:
-    """Entries of the PDB, or the names of the user's files."""
-    ids = _ids(rows)
+def _sources(rows: Sequence[_Aligned]) -> dict[str, Columns]:
+    """Entries of the PDB, and the names of the user's files."""
+    numbered = list(zip(_ids(rows), rows, strict=True))
+    own = [(number, row) for number, row in numbered if row.own]
+    entries = [(number, row) for number, row in numbered if not row.own]
+    categories: dict[str, Columns] = {}
     if own:
-        details = [f"Structure file {row.entry} of the user's, chain {row.chain}" for row in rows]
-        return {"_ma_template_customized": {"template_id": ids, "details": details}}
-    accessions = [row.entry.upper() for row in rows]
-    return {
-        "_ma_template_ref_db_details": {
-            "template_id": ids,
-            "db_name": ["PDB"] * len(rows),
-            "db_accession_code": accessions,
+        details = [f"Structure file {row.entry} of the user's, chain {row.chain}" for _, row in own]
+        categories["_ma_template_customized"] = {"template_id": [number for number, _ in own], "details": details}
+    if entries:
+        categories["_ma_template_ref_db_details"] = {
+            "template_id": [number for number, _ in entries],
+            "db_name": ["PDB" for _ in entries],
+            "db_accession_code": [row.entry.upper() for _, row in entries],
         }
-    }
+    return categories
 
 
 def _polymers(rows: Sequence[_Aligned]) -> dict[str, Columns]:
@@ -148,19 +159,19 @@ def _polymers(rows: Sequence[_Aligned]) -> dict[str, Columns]:
         "_ma_target_template_poly_mapping": {
             "id": ids,
             "template_segment_id": ids,
-            "target_asym_id": [CHAIN] * len(rows),
+            "target_asym_id": [row.target_chain for row in rows],
             "target_seq_id_begin": [str(row.begin) for row in rows],
             "target_seq_id_end": [str(row.end) for row in rows],
         },
     }
 
 
-def _alignments(rows: Sequence[_Aligned], software_group: str) -> dict[str, Columns]:
+def _alignments(rows: Sequence[_Aligned], first_data: int, software_group: str) -> dict[str, Columns]:
     ids, count = _ids(rows), len(rows)
     return {
         "_ma_alignment_info": {
             "alignment_id": ids,
-            "data_id": [str(_FIRST_DATA + count + k) for k in range(count)],
+            "data_id": [str(first_data + count + k) for k in range(count)],
             "software_group_id": [software_group] * count,
             "alignment_length": [str(len(row.target)) for row in rows],
             "alignment_type": ["target-template pairwise alignment"] * count,
@@ -170,7 +181,7 @@ def _alignments(rows: Sequence[_Aligned], software_group: str) -> dict[str, Colu
             "ordinal_id": ids,
             "alignment_id": ids,
             "template_segment_id": ids,
-            "target_asym_id": [CHAIN] * count,
+            "target_asym_id": [row.target_chain for row in rows],
             "percent_sequence_identity": [f"{row.identity:.1f}" for row in rows],
             "sequence_identity_denominator": ["Number of aligned residue pairs (not including the gaps)"] * count,
         },

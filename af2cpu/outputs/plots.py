@@ -1,6 +1,7 @@
 """PNG plots: MSA coverage, pLDDT, PAE. The same records give the same bytes: no dates, no versions, no user's style.
 
-matplotlib loads when the first plot is drawn; its figures are made directly, without pyplot's global list of them.
+Residues of a complex count on through its chains, whose borders are lines. matplotlib loads when the first plot is
+drawn; its figures are made directly, without pyplot's global list of them.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import numpy as np
 
 from af2cpu.outputs.classes import BOUNDS, COLOURS, NAMES
 from af2cpu.outputs.coverage import coverage
-from af2cpu.records import Features, Prediction
+from af2cpu.records import Chains, Features, Prediction
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -29,10 +30,14 @@ _MOST_ROWS = 1000  # of an alignment; more than the picture has lines
 _LINES = ("#000000", "#d55e00", "#0072b2", "#009e73", "#cc79a7")
 _STYLES = ("-", "--")
 _DPI = 150
+_MIN_SHARE = 0.025  # of a picture's width: chains that take less have no room for their letter
 
 
 def coverage_png(features: Features) -> bytes:
-    """The rows of the MSA, most alike on top, coloured by identity to the query, and how many cover each residue."""
+    """The rows of the MSA, most alike on top, coloured by identity to the query, and how many cover each residue.
+
+    Of a complex the rows that pair its sequences are on top, then each sequence has its own.
+    """
     shown = coverage(features, _MOST_ROWS)
     picture = np.where(shown.aligned, shown.identity[:, None], np.nan)
     residues = np.arange(1, features.n_res + 1)
@@ -44,10 +49,14 @@ def coverage_png(features: Features) -> bytes:
         )
         for colour, width in (("white", 3.0), ("black", 1.2)):  # legible on any of the map's colours
             axes.step(residues, shown.depth, where="mid", color=colour, linewidth=width)
-        axes.set(xlabel="Residue", ylabel="Sequences", title=f"Sequence coverage, {features.n_seq:,} sequences")
+        paired = f", {shown.n_paired:,} of them paired" if shown.n_paired else ""
+        axes.set(xlabel="Residue", ylabel="Sequences", title=f"Sequence coverage, {features.n_seq:,} sequences{paired}")
         axes.set_xlim(0.5, features.n_res + 0.5)
         axes.set_ylim(0, max(features.n_seq, 1) * 1.03)
         _whole_numbers(axes)
+        _mark_chains(axes, features.chains)
+        if shown.n_paired:  # below the query's row
+            axes.axhline(features.n_seq - 1 - shown.n_paired, color="black", linewidth=0.8)
         figure.colorbar(image, ax=axes, label="Identity to the query")
     return out.getvalue()
 
@@ -68,6 +77,7 @@ def plddt_png(ranked: Ranked) -> bytes:
         axes.set(xlabel="Residue", ylabel="pLDDT", title=f"Predicted lDDT per residue{_best_of(ranked)}", ylim=(0, 100))
         axes.margins(x=0.01)
         _whole_numbers(axes)
+        _mark_chains(axes, ranked[0][1].chains)
         figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=7, frameon=False)
     return out.getvalue()
 
@@ -78,6 +88,7 @@ def pae_png(ranked: Ranked) -> bytes:
     Drawn from float16, the precision that result_*.npz keeps: a run that goes on from there draws the same.
     """
     shown = [(name, p.pae, p.max_pae) for name, p in ranked if p.pae is not None][:MOST_SHOWN]
+    chains = ranked[0][1].chains
     columns = min(len(shown), 5)
     rows = math.ceil(len(shown) / columns)
     highest = max(max_pae or 0.0 for _, _, max_pae in shown)
@@ -92,6 +103,7 @@ def pae_png(ranked: Ranked) -> bytes:
             axes.tick_params(labelsize=7)
             _whole_numbers(axes)
             axes.yaxis.set_major_locator(axes.xaxis.get_major_locator())
+            _mark_chains(axes, chains, both=True)
         for axes in grid[len(shown) :]:
             axes.set_axis_off()
         figure.supxlabel("Scored residue", fontsize=9)
@@ -122,6 +134,28 @@ def _whole_numbers(axes: Any) -> None:
     from matplotlib.ticker import MaxNLocator
 
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))
+
+
+def _mark_chains(axes: Any, chains: Chains, *, both: bool = False) -> None:
+    """Lines between the chains of a complex, and their letters above; both: also across, letters on the right."""
+    spans = chains.spans
+    if len(spans) == 1:
+        return
+    room = _MIN_SHARE * len(chains.asym_id) * (2 if both else 1)  # a panel of several is smaller
+    for chain, rows in spans.items():
+        if rows.start:
+            axes.axvline(rows.start + 0.5, color="black", linewidth=0.8)
+            if both:
+                axes.axhline(rows.start + 0.5, color="black", linewidth=0.8)
+        if len(rows) < room:
+            continue
+        centre = (rows.start + rows.stop + 1) / 2
+        if both:
+            axes.text(1.03, centre, chain, transform=axes.get_yaxis_transform(), fontsize=7, va="center")
+        else:
+            axes.text(centre, 1.01, chain, transform=axes.get_xaxis_transform(), fontsize=8, ha="center")
+    if not both:
+        axes.set_title(axes.get_title(), pad=16)  # above the letters
 
 
 def _best_of(ranked: Ranked) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from af2cpu.outputs.citation import AUTHORS, CITATION
+from af2cpu.outputs.citation import ALPHAFOLD, MULTIMER, Paper, papers_of
 from af2cpu.run_records import DatabaseUsed
 from af2cpu.shipped import is_shipped
 
@@ -33,7 +34,8 @@ class Reference:
         names = [_short(author) for author in self.authors]
         who = f"{names[0]} et al." if len(names) > _MOST_NAMED or "others" in names else " & ".join(names)
         title = self.title.replace("{", "").replace("}", "")
-        return f"{who} {title}. {self.journal} {self.volume}, {self.pages} ({self.year})."
+        where = f"{self.volume}, {self.pages}" if self.volume else self.pages
+        return f"{who} {title}. {self.journal} {where} ({self.year})."
 
     @property
     def bibtex(self) -> str:
@@ -47,21 +49,27 @@ class Reference:
             "year": self.year,
             "doi": self.doi,
         }
-        lines = "".join(f"  {name} = {{{value}}},\n" for name, value in fields.items())
+        lines = "".join(f"  {name} = {{{value}}},\n" for name, value in fields.items() if value)
         return f"@article{{{self.key},\n{lines}}}\n"
 
 
-NETWORK = Reference(
-    "The network and its parameters",
-    "Jumper2021",
-    AUTHORS,
-    str(CITATION["title"]).replace("AlphaFold", "{AlphaFold}"),
-    str(CITATION["journal_full"]),
-    str(CITATION["journal_volume"]),
-    f"{CITATION['page_first']}–{CITATION['page_last']}",
-    str(CITATION["year"]),
-    str(CITATION["pdbx_database_id_DOI"]),
-)
+def _reference(paper: Paper, what: str, key: str) -> Reference:
+    items = {name: value or "" for name, value in paper.items.items()}
+    return Reference(
+        what,
+        key,
+        paper.authors,
+        re.sub(r"AlphaFold(-Multimer)?", r"{\g<0>}", items["title"]),
+        items["journal_full"],
+        items["journal_volume"],
+        "–".join(filter(None, (items["page_first"], items["page_last"]))),
+        items["year"],
+        items["pdbx_database_id_DOI"],
+    )
+
+
+NETWORK = _reference(ALPHAFOLD, "The network and its parameters", "Jumper2021")
+MULTIMER_NETWORK = _reference(MULTIMER, "The network for complexes", "Evans2021")
 SEARCH = (
     Reference(
         "Search",
@@ -145,6 +153,20 @@ DATABASES: tuple[tuple[frozenset[str], Reference], ...] = (
         ),
     ),
     (
+        frozenset({"uniprot"}),
+        Reference(
+            "UniProt",
+            "UniProt2023",
+            ("{The UniProt Consortium}",),
+            "{UniProt}: the universal protein knowledgebase in 2023",
+            "Nucleic Acids Research",
+            "51",
+            "D523–D531",
+            "2023",
+            "10.1093/nar/gkac1052",
+        ),
+    ),
+    (
         frozenset({"pdb_seqres", "pdb70"}),
         Reference(
             "Templates",
@@ -194,17 +216,19 @@ VIEW = Reference(
 )
 
 
-def papers(databases: Iterable[DatabaseUsed], *, relaxed: bool) -> list[Reference]:
+def papers(databases: Iterable[DatabaseUsed], models: Iterable[str], *, relaxed: bool) -> list[Reference]:
     """The papers behind a prediction.
 
     databases: what was searched, as run.json has it. Those with the names of AlphaFold 2's databases have papers; the
-    demonstration database, which the package ships, has none. relaxed: a structure was relaxed.
+    demonstration database, which the package ships, has none. models: the names of those that were used. relaxed: a
+    structure was relaxed.
     """
     used = [database for database in databases if not is_shipped(Path(database.path))]
     searched = {database.name for database in used}
     programs = [HH_SUITE] if any(database.program for database in used) else []
     sources = [reference for names, reference in DATABASES if names & searched]
-    return [NETWORK, *(SEARCH if searched else ()), *programs, *sources, *([RELAXATION] if relaxed else [])]
+    networks = [NETWORK, MULTIMER_NETWORK] if MULTIMER in papers_of(models) else [NETWORK]
+    return [*networks, *(SEARCH if searched else ()), *programs, *sources, *([RELAXATION] if relaxed else [])]
 
 
 def bibtex(references: Iterable[Reference]) -> str:
@@ -213,5 +237,5 @@ def bibtex(references: Iterable[Reference]) -> str:
 
 
 def _short(author: str) -> str:
-    family, _, given = author.partition(", ")
-    return f"{family}, {' '.join(f'{name[0]}.' for name in given.split())}" if given else author
+    family, _, given = author.strip("{}").partition(", ")
+    return f"{family}, {' '.join(f'{name[0]}.' for name in given.split())}" if given else family

@@ -17,7 +17,7 @@ from af2cpu.outputs import plots
 from af2cpu.outputs.alignment import a3m_text, numbered_names
 from af2cpu.outputs.arrays import write_result
 from af2cpu.outputs.atoms import AtomTable, predicted_atoms, relaxed_atoms
-from af2cpu.outputs.layout import ColabFoldLayout, Layout, write_bytes
+from af2cpu.outputs.layout import ColabFoldLayout, Layout, structure_endings, write_bytes
 from af2cpu.outputs.modelcif import modelcif_text
 from af2cpu.outputs.pickles import write_features_pickle, write_result_pickle
 from af2cpu.outputs.scores import ranking_json, relax_metrics_json, timings_json
@@ -50,7 +50,7 @@ def write_prediction(
     """
     who = confidence.who
     atoms = predicted_atoms(prediction)
-    scores = list(layout.scores(who, prediction))
+    scores = list(layout.scores(prediction, confidence))
     layout.of("result", who, ".npz").unlink(missing_ok=True)  # an older one must not vouch for what follows
     written = _structures(layout, "unrelaxed", atoms, confidence, provenance)
     written += [write_bytes(path, content) for path, content in scores]
@@ -132,15 +132,16 @@ def write_plots(layout: Layout, features: Features, ranking: Ranking, prediction
 
 
 def write_features_of(
-    layout: Layout, features: Features, names: Sequence[str] | None = None, *, af2_pickles: bool = False
+    layout: Layout, features: Features, names: Sequence[Sequence[str]] | None = None, *, af2_pickles: bool = False
 ) -> Written:
     """ColabFold's a3m in its layout, AlphaFold 2's features.pkl when asked for.
 
-    names: of the MSA's rows; None where they are not known, then the a3m numbers them. Raises OSError.
+    names: for each distinct sequence those of the MSA's rows; None where they are not known, then the a3m numbers them.
+    Raises OSError.
     """
     paths = []
     if isinstance(layout, ColabFoldLayout):
-        rows = numbered_names(layout.job, features.n_seq) if names is None else names
+        rows = numbered_names(layout.job, features) if names is None else names
         paths.append(write_bytes(layout.alignment(), a3m_text(features, rows)))
     if af2_pickles:
         path = layout.document("features").with_suffix(".pkl")
@@ -168,10 +169,12 @@ def write_done(layout: Layout) -> Written:
 def _structures(
     layout: Layout, kind: str, atoms: AtomTable, confidence: Confidence, provenance: Provenance
 ) -> list[Path]:
-    relaxed = kind == "relaxed"
-    return [
-        write_bytes(layout.of(kind, confidence.who, ".pdb"), pdb_text(atoms, provenance.warning).encode()),
-        write_bytes(
-            layout.of(kind, confidence.who, ".cif"), modelcif_text(atoms, confidence, provenance, relaxed).encode()
-        ),
-    ]
+    """The .pdb only where the format has identifiers for all chains; one of an earlier prediction is removed."""
+    who, relaxed = confidence.who, kind == "relaxed"
+    texts = {
+        ".pdb": lambda: pdb_text(atoms, provenance.warning),
+        ".cif": lambda: modelcif_text(atoms, confidence, provenance, relaxed),
+    }
+    endings = structure_endings(len(atoms.spans))
+    layout.drop_old([kind], who, set(texts) - set(endings))
+    return [write_bytes(layout.of(kind, who, ending), texts[ending]().encode()) for ending in endings]

@@ -13,12 +13,38 @@ from af2cpu.errors import InputError
 from af2cpu.events import Event
 from af2cpu.formats.streams import HIDDEN
 from af2cpu.pipeline.throttle import pause_after
+from af2cpu.run_records import Pair
 from af2cpu.run_status import exclusive
 
 if TYPE_CHECKING:
     from af2cpu.outputs.report import Summaries
 
 LOCK = "pages"  # file whose lock keeps two runs from writing the pages at the same time
+
+
+class PairsNoted:
+    """Listens to the events of an all-against-all run; lists its pairs in the results folder, for the table of pairs.
+
+    Not before something is made: a database that can't be searched ends the run before it makes any folder.
+    """
+
+    def __init__(self, out: Path, pairs: Sequence[Pair]) -> None:
+        self._out, self._pairs = out, pairs
+
+    def __call__(self, event: Event) -> None:
+        if event.kind == "started" and self._pairs:
+            pairs, self._pairs = self._pairs, ()
+            self._note(pairs)
+
+    def _note(self, pairs: Sequence[Pair]) -> None:
+        from af2cpu.outputs.report import note_pairs
+
+        try:
+            (self._out / HIDDEN).mkdir(parents=True, exist_ok=True)
+            with exclusive(self._out / HIDDEN / LOCK, wait=True):
+                note_pairs(self._out, pairs)
+        except OSError as error:
+            events.emit("warning", f"{self._out}: no table of pairs: {error}", target="")
 
 
 class IndexPages:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 import torch
 from ml_collections import ConfigDict
@@ -12,14 +10,17 @@ from af2cpu.model.alphafold import AlphaFold
 from af2cpu.weights.load import load_parameters, read_parameters
 
 
-def load_network(config: ConfigDict, source: str) -> AlphaFold:
-    """The network of `config` in float32, filled from a parameter file or synthetic:SEED. Raises ParameterError."""
-    return build_network(config, read_parameters(source, config), source)
+def load_network(config: ConfigDict, source: str, precision: str = "fp32") -> AlphaFold:
+    """The network of `config`, filled from a parameter file or synthetic:SEED. Raises ParameterError."""
+    return build_network(config, read_parameters(source, config), source, precision)
 
 
-def build_network(config: ConfigDict, arrays: Mapping[str, np.ndarray], source: str) -> AlphaFold:
-    """The same from the arrays of a parameter file; `source` names it in errors. Raises ParameterError."""
+def build_network(config: ConfigDict, arrays: dict[str, np.ndarray], source: str, precision: str = "fp32") -> AlphaFold:
+    """The same from the arrays of a parameter file, which `load_parameters` takes out; `source` names it in errors.
+
+    Raises ParameterError.
+    """
     with torch.device("meta"):
         network = AlphaFold(config)
-    load_parameters(network, arrays, config, source)
+    load_parameters(network, arrays, config, source, precision)
     return network

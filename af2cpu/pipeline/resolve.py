@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from af2cpu.pipeline.graph import Condition, Item, Node, Output
+from af2cpu.pipeline.graph import AmongBest, Condition, Item, Node, Output
 from af2cpu.pipeline.stages import STAGES
 from af2cpu.workspace import Obtained, Receipt, Work, content_hash, obtain
 
@@ -65,8 +65,11 @@ def _received(values: Iterable[Output | Path], targets: Collection[str], receipt
 
 
 def holds(condition: Condition | None, receipts: Receipts) -> bool:
-    """Whether a node is to run, by what the node with the order has made; not if that has failed."""
+    """Whether a node is to run, by what the node before it has made; not if that has failed or did not run."""
     if condition is None:
         return True
-    made = receipts[condition.order.node][condition.order.item]
-    return any(condition.candidate in receipt.done.order[: condition.first] for receipt in made.values())
+    made = receipts[condition.after.node][condition.after.item] if condition.after.node in receipts else {}
+    done = [receipt.done for receipt in made.values()]
+    if isinstance(condition, AmongBest):
+        return any(condition.candidate in one.order[: condition.first] for one in done)
+    return bool(done) and not any(one.confidence.out_of_100 > condition.score for one in done)

@@ -12,7 +12,7 @@ from typing import Any
 from af2cpu import events
 from af2cpu.errors import InputError, in_words, is_foreseen, is_lack_of_memory
 from af2cpu.failures import forget_failure, record_failure
-from af2cpu.pipeline.graph import Graph, Item, Node, targets_of
+from af2cpu.pipeline.graph import Graph, Item, Node, UntilScore, targets_of
 from af2cpu.pipeline.resolve import Receipts, holds, needed_items, obtain_items
 from af2cpu.run_records import Failure
 from af2cpu.workspace import Obtained, Receipt, TargetLocks
@@ -146,10 +146,21 @@ class Recorder:
 
     def passed(self, node: Node) -> None:
         """A node is done or left out: an event for each protein whose last node this was."""
+        if isinstance(node.condition, UntilScore) and node.id not in self.results.receipts:
+            self._tell_last(node.condition)
         for target in node.targets:
             if self._last[target] is node and target not in self.results.failures:
                 forget_failure(self._folders[target])  # not before: a killed run leaves what --retry-failed needs
                 events.emit("done", "all files written", target=target)
+
+    def _tell_last(self, condition: UntilScore) -> None:
+        """A prediction was good enough, if the one before the node that is left out was made."""
+        for made in self.results.receipts.get(condition.after.node, ()):
+            for target, receipt in made.items():
+                confidence = receipt.done.confidence
+                text = f"{confidence.who.name} scores {confidence.out_of_100:.1f}: no further predictions are needed"
+                if target not in self.results.failures:
+                    events.emit("note" if receipt.reused else "line", text, target=target)
 
 
 def _tell_reused(made: Made) -> None:

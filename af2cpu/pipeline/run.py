@@ -13,7 +13,7 @@ from af2cpu.formats.streams import HIDDEN
 from af2cpu.outputs.layout import ColabFoldLayout, Layout
 from af2cpu.pipeline.graph import Graph, Node, build_graph
 from af2cpu.pipeline.graph.folding import layout_of, settings_in_effect
-from af2cpu.pipeline.index_pages import LOCK, IndexPages
+from af2cpu.pipeline.index_pages import LOCK, IndexPages, PairsNoted
 from af2cpu.pipeline.local import run_graph
 from af2cpu.pipeline.logs import TargetLogs
 from af2cpu.pipeline.results import Results
@@ -76,7 +76,10 @@ def run(plan: Plan, graph: Graph | None = None, runner: Runner = run_graph) -> l
     graph = graph or build_graph(plan)
     folders = {job.name: job.folder for job in plan.jobs}
     pages = IndexPages(plan.pages if plan.models else ())
-    with events.listening(TargetLogs(folders), pages), keeping_status(folders, graph) as writers:
+    with (
+        events.listening(TargetLogs(folders), PairsNoted(plan.out, plan.pairs), pages),
+        keeping_status(folders, graph) as writers,
+    ):
         results = runner(graph, folders)
         for writer in writers:
             writer.take_failures(results.failures)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from af2cpu.pipeline.graph import Graph, Item, Node, Output
+from af2cpu.pipeline.graph import Graph, Item, Node, Output, total_cost
 from af2cpu.pipeline.resolve import Receipts, holds, work_of
 from af2cpu.pipeline.stages import STAGES
 from af2cpu.workspace import Receipt, look
@@ -18,7 +18,8 @@ class Step:
 
     node: Node
     stale: int  # artefacts to make
-    seconds: float  # estimated for these alone; of a conditional step by its chance
+    seconds: float  # estimated for these alone, at the most; of a conditional step by its chance
+    saved: float  # of these, at the most
 
 
 @dataclass(frozen=True)
@@ -43,14 +44,17 @@ def survey(graph: Graph) -> Survey:
         receipts[node.id] = found
         stale = found.count({})
         if stale:
-            steps.append(Step(node, stale, node.chance * node.cost.seconds * stale / len(node.items)))
+            cost, share = total_cost([node]), stale / len(node.items)
+            steps.append(Step(node, stale, cost.seconds * share, cost.saved * share))
     return Survey(tuple(steps), len(receipts) - len(steps))
 
 
 def _may_run(node: Node, receipts: Receipts) -> bool:
     """Whether the condition of a node holds, or can't be told yet."""
-    order = node.condition and receipts[node.condition.order.node][node.condition.order.item]
-    return not order or holds(node.condition, receipts)
+    after = node.condition and node.condition.after
+    if after and after.node in receipts and not receipts[after.node][after.item]:
+        return True
+    return holds(node.condition, receipts)
 
 
 def _look(node: Node, item: Item, receipts: Receipts) -> Mapping[str, Receipt[Any]]:
@@ -60,4 +64,6 @@ def _look(node: Node, item: Item, receipts: Receipts) -> Mapping[str, Receipt[An
     if any(not receipts[output.node][output.item] for output in outputs):
         return {}
     receipt = look(STAGES[node.stage], work_of(item, receipts))
-    return dict.fromkeys(item.targets, receipt) if receipt is not None else {}
+    if receipt is None:
+        return {}
+    return {target: replace(receipt, path=place) for target, place in item.places.items()}  # as a run leaves them

@@ -63,7 +63,7 @@ def _precision(wanted: str, level: str | None) -> str:
     if wanted != "auto":
         return wanted
     if level is not None:
-        return "bf16" if level in isa.BF16_LEVELS else "fp32"
+        return "bf16" if isa.multiplies_bf16() else "fp32"
     import torch
 
     capability = torch.cpu.get_capabilities()

@@ -19,6 +19,19 @@ from af2cpu.records import PredictionId, Query
 from af2cpu.settings import MULTIMER_MODELS, PTM_MODELS, RunSettings
 from af2cpu.weights.source import caution, find_parameters, fingerprint, parameter_count
 
+_FEWEST_PASSES = 2  # before recycling can end early: the first change is that of the second pass
+
+
+@dataclass(frozen=True)
+class Passes:
+    """Passes through the network."""
+
+    least: int
+    most: int
+
+    def __str__(self) -> str:
+        return f"{self.most:,}" if self.least == self.most else f"{self.least:,} to {self.most:,}"
+
 
 @dataclass(frozen=True)
 class ModelPlan:
@@ -30,10 +43,17 @@ class ModelPlan:
     parameters: int  # numbers
     recycles: int
     recycle_tolerance: float  # angstrom
+    recycle_extra_pass: bool = False
 
     @property
     def config(self) -> ConfigDict:
         return model_config(self.name)
+
+    @property
+    def passes(self) -> Passes:
+        """Of one prediction with one draw of the MSA for each pass."""
+        most = self.recycles + 1
+        return Passes(min(most, _FEWEST_PASSES) if self.recycle_tolerance > 0 else most, most)
 
 
 def plan_models(settings: RunSettings, queries: Iterable[Query]) -> tuple[ModelPlan, ...]:
@@ -91,6 +111,7 @@ def _model(name: str, source: str, content: str, settings: RunSettings) -> Model
         parameters=parameter_count(source, config),
         recycles=recycles,
         recycle_tolerance=tolerance,
+        recycle_extra_pass=settings.recycle_extra_pass,
     )
 
 
@@ -117,7 +138,7 @@ def sampling_of(config: ConfigDict, settings: RunSettings) -> SamplingConfig:
 
 
 def predictions_of(models: Sequence[ModelPlan], settings: RunSettings) -> list[tuple[ModelPlan, PredictionId]]:
-    """Every prediction of a protein, model by model."""
+    """Every prediction of a protein, model by model. `in_order` has the order in which they are made."""
     return [
         (model, PredictionId(model.name, index, settings.seed + index))
         for model in models
@@ -125,9 +146,23 @@ def predictions_of(models: Sequence[ModelPlan], settings: RunSettings) -> list[t
     ]
 
 
-def count_passes(models: Sequence[ModelPlan], settings: RunSettings) -> int:
+def in_order(
+    predictions: Sequence[tuple[ModelPlan, PredictionId]], settings: RunSettings
+) -> list[tuple[ModelPlan, PredictionId]]:
+    """The predictions of a protein in the order in which they are made.
+
+    With --stop-at-score it is ColabFold's: all models with the first seed, then with the next.
+    """
+    return list(predictions) if settings.stop_at_score is None else sorted(predictions, key=lambda one: one[1].index)
+
+
+def count_passes(models: Sequence[ModelPlan], settings: RunSettings) -> Passes:
     """Passes through the network for one protein."""
-    return sum((model.recycles + 1) * settings.ensembles for model, _ in predictions_of(models, settings))
+    passes = [model.passes for model, _ in in_order(predictions_of(models, settings), settings)]
+    needed = passes if settings.stop_at_score is None else passes[:1]
+    return Passes(
+        settings.ensembles * sum(one.least for one in needed), settings.ensembles * sum(one.most for one in passes)
+    )
 
 
 def draw_seed(seed: int, who: PredictionId) -> int:
@@ -140,8 +175,8 @@ def draw_seed(seed: int, who: PredictionId) -> int:
 class PredictionCost:
     """What one prediction takes at the most: full MSA and templates."""
 
-    passes: int
     flops: float
+    saved_flops: float  # of these, at the most, by an early end of recycling
     peak_bytes: int
     kept_bytes: int  # of the network, which the process keeps for the next prediction
     disk_bytes: float
@@ -157,12 +192,12 @@ def prediction_cost(model: ModelPlan, n_res: int, settings: RunSettings, choice:
     config = model.config
     sampling = sampling_of(config, settings)
     sizes = Sizes(n_res, sampling.msa_rows, sampling.max_extra_msa, sampling.max_templates)
-    passes = (model.recycles + 1) * settings.ensembles
+    passes, flops = model.passes, settings.ensembles * pass_flops(config, sizes)
     return PredictionCost(
-        passes=passes,
-        flops=passes * pass_flops(config, sizes),
+        flops=passes.most * flops,
+        saved_flops=(passes.most - passes.least) * flops,
         peak_bytes=peak_bytes(config, sizes, choice.precision, choice.engine, model.parameters),
-        kept_bytes=kept_bytes(choice.precision, choice.engine, model.parameters),
+        kept_bytes=kept_bytes(choice.precision, model.parameters),
         disk_bytes=_result_bytes(config, sizes, settings),
     )
 

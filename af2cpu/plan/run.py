@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,9 +23,10 @@ from af2cpu.plan.models import (
     predictions_of,
 )
 from af2cpu.plan.selection import ALL, Selection
-from af2cpu.query import check_memory, read_inputs
+from af2cpu.query import QueryInput, check_memory, read_inputs, read_pairs
 from af2cpu.query.letters import nucleotide_caution
-from af2cpu.records import Query
+from af2cpu.records import CHAIN_BREAK, Query
+from af2cpu.run_records import Pair
 from af2cpu.search.databases import DatabaseSet, select
 from af2cpu.search.index import estimated_residues
 from af2cpu.search.profile_databases import ProfileDatabase
@@ -48,6 +49,7 @@ class Plan:
     models: tuple[ModelPlan, ...]  # none: search and features only
     machine: Machine
     pages: tuple[Path, ...] = ()  # folders that get an index page of their targets
+    pairs: tuple[Pair, ...] = ()  # of an all-against-all run, also those that a selection leaves to other processes
 
     def models_of(self, query: Query) -> tuple[ModelPlan, ...]:
         """The models that predict a target."""
@@ -63,12 +65,16 @@ class Plan:
         return about
 
 
-def plan_run(paths: Sequence[Path], out: Path, settings: RunSettings, selection: Selection = ALL) -> Plan:
+def plan_run(
+    paths: Sequence[Path], out: Path, settings: RunSettings, selection: Selection = ALL, *, pairs: bool = False
+) -> Plan:
     """From sequences to ranked structures. Raises InputError for whatever would stop it later.
 
-    A selection may leave no job; then nothing but the input is checked.
+    A selection may leave no job; then nothing but the input is checked. pairs: the targets are complexes of two
+    sequences (`read_pairs`).
     """
-    inputs = read_inputs(paths, as_complexes=settings.complex)
+    inputs = _read(paths, settings, pairs=pairs)
+    listed = _pairs_of(inputs)
     models = plan_models(settings, (item.query for item in inputs))
     machine = this_machine(settings)
     targets = [(item.query, out / item.query.name) for item in inputs]
@@ -76,16 +82,19 @@ def plan_run(paths: Sequence[Path], out: Path, settings: RunSettings, selection:
     if not inputs:
         return Plan(out, (), settings, DatabaseSet((), None, None, None), {}, models, machine)
     check_sizes([item.query for item in inputs], out, models, settings, machine)
-    return _plan(jobs_of_inputs(inputs, out, settings), out, models, machine, settings)
+    return replace(_plan(jobs_of_inputs(inputs, out, settings), out, models, machine, settings), pairs=listed)
 
 
-def plan_search(paths: Sequence[Path], out: Path, settings: RunSettings, *, features_only: bool = False) -> Plan:
+def plan_search(
+    paths: Sequence[Path], out: Path, settings: RunSettings, *, features_only: bool = False, pairs: bool = False
+) -> Plan:
     """From sequences to features. Raises InputError for whatever would stop it later."""
     _check_place(out)
-    jobs = jobs_of_inputs(read_inputs(paths, as_complexes=settings.complex), out, settings)
+    inputs = _read(paths, settings, pairs=pairs)
+    jobs = jobs_of_inputs(inputs, out, settings)
     if features_only:
         _check_alignments(jobs)
-    plan = _plan(jobs, out, (), this_machine(settings), settings)
+    plan = replace(_plan(jobs, out, (), this_machine(settings), settings), pairs=_pairs_of(inputs))
     return replace(plan, databases=plan.databases.structures_only()) if features_only else plan
 
 
@@ -111,17 +120,36 @@ def plan_fold(folders: Sequence[Path], settings: RunSettings, selection: Selecti
     return Plan(folders[0], jobs, settings, DatabaseSet((), None, None, None), {}, models, machine, tuple(folders))
 
 
-def plan_estimate(lengths: Sequence[int], paths: Sequence[Path], settings: RunSettings) -> Plan:
-    """Proteins of some lengths and those in files, to be estimated only: nothing is looked for, nothing refused.
+def plan_estimate(
+    lengths: Sequence[tuple[int, ...]], paths: Sequence[Path], settings: RunSettings, *, pairs: bool = False
+) -> Plan:
+    """Targets of some lengths and those in files, to be estimated only: nothing is looked for, nothing refused.
 
-    Raises InputError for files that can't be read.
+    lengths: of the chains of each target. Raises InputError for files that can't be read.
     """
-    queries = [Query(f"length {n_res}", "A" * n_res, "", "the command line") for n_res in lengths]
-    queries += [item.query for item in read_inputs(paths, as_complexes=settings.complex)] if paths else []
+    queries = [_query_of(of_chains) for of_chains in lengths]
+    queries += [item.query for item in _read(paths, settings, pairs=pairs)] if paths else []
     # Features count as made: what a search takes depends on databases that are not given here.
     jobs = tuple(Job.of(query, Path(query.name), features=Path(query.name)) for query in queries)
     models = models_without_parameters(settings, queries)
     return Plan(Path(), jobs, settings, DatabaseSet((), None, None, None), {}, models, this_machine(settings))
+
+
+def _query_of(lengths: tuple[int, ...]) -> Query:
+    """A target with chains of some lengths."""
+    name = f"length{'s' * (len(lengths) > 1)} {CHAIN_BREAK.join(map(str, lengths))}"
+    return Query(name, CHAIN_BREAK.join("A" * n_res for n_res in lengths), "", "the command line")
+
+
+def _read(paths: Sequence[Path], settings: RunSettings, *, pairs: bool) -> list[QueryInput]:
+    """The targets in some files. Raises InputError."""
+    if pairs and settings.complex:
+        raise InputError("--pairs: makes complexes of two records each, and --complex one of all; give one of the two")
+    return read_pairs(paths) if pairs else read_inputs(paths, as_complexes=settings.complex)
+
+
+def _pairs_of(inputs: Iterable[QueryInput]) -> tuple[Pair, ...]:
+    return tuple(Pair(item.query.name, *item.pair) for item in inputs if item.pair)
 
 
 def _costs(models: Sequence[ModelPlan], settings: RunSettings, machine: Machine) -> Callable[[Query], float]:
@@ -162,13 +190,18 @@ def _check_programs(jobs: Sequence[Job], databases: DatabaseSet) -> None:
             version_of(database.program)
 
 
+def disk_bytes(queries: Iterable[Query], models: Sequence[ModelPlan], settings: RunSettings, machine: Machine) -> float:
+    """Disk space of all predictions, at the most. Features and alignments come on top."""
+    return sum(cost.disk_bytes for query in queries for cost in _costs_of(query, models, settings, machine))
+
+
 def check_sizes(
     queries: Sequence[Query], out: Path, models: Sequence[ModelPlan], settings: RunSettings, machine: Machine
 ) -> None:
     """Raises InputError for a protein that needs more memory than there is, and for a disk that is too small."""
     costs = {query.name: _costs_of(query, models, settings, machine) for query in queries}
     check_memory(queries, machine.memory, {name: max(cost.peak_bytes for cost in costs[name]) for name in costs})
-    _check_place(out, sum(cost.disk_bytes for query in queries for cost in costs[query.name]))
+    _check_place(out, disk_bytes(queries, models, settings, machine))
 
 
 def _costs_of(

@@ -11,6 +11,7 @@ from af2cpu.query.alignments import (
 from af2cpu.query.folder import query_of_features
 from af2cpu.query.limits import check_memory
 from af2cpu.query.names import check_unique
+from af2cpu.query.pairs import read_pairs
 from af2cpu.query.read import QueryInput, read_inputs
 
 __all__ = [
@@ -25,4 +26,5 @@ __all__ = [
     "read_given",
     "read_inputs",
     "read_paired",
+    "read_pairs",
 ]

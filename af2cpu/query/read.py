@@ -35,6 +35,7 @@ class QueryInput:
     alignment: Path | None = None  # the a3m or Stockholm file that it was read from: replaces the search
     notes: tuple[str, ...] = ()  # warnings for the user, one line each
     paired: bool = False  # whether the alignment has a complex's different sequences side by side
+    pair: tuple[str, str] | None = None  # of a complex of two records (query/pairs.py): their names
 
 
 @dataclass(frozen=True)

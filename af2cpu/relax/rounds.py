@@ -17,7 +17,7 @@ from af2cpu import events
 from af2cpu.chemistry.residues import ATOM37_EXISTS, ATOM37_INDEX, UNKNOWN
 from af2cpu.records import Atoms, Protein, Relaxed
 from af2cpu.relax.noise import noise
-from af2cpu.relax.segments import Segment, names, running_index, segments
+from af2cpu.relax.segments import Segment, coinciding, names, running_index, segments
 from af2cpu.relax.settings import RelaxError, RelaxSettings
 from af2cpu.relax.structure import given_atoms
 from af2cpu.relax.violations import Violations, find_violations
@@ -65,9 +65,7 @@ def relax(protein: Protein, settings: RelaxSettings | None = None, name: str = "
     index = running_index(protein)
     before = _violations(protein, index)
     task = _Task(protein, index, runs, settings, started + settings.max_seconds, before)
-    reason = _unusable(protein, runs)
-    if reason is None and not settings.anyway:
-        reason = _noise(task)
+    reason = _unusable(protein, runs) or (None if settings.anyway else _noise(task)) or _doubled(protein)
     done: list[_Round] = []
     if reason is None:
         reason = _rounds(task, done, f"{name}: " if name else "")
@@ -121,6 +119,11 @@ def _unusable(protein: Protein, runs: Sequence[Segment]) -> str | None:
     if not runs:
         return "no two neighbouring residues have N, CA and C and are known to the force field"
     return None
+
+
+def _doubled(protein: Protein) -> str | None:
+    rows = coinciding(protein)
+    return f"residues in one place, which no force parts: {names(protein, rows)}" if len(rows) else None
 
 
 def _round(task: _Task, protein: Protein, free: set[int]) -> _Round:

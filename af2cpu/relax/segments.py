@@ -11,6 +11,7 @@ from af2cpu.chemistry.residues import CA, RESNAMES, UNKNOWN, C, N
 from af2cpu.formats.chain import bonded
 from af2cpu.records import Protein
 
+_SAME_PLACE = 1e-3  # angstrom, the last digit of a PDB file
 _JUMP = 200  # between the running numbers of residues that are not bonded
 
 
@@ -51,29 +52,51 @@ def _close(protein: Protein) -> np.ndarray:
 def segments(protein: Protein) -> tuple[list[Segment], tuple[str, ...]]:
     """The segments to relax, and a line for each kind of residue that is left out.
 
-    X has no force field, a residue without N, CA and C has no place to build on, and a residue alone between two gaps
-    would be both ends of a chain at once, which the force field doesn't know.
+    X has no force field, a residue without N, CA and C has no place to build on, and a residue alone, between two gaps
+    or as a whole chain, would be both ends of a chain at once, which the force field doesn't know.
     """
     unknown = protein.aatype == UNKNOWN
     broken = ~unknown & ~(protein.atom_mask[:, [N, CA, C]] > 0).all(axis=1)
     index = running_index(protein)
     runs: list[Segment] = []
     alone: list[int] = []
+    chains_of_one: list[int] = []
     for rows in _runs(np.flatnonzero(~unknown & ~broken), index):
         start, stop = int(rows[0]), int(rows[-1]) + 1
-        if len(rows) == 1:
-            alone.append(start)
-            continue
-        begins = start == 0 or protein.chain_ids[start - 1] != protein.chain_ids[start]
-        ends = stop == protein.n_res or protein.chain_ids[stop] != protein.chain_ids[start]
-        runs.append(Segment(start, stop, bool(begins), bool(ends)))
+        begins = start == 0 or bool(protein.chain_ids[start - 1] != protein.chain_ids[start])
+        ends = stop == protein.n_res or bool(protein.chain_ids[stop] != protein.chain_ids[start])
+        if len(rows) > 1:
+            runs.append(Segment(start, stop, begins, ends))
+        else:
+            (chains_of_one if begins and ends else alone).append(start)
     notes = (
         _left_out(protein, np.flatnonzero(unknown), "unknown to the force field"),
         _left_out(protein, np.flatnonzero(broken), "without N, CA or C"),
         _left_out(protein, alone, "alone between gaps"),
+        _left_out(protein, chains_of_one, "a chain of one residue"),
         _gaps(protein, index),
     )
     return runs, tuple(note for note in notes if note)
+
+
+def coinciding(protein: Protein) -> np.ndarray:
+    """int, ascending: residues whose N, CA and C have the places of another residue's, as where a chain is twice in it.
+
+    pdbfixer would look for places of their missing atoms without end.
+    """
+    whole = np.flatnonzero((protein.atom_mask[:, [N, CA, C]] > 0).all(axis=1))
+    place = protein.atom_positions[whole][:, [N, CA, C]].reshape(-1, 9)
+    order = np.argsort(place[:, 0], kind="stable")
+    place = place[order]
+    found = np.zeros(len(order), bool)
+    for step in range(1, len(order)):
+        apart = place[step:] - place[:-step]
+        if apart[:, 0].min() > _SAME_PLACE:  # so are all that are farther apart in the order
+            break
+        same = (np.abs(apart) < _SAME_PLACE).all(axis=1)
+        found[step:] |= same
+        found[:-step] |= same
+    return np.sort(whole[order[found]])
 
 
 def _gaps(protein: Protein, index: np.ndarray) -> str:

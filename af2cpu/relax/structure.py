@@ -1,6 +1,8 @@
-"""Atoms of the result and their PDB file: numbers and chains as they were, B-factors per residue."""
+"""Atoms of the result and their file, PDB or mmCIF: numbers and chains as they were, B-factors per residue."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import gemmi
 import numpy as np
@@ -8,6 +10,8 @@ import numpy as np
 from af2cpu.chemistry.residues import ATOM37, RESNAMES
 from af2cpu.records import Atoms, Protein
 
+PDB_CHAINS = 62  # one letter or digit each
+_CATEGORIES = ("entry", "entity", "entity_poly", "entity_poly_seq", "struct_asym", "atoms")  # of the mmCIF file
 _ATOM37 = np.array(ATOM37)
 _ELEMENTS = np.array([name[0] for name in ATOM37])  # only C, N, O and S
 
@@ -19,11 +23,64 @@ def given_atoms(protein: Protein) -> Atoms:
     return Atoms(residue, _ATOM37[slot], _ELEMENTS[slot], position)
 
 
+def pdb_chain_names(protein: Protein) -> dict[str, str]:
+    """The name in a PDB file of each chain, by its name: names that PDB has no room for are replaced by free letters.
+
+    Raises ValueError where there are more than PDB_CHAINS chains.
+    """
+    names = list(dict.fromkeys(protein.chain_ids.tolist()))
+    if len(names) > PDB_CHAINS:
+        raise ValueError(f"{len(names)} chains; the PDB format has names for {PDB_CHAINS}")
+    structure = gemmi.Structure()
+    model = structure.add_model(gemmi.Model(1))
+    for name in names:
+        model.add_chain(gemmi.Chain(name))
+    if any(len(name) > 1 for name in names):
+        structure.shorten_chain_names()
+    return dict(zip(names, (chain.name for chain in structure[0]), strict=True))
+
+
 def pdb_text(protein: Protein, atoms: Atoms) -> str:
     """PDB file of `atoms`, whose rows are the residues of `protein`; residues without atoms do not appear.
 
-    Names of chains that PDB has no room for are replaced by free letters.
+    Chains are named as in `pdb_chain_names`, which raises ValueError where they are too many.
     """
+    structure = _structure(protein, atoms)
+    names = pdb_chain_names(protein)
+    for chain in structure[0]:
+        chain.name = names[chain.name]
+    structure.setup_entities()
+    structure.assign_serial_numbers()
+    return structure.make_pdb_string(gemmi.PdbWriteOptions(minimal=True, cryst1_record=False, ter_records=True))
+
+
+def mmcif_text(protein: Protein, atoms: Atoms) -> str:
+    """mmCIF file of `atoms` as `pdb_text`, with the chains' own names and one entity for each sequence.
+
+    `label_seq_id` counts the residues that have atoms; `auth_seq_id` is their number.
+    """
+    structure = _structure(protein, replace(atoms, position=np.round(atoms.position, 3) + 0.0))  # no -0.0
+    structure.name = "relaxed"
+    for chain in structure[0]:
+        for residue in chain:
+            residue.subchain = chain.name
+    structure.ensure_entities()
+    for entity in structure.entities:
+        entity.entity_type, entity.polymer_type = gemmi.EntityType.Polymer, gemmi.PolymerType.PeptideL
+        entity.full_sequence = [residue.name for residue in structure[0].get_subchain(entity.subchains[0])]
+    structure.deduplicate_entities()
+    for number, entity in enumerate(structure.entities, start=1):
+        entity.name = str(number)
+    structure.assign_label_seq_id()
+    structure.assign_serial_numbers()
+    groups = gemmi.MmcifOutputGroups(False)
+    for group in (*_CATEGORIES, "block_name", "auth_all", "group_pdb"):
+        setattr(groups, group, True)
+    return structure.make_mmcif_document(groups).as_string()
+
+
+def _structure(protein: Protein, atoms: Atoms) -> gemmi.Structure:
+    """One model of the chains that have atoms."""
     residues = [_residue(protein, row) for row in range(protein.n_res)]
     elements = {symbol: gemmi.Element(symbol) for symbol in set(atoms.element.tolist())}
     rows = (atoms.residue.tolist(), atoms.name.tolist(), atoms.element.tolist(), atoms.position.tolist())
@@ -35,11 +92,7 @@ def pdb_text(protein: Protein, atoms: Atoms) -> str:
     structure = gemmi.Structure()
     structure.add_model(_model(protein, residues))
     structure.remove_empty_chains()
-    if any(len(chain.name) > 1 for chain in structure[0]):
-        structure.shorten_chain_names()
-    structure.setup_entities()
-    structure.assign_serial_numbers()
-    return structure.make_pdb_string(gemmi.PdbWriteOptions(minimal=True, cryst1_record=False, ter_records=True))
+    return structure
 
 
 def _model(protein: Protein, residues: list[gemmi.Residue]) -> gemmi.Model:

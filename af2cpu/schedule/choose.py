@@ -9,7 +9,7 @@ from functools import partial
 
 from af2cpu import events
 from af2cpu.cores import usable_cores
-from af2cpu.pipeline.graph import Graph, Node
+from af2cpu.pipeline.graph import AmongBest, Graph, Node
 from af2cpu.pipeline.local import run_graph
 from af2cpu.pipeline.run import Runner
 from af2cpu.pipeline.survey import survey
@@ -113,11 +113,12 @@ def makespan(nodes: Sequence[Node], workers: Sequence[WorkerPlan], memory: float
     chosen: Counter[str] = Counter()
 
     def wanted(node: Node) -> bool:
-        """Of a choice by ranking the first candidates stand for those that will be the best."""
-        if node.condition is None:
+        """Of a choice by ranking the first candidates stand for those that will be the best. No prediction is assumed
+        to be so good that it is the last one."""
+        if not isinstance(node.condition, AmongBest):
             return True
-        chosen[node.condition.order.node] += 1
-        return chosen[node.condition.order.node] <= node.condition.first
+        chosen[node.condition.after.node] += 1
+        return chosen[node.condition.after.node] <= node.condition.first
 
     made = {need for node in nodes for need in node.needs()} - known
     admission = Admission(nodes, wanted=wanted, made=made)

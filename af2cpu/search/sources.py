@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import copyfileobj
 
 import httpx
 
 from af2cpu.download import fetch, fetch_archive
 from af2cpu.errors import DownloadError
+from af2cpu.formats.streams import atomic_write
 from af2cpu.search.index import stored_file
 from af2cpu.search.profile_databases import LAYOUT, RELEASE, missing_files
 
@@ -25,6 +28,8 @@ class Source:
     packed_gb: float  # about
     unpacked_gb: float  # about
     archive: bool = False
+    appended: tuple[str, ...] = ()  # addresses of files whose sequences follow those of the first one
+    optional: bool = False  # fetched only when it is named
 
     def is_complete(self, data_dir: Path) -> bool:
         """Whether it is in the data folder, as FASTA or packed; only the file or prefix of this address counts."""
@@ -37,12 +42,48 @@ def fetch_source(http: httpx.Client, source: Source, data_dir: Path) -> None:
     if source.is_complete(data_dir):
         return
     path, unpacked = data_dir / source.path, int(source.unpacked_gb * 1e9)
-    if not source.archive:
+    if source.appended:
+        _fetch_joined(http, (source.url, *source.appended), path, unpacked)
+    elif not source.archive:
         fetch(http, source.url, path, unpacked)
     else:
         fetch_archive(http, source.url, path, unpacked)
         if not source.is_complete(data_dir):
             raise DownloadError(f"{source.url}: has not all of the files {path}_*; another release may be there now")
+
+
+def _fetch_joined(http: httpx.Client, urls: Sequence[str], path: Path, unpacked: int) -> None:
+    """Fetches FASTA files, the largest first, and joins them in its place, which needs no space for it twice.
+
+    The length of the first one is kept while the others are appended, so that a join that was cut off is made again.
+    Raises DownloadError.
+    """
+    files = [path.with_name(url.rsplit("/", 1)[-1].removesuffix(".gz")) for url in urls]
+    for url, file in zip(urls, files, strict=True):
+        fetch(http, url, file, unpacked if file == files[0] else 0)
+    try:
+        _join(files, path)
+    except OSError as error:
+        raise DownloadError(
+            f"{path}: its parts can't be joined ({error.strerror}); mend that, the same command then goes on"
+        ) from error
+
+
+def _join(files: Sequence[Path], path: Path) -> None:
+    first, *others = files
+    length = path.with_name(f"{path.name}.length")
+    if length.is_file():
+        os.truncate(first, int(length.read_text()))
+    else:
+        with atomic_write(length) as noted:
+            noted.write(str(first.stat().st_size).encode())
+    with first.open("ab") as joined:
+        for other in others:
+            with other.open("rb") as content:
+                copyfileobj(content, joined)
+    first.replace(path)
+    for done in (*others, length):
+        done.unlink()
 
 
 SOURCES: Mapping[str, Source] = {
@@ -66,6 +107,16 @@ SOURCES: Mapping[str, Source] = {
     ),
     "pdb_seqres": Source(f"{WWPDB}/derived_data/pdb_seqres.txt", "pdb_seqres/pdb_seqres.txt", 0.3, 0.3),
     "obsolete": Source(f"{WWPDB}/data/status/obsolete.dat", "pdb_mmcif/obsolete.dat", 0.001, 0.001),
+    "uniprot": Source(
+        "https://ftp.ebi.ac.uk/pub/databases/uniprot/current_release/knowledgebase/complete/uniprot_trembl.fasta.gz",
+        "uniprot/uniprot.fasta",
+        53,
+        105,
+        appended=(
+            "https://ftp.ebi.ac.uk/pub/databases/uniprot/current_release/knowledgebase/complete/uniprot_sprot.fasta.gz",
+        ),
+        optional=True,
+    ),
     "bfd": Source(
         "https://storage.googleapis.com/alphafold-databases/casp14_versions/"
         "bfd_metaclust_clu_complete_id30_c90_final_seq.sorted_opt.tar.gz",
@@ -73,6 +124,7 @@ SOURCES: Mapping[str, Source] = {
         271.6,
         1800,
         archive=True,
+        optional=True,
     ),
     "uniref30": Source(
         "https://storage.googleapis.com/alphafold-databases/v2.3/UniRef30_2021_03.tar.gz",
@@ -80,6 +132,7 @@ SOURCES: Mapping[str, Source] = {
         52.5,
         206,
         archive=True,
+        optional=True,
     ),
     "pdb70": Source(  # its server has no HTTPS address in AlphaFold's script
         "http://wwwuser.gwdg.de/~compbiol/data/hhsuite/databases/hhsuite_dbs/old-releases/"
@@ -88,6 +141,7 @@ SOURCES: Mapping[str, Source] = {
         19.5,
         56,
         archive=True,
+        optional=True,
     ),
 }
 MMCIF_URL = WWPDB + "/data/structures/divided/mmCIF/{middle}/{entry}.cif.gz"

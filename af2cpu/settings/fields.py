@@ -178,6 +178,12 @@ class RunSettings(BaseModel):
         ge=0,
         allow_inf_nan=False,
     )
+    recycle_extra_pass: bool = _setting(
+        NETWORK,
+        "Make one more pass after recycling has stopped early, as DeepMind's program does for multimer models; "
+        "ColabFold does not.",
+        False,
+    )
     ensembles: int = _setting(
         NETWORK, "Number of random draws of the MSA that each pass averages over.", 1, ge=1, le=32
     )
@@ -189,7 +195,21 @@ class RunSettings(BaseModel):
     )
     seed: int = _setting(NETWORK, "Random seed. The same seed gives the same result.", 0, ge=0)
     num_seeds: int = _setting(
-        NETWORK, "Number of predictions of each model, each with a random seed of its own.", 1, ge=1
+        NETWORK,
+        "Number of predictions of each model, each with a random seed of its own; with 5 a complex has the 25 "
+        "predictions of AlphaFold-Multimer.",
+        1,
+        ge=1,
+    )
+    stop_at_score: float | None = _setting(
+        NETWORK,
+        "No more predictions of a target are made after one that scores higher than this: the mean pLDDT of a single "
+        "chain, 80 ipTM + 20 pTM of a complex. The predictions are then made one after the other: all models with the "
+        "first seed, then all with the next.",
+        unset="all predictions are made",
+        example=85.0,
+        ge=0,
+        le=100,
     )
     precision: Literal["auto", "bf16", "fp32"] = _setting(
         NETWORK,

@@ -17,6 +17,7 @@ from af2cpu.records import Prediction, ProcessedFeatures
 from af2cpu.validate.cases import cases
 from af2cpu.validate.modules import Sizes, compare_module, reference_outputs
 from af2cpu.validate.reference import haiku_parameters, is_multimer, run_passes
+from af2cpu.validate.synthetic import padded
 from af2cpu.validate.torsions import shared_torsions
 from af2cpu.weights.load import read_parameters
 
@@ -100,7 +101,7 @@ def compare(
     """
     config = model_config(name)
     arrays = read_parameters(params, config)
-    net = build_network(config, arrays, params)
+    net = build_network(config, dict(arrays), params)
     modules = modules and precision == "fp32"
     parameters = haiku_parameters(arrays) if modules or reference is None else {}
     rows = list(_module_rows(config, net, parameters)) if modules else []
@@ -109,7 +110,7 @@ def compare(
     ours = net.predict(features, recycles=len(features) - 1, ensembles=1, save_all=True)
     seconds = time.perf_counter() - start
     reference = reference or _run_reference(config, parameters, features)
-    if net.template_embedder is not None and not is_multimer(config):
+    if net.template_embedder is not None and not is_multimer(config) and len(features[0].template_mask):
         error, shape = reference.torsion_error, features[0].template_aatype.shape
         rows.append(Row("template torsion angles", shape, error, np.nan, TORSIONS[0], error, TORSIONS[1]))
     rows += output_rows(ours, reference.outputs, features[-1])
@@ -129,12 +130,19 @@ def _module_rows(config: ConfigDict, net: AlphaFold, parameters: dict[str, Any])
 def _run_reference(
     config: ConfigDict, parameters: dict[str, Any], features: Sequence[ProcessedFeatures]
 ) -> ReferenceRun:
+    if config.template_embedder.enabled:
+        features = [_with_a_template(draw) for draw in features]
     none: tuple[dict[str, Any], float] = {}, 0.0  # the multimer network masks what is no angle
     shared = (none if is_multimer(config) else shared_torsions(draw) for draw in features)
     torsions, errors = zip(*shared, strict=True)
     start = time.perf_counter()
     *_, outputs = run_passes(config, parameters, features, torsions)
     return ReferenceRun(outputs, time.perf_counter() - start, max(errors))
+
+
+def _with_a_template(draw: ProcessedFeatures) -> ProcessedFeatures:
+    """With a row of zeros if there is no template: DeepMind's pipeline pads them, and its network takes no fewer."""
+    return padded(draw, len(draw.msa_mask), len(draw.extra_msa), max(1, len(draw.template_mask)))
 
 
 _SEQUENCE, _PAIR, _MSA = ("i",), ("i", "i"), ("s", "i")

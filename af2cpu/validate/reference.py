@@ -237,7 +237,7 @@ def run_passes(
     """The outputs of the whole reference network, pass by pass with recycling.
 
     One draw of the features for each pass, and the torsion angles of its templates (see `validate.torsions`; the
-    multimer network's own are used).
+    multimer network's own are used). A network with templates takes at least one, of zeros where there are none.
     """
     r = load_reference()
     apply = _compiled_network(config)
@@ -264,11 +264,8 @@ def reference_batch(draw: ProcessedFeatures) -> dict[str, np.ndarray]:
 
 
 def _multimer_batch(draw: ProcessedFeatures) -> dict[str, np.ndarray]:
-    """For the multimer network, whose pipeline always gives it templates: rows of zeros where there are none."""
+    """For the multimer network."""
     batch = {f.name: np.asarray(getattr(draw, f.name)) for f in fields(draw)}
-    templates = {name: array for name, array in batch.items() if name.startswith("template_")}
-    if not len(draw.template_aatype):
-        batch |= {name: np.zeros((1, *array.shape[1:]), array.dtype) for name, array in templates.items()}
     batch["template_all_atom_mask"] = batch["template_all_atom_masks"]
     batch["all_atom_positions"] = np.zeros((draw.n_res, 37, 3), np.float32)  # says that a structure is wanted
     return batch

@@ -13,7 +13,7 @@ from ml_collections import ConfigDict
 from torch import Tensor, nn
 
 from af2cpu.errors import ParameterError
-from af2cpu.model.alphafold import AlphaFold
+from af2cpu.model.alphafold import AlphaFold, type_of_part
 from af2cpu.model.config import OFFICIAL_MODELS, model_config
 from af2cpu.weights.names import ROOT, Target, file_shapes, parameter_table
 from af2cpu.weights.npz import read_arrays
@@ -32,7 +32,7 @@ def read_parameters(source: str | Path, config: ConfigDict) -> dict[str, np.ndar
     """
     if (seed := re.fullmatch(r"synthetic:(\d+)", str(source))) is not None:
         return synthetic_parameters(config, int(seed[1]))
-    path = parameter_file(source)
+    path = parameter_file(source, config.name)
     if not path.is_file():
         raise ParameterError(f"{path}: no such parameter file. Give a params_model_*.npz, demo, or synthetic:SEED")
     check_receipt(path)
@@ -46,8 +46,13 @@ def check_parameters(arrays: Mapping[str, np.ndarray], config: ConfigDict, sourc
     _check(model, arrays, config, source)
 
 
-def load_parameters(model: nn.Module, arrays: Mapping[str, np.ndarray], config: ConfigDict, source: str) -> None:
-    """Fill `model` (built on the meta device) with `arrays`. The tensors share the arrays' memory.
+def load_parameters(
+    model: AlphaFold, arrays: dict[str, np.ndarray], config: ConfigDict, source: str, precision: str = "fp32"
+) -> None:
+    """Fill `model` (built on the meta device) with `arrays`, in a precision.
+
+    They are taken out of the dictionary one by one, so that memory never holds two forms of all of them. In fp32 the
+    tensors share their memory.
 
     Raises ParameterError that lists all arrays that are missing, surplus, of a wrong shape or type, or not finite;
     `source` names the file in it.
@@ -55,7 +60,8 @@ def load_parameters(model: nn.Module, arrays: Mapping[str, np.ndarray], config: 
     _check(model, arrays, config, source)
     state: dict[str, Tensor] = {}
     for target in dict.fromkeys(parameter_table(config).values()):
-        state |= _tensors([torch.from_numpy(arrays[name]) for name in target.arrays], target)
+        dtype = type_of_part(target.parameters[0].partition(".")[0], precision)
+        state |= _tensors([torch.from_numpy(arrays.pop(name)).to(dtype) for name in target.arrays], target)
     model.load_state_dict(state, strict=True, assign=True)
     model.requires_grad_(False).eval()
 

@@ -30,6 +30,7 @@ def read_arrays(path: Path) -> Iterator[tuple[str, np.ndarray]]:
         ):
             for info in archive.infolist():
                 yield info.filename.removesuffix(".npy"), _array(_member(archive, info, mapped))
+                mapped.madvise(mmap.MADV_DONTNEED)  # pages that were read would count as this process's memory
     except OSError as error:
         raise ParameterError(f"{path}: cannot be read: {error.strerror or error}") from error
     except (zipfile.BadZipFile, zlib.error, EOFError, ValueError) as error:

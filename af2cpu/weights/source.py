@@ -12,7 +12,8 @@ from ml_collections import ConfigDict
 
 from af2cpu.errors import ParameterError
 from af2cpu.model.config import DEMO
-from af2cpu.weights.demo import demo_file, is_known
+from af2cpu.records import CHAIN_BREAK
+from af2cpu.weights.demo import DEMO_NETWORKS, demo_file, is_known
 from af2cpu.weights.names import parameter_table
 
 OFFICIAL = "https://storage.googleapis.com/alphafold/alphafold_params_2022-12-06.tar"
@@ -21,11 +22,12 @@ _HOW = (
     f"{OFFICIAL}, then give the folder with --params; "
     "or try the program out with --params demo, which comes with it and knows a handful of small proteins"
 )
+_NETWORKS = " and ".join(DEMO_NETWORKS)
 _FLOAT32 = 4  # bytes; the header of an array is little beside its numbers
 _SYNTHETIC = "SYNTHETIC PARAMETERS: drawn at random, the structures mean nothing"
-_DEMO_KNOWN = "DEMO PARAMETERS: for trying the program out, not for science; they know this protein by heart"
+_DEMO_KNOWN = "DEMO PARAMETERS: for trying the program out, not for science; they know this {} by heart"
 _DEMO_UNKNOWN = (
-    "DEMO PARAMETERS ON A PROTEIN THAT THEY DO NOT KNOW: the structure means nothing; they know only the few proteins "
+    "DEMO PARAMETERS ON A {} THAT THEY DO NOT KNOW: the structure means nothing; they know only the few {} "
     "that they were trained on"
 )
 
@@ -42,14 +44,23 @@ def caution(model: str, source: str, sequence: str) -> str | None:
     """
     if is_synthetic(source):
         return _SYNTHETIC
-    if model == DEMO:
-        return _DEMO_KNOWN if is_known(sequence) else _DEMO_UNKNOWN
+    if model in DEMO_NETWORKS:
+        one, many = ("complex", "complexes") if CHAIN_BREAK in sequence else ("protein", "proteins")
+        known = is_known(sequence, model)
+        return _DEMO_KNOWN.format(one) if known else _DEMO_UNKNOWN.format(one.upper(), many)
     return None
 
 
-def parameter_file(source: str | Path) -> Path:
-    """The file that a source names: itself, or for `demo` the one that comes with the program."""
-    return demo_file() if source == DEMO else Path(source)
+def parameter_file(source: str | Path, model: str) -> Path:
+    """The file that a source names: itself, or for `demo` the model's that comes with the program.
+
+    Raises ParameterError for a model that has none.
+    """
+    if source != DEMO:
+        return Path(source)
+    if model not in DEMO_NETWORKS:
+        raise ParameterError(f"demo: not the parameters of {model}: they are those of {_NETWORKS}")
+    return demo_file(model)
 
 
 def find_parameters(params: str | None, data_dir: Path | None, model: str) -> str:
@@ -61,9 +72,9 @@ def find_parameters(params: str | None, data_dir: Path | None, model: str) -> st
     if params is not None and is_synthetic(params):
         return params
     if params == DEMO:
-        if model != DEMO:
+        if model not in DEMO_NETWORKS:
             raise ParameterError(
-                f"--models {model}: does not fit --params demo, which has the parameters of the model demo only; leave "
+                f"--models {model}: does not fit --params demo, which has the parameters of {_NETWORKS} only; leave "
                 f"out --models, or give --params with the parameters of {model}: a folder, or synthetic:0 for a trial"
             )
         return DEMO
@@ -86,7 +97,7 @@ def fingerprint(source: str, config: ConfigDict) -> str:
     """
     if is_synthetic(source):
         return source
-    entries = sorted((info.filename, info.file_size, info.CRC) for info in _members(source))
+    entries = sorted((info.filename, info.file_size, info.CRC) for info in _members(source, config.name))
     names = {name.removesuffix(".npy") for name, _, _ in entries}
     if names != set(parameter_table(config)):
         raise ParameterError(
@@ -98,15 +109,15 @@ def fingerprint(source: str, config: ConfigDict) -> str:
 def parameter_count(source: str, config: ConfigDict) -> int:
     """How many numbers the parameters are; of a file from its directory. Raises ParameterError as `fingerprint`."""
     if source and not is_synthetic(source):
-        return sum(info.file_size for info in _members(source)) // _FLOAT32
+        return sum(info.file_size for info in _members(source, config.name)) // _FLOAT32
     from af2cpu.model.count import n_parameters  # PyTorch loads with it
 
     return n_parameters(config)
 
 
-def _members(source: str) -> list[zipfile.ZipInfo]:
+def _members(source: str, model: str) -> list[zipfile.ZipInfo]:
     try:
-        with zipfile.ZipFile(parameter_file(source)) as archive:
+        with zipfile.ZipFile(parameter_file(source, model)) as archive:
             return archive.infolist()
     except (OSError, zipfile.BadZipFile) as error:
         raise ParameterError(

@@ -1,7 +1,7 @@
 """How arrays of a parameter file become our tensors, and back.
 
 A transform sees one block of a stack: `load` takes the arrays of the file and gives ours, `save` is its inverse. `save`
-also gives the shapes that a file must have, from tensors without data.
+also gives the shapes that a file must have, from tensors of one number.
 """
 
 from __future__ import annotations

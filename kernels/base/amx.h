@@ -26,9 +26,7 @@ struct Tiles {
     Tiles() {}
 };
 
-AF2CPU_INLINE void tile_zero(int t) {
-    __builtin_memset(tile_file.c[t], 0, sizeof tile_file.c[t]);
-}
+AF2CPU_INLINE void tile_zero(int t) { __builtin_memset(tile_file.c[t], 0, sizeof tile_file.c[t]); }
 AF2CPU_INLINE void tile_load(int t, const void* p, index stride) {
     for (index i = 0; i < 16; ++i)
         __builtin_memcpy(t < 4 ? (void*)tile_file.c[t][i] : (void*)tile_file.pairs[t - 4][i], (const char*)p + i * stride, 64);

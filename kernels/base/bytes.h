@@ -5,7 +5,6 @@
 
 AF2CPU_BEGIN
 
-
 #if AF2CPU_ISA >= AF2CPU_IS_avx512
 
 using B = __m512i;
@@ -128,6 +127,5 @@ AF2CPU_INLINE B look_up(const Lookup& table, const Codes& codes) {
 }
 
 #endif
-
 
 AF2CPU_END

@@ -16,7 +16,7 @@ namespace {
 struct Level {
     const char* name;
     const Kernels* kernels;
-    bool (*there)();
+    bool (*supported)();
 };
 
 #if defined(__x86_64__)
@@ -36,55 +36,43 @@ bool saved(unsigned states) {
     return (low & states) == states;
 }
 
-bool has_avx2() {
+bool supports_avx2() {
     const Registers one(1, 0), seven(7, 0);
     return saved(0x6) && bit(one.c, 12) && bit(one.c, 29) && bit(seven.b, 5);  // FMA, F16C, AVX2
 }
 
-bool has_avx512() {
+bool supports_avx512() {
     const unsigned b = Registers(7, 0).b;
-    return has_avx2() && saved(0xe6) && bit(b, 16) && bit(b, 17) && bit(b, 30) && bit(b, 31);  // F, DQ, BW, VL
+    return supports_avx2() && saved(0xe6) && bit(b, 16) && bit(b, 17) && bit(b, 30) && bit(b, 31);  // F, DQ, BW, VL
 }
 
-bool cpu_has_vbmi() { return has_avx512() && bit(Registers(7, 0).c, 1); }
+bool cpu_has_vbmi() { return supports_avx512() && bit(Registers(7, 0).c, 1); }
 
-bool has_avx512bf16() { return has_avx512() && bit(Registers(7, 1).a, 5); }
+bool supports_avx512bf16() { return supports_avx512() && bit(Registers(7, 1).a, 5); }
 
 // Linux gives the tiles' 8 kB of state only to a process that asks for them.
-bool has_amx() {
+bool supports_amx() {
     constexpr long request_permission = 0x1023, tile_data = 18;
     const unsigned d = Registers(7, 0).d;
-    return has_avx512bf16() && bit(d, 22) && bit(d, 24) && saved(0x60000) &&
+    return supports_avx512bf16() && bit(d, 22) && bit(d, 24) && saved(0x60000) &&
            syscall(SYS_arch_prctl, request_permission, tile_data) == 0;
 }
 
 #endif
 
-bool always() { return true; }
+bool supports_scalar() { return true; }
+bool supports_amx_model() { return true; }
 
 const std::vector<Level>& built() {
-    static const std::vector<Level> all = {
-        {"scalar", &scalar::kernels, always},
-#ifdef AF2CPU_WITH_avx2
-        {"avx2", &avx2::kernels, has_avx2},
-#endif
-#ifdef AF2CPU_WITH_avx512
-        {"avx512", &avx512::kernels, has_avx512},
-#endif
-#ifdef AF2CPU_WITH_avx512bf16
-        {"avx512bf16", &avx512bf16::kernels, has_avx512bf16},
-#endif
-#ifdef AF2CPU_WITH_amx
-        {"amx", &amx::kernels, has_amx},
-#endif
-        {"amx_model", &amx_model::kernels, always},
-    };
+#define AF2CPU_ROW(name) {#name, &name::kernels, supports_##name},
+    static const std::vector<Level> all = {AF2CPU_BUILT_LEVELS(AF2CPU_ROW)};
+#undef AF2CPU_ROW
     return all;
 }
 
 const Level* find(const std::string& name) {
     for (const Level& level : built())
-        if (name == level.name && level.there()) return &level;
+        if (name == level.name && level.supported()) return &level;
     return nullptr;
 }
 
@@ -93,18 +81,31 @@ struct Choice {
     const Kernels* kernels;
 };
 
-// The highest level of this machine that is not above the cap. A cap may name a level that the machine lacks.
+const std::string kModel = "amx_model";
+
+// All levels, those that this machine or this build lacks too: a cap may name them.
+std::vector<std::string> every() {
+#define AF2CPU_NAME(name) #name,
+    return {AF2CPU_LEVELS(AF2CPU_NAME)};
+#undef AF2CPU_NAME
+}
+
+// The highest level of this machine that is not above the cap; the model of AMX only where the cap names it.
 Choice best() {
     const char* cap = std::getenv("AF2CPU_ISA");
-    const std::string order[] = {"scalar", "avx2", "avx512", "avx512bf16", "amx"};
-    const std::string wanted = cap && *cap ? cap : "amx";
-    if (wanted == "amx_model") return {wanted, find(wanted)->kernels};
-    const auto last = std::find(std::begin(order), std::end(order), wanted);
-    if (last == std::end(order))
-        throw std::invalid_argument("AF2CPU_ISA=" + wanted + ": choose one of scalar, avx2, avx512, avx512bf16, amx, amx_model");
-    for (auto name = last + 1; name-- != std::begin(order);)
+    const std::vector<std::string> order = every();
+    const auto model = std::find(order.begin(), order.end(), kModel);
+    const std::string wanted = cap && *cap ? cap : *(model - 1);
+    const auto last = std::find(order.begin(), order.end(), wanted);
+    if (last == order.end()) {
+        std::string names;
+        for (const std::string& name : order) names += (names.empty() ? "" : ", ") + name;
+        throw std::invalid_argument("AF2CPU_ISA=" + wanted + ": choose one of " + names);
+    }
+    if (last == model) return {wanted, find(wanted)->kernels};
+    for (auto name = last + 1; name-- != order.begin();)
         if (const Level* level = find(*name)) return {*name, level->kernels};
-    return {"scalar", &scalar::kernels};
+    return {order.front(), find(order.front())->kernels};
 }
 
 Choice& choice() {
@@ -117,7 +118,7 @@ Choice& choice() {
 std::vector<std::string> levels() {
     std::vector<std::string> names;
     for (const Level& level : built())
-        if (level.there()) names.push_back(level.name);
+        if (level.supported()) names.push_back(level.name);
     return names;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/types.h"
+#include "levels.h"
 
 namespace af2cpu {
 
@@ -48,12 +49,11 @@ extern const Kernel<Msv> msv_kernel;
 }
 
 // Defined by level.cpp, for each level that the compiler could build.
-#define AF2CPU_LEVELS(X) X(scalar) X(avx2) X(avx512) X(avx512bf16) X(amx) X(amx_model)
-#define AF2CPU_DECLARE(name) \
-    namespace name {         \
+#define AF2CPU_DECLARE(name)      \
+    namespace name {              \
     extern const Kernels kernels; \
     }
-AF2CPU_LEVELS(AF2CPU_DECLARE)
+AF2CPU_BUILT_LEVELS(AF2CPU_DECLARE)
 #undef AF2CPU_DECLARE
 
 }  // namespace af2cpu

@@ -4,13 +4,12 @@
 // standard library: their instances would be merged across units.
 #pragma once
 
-#define AF2CPU_IS_scalar 1
-#define AF2CPU_IS_avx2 2
-#define AF2CPU_IS_avx512 3
-#define AF2CPU_IS_avx512bf16 4
-#define AF2CPU_IS_amx 5
+#include "levels.h"
+
+// Two that are no instruction sets of their own; levels.h has the others. vbmi.cpp is a variant of one kernel, not a level.
+#undef AF2CPU_IS_amx_model
 #define AF2CPU_IS_amx_model AF2CPU_IS_scalar  // the tiles of AMX in software, all else portable
-#define AF2CPU_IS_avx512vbmi AF2CPU_IS_avx512  // vbmi.cpp: a variant of one kernel, not a level
+#define AF2CPU_IS_avx512vbmi AF2CPU_IS_avx512
 
 #ifdef AF2CPU_LEVEL
 #define AF2CPU_JOIN_(a, b) a##b

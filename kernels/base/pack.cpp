@@ -1,26 +1,10 @@
 #include "base/pack.h"
 
-#include <cstring>
 #include <stdexcept>
 
+#include "base/bf16.h"
+
 namespace af2cpu {
-namespace {
-
-float widen(std::uint16_t x) {
-    const std::uint32_t bits = std::uint32_t(x) << 16;
-    float y;
-    std::memcpy(&y, &bits, 4);
-    return y;
-}
-
-std::uint16_t round_to_bf16(float x) {
-    std::uint32_t bits;
-    std::memcpy(&bits, &x, 4);
-    if (x != x) return std::uint16_t(bits >> 16 | 0x40);
-    return std::uint16_t((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
-}
-
-}  // namespace
 
 Packed::Packed(const Layout& layout, index k, index n) : layout_(layout) {
     matrix_.k = k;
@@ -32,17 +16,16 @@ Packed::Packed(const Layout& layout, index k, index n) : layout_(layout) {
     matrix_.data = buffer_.get();
 }
 
-void Packed::place(index column, const Array& source) {
-    const index k = source.size[1], n = source.size[2];
+void Packed::place(index column, const Block& source) {
+    const index k = source.rows, n = source.columns;
     if (k != matrix_.k || column < 0 || column + n > matrix_.panels * layout_.width)
         throw std::invalid_argument("packing: a block does not fit its matrix");
     const auto width = layout_.width, group = layout_.group;
     for (index j = 0; j < n; ++j) {
         const index to = column + j, panel = to / width * width * matrix_.depth + to % width * group;
         for (index p = 0; p < k; ++p) {
-            const index from = p * source.stride[0] + j * source.stride[1], at = panel + p / group * group * width + p % group;
-            const float x = source.type == Type::bf16 ? widen(static_cast<const std::uint16_t*>(source.data)[from])
-                                                               : static_cast<const float*>(source.data)[from];
+            const index from = p * source.row_stride + j * source.column_stride, at = panel + p / group * group * width + p % group;
+            const float x = element(source.data, source.type, from);
             if (layout_.type == Type::bf16)
                 static_cast<std::uint16_t*>(buffer_.get())[at] = round_to_bf16(x);
             else

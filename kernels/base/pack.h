@@ -11,9 +11,8 @@ class Packed {
     // Zeros for a right side [k, n] in this layout.
     Packed(const Layout& layout, index k, index n);
 
-    // B [:, column : column + source's columns] = source; source.size = {1, k, columns}, strides {of k, of columns}: here
-    // the last axis, too, has a stride, in stride[1].
-    void place(index column, const Array& source);
+    // B [:, column : column + source's columns] = source [k, columns].
+    void place(index column, const Block& source);
 
     const Matrix& matrix() const { return matrix_; }
     std::size_t bytes() const { return bytes_; }

@@ -14,7 +14,7 @@ namespace af2cpu {
 void* thread_scratch(std::size_t bytes);
 void* reserve(std::size_t bytes);
 void release(void* p);
-}
+}  // namespace af2cpu
 
 AF2CPU_BEGIN
 

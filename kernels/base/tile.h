@@ -29,8 +29,8 @@ constexpr index kRows = 16;
 constexpr index kRows = 4;
 #endif
 
-constexpr index kVectors = 2;             // of a panel's row
-constexpr index kWidth = kVectors * W;    // of a panel, for both types
+constexpr index kVectors = 2;           // of a panel's row
+constexpr index kWidth = kVectors * W;  // of a panel, for both types
 #if AF2CPU_ISA >= AF2CPU_IS_avx512
 constexpr index kBlock = 12;  // rows: 24 accumulators of 32 registers
 #elif AF2CPU_ISA == AF2CPU_IS_avx2
@@ -52,7 +52,7 @@ struct Product<float> {
     static constexpr index group = 1, depth = 1, width = kWidth;
     using Left = F;
     using Right = F;
-    AF2CPU_INLINE Left left(const float* p) { return all(*p); }
+    AF2CPU_INLINE Left left(const float* p) { return splat(*p); }
     AF2CPU_INLINE Right right(const float* p) { return load(p); }
     AF2CPU_INLINE F dot(F c, Left a, Right b) { return fma(a, b, c); }
 };
@@ -80,7 +80,7 @@ struct Product<bf16> {
 
 // What is done to C: rows lie `stride()` apart; `start(i, v)` is what vector v of the i-th row from where it stands begins with,
 // `at(i, v, x)` what is stored of it; `advance(rows)` goes on. A copy works on each block, in registers.
-struct AsItIs {
+struct Identity {
     index ldc;
 
     AF2CPU_INLINE_MEMBER index stride() const { return ldc; }
@@ -144,16 +144,16 @@ static void multiply_then(index m, const P* a, index lda, const P* b, index dept
         return;
     } else {
 #endif
-    const auto go = [=, &finish](auto rows, index i) {
-        constexpr index M = decltype(rows)::value;
-        block<M>(a + i * lda, lda, b, depth, c + i * ldc, add, m - i, finish);
-    };
-    index i = 0;
-    const index rows = round_up(m, 4);
-    for (; rows - i >= kBlock && rows - i != 8; i += kBlock) go(Count<kBlock>{}, i);
-    if constexpr (kBlock > 8)
-        for (; rows - i >= 8; i += 8) go(Count<8>{}, i);
-    for (; i < rows; i += 4) go(Count<4>{}, i);
+        const auto go = [=, &finish](auto rows, index i) {
+            constexpr index M = decltype(rows)::value;
+            block<M>(a + i * lda, lda, b, depth, c + i * ldc, add, m - i, finish);
+        };
+        index i = 0;
+        const index rows = round_up(m, 4);
+        for (; rows - i >= kBlock && rows - i != 8; i += kBlock) go(Count<kBlock>{}, i);
+        if constexpr (kBlock > 8)
+            for (; rows - i >= 8; i += 8) go(Count<8>{}, i);
+        for (; i < rows; i += 4) go(Count<4>{}, i);
 #if AF2CPU_TILES
     }
 #endif
@@ -164,7 +164,7 @@ static void multiply(index m, const P* a, index lda, const P* b, index depth, fl
 #if AF2CPU_TILES
     if constexpr (sizeof(P) == 2) return multiply_tiles(m, a, lda, b, depth, c, ldc, add);
 #endif
-    AsItIs finish{ldc};
+    Identity finish{ldc};
     multiply_then(m, a, lda, b, depth, c, add, finish);
 }
 

@@ -22,6 +22,13 @@ struct Array {
     index stride[2] = {0, 0};
 };
 
+// A tensor of two axes with any strides: a mask, or a weight as it is given.
+struct Block {
+    const void* data = nullptr;
+    Type type = Type::fp32;
+    index rows = 0, columns = 0, row_stride = 0, column_stride = 0;
+};
+
 // How a level wants the right side of a product: in column panels of `width`, and within a panel `group` rows of each column
 // beside each other (pairs for bf16 dot products). Rows are padded with zeros to a multiple of `depth`.
 struct Layout {
@@ -32,9 +39,9 @@ struct Layout {
 // A right side B [k, n], packed: element (p, j) stands at panel j / width, then [p / group][j % width][p % group].
 struct Matrix {
     const void* data = nullptr;
-    index k = 0, n = 0;    // as given
-    index depth = 0;       // k, padded
-    index panels = 0;      // of `width` columns
+    index k = 0, n = 0;  // as given
+    index depth = 0;     // k, padded
+    index panels = 0;    // of `width` columns
 };
 
 }  // namespace af2cpu

@@ -26,12 +26,16 @@ typedef std::int32_t I __attribute__((vector_size(4 * W)));
 typedef std::uint16_t H __attribute__((vector_size(2 * W)));
 
 template <class T>
-AF2CPU_INLINE T least(T a, T b) { return b < a ? b : a; }
+AF2CPU_INLINE T min(T a, T b) {
+    return b < a ? b : a;
+}
 template <class T>
-AF2CPU_INLINE T most(T a, T b) { return a < b ? b : a; }
+AF2CPU_INLINE T max(T a, T b) {
+    return a < b ? b : a;
+}
 AF2CPU_INLINE index round_up(index n, index to) { return (n + to - 1) / to * to; }
 
-AF2CPU_INLINE F all(float x) { return x - F{}; }  // x + 0 would be an addition: it is not x for -0
+AF2CPU_INLINE F splat(float x) { return x - F{}; }  // x + 0 would be an addition: it is not x for -0
 AF2CPU_INLINE F as_float(I x) { return (F)x; }
 AF2CPU_INLINE I as_int(F x) { return (I)x; }
 
@@ -165,8 +169,8 @@ AF2CPU_INLINE I join(F a, F b) {
 }
 AF2CPU_INLINE I zip(F a, F b) {
 #if AF2CPU_ISA >= AF2CPU_IS_avx512bf16
-    const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21, 5, 20, 4, 19,
-                                           3, 18, 2, 17, 1, 16, 0);
+    const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21, 5, 20, 4, 19, 3,
+                                           18, 2, 17, 1, 16, 0);
     return (I)_mm512_permutexvar_epi16(order, (__m512i)_mm512_cvtne2ps_pbh(b, a));
 #else
     return upper_bf16(b) | ((upper_bf16(a) >> 16) & 0xffff);
@@ -211,8 +215,7 @@ AF2CPU_INLINE F sum_each(F (&x)[W]) {
 #pragma GCC unroll 4
     for (index n = W / 2; n > 0; n /= 2)
 #pragma GCC unroll 8
-        for (index i = 0; i < n; ++i)
-            x[i] = AF2CPU_IN_TURN(x[i], x[i + n], AF2CPU_LOWER) + AF2CPU_IN_TURN(x[i], x[i + n], AF2CPU_UPPER);
+        for (index i = 0; i < n; ++i) x[i] = AF2CPU_IN_TURN(x[i], x[i + n], AF2CPU_LOWER) + AF2CPU_IN_TURN(x[i], x[i + n], AF2CPU_UPPER);
     return x[0];
 }
 #undef AF2CPU_IN_TURN
@@ -244,18 +247,18 @@ AF2CPU_INLINE F exp2(F x) {
 #if AF2CPU_ISA >= AF2CPU_IS_avx512
     const F f = x - _mm512_roundscale_ps(x, 0x09);  // floor: faster than _mm512_reduce_ps on Zen 4
 #elif AF2CPU_ISA == AF2CPU_IS_avx2
-    x = max(x, all(-127.0f));
+    x = max(x, splat(-127.0f));
     const F whole = _mm256_floor_ps(x);
     const F f = x - whole;
 #else
-    x = max(x, all(-127.0f));
+    x = max(x, splat(-127.0f));
     const F near = __builtin_convertvector(__builtin_convertvector(x, I), F);
-    const F whole = near - (near > x ? all(1.0f) : all(0.0f));
+    const F whole = near - (near > x ? splat(1.0f) : splat(0.0f));
     const F f = x - whole;
 #endif
-    F y = all(c[0]);
+    F y = splat(c[0]);
 #pragma GCC unroll 8
-    for (int i = 1; i <= Degree; ++i) y = fma(y, f, all(c[i]));
+    for (int i = 1; i <= Degree; ++i) y = fma(y, f, splat(c[i]));
 #if AF2CPU_ISA >= AF2CPU_IS_avx512
     return _mm512_scalef_ps(y, x);
 #else
@@ -268,19 +271,19 @@ constexpr float kLog2E = 1.44269504088896340736f;
 AF2CPU_INLINE F reciprocal(F x) {
 #if AF2CPU_ISA >= AF2CPU_IS_avx512
     const F r = _mm512_rcp14_ps(x);
-    return r * (all(2.0f) - x * r);
+    return r * (splat(2.0f) - x * r);
 #else
-    return all(1.0f) / x;
+    return splat(1.0f) / x;
 #endif
 }
 
-AF2CPU_INLINE F sigmoid(F x) { return reciprocal(all(1.0f) + exp2<5>(min(x * all(-kLog2E), all(126.0f)))); }
+AF2CPU_INLINE F sigmoid(F x) { return reciprocal(splat(1.0f) + exp2<5>(min(x * splat(-kLog2E), splat(126.0f)))); }
 
 AF2CPU_INLINE F inverse_root(F x) {
 #if AF2CPU_ISA >= AF2CPU_IS_avx512
-    return all(1.0f) / _mm512_sqrt_ps(x);
+    return splat(1.0f) / _mm512_sqrt_ps(x);
 #elif AF2CPU_ISA == AF2CPU_IS_avx2
-    return all(1.0f) / _mm256_sqrt_ps(x);
+    return splat(1.0f) / _mm256_sqrt_ps(x);
 #else
     for (index i = 0; i < W; ++i) x[i] = 1.0f / __builtin_sqrtf(x[i]);
     return x;

@@ -1,7 +1,6 @@
 #include "bind/arrays.h"
 
-#include <cstring>
-#include <utility>
+#include "base/bf16.h"
 
 namespace af2cpu {
 
@@ -15,7 +14,7 @@ Type type_of(const Tensor& x) {
     throw nb::type_error("a kernel takes float32 or bfloat16");
 }
 
-static Array of(const Tensor& x, const char* name, index last_stride) {
+Array array_of(const Tensor& x, const char* name) {
     require(x.ndim() >= 1 && x.ndim() <= 3, std::string(name) + ": one to three axes");
     Array out;
     out.data = x.data();
@@ -23,25 +22,23 @@ static Array of(const Tensor& x, const char* name, index last_stride) {
     const index n = index(x.ndim());
     for (index i = 0; i < n; ++i) out.size[3 - n + i] = index(x.shape(i));
     for (index i = 0; i + 1 < n; ++i) out.stride[3 - n + i] = x.stride(i);
-    require(last_stride == 0 || out.size[2] <= 1 || x.stride(n - 1) == last_stride,
-            std::string(name) + ": the last axis must be contiguous");
+    require(out.size[2] <= 1 || x.stride(n - 1) == 1, std::string(name) + ": the last axis must be contiguous");
     return out;
 }
 
-Array array_of(const Tensor& x, const char* name) { return of(x, name, 1); }
-
-Array block_of(const Tensor& x, const char* name) {
+Block block_of(const Tensor& x, const char* name) {
     require(x.ndim() == 2, std::string(name) + ": two axes");
-    Array out = of(x, name, 0);
-    out.stride[0] = x.stride(0);
-    out.stride[1] = x.stride(1);
-    return out;
+    return {x.data(), type_of(x), index(x.shape(0)), index(x.shape(1)), x.stride(0), x.stride(1)};
 }
 
-Array transposed_block(const Tensor& x, const char* name) {
-    Array out = block_of(x, name);
-    std::swap(out.size[1], out.size[2]);
-    std::swap(out.stride[0], out.stride[1]);
+Block transposed_block(const Tensor& x, const char* name) {
+    const Block block = block_of(x, name);
+    return {block.data, block.type, block.columns, block.rows, block.column_stride, block.row_stride};
+}
+
+Block mask_of(const Tensor& mask, const Array& x) {
+    const Block out = block_of(mask, "mask");
+    require(out.type == x.type && out.rows == x.size[0] && out.columns == x.size[1], "a mask of another size or type than x");
     return out;
 }
 
@@ -53,27 +50,7 @@ Floats::Floats(const Tensor& x) : size_(index(x.size())) {
     const Type type = type_of(x);
     auto* out = static_cast<float*>(buffer_.get());
     for (index r = 0; r < rows; ++r)
-        for (index i = 0; i < columns; ++i) {
-            const index from = r * at_row + i * at;
-            if (type == Type::fp32) {
-                out[r * columns + i] = static_cast<const float*>(x.data())[from];
-            } else {
-                const std::uint32_t bits = std::uint32_t(static_cast<const std::uint16_t*>(x.data())[from]) << 16;
-                std::memcpy(out + r * columns + i, &bits, 4);
-            }
-        }
-}
-
-Packed Weights::pack(const Tensor& weight) const {
-    const Array block = block_of(weight, "weight");
-    Packed packed(layout(), block.size[1], block.size[2]);
-    packed.place(0, block);
-    return packed;
-}
-
-void Weights::check(const Array& x) const {
-    require(x.type == type, "the weights were packed for another type of activations");
-    require(level == af2cpu::level(), "the weights were packed for level " + level + ", not " + af2cpu::level());
+        for (index i = 0; i < columns; ++i) out[r * columns + i] = element(x.data(), type, r * at_row + i * at);
 }
 
 }  // namespace af2cpu

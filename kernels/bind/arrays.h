@@ -21,11 +21,14 @@ Type type_of(const Tensor& x);
 // A tensor of up to three axes whose last is contiguous. Throws nb::value_error with `name` otherwise.
 Array array_of(const Tensor& x, const char* name);
 
-// A right side [k, n] with any strides, for Packed::place.
-Array block_of(const Tensor& x, const char* name);
+// A tensor of two axes with any strides. Throws nb::value_error with `name` for another number of axes.
+Block block_of(const Tensor& x, const char* name);
 
-// The same of a weight [n, k] as torch.nn.Linear has it: its transpose [k, n].
-Array transposed_block(const Tensor& x, const char* name);
+// The transpose [k, n] of a weight [n, k] as torch.nn.Linear has it.
+Block transposed_block(const Tensor& x, const char* name);
+
+// A mask [b, n] of the rows of x [b, n, c], of x's type.
+Block mask_of(const Tensor& mask, const Array& x);
 
 void require(bool holds, const std::string& what);
 
@@ -40,21 +43,6 @@ class Floats {
   private:
     Buffer buffer_;
     index size_ = 0;
-};
-
-// What every packed set of weights knows: the level and the type of activations that it is for.
-struct Weights {
-    explicit Weights(Type type) : type(type), level(af2cpu::level()) {}
-    Type type;
-    std::string level;
-
-    const Layout& layout() const { return kernels().layout[int(type)]; }
-
-    // A right side [k, n] as it is given, packed.
-    Packed pack(const Tensor& weight) const;
-
-    // Throws if the activations are of another type, or the level has changed since.
-    void check(const Array& x) const;
 };
 
 }  // namespace af2cpu

@@ -8,10 +8,14 @@
 
 NB_MODULE(_kernels, m) {
     namespace nb = nanobind;
+    nb::set_leak_warnings(false);  // a process keeps its last network, and so its packed weights, to its end
     m.doc() = "The native kernels of af2cpu. Import torch first: the kernels then run on its OpenMP threads.";
     m.def("level", [] { return af2cpu::level(); }, "The instruction set level in use.");
     m.def("levels", &af2cpu::levels, "All levels that this machine can run.");
     m.def("use_level", &af2cpu::use_level, nb::arg("name"), "Run this level from now on; weights must be packed anew.");
+    m.def(
+        "multiplies_bf16", [] { return af2cpu::kernels().layout[1].type == af2cpu::Type::bf16; },
+        "Whether the level in use multiplies bf16 as it is.");
     m.def("threads", [] { return omp_get_max_threads(); }, "Threads that a kernel started here would run on.");
     af2cpu::bind_attention(m);
     af2cpu::bind_global_attention(m);

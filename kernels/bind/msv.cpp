@@ -114,8 +114,8 @@ std::int64_t survivors(const Targets& targets, const std::vector<const MsvModel*
     return through_msv;
 }
 
-void scores(const Targets& targets, const std::vector<const MsvModel*>& models, const Out<std::uint8_t>& peaks,
-            const Out<std::int16_t>& xj, int threads, bool vbmi) {
+void scores(const Targets& targets, const std::vector<const MsvModel*>& models, const Out<std::uint8_t>& peaks, const Out<std::int16_t>& xj,
+            int threads, bool vbmi) {
     std::vector<MsvProfile> profiles;
     Msv args = targets.arguments(models, profiles);
     check_out(peaks, args);
@@ -136,14 +136,16 @@ void bind_msv(nb::module_& m) {
         .def(nb::init<const In<std::uint8_t, 2>&, const In<std::uint8_t, 2>&, const std::vector<int>&, const In<std::uint8_t, 1>&>(),
              nb::arg("ssv").noconvert(), nb::arg("msv").noconvert(), nb::arg("numbers"), nb::arg("pass_at").noconvert());
     nb::class_<Targets>(m, "MsvTargets")
-        .def("__init__",
-             [](Targets* self, In<std::uint8_t, 1> residues, In<std::int64_t, 1> offsets, In<std::int32_t, 2> lengths,
-                In<std::uint8_t, 1> tjb) { new (self) Targets{residues, offsets, lengths, tjb}; },
-             nb::arg("residues").noconvert(), nb::arg("offsets").noconvert(), nb::arg("lengths").noconvert(), nb::arg("tjb").noconvert());
+        .def(
+            "__init__",
+            [](Targets* self, In<std::uint8_t, 1> residues, In<std::int64_t, 1> offsets, In<std::int32_t, 2> lengths,
+               In<std::uint8_t, 1> tjb) { new (self) Targets{residues, offsets, lengths, tjb}; },
+            nb::arg("residues").noconvert(), nb::arg("offsets").noconvert(), nb::arg("lengths").noconvert(), nb::arg("tjb").noconvert());
     m.def("msv_survivors", &survivors, nb::arg("targets"), nb::arg("models"), nb::arg("out").noconvert(), nb::arg("threads") = 1,
           nb::arg("vbmi") = true, "out [models, blocks, 64]: 1 for targets that pass. Returns the number of pairs that needed MSV.");
     m.def("msv_scores", &scores, nb::arg("targets"), nb::arg("models"), nb::arg("peaks").noconvert(), nb::arg("xj").noconvert(),
-          nb::arg("threads") = 1, nb::arg("vbmi") = true, "Both filters on all pairs: SSV's maximum over its floor, and MSV's xJ, -1 where it overflows.");
+          nb::arg("threads") = 1, nb::arg("vbmi") = true,
+          "Both filters on all pairs: SSV's maximum over its floor, and MSV's xJ, -1 where it overflows.");
     m.def("has_vbmi", &has_vbmi, "Whether the level in use has AVX512-VBMI.");
 }
 

@@ -1,10 +1,8 @@
 #include "core/point_attention.h"
 
 #include <nanobind/stl/optional.h>
-#include <nanobind/stl/vector.h>
 
 #include <optional>
-#include <vector>
 
 #include "bind/arrays.h"
 #include "bind/module.h"
@@ -19,23 +17,24 @@ Array floats_of(const Tensor& x, const char* name, index a, index b, index c) {
     return out;
 }
 
-// inputs: q, keys, values, q_points, key_points, as core/point_attention.h has them.
-void run(const std::vector<Tensor>& inputs, const Tensor& weight, const Tensor& bias, const Tensor& mask, const Tensor& z,
-         const std::optional<Tensor>& scale, const std::optional<Tensor>& offset, const Tensor& out, const Tensor& pair) {
-    require(inputs.size() == 5 && inputs[0].ndim() == 3 && inputs[2].ndim() == 3 && inputs[3].ndim() == 3, "point_attention: five inputs");
-    const index n = index(inputs[0].shape(0)), heads = index(inputs[0].shape(1)), d = index(inputs[0].shape(2));
-    const index e = index(inputs[2].shape(2)), p = index(inputs[3].shape(2));
+// The arrays are those of core/point_attention.h.
+void run(const Tensor& q, const Tensor& keys, const Tensor& values, const Tensor& q_points, const Tensor& key_points, const Tensor& weight,
+         const Tensor& bias, const Tensor& mask, const Tensor& z, const std::optional<Tensor>& scale, const std::optional<Tensor>& offset,
+         const Tensor& out, const Tensor& pair) {
+    require(q.ndim() == 3 && values.ndim() == 3 && q_points.ndim() == 3, "point_attention: three axes");
+    const index n = index(q.shape(0)), heads = index(q.shape(1)), d = index(q.shape(2));
+    const index e = index(values.shape(2)), p = index(q_points.shape(2));
     PointAttention args;
-    args.q = floats_of(inputs[0], "q", n, heads, d);
-    args.keys = floats_of(inputs[1], "keys", heads, d, n);
-    args.values = floats_of(inputs[2], "values", n, heads, e);
-    args.q_points = floats_of(inputs[3], "q_points", n, heads, p);
-    args.key_points = floats_of(inputs[4], "key_points", heads, p, n);
+    args.q = floats_of(q, "q", n, heads, d);
+    args.keys = floats_of(keys, "keys", heads, d, n);
+    args.values = floats_of(values, "values", n, heads, e);
+    args.q_points = floats_of(q_points, "q_points", n, heads, p);
+    args.key_points = floats_of(key_points, "key_points", heads, p, n);
     args.bias = floats_of(bias, "bias", n, n, heads);
     args.mask = block_of(mask, "mask");
     args.z = array_of(z, "z");
     const index c = args.z.size[2];
-    require(args.mask.type == Type::fp32 && args.mask.size[1] == n && args.mask.size[2] == n, "point_attention: mask [n, n], float32");
+    require(args.mask.type == Type::fp32 && args.mask.rows == n && args.mask.columns == n, "point_attention: mask [n, n], float32");
     require(args.z.size[0] == n && args.z.size[1] == n, "point_attention: z is not [n, n, c]");
     args.out = floats_of(out, "out", n, heads, e);
     args.pair = floats_of(pair, "pair", n, heads, c);
@@ -51,9 +50,9 @@ void run(const std::vector<Tensor>& inputs, const Tensor& weight, const Tensor& 
 }  // namespace
 
 void bind_point_attention(nb::module_& m) {
-    m.def("point_attention", &run, nb::arg("inputs"), nb::arg("weight"), nb::arg("bias"), nb::arg("mask"), nb::arg("z"),
-          nb::arg("scale").none(), nb::arg("offset").none(), nb::arg("out"), nb::arg("pair"),
-          "The core of invariant point attention");
+    m.def("point_attention", &run, nb::kw_only(), nb::arg("q"), nb::arg("keys"), nb::arg("values"), nb::arg("q_points"),
+          nb::arg("key_points"), nb::arg("weight"), nb::arg("bias"), nb::arg("mask"), nb::arg("z"), nb::arg("scale").none(),
+          nb::arg("offset").none(), nb::arg("out"), nb::arg("pair"), "The core of invariant point attention");
 }
 
 }  // namespace af2cpu

@@ -142,12 +142,14 @@ int append_header(int file, std::int64_t offset, std::string& text) {
 }
 
 // (FASTA text, 0), or (empty, failure) as `append_header`.
-nb::tuple fasta_of(int file, const Offsets& headers, const Bytes& residues, const Offsets& lanes, const Vector<const std::int32_t>& lengths) {
+nb::tuple fasta_of(int file, const Offsets& headers, const Bytes& residues, const Offsets& lanes,
+                   const Vector<const std::int32_t>& lengths) {
     const std::size_t n = lanes.size();
     require(headers.size() == n && lengths.size() == n, "fasta: sizes differ");
     for (std::size_t i = 0; i < n; ++i) {
         const std::int64_t first = lanes.data()[i], length = lengths.data()[i];
-        require(first >= 0 && length > 0 && first + (length - 1) * kLanes < index(residues.size()), "fasta: a target is outside of the residues");
+        require(first >= 0 && length > 0 && first + (length - 1) * kLanes < index(residues.size()),
+                "fasta: a target is outside of the residues");
     }
     std::string text;
     int failure = 0;

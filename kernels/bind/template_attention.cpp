@@ -1,23 +1,12 @@
 #include "core/template_attention.h"
 
-#include "bind/arrays.h"
 #include "bind/module.h"
+#include "bind/weights.h"
 
 namespace af2cpu {
 namespace {
 
-struct TemplateAttentionWeights : Weights {
-    index heads, dim;
-    Packed q, k, v, out;
-    Floats out_bias;
-
-    // q [c_z, h d], k and v [c_t, h d], out [h d, c_z].
-    TemplateAttentionWeights(index heads, const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& out, const Tensor& out_bias)
-        : Weights(type_of(q)), heads(heads), dim(index(q.shape(1)) / heads), q(pack(q)), k(pack(k)), v(pack(v)), out(pack(out)),
-          out_bias(out_bias) {
-        require(heads * dim == this->q.matrix().n, "template_attention: the channels do not fit the heads");
-    }
-};
+using TemplatePacked = PackedWeights<TemplateAttentionWeights>;
 
 // The state of all pairs: contiguous floats.
 float* state_of(const Tensor& state, const Array& z, const TemplateAttentionWeights& w) {
@@ -29,44 +18,32 @@ float* state_of(const Tensor& state, const Array& z, const TemplateAttentionWeig
     return static_cast<float*>(array.data);
 }
 
-void gather(const Tensor& z, const Tensor& t, const Tensor& state, const TemplateAttentionWeights& w) {
-    TemplateGather args;
-    args.z = array_of(z, "z");
-    args.t = array_of(t, "t");
+void gather(const Tensor& z, const Tensor& t, const Tensor& state, const TemplatePacked& w) {
+    TemplateGather args{array_of(z, "z"), array_of(t, "t"), nullptr, w.view()};
     w.check(args.z);
     w.check(args.t);
     require(args.t.size[0] == args.z.size[0] && args.t.size[1] == args.z.size[1], "template_attention: t is not [n, n, c_t]");
-    require(args.z.size[2] == w.q.matrix().k && args.t.size[2] == w.k.matrix().k, "template_attention: z or t does not fit the weights");
-    args.state = state_of(state, args.z, w);
-    args.heads = w.heads;
-    args.dim = w.dim;
-    args.q = w.q.matrix();
-    args.k = w.k.matrix();
-    args.v = w.v.matrix();
+    require(args.z.size[2] == args.w.q.k && args.t.size[2] == args.w.k.k, "template_attention: z or t does not fit the weights");
+    args.state = state_of(state, args.z, args.w);
     const nb::gil_scoped_release release;
-    kernels().template_gather[int(w.type)](args);
+    kernels().template_gather[w.type()](args);
 }
 
-void close(const Tensor& z, const Tensor& state, const TemplateAttentionWeights& w) {
-    TemplateClose args;
-    args.z = array_of(z, "z");
+void close(const Tensor& z, const Tensor& state, const TemplatePacked& w) {
+    TemplateClose args{array_of(z, "z"), nullptr, w.view()};
     w.check(args.z);
-    require(args.z.size[2] == w.q.matrix().k, "template_attention: z does not fit the weights");
-    args.state = state_of(state, args.z, w);
-    args.heads = w.heads;
-    args.dim = w.dim;
-    args.out = w.out.matrix();
-    args.out_bias = w.out_bias.data();
+    require(args.z.size[2] == args.w.out.n, "template_attention: z does not fit the weights");
+    args.state = state_of(state, args.z, args.w);
     const nb::gil_scoped_release release;
-    kernels().template_close[int(w.type)](args);
+    kernels().template_close[w.type()](args);
 }
 
 }  // namespace
 
 void bind_template_attention(nb::module_& m) {
-    nb::class_<TemplateAttentionWeights>(m, "TemplateAttentionWeights")
-        .def(nb::init<index, const Tensor&, const Tensor&, const Tensor&, const Tensor&, const Tensor&>(), nb::arg("heads"), nb::arg("q"),
-             nb::arg("k"), nb::arg("v"), nb::arg("out"), nb::arg("out_bias"));
+    bind_weights<TemplateAttentionWeights>(m, "TemplateAttentionWeights")
+        .def_prop_ro("heads", [](const TemplatePacked& w) { return w.view().heads; })
+        .def_prop_ro("dim", [](const TemplatePacked& w) { return w.view().dim; });
     m.def("template_gather", &gather, nb::arg("z"), nb::arg("t"), nb::arg("state"), nb::arg("weights"),
           "state: each pair has attended to one more template");
     m.def("template_close", &close, nb::arg("z"), nb::arg("state"), nb::arg("weights"), "z += what its pairs have gathered");

@@ -15,29 +15,57 @@
 
 namespace af2cpu {
 
-struct Attention {
-    Array x;     // [b, n, c], updated
-    Array mask;  // [b, n], of the keys, of x's type: strides in stride[0] and stride[1]
-    Array bias;  // as pair_bias makes it, or no data
-    const float* scale;   // of the layer norm, [c]
-    const float* offset;  // [c]
+struct AttentionWeights {
+    const float *scale, *offset;  // of the layer norm, [c]
     index heads, dim;
     Matrix q, k, v, gate;  // [c, h d]
     const float* gate_bias;
     Matrix out;  // [h d, c]
     const float* out_bias;
+
+    template <class Reader>
+    void read(Reader& r) {
+        r.vector("norm.scale", scale);
+        r.vector("norm.offset", offset);
+        heads = r.size("heads.q", 1);
+        dim = r.size("heads.q", 2);
+        r.matrix("heads.q", q);
+        r.matrix("heads.k", k);
+        r.matrix("heads.v", v);
+        r.matrix("heads.gate", gate);
+        r.vector("heads.gate_bias", gate_bias);
+        r.matrix("heads.out", out, 2);
+        r.vector("heads.out_bias", out_bias);
+    }
+};
+
+struct Attention {
+    Array x;     // [b, n, c], updated
+    Block mask;  // [b, n], of the keys, of x's type
+    Array bias;  // as pair_bias makes it, or no data
+    AttentionWeights w;
 };
 
 constexpr index kBiasQueries = 32;
 static constexpr index bias_blocks(index n) { return (n + kBiasQueries - 1) / kBiasQueries; }
 
 // out [h and i / 32, j, i % 32] = log2(e) LN(z_ij) W: the bias as attention wants it.
+struct PairBiasWeights {
+    const float *scale, *offset;
+    Matrix weight;  // [c, h]
+
+    template <class Reader>
+    void read(Reader& r) {
+        r.vector("norm.scale", scale);
+        r.vector("norm.offset", offset);
+        r.matrix("weight", weight);
+    }
+};
+
 struct PairBias {
     Array z;    // [n, n, c]
     Array out;  // [h ceil(n / 32), n up to a multiple of 4, 32], float; what is behind key and query n is of no account
-    const float* scale;
-    const float* offset;
-    Matrix w;  // [c, h]
+    PairBiasWeights w;
 };
 
 }  // namespace af2cpu
@@ -87,17 +115,17 @@ struct AttentionWork {
     index head_depth = round_up(dim, Product<P>::depth);  // of a query or a key
     index value_rows = round_up(dim, kRows);
     index tiles = (n + kKeys - 1) / kKeys;
-    index group = group_of();                                   // heads whose channels are computed together, in whole panels
-    index columns = round_up(group * dim, most(width, 2 * W));  // of a group
-    index out_stride = round_up(heads * dim, most(width, out_depth));
+    index group = group_of();                                  // heads whose channels are computed together, in whole panels
+    index columns = round_up(group * dim, max(width, 2 * W));  // of a group
+    index out_stride = round_up(heads * dim, max(width, out_depth));
 
-    P* left = nullptr;      // [n, left_depth]
-    P* keys = nullptr;      // [heads, tiles * kKeys, head_depth], each head with room behind
-    P* values = nullptr;    // [heads, tiles, value_rows, kKeys]
-    float* mask = nullptr;  // [tiles * kKeys], what is added to the logits
-    float* c = nullptr;     // [kQueries, columns], a group's keys, values, or queries
-    float* gate = nullptr;  // [kQueries, columns]
-    P* queries = nullptr;   // [group, kQueries / width, head_depth, width], packed
+    P* left = nullptr;        // [n, left_depth]
+    P* keys = nullptr;        // [heads, tiles * kKeys, head_depth], each head with room behind
+    P* values = nullptr;      // [heads, tiles, value_rows, kKeys]
+    float* mask = nullptr;    // [tiles * kKeys], what is added to the logits
+    float* c = nullptr;       // [kQueries, columns], a group's keys, values, or queries
+    float* gate = nullptr;    // [kQueries, columns]
+    P* queries = nullptr;     // [group, kQueries / width, head_depth, width], packed
     float* logits = nullptr;  // [kKeys, width], then the probabilities, packed
     float* o = nullptr;       // [columns, width]
     P* out = nullptr;         // [kQueries, out_stride]
@@ -130,7 +158,7 @@ struct AttentionWork {
 // Keys [first, first + m) of a group's heads, from c. A row is stored in whole vectors: what is too much, the next row overwrites.
 template <class P>
 static void store_keys(AttentionWork<P>& work, index head, index first, index m) {
-    const index end = least(work.group, work.heads - head);
+    const index end = min(work.group, work.heads - head);
     for (index h = 0; h < end; ++h) {
         P* out = work.keys + (head + h) * work.key_stride() + first * work.head_depth;
         const float* c = work.c + h * work.dim;
@@ -144,14 +172,14 @@ template <class P>
 static void store_values(AttentionWork<P>& work, index head, index first, index m) {
     constexpr index rows = W * Product<P>::group;
     static_assert(kQueries % 32 == 0 && 32 % rows == 0 && kKeys % 32 == 0);
-    const index filled = round_up(m, 32), used = least(work.group, work.heads - head) * work.dim;
+    const index filled = round_up(m, 32), used = min(work.group, work.heads - head) * work.dim;
     for (index i = m * work.columns; i < filled * work.columns; ++i) work.c[i] = 0;
     for (index r = 0; r < filled; r += rows)
         for (index column = 0; column < used; column += W) {
             I lanes[W];
             columns_of<P>(work.c + r * work.columns + column, work.columns, lanes);
             const index key = first + r;
-            for (index t = 0; t < least(W, used - column); ++t) {
+            for (index t = 0; t < min(W, used - column); ++t) {
                 const index h = head + (column + t) / work.dim, d = (column + t) % work.dim;
                 P* out = work.values + h * work.value_stride() + (key / kKeys * work.value_rows + d) * kKeys + key % kKeys;
                 store_lanes(out, lanes[t]);
@@ -163,13 +191,13 @@ static void store_values(AttentionWork<P>& work, index head, index first, index 
 template <class P>
 static void store_queries(AttentionWork<P>& work, index head, index m) {
     constexpr index width = Product<P>::width, pairs = Product<P>::group;
-    const index used = least(work.group, work.heads - head) * work.dim;
+    const index used = min(work.group, work.heads - head) * work.dim;
     const float factor = kLog2E / __builtin_sqrtf(float(work.dim));
     for (index r = 0; r < m; r += W)
         for (index column = 0; column < used; column += W * pairs) {
             I lanes[W];
             rows_of<P>(work.c + r * work.columns + column, work.columns, factor, lanes);
-            for (index t = 0; t < least(W, (used - column) / pairs); ++t) {
+            for (index t = 0; t < min(W, (used - column) / pairs); ++t) {
                 const index h = (column + t * pairs) / work.dim, d = (column + t * pairs) % work.dim;
                 P* out = work.queries + h * work.query_stride() + r / width * work.head_depth * width;
                 store_lanes(out + d * width + r % width * pairs, lanes[t]);
@@ -196,7 +224,7 @@ struct Logits {
             __builtin_prefetch(bias + (i + kKeys) * kBiasQueries + v * W, 0, 0);
             return load(bias + i * kBiasQueries + v * W) + mask[i];
         }
-        return all(mask[i]);
+        return splat(mask[i]);
     }
     AF2CPU_INLINE_MEMBER F at(index, index v, F x) {
         top[v] = max(top[v], x);
@@ -239,15 +267,15 @@ static void attend(const AttentionWork<P>& work, const P* keys, const P* values,
     constexpr index width = Product<P>::width, V = width / W;
     Logits<V, Biased> logits{bias, work.mask, {}};
     F high[V], total[V];
-    for (index v = 0; v < V; ++v) logits.top[v] = high[v] = all(-3e38f), total[v] = F{};
+    for (index v = 0; v < V; ++v) logits.top[v] = high[v] = splat(-3e38f), total[v] = F{};
     for (index tile = 0; tile < work.tiles; ++tile) {
-        const index first = tile * kKeys, m = least(kKeys, work.n - first);
+        const index first = tile * kKeys, m = min(kKeys, work.n - first);
         multiply_then(m, keys + first * work.head_depth, work.head_depth, queries, work.head_depth, work.logits, false, logits);
         for (index v = 0; v < V; ++v) {
             const F raised = logits.top[v] > high[v] + kSlack ? logits.top[v] : high[v];
             if (any(raised != high[v])) {
                 // Exactly 1 where nothing is raised: a query must not feel its neighbours.
-                const F factor = raised != high[v] ? exp2<Degree>(high[v] - raised) : all(1.0f);
+                const F factor = raised != high[v] ? exp2<Degree>(high[v] - raised) : splat(1.0f);
                 high[v] = raised, total[v] *= factor;
                 for (index d = 0; tile > 0 && d < work.dim; ++d) store(o + d * width + v * W, load(o + d * width + v * W) * factor);
             }
@@ -256,7 +284,7 @@ static void attend(const AttentionWork<P>& work, const P* keys, const P* values,
         multiply(work.dim, values + tile * work.value_rows * kKeys, kKeys, reinterpret_cast<const P*>(work.logits),
                  round_up(m, Product<P>::depth), o, width, tile > 0);
     }
-    for (index v = 0; v < V; ++v) total[v] = all(1.0f) / total[v];
+    for (index v = 0; v < V; ++v) total[v] = splat(1.0f) / total[v];
     for (index d = 0; d < work.dim; ++d)
         for (index v = 0; v < V; ++v) store(o + d * width + v * W, load(o + d * width + v * W) * total[v]);
 }
@@ -264,12 +292,12 @@ static void attend(const AttentionWork<P>& work, const P* keys, const P* values,
 // out [W queries from r on, a group's channels] = o * sigmoid(gate), as rows again.
 template <class P>
 static void gate_rows(const Attention& args, AttentionWork<P>& work, index head, index r, const float* o) {
-    const index start = head * work.dim, used = least(work.group, work.heads - head) * work.dim;
+    const index start = head * work.dim, used = min(work.group, work.heads - head) * work.dim;
     for (index column = 0; column < used; column += W) {
         I lanes[W];
         for (index t = 0; t < W; ++t) lanes[t] = as_int(load(o + (column + t) * Product<P>::width));
         transpose(lanes);
-        const F bias = load(args.gate_bias + start + column);
+        const F bias = load(args.w.gate_bias + start + column);
         for (index t = 0; t < W; ++t) {
             const F gate = sigmoid(load(work.gate + (r + t) * work.columns + column) + bias);
             store_up_to(work.out + (r + t) * work.out_stride + start + column, as_float(lanes[t]) * gate, used - column);
@@ -281,18 +309,18 @@ static void gate_rows(const Attention& args, AttentionWork<P>& work, index head,
 template <class T, class P>
 static void prepare_item(const Attention& args, index item, AttentionWork<P>& work) {
     const index n = work.n, c = args.x.size[2];
-    const T* mask = static_cast<const T*>(args.mask.data) + item * args.mask.stride[0];
-    for (index j = 0; j < n; ++j) work.mask[j] = (1.0f - widen(mask[j * args.mask.stride[1]])) * (kMasked * kLog2E);
+    const T* mask = static_cast<const T*>(args.mask.data) + item * args.mask.row_stride;
+    for (index j = 0; j < n; ++j) work.mask[j] = (1.0f - widen(mask[j * args.mask.column_stride])) * (kMasked * kLog2E);
     for (index first = 0; first < n; first += kQueries) {
-        const index m = least(kQueries, n - first);
+        const index m = min(kQueries, n - first);
         P* left = work.left + first * work.left_depth;
         const auto x = [&](index r) { return row<const T>(args.x, item * n + first + r); };
-        prepare_rows<T>(m, x, c, {args.scale, args.offset}, left, work.left_depth);
+        prepare_rows<T>(m, x, c, {args.w.scale, args.w.offset}, left, work.left_depth);
         for (index head = 0; head < work.heads; head += work.group) {
-            const index start = head * work.dim, columns = least(work.group, work.heads - head) * work.dim;
-            project(m, left, work.left_depth, args.k, start, columns, work.c, work.columns);
+            const index start = head * work.dim, columns = min(work.group, work.heads - head) * work.dim;
+            project(m, left, work.left_depth, args.w.k, start, columns, work.c, work.columns);
             store_keys(work, head, first, m);
-            project(m, left, work.left_depth, args.v, start, columns, work.c, work.columns);
+            project(m, left, work.left_depth, args.w.v, start, columns, work.c, work.columns);
             store_values(work, head, first, m);
         }
     }
@@ -311,44 +339,37 @@ static void update_queries(const Attention& args, index item, index first, index
     static_assert(kQueries % kBiasQueries == 0 && kBiasQueries % width == 0);
     const bool biased = args.bias.data;
     for (index head = 0; head < work.heads; head += work.group) {
-        const index start = head * work.dim, columns = least(work.group, work.heads - head) * work.dim;
-        project(m, left, work.left_depth, args.q, start, columns, work.c, work.columns);
+        const index start = head * work.dim, columns = min(work.group, work.heads - head) * work.dim;
+        project(m, left, work.left_depth, args.w.q, start, columns, work.c, work.columns);
         store_queries(work, head, m);
-        project(m, left, work.left_depth, args.gate, start, columns, work.gate, work.columns);
+        project(m, left, work.left_depth, args.w.gate, start, columns, work.gate, work.columns);
         for (index r = 0; r < m; r += width) {
-            for (index h = head; h < least(head + work.group, work.heads); ++h) {
-                const auto attend_head = biased ? attend<P, sizeof(T) == 2 ? 3 : 5, true> : attend<P, sizeof(T) == 2 ? 3 : 5, false>;
+            for (index h = head; h < min(head + work.group, work.heads); ++h) {
+                const auto attend_head = biased ? attend < P, sizeof(T) == 2 ? 3 : 5, true > : attend < P, sizeof(T) == 2 ? 3 : 5, false > ;
                 attend_head(work, work.keys + h * work.key_stride(), work.values + h * work.value_stride(),
                             work.queries + (h - head) * work.query_stride() + r * work.head_depth,
-                            biased ? bias_stream(args.bias, work.n, h, first + r) : nullptr,
-                            work.o + (h - head) * work.dim * width);
+                            biased ? bias_stream(args.bias, work.n, h, first + r) : nullptr, work.o + (h - head) * work.dim * width);
             }
             for (index v = 0; v < width && r + v < m; v += W) gate_rows(args, work, head, r + v, work.o + v);
         }
     }
-    for (index j = 0; j < work.out_panels; ++j)
-        multiply(m, work.out, work.out_stride, panel<P>(args.out, j), work.out_depth, work.update + j * kQueries * width, width, false);
-    add_panels<T>(args.x, item * work.n + first, m, work.update, kQueries, width, args.out_bias);
+    project_onto<T>(args.x, item * work.n + first, m, work.out, work.out_stride, args.w.out, args.w.out_bias, work.update, kQueries);
 }
 
 template <class T>
 static void attention(const Attention& args) {
     using P = typename Multiplied<T>::type;
+    using Work = AttentionWork<P>;
     const index items = args.x.size[0], n = args.x.size[1];
-#pragma omp parallel
-    {
-        [[maybe_unused]] const Tiles tiles;
-        AttentionWork<P> work{n, args.heads, args.dim, args.q.depth, args.out.depth, args.out.panels};
-        set_up(work);
-        // What pads the depth of the output projection must be finite; nothing else ever writes there.
+    // What pads the depth of the output projection must be finite; nothing else ever writes there.
+    const auto begin = [](Work& work) {
         for (index i = 0; i < kQueries * work.out_stride; ++i) narrow(0.0f, work.out + i);
-#pragma omp for schedule(dynamic)
-        for (index item = 0; item < items; ++item) {
-            prepare_item<T>(args, item, work);
-            for (index first = 0; first < n; first += kQueries)
-                update_queries<T>(args, item, first, least(kQueries, n - first), work);
-        }
-    }
+    };
+    const Work sizes{n, args.w.heads, args.w.dim, args.w.q.depth, args.w.out.depth, args.w.out.panels};
+    for_each_item(items, sizes, begin, [&](index item, Work& work) {
+        prepare_item<T>(args, item, work);
+        for (index first = 0; first < n; first += kQueries) update_queries<T>(args, item, first, min(kQueries, n - first), work);
+    });
 }
 
 constexpr index kBiasKeys = 8;  // of W queries each in a block of rows
@@ -369,30 +390,24 @@ template <class T>
 static void pair_bias(const PairBias& args) {
     using P = typename Multiplied<T>::type;
     constexpr index width = Product<P>::width;
-    const index n = args.z.size[0], c = args.z.size[2], heads = args.w.n, depth = args.w.depth;
+    const index n = args.z.size[0], c = args.z.size[2], heads = args.w.weight.n, depth = args.w.weight.depth;
     const index query_items = (n + W - 1) / W, key_items = (n + kBiasKeys - 1) / kBiasKeys;
-#pragma omp parallel
-    {
-        [[maybe_unused]] const Tiles tiles;
-        PairBiasWork<P> work{depth, args.w.panels * width};
-        set_up(work);
-#pragma omp for schedule(dynamic)
-        for (index item = 0; item < query_items * key_items; ++item) {
-            const index i = item / key_items * W, j = item % key_items * kBiasKeys;
-            const index queries = least(W, n - i), keys = least(kBiasKeys, n - j);
-            const auto z = [&](index r) { return r % W < queries ? row<const T>(args.z, (i + r % W) * n + j + r / W) : nullptr; };
-            prepare_rows<T>(keys * W, z, c, {args.scale, args.offset}, work.left, depth);
-            project(keys * W, work.left, depth, args.w, 0, heads, work.c, work.columns);
-            for (index b = 0; b < keys; ++b)
-                for (index h = 0; h < heads; h += W) {
-                    I lanes[W];
-                    for (index a = 0; a < W; ++a) lanes[a] = as_int(load(work.c + (b * W + a) * work.columns + h) * kLog2E);
-                    transpose(lanes);
-                    for (index t = 0; t < least(W, heads - h); ++t)
-                        store_lanes(bias_stream(args.out, n, h + t, i) + (j + b) * kBiasQueries, lanes[t]);
-                }
-        }
-    }
+    const PairBiasWork<P> sizes{depth, args.w.weight.panels * width};
+    for_each_item(query_items * key_items, sizes, [&](index item, PairBiasWork<P>& work) {
+        const index i = item / key_items * W, j = item % key_items * kBiasKeys;
+        const index queries = min(W, n - i), keys = min(kBiasKeys, n - j);
+        const auto z = [&](index r) { return r % W < queries ? row<const T>(args.z, (i + r % W) * n + j + r / W) : nullptr; };
+        prepare_rows<T>(keys * W, z, c, {args.w.scale, args.w.offset}, work.left, depth);
+        project(keys * W, work.left, depth, args.w.weight, 0, heads, work.c, work.columns);
+        for (index b = 0; b < keys; ++b)
+            for (index h = 0; h < heads; h += W) {
+                I lanes[W];
+                for (index a = 0; a < W; ++a) lanes[a] = as_int(load(work.c + (b * W + a) * work.columns + h) * kLog2E);
+                transpose(lanes);
+                for (index t = 0; t < min(W, heads - h); ++t)
+                    store_lanes(bias_stream(args.out, n, h + t, i) + (j + b) * kBiasQueries, lanes[t]);
+            }
+    });
 }
 
 AF2CPU_END

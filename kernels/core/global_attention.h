@@ -14,18 +14,37 @@
 
 namespace af2cpu {
 
-struct GlobalAttention {
-    Array x;     // [b, s, c], updated
-    Array mask;  // [b, s], of x's type: strides in stride[0] and stride[1]
+struct GlobalAttentionWeights {
     const float *scale, *offset;  // of the layer norm, [c]
     index heads, dim;
-    Matrix q;          // [c, h d]
-    const float* k;    // [c, d]
-    Matrix values;     // [c, h + d]: zeros, and v
-    Matrix gate;       // [c, h d]
+    Matrix q;        // [c, h d]
+    const float* k;  // [c, d]
+    Matrix values;   // [c, h + d]: zeros, and v
+    Matrix gate;     // [c, h d]
     const float* gate_bias;
     Matrix out;  // [h d, c]
     const float* out_bias;
+
+    template <class Reader>
+    void read(Reader& r) {
+        r.vector("norm.scale", scale);
+        r.vector("norm.offset", offset);
+        heads = r.size("heads.q", 1);
+        dim = r.size("heads.q", 2);
+        r.matrix("heads.q", q);
+        r.vector("heads.k", k);
+        r.behind_zeros(heads, "heads.v", values);
+        r.matrix("heads.gate", gate);
+        r.vector("heads.gate_bias", gate_bias);
+        r.matrix("heads.out", out, 2);
+        r.vector("heads.out_bias", out_bias);
+    }
+};
+
+struct GlobalAttention {
+    Array x;     // [b, s, c], updated
+    Block mask;  // [b, s], of x's type
+    GlobalAttentionWeights w;
 };
 
 }  // namespace af2cpu
@@ -41,15 +60,15 @@ template <class P>
 struct GlobalWork {
     static constexpr index width = Product<P>::width, heads_at_once = 4;
     index s, c, heads, dim, depth, right_panels, q_panels, out_depth, out_panels;
-    index lanes = round_up(heads, most(W, heads_at_once));  // of a row of probabilities
-    index sum_lanes = round_up(dim, W);                     // of a head's sum
-    index out_stride = most(round_up(heads * dim, W), out_depth);
+    index lanes = round_up(heads, max(W, heads_at_once));  // of a row of probabilities
+    index sum_lanes = round_up(dim, W);                    // of a head's sum
+    index out_stride = max(round_up(heads * dim, W), out_depth);
 
-    P* left = nullptr;      // [s, depth]
-    float* mask = nullptr;  // [s], what is added to the logits
-    float* mean = nullptr;  // [depth]
-    P* query = nullptr;     // [kRows, depth], the mean as a left side
-    P* right = nullptr;     // [depth, right_panels], packed: r and v
+    P* left = nullptr;        // [s, depth]
+    float* mask = nullptr;    // [s], what is added to the logits
+    float* mean = nullptr;    // [depth]
+    P* query = nullptr;       // [kRows, depth], the mean as a left side
+    P* right = nullptr;       // [depth, right_panels], packed: r and v
     float* c_rows = nullptr;  // [kGlobalRows, q_panels or right_panels, width]
     float* p = nullptr;       // [kGlobalRows, lanes]
     float* high = nullptr;    // [lanes]: a head's largest logit so far,
@@ -59,7 +78,7 @@ struct GlobalWork {
     P* out = nullptr;         // [kGlobalRows, out_stride]
     float* update = nullptr;  // [out_panels, kGlobalRows, width]
 
-    index columns() const { return most(right_panels, q_panels) * width; }
+    index columns() const { return max(right_panels, q_panels) * width; }
 
     void lay(Arena& arena) {
         left = arena.take<P>(round_up(s, kRows) * depth);
@@ -81,21 +100,21 @@ struct GlobalWork {
 // Pass 1: left side, mask, and the mean of the rows that are there.
 template <class T, class P>
 static void prepare_column(const GlobalAttention& args, index item, GlobalWork<P>& work) {
-    const T* const mask = static_cast<const T*>(args.mask.data) + item * args.mask.stride[0];
+    const T* const mask = static_cast<const T*>(args.mask.data) + item * args.mask.row_stride;
     const T* const x = static_cast<const T*>(args.x.data) + item * args.x.stride[0];
     float count = 1e-10f;
     for (index i = 0; i < work.depth; i += W) store(work.mean + i, F{});
     for (index first = 0; first < work.s; first += kGlobalRows) {
-        const index end = least(first + kGlobalRows, work.s);
+        const index end = min(first + kGlobalRows, work.s);
         const auto row_of = [&](index r) { return x + (first + r) * args.x.stride[1]; };
-        prepare_rows<T>(end - first, row_of, work.c, {args.scale, args.offset}, work.left + first * work.depth, work.depth);
+        prepare_rows<T>(end - first, row_of, work.c, {args.w.scale, args.w.offset}, work.left + first * work.depth, work.depth);
         for (index r = first; r < end; ++r) {
             const P* const left = work.left + r * work.depth;
-            const float there = widen(mask[r * args.mask.stride[1]]);
+            const float present = widen(mask[r * args.mask.column_stride]);
             for (index i = 0; i < work.depth; i += W)
-                store(work.mean + i, fma(all(there), load_up_to(left + i, work.depth - i), load(work.mean + i)));
-            work.mask[r] = (1.0f - there) * (kMasked * kLog2E);
-            count += there;
+                store(work.mean + i, fma(splat(present), load_up_to(left + i, work.depth - i), load(work.mean + i)));
+            work.mask[r] = (1.0f - present) * (kMasked * kLog2E);
+            count += present;
         }
     }
     for (index i = 0; i < work.depth; ++i) narrow(work.mean[i] / count, work.query + i);
@@ -106,11 +125,11 @@ template <class P>
 static void pack_queries(const GlobalAttention& args, GlobalWork<P>& work) {
     constexpr index width = Product<P>::width, group = Product<P>::group;
     const float factor = kLog2E / __builtin_sqrtf(float(work.dim));
-    project(1, work.query, work.depth, args.q, 0, work.heads * work.dim, work.c_rows, work.columns());
+    project(1, work.query, work.depth, args.w.q, 0, work.heads * work.dim, work.c_rows, work.columns());
     for (index i = 0; i < work.c; ++i)
         for (index h = 0; h < work.heads; ++h) {
             float r = 0;
-            for (index d = 0; d < work.dim; ++d) r += args.k[i * work.dim + d] * work.c_rows[h * work.dim + d];
+            for (index d = 0; d < work.dim; ++d) r += args.w.k[i * work.dim + d] * work.c_rows[h * work.dim + d];
             narrow(r * factor, work.right + h / width * width * work.depth + (i / group * width + h % width) * group + i % group);
         }
 }
@@ -125,7 +144,7 @@ static void add_values(GlobalWork<P>& work, index m, index head, index column) {
     for (index h = 0; h < n; ++h) sum[h] = load(sums + h * work.sum_lanes);
     for (index r = 0; r < m; ++r, v += work.columns()) {
         const F value = load(v);
-        for (index h = 0; h < n; ++h) sum[h] = fma(all(work.p[r * work.lanes + head + h]), value, sum[h]);
+        for (index h = 0; h < n; ++h) sum[h] = fma(splat(work.p[r * work.lanes + head + h]), value, sum[h]);
     }
     for (index h = 0; h < n; ++h) store(sums + h * work.sum_lanes, sum[h]);
 }
@@ -136,8 +155,8 @@ static void attend_rows(GlobalWork<P>& work, index first, index m) {
     constexpr index width = Product<P>::width;
     const index columns = work.columns();
     for (index p = 0; p < work.right_panels; ++p)
-        multiply(m, work.left + first * work.depth, work.depth, work.right + p * width * work.depth, work.depth,
-                 work.c_rows + p * width, columns, false);
+        multiply(m, work.left + first * work.depth, work.depth, work.right + p * width * work.depth, work.depth, work.c_rows + p * width,
+                 columns, false);
     for (index v = 0; v < work.heads; v += W) {
         const F before = load(work.high + v);
         F high = before, total{};
@@ -152,7 +171,7 @@ static void attend_rows(GlobalWork<P>& work, index first, index m) {
         store(work.total + v, fma(load(work.total + v), factor, total));
         float factors[W];
         store(factors, factor);
-        for (index h = v; h < least(v + W, work.heads); ++h)
+        for (index h = v; h < min(v + W, work.heads); ++h)
             for (index d = 0; d < work.sum_lanes; d += W)
                 store(work.sums + h * work.sum_lanes + d, load(work.sums + h * work.sum_lanes + d) * factors[h - v]);
     }
@@ -165,7 +184,7 @@ template <int Degree, class P>
 static void attend_column(GlobalWork<P>& work) {
     for (index i = 0; i < work.lanes; ++i) work.high[i] = -3e38f, work.total[i] = 0;
     for (index i = 0; i < work.lanes * work.sum_lanes; ++i) work.sums[i] = 0;
-    for (index first = 0; first < work.s; first += kGlobalRows) attend_rows<Degree>(work, first, least(kGlobalRows, work.s - first));
+    for (index first = 0; first < work.s; first += kGlobalRows) attend_rows<Degree>(work, first, min(kGlobalRows, work.s - first));
     for (index h = 0; h < work.heads; ++h)
         for (index d = 0; d < work.dim; ++d) work.o[h * work.dim + d] = work.sums[h * work.sum_lanes + d] / work.total[h];
 }
@@ -173,41 +192,34 @@ static void attend_column(GlobalWork<P>& work) {
 // Pass 3 for rows [first, first + m).
 template <class T, class P>
 static void update_column(const GlobalAttention& args, index item, index first, index m, GlobalWork<P>& work) {
-    constexpr index width = Product<P>::width;
     const index n = work.heads * work.dim, columns = work.columns();
-    project(m, work.left + first * work.depth, work.depth, args.gate, 0, n, work.c_rows, columns);
+    project(m, work.left + first * work.depth, work.depth, args.w.gate, 0, n, work.c_rows, columns);
     for (index r = 0; r < m; ++r)
         for (index i = 0; i < n; i += W) {
-            const F gate = sigmoid(load(work.c_rows + r * columns + i) + load(args.gate_bias + i));
+            const F gate = sigmoid(load(work.c_rows + r * columns + i) + load(args.w.gate_bias + i));
             store_up_to(work.out + r * work.out_stride + i, gate * load(work.o + i), n - i);
         }
-    for (index p = 0; p < work.out_panels; ++p)
-        multiply(m, work.out, work.out_stride, panel<P>(args.out, p), work.out_depth, work.update + p * kGlobalRows * width, width, false);
-    add_panels<T>(args.x, item * work.s + first, m, work.update, kGlobalRows, width, args.out_bias);
+    project_onto<T>(args.x, item * work.s + first, m, work.out, work.out_stride, args.w.out, args.w.out_bias, work.update, kGlobalRows);
 }
 
 template <class T>
 static void global_attention(const GlobalAttention& args) {
     using P = typename Multiplied<T>::type;
+    using Work = GlobalWork<P>;
     const index items = args.x.size[0], s = args.x.size[1];
-#pragma omp parallel
-    {
-        [[maybe_unused]] const Tiles tiles;
-        GlobalWork<P> work{s, args.x.size[2], args.heads, args.dim, args.q.depth, args.values.panels, args.q.panels, args.out.depth,
-                           args.out.panels};
-        set_up(work);
-        __builtin_memcpy((void*)work.right, args.values.data, sizeof(P) * work.right_panels * work.width * work.depth);
+    const GlobalAttentionWeights& w = args.w;
+    const auto begin = [&](Work& work) {
+        __builtin_memcpy((void*)work.right, w.values.data, sizeof(P) * work.right_panels * work.width * work.depth);
         // What pads the depth of the output projection must be finite; nothing else ever writes there.
         for (index i = 0; i < kGlobalRows * work.out_stride; ++i) narrow(0.0f, work.out + i);
-#pragma omp for schedule(dynamic)
-        for (index item = 0; item < items; ++item) {
-            prepare_column<T>(args, item, work);
-            pack_queries(args, work);
-            attend_column<sizeof(T) == 2 ? 3 : 5>(work);
-            for (index first = 0; first < s; first += kGlobalRows)
-                update_column<T>(args, item, first, least(kGlobalRows, s - first), work);
-        }
-    }
+    };
+    const Work sizes{s, args.x.size[2], w.heads, w.dim, w.q.depth, w.values.panels, w.q.panels, w.out.depth, w.out.panels};
+    for_each_item(items, sizes, begin, [&](index item, Work& work) {
+        prepare_column<T>(args, item, work);
+        pack_queries(args, work);
+        attend_column<sizeof(T) == 2 ? 3 : 5>(work);
+        for (index first = 0; first < s; first += kGlobalRows) update_column<T>(args, item, first, min(kGlobalRows, s - first), work);
+    });
 }
 
 AF2CPU_END

@@ -1,8 +1,8 @@
-// y (+)= mask * activation(LN(x) W + b): every linear layer of the network, with what stands in front of and behind it.
+// y = x W + b: the linear layers of the network that are part of no other kernel.
 //
-// Blocking: a work item is 96 rows x 256 columns. Its rows are normalised once into a panel of the left side (48 kB at 256
-// channels of bf16, in L2), then run through one column panel of W after the other (16 kB, in L1); the 96 x 32 results stay in L1
-// for bias, activation, mask and sum. Depth is cut into chunks of 512 whose results are added in float.
+// Blocking: a work item is 96 rows x 256 columns. Its rows are copied once into a panel of the left side (48 kB at 256 channels of
+// bf16, in L2), then run through one column panel of W after the other (16 kB, in L1); the 96 x 32 results stay in L1 for the bias.
+// Depth is cut into chunks of 512 whose results are added in float.
 // Bytes: x once per 256 columns, y once, W once per 96 rows (from L2 or L3). Flops: 2 rows k n.
 #pragma once
 
@@ -10,18 +10,21 @@
 
 namespace af2cpu {
 
-enum class Activation : int { none, relu, sigmoid };
+struct LinearWeights {
+    Matrix weight;      // [k, n]
+    const float* bias;  // [n], or nullptr
+
+    template <class Reader>
+    void read(Reader& r) {
+        r.transposed("weight", weight);
+        r.optional("bias", bias);
+    }
+};
 
 struct Linear {
-    Array x;                        // [a, b, k]
-    Array y;                        // [a, b, n]; may be x
-    const float* scale = nullptr;   // of the layer norm in front, [k]
-    const float* offset = nullptr;  // [k]
-    Matrix w;                       // [k, n]
-    const float* bias = nullptr;    // [n]
-    Activation activation = Activation::none;
-    const float* mask = nullptr;  // of the rows, [a b]
-    bool add = false;             // y += instead of y =
+    Array x;  // [a, b, k]
+    Array y;  // [a, b, n]
+    LinearWeights w;
 };
 
 }  // namespace af2cpu
@@ -49,45 +52,27 @@ struct LinearWork {
 template <class T>
 AF2CPU_INLINE void finish_row(const Linear& args, index r, index column, index n, const float* c) {
     T* y = row<T>(args.y, r) + column;
-    const float mask = args.mask ? args.mask[r] : 1.0f;
-    for (index i = 0; i < n; i += W) {
-        F x = load(c + i);
-        if (args.bias) x += load_up_to(args.bias + column + i, n - i);
-        if (args.activation == Activation::relu) x = max(x, F{});
-        if (args.activation == Activation::sigmoid) x = sigmoid(x);
-        x *= mask;
-        if (args.add) x += load_up_to(y + i, n - i);
-        store_up_to(y + i, x, n - i);
-    }
+    const float* const bias = args.w.bias;
+    for (index i = 0; i < n; i += W) store_up_to(y + i, bias ? load(c + i) + load_up_to(bias + column + i, n - i) : load(c + i), n - i);
 }
 
 template <class T>
 static void linear(const Linear& args) {
     using P = typename Multiplied<T>::type;
     constexpr index width = Product<P>::width;
-    const index rows = args.x.size[0] * args.x.size[1], k = args.x.size[2], n = args.w.n;
+    const index rows = args.x.size[0] * args.x.size[1], k = args.x.size[2], n = args.w.weight.n;
     const index row_items = (rows + kLinearRows - 1) / kLinearRows;
-    // In place all columns of a row belong to one item, which has read the row before it writes it.
-    const index columns = args.x.data == args.y.data ? n : kLinearColumns;
-    const index column_items = (n + columns - 1) / columns;
-#pragma omp parallel
-    {
-        [[maybe_unused]] const Tiles tiles;
-        LinearWork<P> work{args.w.depth};
-        set_up(work);
-#pragma omp for schedule(dynamic)
-        for (index item = 0; item < row_items * column_items; ++item) {
-            const index first = item / column_items * kLinearRows, m = least(kLinearRows, rows - first);
-            const index start = item % column_items * columns, end = least(start + columns, n);
-            const auto x = [&](index r) { return row<const T>(args.x, first + r); };
-            prepare_rows<T>(m, x, k, {args.scale, args.offset}, work.left, work.depth);
-            for (index column = start; column < end; column += width) {
-                multiply_chunks(m, work.left, work.depth, panel<P>(args.w, column / width), work.c);
-                for (index r = 0; r < m; ++r)
-                    finish_row<T>(args, first + r, column, least(width, end - column), work.c + r * width);
-            }
+    const index column_items = (n + kLinearColumns - 1) / kLinearColumns;
+    for_each_item(row_items * column_items, LinearWork<P>{args.w.weight.depth}, [&](index item, LinearWork<P>& work) {
+        const index first = item / column_items * kLinearRows, m = min(kLinearRows, rows - first);
+        const index start = item % column_items * kLinearColumns, end = min(start + kLinearColumns, n);
+        const auto x = [&](index r) { return row<const T>(args.x, first + r); };
+        prepare_rows<T>(m, x, k, {}, work.left, work.depth);
+        for (index column = start; column < end; column += width) {
+            multiply_chunks(m, work.left, work.depth, panel<P>(args.w.weight, column / width), work.c);
+            for (index r = 0; r < m; ++r) finish_row<T>(args, first + r, column, min(width, end - column), work.c + r * width);
         }
-    }
+    });
 }
 
 AF2CPU_END

@@ -113,7 +113,8 @@ AF2CPU_INLINE B ssv_sweep(const std::uint8_t* const (&residues)[kSsvRows], const
 
 alignas(64) static const std::uint8_t kNoResidues[kMsvLanes] = {
 #define AF2CPU_EIGHT 31, 31, 31, 31, 31, 31, 31, 31
-    AF2CPU_EIGHT, AF2CPU_EIGHT, AF2CPU_EIGHT, AF2CPU_EIGHT, AF2CPU_EIGHT, AF2CPU_EIGHT, AF2CPU_EIGHT, AF2CPU_EIGHT
+    AF2CPU_EIGHT, AF2CPU_EIGHT, AF2CPU_EIGHT, AF2CPU_EIGHT, AF2CPU_EIGHT,
+    AF2CPU_EIGHT, AF2CPU_EIGHT, AF2CPU_EIGHT
 #undef AF2CPU_EIGHT
 };
 
@@ -141,8 +142,8 @@ static void ssv(const MsvProfile& profile, const std::uint8_t* residues, index l
 }
 
 // xJ of MSV, -1 where it overflows, for kBytes lanes. `moves`: tjb + tbm of each lane.
-static void msv_lanes(const MsvProfile& profile, const std::uint8_t* residues, index length, const std::uint8_t* moves,
-                      const MsvWork& work, std::int16_t* scores) {
+static void msv_lanes(const MsvProfile& profile, const std::uint8_t* residues, index length, const std::uint8_t* moves, const MsvWork& work,
+                      std::int16_t* scores) {
     const B bias = splat_byte(profile.bias), base = splat_byte(profile.base), tec = splat_byte(profile.tec), zero = splat_byte(0);
     const B move = load_bytes(moves);
     B j = zero, highest = zero, begin = subtract_unsigned(base, move);

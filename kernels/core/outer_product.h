@@ -12,16 +12,33 @@
 
 namespace af2cpu {
 
+struct OuterProductWeights {
+    const float *scale, *offset;  // of the layer norm, [c_m]
+    index c, e;
+    Matrix in;  // [c_m, c, up to a panel's border, and e]
+    const float *a_bias, *b_bias;
+    Matrix out;  // [c e, c_z]
+    const float* out_bias;
+
+    template <class Reader>
+    void read(Reader& r) {
+        r.vector("norm.scale", scale);
+        r.vector("norm.offset", offset);
+        c = r.size("a.weight", 0);
+        e = r.size("b.weight", 0);
+        r.side_by_side({"a.weight", "b.weight"}, in);
+        r.vector("a.bias", a_bias);
+        r.vector("b.bias", b_bias);
+        r.matrix("out", out, 2);
+        r.vector("out_bias", out_bias);
+    }
+};
+
 struct OuterProduct {
     Array m;                      // [s, n, c_m]
     Array z;                      // [n, n, c_z]
     const float* mask = nullptr;  // [n, s]
-    const float *scale = nullptr, *offset = nullptr;  // of the layer norm, [c_m]
-    index c = 0, e = 0;
-    Matrix in;  // [c_m, c, up to a panel's border, and e]
-    const float *a_bias = nullptr, *b_bias = nullptr;
-    Matrix out;  // [c e, c_z]
-    const float* out_bias = nullptr;
+    OuterProductWeights w;
 };
 
 }  // namespace af2cpu
@@ -42,15 +59,14 @@ struct OuterSides {
     P *a = nullptr, *b = nullptr;
 
     explicit OuterSides(const OuterProduct& args)
-        : s(args.m.size[0]), n(args.m.size[1]), c(args.c), e_pad(round_up(args.e, W)), s_pad(round_up(s, 32)),
-          tiles((n + kOuterTile - 1) / kOuterTile), tile_columns(kOuterTile * e_pad),
-          rows(round_up(n * c, kRows) + kRows) {}
+        : s(args.m.size[0]), n(args.m.size[1]), c(args.w.c), e_pad(round_up(args.w.e, W)), s_pad(round_up(s, 32)),
+          tiles((n + kOuterTile - 1) / kOuterTile), tile_columns(kOuterTile * e_pad), rows(round_up(n * c, kRows) + kRows) {}
 
     void lay(Arena& arena) {
         a = arena.take<P>(rows * s_pad);
         b = arena.take<P>(tiles * tile_columns * s_pad);
     }
-    index depth(index first) const { return least(chunk, s_pad - first); }
+    index depth(index first) const { return min(chunk, s_pad - first); }
     // The chunk that begins with sequence `first`: rows of a, of depth(first) each ...
     P* left(index first, index i) const { return a + first * rows + i * c * depth(first); }
     // ... and the panel of b in which column `column` of a tile lies.
@@ -88,8 +104,7 @@ struct OuterTileWork {
 // c [m, width] = mask * (c + bias); zeros below, up to `rows`.
 AF2CPU_INLINE void bias_and_mask(float* c, index width, index m, index rows, const float* bias, const float* mask) {
     for (index r = 0; r < rows; ++r)
-        for (index v = 0; v < width; v += W)
-            store(c + r * width + v, r < m ? (load(c + r * width + v) + load(bias + v)) * mask[r] : F{});
+        for (index v = 0; v < width; v += W) store(c + r * width + v, r < m ? (load(c + r * width + v) + load(bias + v)) * mask[r] : F{});
 }
 
 // W channels of c [rows, width] as columns of a panel of the right side.
@@ -105,21 +120,21 @@ template <class T, class P>
 static void project_outer(const OuterProduct& args, const OuterSides<P>& sides, index chunk, index first, index i,
                           OuterProjectWork<P>& work) {
     constexpr index width = Product<P>::width, group = Product<P>::group;
-    const index end = least(chunk + sides.depth(chunk), first + kOuterRows), m = least(end, sides.s) - first, rows = end - first;
-    const index at = first - chunk, depth = sides.depth(chunk), a_panels = round_up(args.c, width) / width;
+    const index end = min(chunk + sides.depth(chunk), first + kOuterRows), m = min(end, sides.s) - first, rows = end - first;
+    const index at = first - chunk, depth = sides.depth(chunk), a_panels = round_up(args.w.c, width) / width;
     const T* const x = static_cast<const T*>(args.m.data) + first * args.m.stride[0] + i * args.m.stride[1];
     const float* const mask = args.mask + i * sides.s + first;
     const auto row_of = [&](index r) { return x + r * args.m.stride[0]; };
-    prepare_rows<T>(m, row_of, args.m.size[2], {args.scale, args.offset}, work.x, work.depth);
+    prepare_rows<T>(m, row_of, args.m.size[2], {args.w.scale, args.w.offset}, work.x, work.depth);
     for (index p = 0; p < a_panels; ++p) {
-        multiply(m, work.x, work.depth, panel<P>(args.in, p), work.depth, work.c, width, false);
-        bias_and_mask(work.c, width, m, rows, args.a_bias + p * width, mask);
+        multiply(m, work.x, work.depth, panel<P>(args.w.in, p), work.depth, work.c, width, false);
+        bias_and_mask(work.c, width, m, rows, args.w.a_bias + p * width, mask);
         P* const out = sides.left(chunk, i) + p * width * depth + at;
-        store_transposed(work.c, width, rows, least(width, args.c - p * width), out, depth);
+        store_transposed(work.c, width, rows, min(width, args.w.c - p * width), out, depth);
     }
-    for (index p = 0; p * width < args.e; ++p) {
-        multiply(m, work.x, work.depth, panel<P>(args.in, a_panels + p), work.depth, work.c, width, false);
-        bias_and_mask(work.c, width, m, rows, args.b_bias + p * width, mask);
+    for (index p = 0; p * width < args.w.e; ++p) {
+        multiply(m, work.x, work.depth, panel<P>(args.w.in, a_panels + p), work.depth, work.c, width, false);
+        bias_and_mask(work.c, width, m, rows, args.w.b_bias + p * width, mask);
         for (index v = 0; v < width && p * width + v < sides.e_pad; v += W) {
             const index column = i % kOuterTile * sides.e_pad + p * width + v;
             P* const to = sides.right(chunk, i / kOuterTile, column) + at * width + column % width * group;
@@ -141,13 +156,13 @@ AF2CPU_INLINE float count_pairs(const float* x, const float* y, index n) {
 template <class P>
 static void gather_pair(const OuterProduct& args, const OuterTileWork<P>& work, index row, index column, P* out) {
     constexpr index width = Product<P>::width;
-    for (index c = 0; c < args.c; ++c)
-        for (index v = 0; v < args.e; v += W) {
+    for (index c = 0; c < args.w.c; ++c)
+        for (index v = 0; v < args.w.e; v += W) {
             const index at = column + v;
             const F x = load(work.sums + (at / width * work.rows + row + c) * width + at % width);
-            store_up_to(out + c * args.e + v, x, args.e - v);
+            store_up_to(out + c * args.w.e + v, x, args.w.e - v);
         }
-    for (index k = args.c * args.e; k < work.depth; ++k) narrow(0.0f, out + k);
+    for (index k = args.w.c * args.w.e; k < work.depth; ++k) narrow(0.0f, out + k);
 }
 
 // z of pairs [i, i + rows) x [j, j + columns) from their sums.
@@ -159,16 +174,16 @@ static void finish_outer(const OuterProduct& args, const OuterSides<P>& sides, i
     const index pairs = rows * columns, c_z = args.z.size[2];
     for (index r = 0; r < pairs; ++r) {
         const index y = r / columns, x = r % columns;
-        gather_pair(args, work, y * args.c, x * sides.e_pad, work.left + r * work.depth);
+        gather_pair(args, work, y * args.w.c, x * sides.e_pad, work.left + r * work.depth);
         factor[r] = 1.0f / (1e-3f + count_pairs(args.mask + (i + y) * sides.s, args.mask + (j + x) * sides.s, sides.s));
     }
-    for (index p = 0; p < args.out.panels; ++p) {
-        multiply_chunks(pairs, work.left, work.depth, panel<P>(args.out, p), work.c);
-        const index column = p * width, n = least(width, c_z - column);
+    for (index p = 0; p < args.w.out.panels; ++p) {
+        multiply_chunks(pairs, work.left, work.depth, panel<P>(args.w.out, p), work.c);
+        const index column = p * width, n = min(width, c_z - column);
         for (index r = 0; r < pairs; ++r) {
             T* z = static_cast<T*>(args.z.data) + (i + r / columns) * args.z.stride[0] + (j + r % columns) * args.z.stride[1] + column;
             for (index v = 0; v < n; v += W) {
-                const F update = (load(work.c + r * width + v) + load(args.out_bias + column + v)) * factor[r];
+                const F update = (load(work.c + r * width + v) + load(args.w.out_bias + column + v)) * factor[r];
                 store_up_to(z + v, load_up_to(z + v, n - v) + update, n - v);
             }
         }
@@ -178,12 +193,12 @@ static void finish_outer(const OuterProduct& args, const OuterSides<P>& sides, i
 template <class T, class P>
 static void outer_tile(const OuterProduct& args, const OuterSides<P>& sides, index item, OuterTileWork<P>& work) {
     constexpr index width = Product<P>::width;
-    const index i = item / sides.tiles * kOuterTile, rows = least(kOuterTile, sides.n - i);
-    const index tile = item % sides.tiles, j = tile * kOuterTile, columns = least(kOuterTile, sides.n - j);
-    for (index first = 0; first < most(sides.s, index(1)); first += sides.chunk) {
-        const index stride = sides.depth(first), depth = round_up(least(sides.chunk, sides.s - first), Product<P>::depth);
+    const index i = item / sides.tiles * kOuterTile, rows = min(kOuterTile, sides.n - i);
+    const index tile = item % sides.tiles, j = tile * kOuterTile, columns = min(kOuterTile, sides.n - j);
+    for (index first = 0; first < max(sides.s, index(1)); first += sides.chunk) {
+        const index stride = sides.depth(first), depth = round_up(min(sides.chunk, sides.s - first), Product<P>::depth);
         for (index p = 0; p * width < columns * sides.e_pad; ++p)
-            multiply(rows * args.c, sides.left(first, i), stride, sides.right(first, tile, p * width), depth,
+            multiply(rows * args.w.c, sides.left(first, i), stride, sides.right(first, tile, p * width), depth,
                      work.sums + p * work.rows * width, width, first > 0);
     }
     finish_outer<T>(args, sides, i, rows, j, columns, work);
@@ -196,23 +211,14 @@ static void outer_product(const OuterProduct& args) {
     const Shared memory(sides);
     const index residue_blocks = (sides.n + kOuterResidues - 1) / kOuterResidues;
     const index chunks = (sides.s + sides.chunk - 1) / sides.chunk;
-#pragma omp parallel
-    {
-        [[maybe_unused]] const Tiles tiles;
-        OuterProjectWork<P> project{args.in.depth};
-        set_up(project);
-#pragma omp for schedule(dynamic)
-        for (index item = 0; item < chunks * residue_blocks; ++item) {
-            const index chunk = item / residue_blocks * sides.chunk, start = item % residue_blocks * kOuterResidues;
-            const index stop = least(sides.s, chunk + sides.chunk), end = least(start + kOuterResidues, sides.n);
-            for (index first = chunk; first < stop; first += kOuterRows)
-                for (index i = start; i < end; ++i) project_outer<T>(args, sides, chunk, first, i, project);
-        }
-        OuterTileWork<P> work{round_up(kOuterTile * args.c, kRows), sides.tile_columns / sides.width, args.out.depth};
-        set_up(work);
-#pragma omp for schedule(dynamic)
-        for (index item = 0; item < sides.tiles * sides.tiles; ++item) outer_tile<T>(args, sides, item, work);
-    }
+    for_each_item(chunks * residue_blocks, OuterProjectWork<P>{args.w.in.depth}, [&](index item, OuterProjectWork<P>& work) {
+        const index chunk = item / residue_blocks * sides.chunk, start = item % residue_blocks * kOuterResidues;
+        const index stop = min(sides.s, chunk + sides.chunk), end = min(start + kOuterResidues, sides.n);
+        for (index first = chunk; first < stop; first += kOuterRows)
+            for (index i = start; i < end; ++i) project_outer<T>(args, sides, chunk, first, i, work);
+    });
+    const OuterTileWork<P> sizes{round_up(kOuterTile * args.w.c, kRows), sides.tile_columns / sides.width, args.w.out.depth};
+    for_each_item(sides.tiles * sides.tiles, sizes, [&](index item, OuterTileWork<P>& work) { outer_tile<T>(args, sides, item, work); });
 }
 
 AF2CPU_END

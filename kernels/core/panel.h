@@ -6,6 +6,26 @@
 
 AF2CPU_BEGIN
 
+// body(item, work) for each item, shared among the threads. Each has its own copy of `work` with its own scratch, which `begin(work)`
+// may fill once.
+template <class Work, class Begin, class Body>
+static void for_each_item(index items, const Work& sizes, Begin begin, Body body) {
+#pragma omp parallel
+    {
+        [[maybe_unused]] const Tiles tiles;
+        Work work = sizes;
+        set_up(work);
+        begin(work);
+#pragma omp for schedule(dynamic)
+        for (index item = 0; item < items; ++item) body(item, work);
+    }
+}
+
+template <class Work, class Body>
+static void for_each_item(index items, const Work& sizes, Body body) {
+    for_each_item(items, sizes, [](Work&) {}, body);
+}
+
 // Row r of a tensor [a, b, c] seen as [a * b, c].
 template <class T>
 AF2CPU_INLINE T* row(const Array& x, index r) {
@@ -14,9 +34,13 @@ AF2CPU_INLINE T* row(const Array& x, index r) {
 
 // W elements at p, or the first n of them where n < W.
 template <class T>
-AF2CPU_INLINE F load_up_to(const T* p, index n) { return n >= W ? load(p) : load_part(p, n); }
+AF2CPU_INLINE F load_up_to(const T* p, index n) {
+    return n >= W ? load(p) : load_part(p, n);
+}
 template <class T>
-AF2CPU_INLINE void store_up_to(T* p, F x, index n) { n >= W ? store(p, x) : store_part(p, x, n); }
+AF2CPU_INLINE void store_up_to(T* p, F x, index n) {
+    n >= W ? store(p, x) : store_part(p, x, n);
+}
 
 // out [width] = x [c], zero behind c.
 template <class T, class P>
@@ -58,8 +82,8 @@ template <class P>
 static void norm_rows(index m, P* rows, index c, NormOf norm, index width) {
     const index whole = c / W * W, rest = c - whole;
     float ones[W], mean[W], factor[W];
-    store(ones, all(1.0f));
-    const F there = rest ? load_part(ones, rest) : F{};
+    store(ones, splat(1.0f));
+    const F present = rest ? load_part(ones, rest) : F{};
     F part[W] = {};
     for (index r = 0; r < m; ++r) {
         const P* const x = rows + r * width;
@@ -74,7 +98,7 @@ static void norm_rows(index m, P* rows, index c, NormOf norm, index width) {
             return fma(d, d, sum);
         });
         if (rest) {
-            const F d = (load_part(x + whole, rest) - mean[r]) * there;
+            const F d = (load_part(x + whole, rest) - mean[r]) * present;
             part[r] = fma(d, d, part[r]);
         }
     }
@@ -95,7 +119,7 @@ static void norm_rows(index m, P* rows, index c, NormOf norm, index width) {
 template <class T, class P, class Row>
 static void prepare_rows(index m, Row row, index c, NormOf norm, P* out, index width) {
     for (index first = 0; first < m; first += W) {
-        const index end = least(first + W, m);
+        const index end = min(first + W, m);
         for (index r = first; r < end; ++r) {
             if (const T* next = r + kAhead < m ? row(r + kAhead) : nullptr) prefetch_row(next, c);
             const T* const x = row(r);
@@ -121,7 +145,7 @@ static void store_transposed(const float* c, index ldc, index rows, index n, P* 
             I lanes[W];
             for (index k = 0; k < W; ++k) lanes[k] = as_int(load(c + (r + k) * ldc + i));
             transpose(lanes);
-            for (index k = 0; k < least(W, n - i); ++k) store(out + (i + k) * stride + r, as_float(lanes[k]));
+            for (index k = 0; k < min(W, n - i); ++k) store(out + (i + k) * stride + r, as_float(lanes[k]));
         }
 }
 
@@ -139,14 +163,22 @@ static void add_panels(const Array& x, index first, index m, const float* update
     }
 }
 
+// Rows [first, first + m) of x += A W + bias, A [m, depth of W]; update [panels of W, rows, width] is scratch.
+template <class T, class P>
+static void project_onto(const Array& x, index first, index m, const P* a, index lda, const Matrix& w, const float* bias, float* update,
+                         index rows) {
+    constexpr index width = Product<P>::width;
+    for (index j = 0; j < w.panels; ++j) multiply(m, a, lda, panel<P>(w, j), w.depth, update + j * rows * width, width, false);
+    add_panels<T>(x, first, m, update, rows, width, bias);
+}
+
 // c [m, width] = A B for one panel of a matrix, depth cut into chunks whose panels fit the L1 cache.
 constexpr index kDepthChunk = 512;
 
 template <class P>
 static void multiply_chunks(index m, const P* a, index depth, const P* b, float* c) {
     constexpr index width = Product<P>::width;
-    for (index p = 0; p < depth; p += kDepthChunk)
-        multiply(m, a + p, depth, b + p * width, least(kDepthChunk, depth - p), c, width, p > 0);
+    for (index p = 0; p < depth; p += kDepthChunk) multiply(m, a + p, depth, b + p * width, min(kDepthChunk, depth - p), c, width, p > 0);
 }
 
 AF2CPU_END

@@ -11,23 +11,38 @@
 
 namespace af2cpu {
 
+struct TemplateAttentionWeights {
+    index heads, dim;
+    Matrix q;     // [c_z, h d]
+    Matrix k, v;  // [c_t, h d]
+    Matrix out;   // [h d, c_z]
+    const float* out_bias;
+
+    template <class Reader>
+    void read(Reader& r) {
+        heads = r.size("q", 1);
+        dim = r.size("q", 2);
+        r.matrix("q", q);
+        r.matrix("k", k);
+        r.matrix("v", v);
+        r.matrix("out", out, 2);
+        r.vector("out_bias", out_bias);
+    }
+};
+
 // What one pair has gathered, heads (dim + 2) floats: for each head the largest logit, then for each head the sum of
 // exp(logit - largest), then the values of all heads weighted by these.
 struct TemplateGather {
     Array z;       // [n, n, c_z]
     Array t;       // [n, n, c_t]
     float* state;  // [n n, heads (dim + 2)]: updated
-    index heads, dim;
-    Matrix q;     // [c_z, h d]
-    Matrix k, v;  // [c_t, h d]
+    TemplateAttentionWeights w;
 };
 
 struct TemplateClose {
     Array z;             // [n, n, c_z], updated
     const float* state;  // of the last template
-    index heads, dim;
-    Matrix out;  // [h d, c_z]
-    const float* out_bias;
+    TemplateAttentionWeights w;
 };
 
 }  // namespace af2cpu
@@ -100,53 +115,40 @@ static void gather_row(const GatherWork<P>& work, index r, float* state) {
 template <class T>
 static void template_gather(const TemplateGather& args) {
     using P = typename Multiplied<T>::type;
-    const index rows = args.z.size[0] * args.z.size[1], used = args.heads * args.dim;
-#pragma omp parallel
-    {
-        [[maybe_unused]] const Tiles tiles;
-        GatherWork<P> work{args.heads, args.dim, args.q.depth, args.k.depth};
-        set_up(work);
+    const index rows = args.z.size[0] * args.z.size[1], used = args.w.heads * args.w.dim;
+    using Work = GatherWork<P>;
+    const auto begin = [](Work& work) {
         for (index h = 0; h < work.lanes; ++h) work.logits[h] = 0;
-#pragma omp for schedule(dynamic)
-        for (index first = 0; first < rows; first += kTemplateRows) {
-            const index m = least(kTemplateRows, rows - first);
-            for (index r = 0; r < m; ++r) {
-                copy_row(row<const T>(args.z, first + r), args.q.k, work.z + r * work.z_depth, work.z_depth);
-                copy_row(row<const T>(args.t, first + r), args.k.k, work.t + r * work.t_depth, work.t_depth);
-            }
-            project(m, work.z, work.z_depth, args.q, 0, used, work.q, work.columns);
-            project(m, work.t, work.t_depth, args.k, 0, used, work.k, work.columns);
-            project(m, work.t, work.t_depth, args.v, 0, used, work.v, work.columns);
-            for (index r = 0; r < m; ++r) gather_row(work, r, args.state + (first + r) * args.heads * (args.dim + 2));
+    };
+    const Work sizes{args.w.heads, args.w.dim, args.w.q.depth, args.w.k.depth};
+    for_each_item((rows + kTemplateRows - 1) / kTemplateRows, sizes, begin, [&](index item, Work& work) {
+        const index first = item * kTemplateRows, m = min(kTemplateRows, rows - first);
+        for (index r = 0; r < m; ++r) {
+            copy_row(row<const T>(args.z, first + r), args.w.q.k, work.z + r * work.z_depth, work.z_depth);
+            copy_row(row<const T>(args.t, first + r), args.w.k.k, work.t + r * work.t_depth, work.t_depth);
         }
-    }
+        project(m, work.z, work.z_depth, args.w.q, 0, used, work.q, work.columns);
+        project(m, work.t, work.t_depth, args.w.k, 0, used, work.k, work.columns);
+        project(m, work.t, work.t_depth, args.w.v, 0, used, work.v, work.columns);
+        for (index r = 0; r < m; ++r) gather_row(work, r, args.state + (first + r) * args.w.heads * (args.w.dim + 2));
+    });
 }
 
 template <class T>
 static void template_close(const TemplateClose& args) {
     using P = typename Multiplied<T>::type;
-    constexpr index width = Product<P>::width;
-    const index rows = args.z.size[0] * args.z.size[1], used = args.heads * args.dim;
-#pragma omp parallel
-    {
-        [[maybe_unused]] const Tiles tiles;
-        TemplateCloseWork<P> work{args.out.depth, args.out.panels};
-        set_up(work);
-#pragma omp for schedule(dynamic)
-        for (index first = 0; first < rows; first += kTemplateRows) {
-            const index m = least(kTemplateRows, rows - first);
-            for (index r = 0; r < m; ++r) {
-                const float* const state = args.state + (first + r) * args.heads * (args.dim + 2);
-                P* const o = work.o + r * work.out_depth;
-                for (index i = 0; i < used; ++i) narrow(state[2 * args.heads + i] / state[args.heads + i / args.dim], o + i);
-                for (index i = used; i < work.out_depth; ++i) narrow(0.0f, o + i);
-            }
-            for (index j = 0; j < args.out.panels; ++j)
-                multiply(m, work.o, work.out_depth, panel<P>(args.out, j), work.out_depth, work.update + j * kTemplateRows * width, width,
-                         false);
-            add_panels<T>(args.z, first, m, work.update, kTemplateRows, width, args.out_bias);
+    const index rows = args.z.size[0] * args.z.size[1], used = args.w.heads * args.w.dim;
+    const TemplateCloseWork<P> sizes{args.w.out.depth, args.w.out.panels};
+    for_each_item((rows + kTemplateRows - 1) / kTemplateRows, sizes, [&](index item, TemplateCloseWork<P>& work) {
+        const index first = item * kTemplateRows, m = min(kTemplateRows, rows - first);
+        for (index r = 0; r < m; ++r) {
+            const float* const state = args.state + (first + r) * args.w.heads * (args.w.dim + 2);
+            P* const o = work.o + r * work.out_depth;
+            for (index i = 0; i < used; ++i) narrow(state[2 * args.w.heads + i] / state[args.w.heads + i / args.w.dim], o + i);
+            for (index i = used; i < work.out_depth; ++i) narrow(0.0f, o + i);
         }
-    }
+        project_onto<T>(args.z, first, m, work.o, work.out_depth, args.w.out, args.w.out_bias, work.update, kTemplateRows);
+    });
 }
 
 AF2CPU_END

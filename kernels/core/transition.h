@@ -10,14 +10,27 @@
 
 namespace af2cpu {
 
-struct Transition {
-    Array x;              // [a, b, c], updated
-    const float* scale;   // of the layer norm, [c]
-    const float* offset;  // [c]
-    Matrix up;            // [c, d]
+struct TransitionWeights {
+    const float *scale, *offset;  // of the layer norm, [c]
+    Matrix up;                    // [c, d]
     const float* up_bias;
     Matrix down;  // [d, c]
     const float* down_bias;
+
+    template <class Reader>
+    void read(Reader& r) {
+        r.vector("norm.scale", scale);
+        r.vector("norm.offset", offset);
+        r.transposed("up.weight", up);
+        r.vector("up.bias", up_bias);
+        r.transposed("down.weight", down);
+        r.vector("down.bias", down_bias);
+    }
+};
+
+struct Transition {
+    Array x;  // [a, b, c], updated
+    TransitionWeights w;
 };
 
 }  // namespace af2cpu
@@ -49,11 +62,11 @@ struct TransitionWork {
 template <class P>
 static void widen_rows(const Transition& args, index m, index start, TransitionWork<P>& work) {
     constexpr index width = Product<P>::width;
-    const index end = least(start + kHiddenChunk, args.up.panels * width);
+    const index end = min(start + kHiddenChunk, args.w.up.panels * width);
     for (index column = start; column < end; column += width) {
-        multiply(m, work.left, work.depth, panel<P>(args.up, column / width), work.depth, work.c, width, false);
+        multiply(m, work.left, work.depth, panel<P>(args.w.up, column / width), work.depth, work.c, width, false);
         for (index i = 0; i < width; i += W) {
-            const F bias = load(args.up_bias + column + i);
+            const F bias = load(args.w.up_bias + column + i);
             for (index r = 0; r < m; ++r)
                 store(work.hidden + r * kHiddenChunk + column - start + i, max(load(work.c + r * width + i) + bias, F{}));
         }
@@ -66,26 +79,20 @@ static void transition(const Transition& args) {
     constexpr index width = Product<P>::width;
     static_assert(kHiddenChunk % width == 0 && kHiddenChunk % Product<P>::depth == 0);
     const index rows = args.x.size[0] * args.x.size[1], c = args.x.size[2];
-#pragma omp parallel
-    {
-        [[maybe_unused]] const Tiles tiles;
-        TransitionWork<P> work{args.up.depth, args.down.panels};
-        set_up(work);
-#pragma omp for schedule(dynamic)
-        for (index first = 0; first < rows; first += kTransitionRows) {
-            const index m = least(kTransitionRows, rows - first);
-            const auto x = [&](index r) { return row<const T>(args.x, first + r); };
-            prepare_rows<T>(m, x, c, {args.scale, args.offset}, work.left, work.depth);
-            for (index start = 0; start < args.down.depth; start += kHiddenChunk) {
-                widen_rows(args, m, start, work);
-                const index depth = least(kHiddenChunk, args.down.depth - start);
-                for (index j = 0; j < args.down.panels; ++j)
-                    multiply(m, work.hidden, kHiddenChunk, panel<P>(args.down, j) + start * width, depth,
-                             work.out + j * kTransitionRows * width, width, start > 0);
-            }
-            add_panels<T>(args.x, first, m, work.out, kTransitionRows, width, args.down_bias);
+    const TransitionWork<P> sizes{args.w.up.depth, args.w.down.panels};
+    for_each_item((rows + kTransitionRows - 1) / kTransitionRows, sizes, [&](index item, TransitionWork<P>& work) {
+        const index first = item * kTransitionRows, m = min(kTransitionRows, rows - first);
+        const auto x = [&](index r) { return row<const T>(args.x, first + r); };
+        prepare_rows<T>(m, x, c, {args.w.scale, args.w.offset}, work.left, work.depth);
+        for (index start = 0; start < args.w.down.depth; start += kHiddenChunk) {
+            widen_rows(args, m, start, work);
+            const index depth = min(kHiddenChunk, args.w.down.depth - start);
+            for (index j = 0; j < args.w.down.panels; ++j)
+                multiply(m, work.hidden, kHiddenChunk, panel<P>(args.w.down, j) + start * width, depth,
+                         work.out + j * kTransitionRows * width, width, start > 0);
         }
-    }
+        add_panels<T>(args.x, first, m, work.out, kTransitionRows, width, args.w.down_bias);
+    });
 }
 
 AF2CPU_END

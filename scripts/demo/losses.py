@@ -1,6 +1,8 @@
-"""The losses of supplement 1.9, differentiable, for one protein. Lengths in angstrom."""
+"""The losses of supplement 1.9, differentiable, for a protein or complex. Lengths in angstrom."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -12,36 +14,46 @@ from af2cpu.model.structure import Structure
 from demo.proteins import Target
 
 _CA14 = 1  # slot of C-alpha in every residue
-_CLAMP, _SCALE = 10.0, 10.0  # angstrom, of FAPE
+# Angstrom, of FAPE. Between chains an atom's error counts up to 30 (Evans et al. 2021, AlphaFold-Multimer).
+_CLAMP, _CLAMP_BETWEEN, _SCALE = 10.0, 30.0, 10.0
 
 
-def fape(
-    frames: Rigid,
-    frames_true: Rigid,
-    frames_mask: Tensor,
-    atoms: Tensor,
-    atoms_true: Tensor,
-    atoms_mask: Tensor,
-    unclamped: float,
-) -> Tensor:
-    """Algorithm 28 computeFAPE. frames [f], atoms [a, 3]; what the masks leave out is not computed.
+class Posed(NamedTuple):
+    """Frames [f] and atoms [a, 3] of one structure."""
+
+    frames: Rigid
+    atoms: Tensor
+
+
+class Known(NamedTuple):
+    """Which frames or atoms the experiment has, and their chains: [f] or [a]."""
+
+    mask: Tensor
+    chain: Tensor
+
+
+def fape(predicted: Posed, true: Posed, frames: Known, atoms: Known, unclamped: float) -> Tensor:
+    """Algorithm 28 computeFAPE, of all frames against all atoms; what the masks leave out is not computed.
 
     `unclamped`: share of the loss without the clamp; AlphaFold 2 takes it for a tenth of its batches.
     """
-    use, seen = frames_mask > 0, atoms_mask > 0
+    use, seen = frames.mask > 0, atoms.mask > 0
 
-    def local(rigid: Rigid, points: Tensor) -> Tensor:
-        return Rigid(rigid.rot[use], rigid.trans[use]).unsqueeze(-1).apply_inverse(points[seen])
+    def local(posed: Posed) -> Tensor:
+        rigid = Rigid(posed.frames.rot[use], posed.frames.trans[use])
+        return rigid.unsqueeze(-1).apply_inverse(posed.atoms[seen])
 
-    distance = torch.sqrt((local(frames, atoms) - local(frames_true, atoms_true)).square().sum(-1) + 1e-4)
-    return ((1 - unclamped) * distance.clamp(max=_CLAMP) + unclamped * distance).mean() / _SCALE
+    distance = torch.sqrt((local(predicted) - local(true)).square().sum(-1) + 1e-4)
+    same_chain = frames.chain[use][:, None] == atoms.chain[seen]
+    limit = torch.where(same_chain, _CLAMP, _CLAMP_BETWEEN)
+    return ((1 - unclamped) * torch.minimum(distance, limit) + unclamped * distance).mean() / _SCALE
 
 
 def backbone_loss(backbone: Rigid, target: Target, unclamped: float) -> Tensor:
     """FAPE of C-alpha atoms in the backbone frames of one layer (Algorithm 20 line 17)."""
-    mask = target.frames_mask[:, 0]
+    seen = Known(target.frames_mask[:, 0], target.chain)
     true = Rigid(target.frames.rot[:, 0], target.frames.trans[:, 0])
-    return fape(backbone, true, mask, backbone.trans, true.trans, mask, unclamped)
+    return fape(Posed(backbone, backbone.trans), Posed(true, true.trans), seen, seen, unclamped)
 
 
 def with_better_names(structure: Structure, target: Target) -> tuple[Rigid, Tensor]:
@@ -73,13 +85,14 @@ def all_atom_loss(structure: Structure, target: Target, unclamped: float) -> Ten
     def flat(rigid: Rigid) -> Rigid:
         return Rigid(rigid.rot.flatten(0, 1), rigid.trans.flatten(0, 1))
 
+    def known(mask: Tensor) -> Known:
+        return Known(mask.flatten(), target.chain.repeat_interleave(mask.shape[1]))
+
     return fape(
-        flat(predicted.frames),
-        flat(frames),
-        target.frames_mask.flatten(),
-        predicted.atom14.flatten(0, 1),
-        atom14.flatten(0, 1),
-        target.atom14_mask.flatten(),
+        Posed(flat(predicted.frames), predicted.atom14.flatten(0, 1)),
+        Posed(flat(frames), atom14.flatten(0, 1)),
+        known(target.frames_mask),
+        known(target.atom14_mask),
         unclamped,
     )
 

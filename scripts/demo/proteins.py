@@ -1,10 +1,11 @@
-"""The proteins that the demo network learns: which, and their experimental structures as tensors."""
+"""The proteins and complexes that the demo networks learn: which, and their experimental structures as tensors."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -18,51 +19,74 @@ from af2cpu.formats.mmcif import read_mmcif
 from af2cpu.formats.structure import read_chains
 from af2cpu.geometry.rigid import Rigid, rigid_from_3_points, rigid_from_axes
 from af2cpu.geometry.torsion import Torsions, torsions_from_atoms
+from af2cpu.model.config import DEMO, DEMO_MULTIMER
+from af2cpu.records import CHAIN_BREAK
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A part of a chain of an experimental structure."""
+    """Parts of one or more chains of an experimental structure."""
 
     name: str
     pdb: str  # entry
     title: str
     file: str  # under the folder of experimental structures
-    chain: str
-    part: slice  # of the chain's sequence
+    parts: tuple[tuple[str, slice], ...]  # chain, part of its sequence
 
 
-# What the network learns: small, of all classes of folds, in the order of their length.
-KNOWN = (
-    Entry("trp_cage", "1L2Y", "Trp-cage miniprotein TC5b", "mmcif/1l2y.cif", "A", slice(0, 20)),
+def _one(chain: str, start: int, stop: int) -> tuple[tuple[str, slice], ...]:
+    return ((chain, slice(start, stop)),)
+
+
+# What the monomer network learns: small, of all classes of folds, in the order of their length.
+_PROTEINS = (
+    Entry("trp_cage", "1L2Y", "Trp-cage miniprotein TC5b", "mmcif/1l2y.cif", _one("A", 0, 20)),
     Entry(
         "1psm",
         "1PSM",
         "four heptad repeats of a merozoite surface antigen of P. falciparum",
         "mmcif/1psm.cif.gz",
-        "A",
-        slice(0, 38),
+        _one("A", 0, 38),
     ),
     Entry(
-        "2q2k", "2Q2K", "ParR of plasmid pSK41, residues 23-67 of the construct", "mmcif/2q2k.cif", "A", slice(22, 67)
+        "2q2k", "2Q2K", "ParR of plasmid pSK41, residues 23-67 of the construct", "mmcif/2q2k.cif", _one("A", 22, 67)
     ),
-    Entry("2crb", "2CRB", "MIT domain of mouse NRBF-2, without its tails", "mmcif/2crb.cif.gz", "A", slice(7, 91)),
-    Entry("cd2", "1GYA", "adhesion domain of human CD2", "pdb/1gya.pdb", "A", slice(0, 105)),
-    Entry("lysozyme", "1AKI", "hen egg-white lysozyme", "mmcif/1aki.cif", "A", slice(0, 129)),
+    Entry("2crb", "2CRB", "MIT domain of mouse NRBF-2, without its tails", "mmcif/2crb.cif.gz", _one("A", 7, 91)),
+    Entry("cd2", "1GYA", "adhesion domain of human CD2", "pdb/1gya.pdb", _one("A", 0, 105)),
+    Entry("lysozyme", "1AKI", "hen egg-white lysozyme", "mmcif/1aki.cif", _one("A", 0, 129)),
 )
-# Real proteins that it must not be sure of; their structures serve to tell how wrong it is.
+# What the multimer network learns: a homodimer with a sheet across its interface, and a heterodimer.
+_COMPLEXES = (
+    Entry(
+        "insulin",
+        "4INS",
+        "pig insulin",
+        "pdb/4ins.pdb",
+        (*_one("A", 0, 21), *_one("B", 0, 30)),
+    ),
+    Entry(
+        "2q2k_dimer",
+        "2Q2K",
+        "dimer of ParR of plasmid pSK41, residues 23-67 of the construct",
+        "mmcif/2q2k.cif",
+        (*_one("A", 22, 67), *_one("B", 22, 67)),
+    ),
+)
+KNOWN = {DEMO: _PROTEINS, DEMO_MULTIMER: _COMPLEXES}
+# Real proteins that they must not be sure of; their structures serve to tell how wrong the monomer network is.
 OTHERS = (
-    Entry("3u8v", "3U8V", "small metal-binding protein SmbP, residues 1-44", "mmcif/3u8v.cif", "A", slice(0, 44)),
-    Entry("3o5r_start", "3O5R", "FK1 domain of FKBP51, residues 1-60", "mmcif/3o5r.cif", "A", slice(0, 60)),
-    Entry("3o5r_end", "3O5R", "FK1 domain of FKBP51, residues 61-128", "mmcif/3o5r.cif", "A", slice(60, 128)),
-    Entry("1igy", "1IGY", "variable domain of an antibody's light chain", "mmcif/1igy.cif.gz", "A", slice(0, 100)),
+    Entry("3u8v", "3U8V", "small metal-binding protein SmbP, residues 1-44", "mmcif/3u8v.cif", _one("A", 0, 44)),
+    Entry("3o5r_start", "3O5R", "FK1 domain of FKBP51, residues 1-60", "mmcif/3o5r.cif", _one("A", 0, 60)),
+    Entry("3o5r_end", "3O5R", "FK1 domain of FKBP51, residues 61-128", "mmcif/3o5r.cif", _one("A", 60, 128)),
+    Entry("1igy", "1IGY", "variable domain of an antibody's light chain", "mmcif/1igy.cif.gz", _one("A", 0, 100)),
 )
 
 
 class Target(NamedTuple):
-    """The truth about one protein, as the losses need it. Sizes: i residues, 14 atom slots, 8 rigid groups."""
+    """The truth about a protein or complex, as the losses need it. Sizes: i residues, 14 atom slots, 8 rigid groups."""
 
     aatype: Tensor  # [i]
+    chain: Tensor  # [i], number of the chain
     atom37: Tensor  # [i, 37, 3], angstrom
     atom37_mask: Tensor  # [i, 37]
     atom14: Tensor  # [i, 14, 3]
@@ -74,25 +98,37 @@ class Target(NamedTuple):
     torsions: Torsions
 
 
-def sequence_of(entry: Entry, structures: Path) -> str:
-    return read_chain(entry, structures).sequence
-
-
-def read_chain(entry: Entry, structures: Path) -> ProteinChain:
-    """The entry's part of its chain. `structures` holds the folders mmcif and pdb of experimental structures."""
+def chains_of(entry: Entry, structures: Path) -> tuple[ProteinChain, ...]:
+    """The entry's parts of its chains. `structures` holds the folders mmcif and pdb of experimental structures."""
     path = structures / entry.file
     if path.suffix == ".pdb":
-        chain = next(chain for chain in read_chains(path) if chain.name == entry.chain)
-    else:
-        chain = read_mmcif(path).chain(entry.chain)
-    return cropped(chain, entry.part)
+        of_name = {chain.name: chain for chain in read_chains(path)}
+        return tuple(cropped(of_name[name], part) for name, part in entry.parts)
+    structure = read_mmcif(path)
+    return tuple(cropped(structure.chain(name), part) for name, part in entry.parts)
+
+
+def joined_sequence(chains: Sequence[ProteinChain]) -> str:
+    """The sequences of a complex as `Query.sequence` has them."""
+    return CHAIN_BREAK.join(chain.sequence for chain in chains)
 
 
 def cropped(chain: ProteinChain, part: slice) -> ProteinChain:
     return ProteinChain(chain.name, chain.sequence[part], chain.positions[part], chain.mask[part])
 
 
-def target_of(chain: ProteinChain) -> Target:
+def target_of(chains: Sequence[ProteinChain]) -> Target:
+    return _joined([_target(number, chain) for number, chain in enumerate(chains)])
+
+
+def _joined(parts: Sequence) -> Any:
+    """Tensors, or tuples of them, one after the other."""
+    if isinstance(parts[0], Tensor):
+        return torch.cat(tuple(parts))
+    return type(parts[0])(*(_joined(fields) for fields in zip(*parts, strict=True)))
+
+
+def _target(number: int, chain: ProteinChain) -> Target:
     aatype = torch.as_tensor(aatype_of(chain.sequence)).long()
     positions, mask = torch.from_numpy(chain.positions.copy()), torch.from_numpy(chain.mask.copy())
     slots = torch.as_tensor(ATOM14_TO_ATOM37)[aatype]
@@ -104,6 +140,7 @@ def target_of(chain: ProteinChain) -> Target:
     half_turn = torch.as_tensor(_half_turn_frames())[aatype]
     return Target(
         aatype=aatype,
+        chain=torch.full_like(aatype, number),
         atom37=positions,
         atom37_mask=mask,
         atom14=atom14,

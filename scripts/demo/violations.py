@@ -25,16 +25,21 @@ _SG = 5
 _DEVIATIONS, _OVERLAP = 3.0, 1.0
 
 
-def violation_loss(aatype: Tensor, atom14: Tensor) -> Tensor:
-    """Peptide links, clashes between residues and distances within them: one number per residue, angstrom."""
-    return _links(aatype, atom14) + (_clashes(aatype, atom14) + _within(aatype, atom14)) / len(aatype)
+def violation_loss(aatype: Tensor, atom14: Tensor, chain: Tensor) -> Tensor:
+    """Peptide links, clashes between residues and distances within them: one number per residue, angstrom.
+
+    aatype [i], atom14 [i, 14, 3], chain [i]: residues of different chains have no peptide link.
+    """
+    clashes = _clashes(aatype, atom14, chain)
+    return _links(aatype, atom14, chain) + (clashes + _within(aatype, atom14)) / len(aatype)
 
 
-def _outside(value: Tensor, mean: Tensor | float, std: Tensor | float) -> Tensor:
-    return F.relu((value - mean).abs() - _DEVIATIONS * std).mean()
+def _links(aatype: Tensor, atom14: Tensor, chain: Tensor) -> Tensor:
+    linked = chain[:-1] == chain[1:]
 
+    def outside(value: Tensor, mean: Tensor | float, std: Tensor | float) -> Tensor:
+        return F.relu((value - mean).abs() - _DEVIATIONS * std)[linked].mean()
 
-def _links(aatype: Tensor, atom14: Tensor) -> Tensor:
     ca, c, n, next_ca = atom14[:-1, _CA], atom14[:-1, _C], atom14[1:, _N], atom14[1:, _CA]
     before_proline = (aatype[1:] == _PRO)[:, None]
     bond = torch.where(before_proline, torch.tensor(PEPTIDE_BOND[True]), torch.tensor(PEPTIDE_BOND[False]))
@@ -42,18 +47,19 @@ def _links(aatype: Tensor, atom14: Tensor) -> Tensor:
     at_n = F.cosine_similarity(c - n, next_ca - n, dim=-1)
     length = torch.sqrt((n - c).square().sum(-1) + 1e-6)
     return (
-        _outside(length, bond[:, 0], bond[:, 1])
-        + _outside(at_c, CA_C_N_COSINE, CA_C_N_COSINE_STD)
-        + _outside(at_n, C_N_CA_COSINE, C_N_CA_COSINE_STD)
+        outside(length, bond[:, 0], bond[:, 1])
+        + outside(at_c, CA_C_N_COSINE, CA_C_N_COSINE_STD)
+        + outside(at_n, C_N_CA_COSINE, C_N_CA_COSINE_STD)
     )
 
 
-def _clashes(aatype: Tensor, atom14: Tensor) -> Tensor:
+def _clashes(aatype: Tensor, atom14: Tensor, chain: Tensor) -> Tensor:
     exists = torch.as_tensor(ATOM14_EXISTS)[aatype] > 0
     residue, slot = torch.nonzero(exists, as_tuple=True)
     atoms = atom14[residue, slot]
     radius = torch.as_tensor(ATOM14_RADIUS, dtype=torch.float32)[aatype][residue, slot]
     bonded = (residue[:, None] + 1 == residue[None, :]) & (slot[:, None] == _C) & (slot[None, :] == _N)
+    bonded &= chain[residue][:, None] == chain[residue][None, :]
     sulphur = (slot == _SG) & (aatype[residue] == _CYS)
     apart = (residue[:, None] < residue[None, :]) & ~bonded & ~(sulphur[:, None] & sulphur[None, :])
     i, j = torch.nonzero(apart & (torch.cdist(atoms, atoms).detach() < 4), as_tuple=True)

@@ -8,7 +8,7 @@ import gemmi
 import numpy as np
 import pytest
 from plan_cases import told
-from relax_cases import helix, moved, placed, text_of, torn
+from relax_cases import crossed, helix, joined, moved, placed, text_of, torn
 
 from af2cpu.chemistry.residues import ATOM37_INDEX
 from af2cpu.records import Protein, Relaxed
@@ -42,7 +42,20 @@ def test_37_every_atom_in_one_place() -> None:
     """What a network with wrong parameters may give."""
     protein = replace(helix(), atom_positions=np.zeros((12, 37, 3), np.float32))
     _assert_unrelaxed(relax(protein), protein, "noise: 12 of its 12 residues overlap others")
+    _assert_unrelaxed(relax(protein, RelaxSettings(anyway=True)), protein, "residues in one place")
+
+
+def test_37_atoms_too_near_for_the_force_field() -> None:
+    """Energies that are no numbers: no minimisation, no traceback."""
+    protein = joined(helix("SAKD"), helix("SAKD", "B", shift=0.002))
     _assert_unrelaxed(relax(protein, RelaxSettings(anyway=True)), protein, "round 1 failed: 3 attempts")
+
+
+def test_37_two_chains_in_one_place() -> None:
+    """As where a chain is in a file twice; pdbfixer would never end."""
+    protein = joined(helix("SAKD"), helix("SAKD", "B"))
+    _assert_unrelaxed(relax(protein), protein, "noise: 8 of its 8 residues overlap others")
+    _assert_unrelaxed(relax(protein, RelaxSettings(anyway=True)), protein, "residues in one place")
 
 
 def test_37_infinite_energy_within_the_minimisation(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,6 +128,17 @@ def test_38_three_sulphurs_too_close() -> None:
     result = relax(protein, RelaxSettings(max_rounds=5))
     assert result.relaxed
     assert np.isin(result.atoms.residue[result.atoms.name == "HG"], (1, 4, 7)).sum() == 1
+
+
+@pytest.mark.parametrize("apart", [0.01, 0.3, 2.5])  # angstrom, of the two sulphurs
+def test_38_sulphurs_of_two_chains_too_close(apart: float) -> None:
+    protein = crossed("ACAG", SG)
+    line = protein.atom_positions[5, SG] - protein.atom_positions[1, SG]
+    at = protein.atom_positions[1, SG] + line / np.linalg.norm(line) * np.float32(apart)
+    result = relax(placed(protein, 5, "SG", at), RelaxSettings(max_rounds=5, anyway=True))
+    assert result.relaxed
+    assert not result.violations_after.any()
+    assert np.linalg.norm(result.atom_positions[1, SG] - result.atom_positions[5, SG]) == pytest.approx(2.04, abs=0.15)
 
 
 def test_38_template_error_is_a_fallback(monkeypatch: pytest.MonkeyPatch) -> None:

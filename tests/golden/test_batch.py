@@ -98,5 +98,5 @@ def test_many_outcomes_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture
     show_outcomes(outcomes)
     lines = capsys.readouterr().out.splitlines()
     assert lines[:2] == ["1,000 targets: 0 done, 1,000 failed", "t0 failed: no luck"]
-    assert lines[-1] == "and 950 more; summary.tsv has them all"
+    assert lines[-1] == "and 950 more; status.json has them all"
     assert len(lines) == 52

@@ -97,6 +97,20 @@ def test_another_setting_runs_what_depends_on_it(alignment: Path, tmp_path: Path
     assert (tmp_path / "peptide" / "features.npz").stat().st_mtime_ns == features
 
 
+def test_an_extra_pass_is_another_prediction(alignment: Path, tmp_path: Path) -> None:
+    """Recycling stops early; the setting asks for the pass that DeepMind's program makes after that."""
+    fixed = ("predict", alignment, "-o", tmp_path, "--models", "tiny", "--params", "synthetic:0", "--relax", "none")
+    stopping = (*fixed, "--precision", "fp32", "--recycles", 5, "--recycle-tolerance", 1e6)
+    for extra, n_passes in (((), 2), (("--recycle-extra-pass",), 3)):
+        result = af2cpu(*stopping, *extra)
+        assert result.exit_code == 0, result.output
+        assert result.stderr.count(": pass ") == n_passes
+        run = json.loads((tmp_path / "peptide" / "run.json").read_text())
+        assert len(run["passes"]["tiny_pred_0"]) == n_passes
+        assert run["settings"]["recycle_extra_pass"] is bool(extra)
+    assert ": pass " not in af2cpu(*stopping, "--recycle-extra-pass").stderr
+
+
 def test_fold_goes_on_from_a_search(alignment: Path, predicted: Path, tmp_path: Path) -> None:
     assert af2cpu("search", alignment, "-o", tmp_path, "--features-only").exit_code == 0
     fixed = ("--models", "tiny", "--params", "synthetic:0", "--precision", "fp32", "--recycles", 1, "--relax", "none")

@@ -5,16 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from matplotlib.image import imread
+from browser_cases import count, errors, magenta, pixels, text, wait
 from output_cases import features
 from prediction_cases import prediction
 from report_cases import bundle_results, bundle_sequence, results
@@ -71,43 +69,9 @@ def page(chrome: Chrome, folder: Path) -> Chrome:
     return chrome
 
 
-def _wait(condition: Callable[[], Any]) -> Any:
-    """What `condition` gives once it is true; after a minute the test fails."""
-    end = time.monotonic() + 60
-    while not (value := condition()):
-        assert time.monotonic() < end, "nothing happened"
-        time.sleep(0.05)
-    return value
-
-
-def _text(page: Chrome, name: str) -> str:
-    return str(page.find_element(By.ID, name).text)
-
-
-def _pixels(page: Chrome, name: str) -> np.ndarray:
-    """Of an element as it is on the screen, 0-255 [height, width, 3], two frames after the last change."""
-    page.execute_async_script("requestAnimationFrame(() => requestAnimationFrame(arguments[0]))")
-    png = page.find_element(By.ID, name).screenshot_as_png
-    return (imread(io.BytesIO(png))[..., :3] * 255).round().astype(int)
-
-
-def _count(pixels: np.ndarray, low: tuple[int, int, int], high: tuple[int, int, int]) -> int:
-    return int(((pixels >= low) & (pixels <= high)).all(axis=-1).sum())
-
-
-def _magenta(pixels: np.ndarray) -> int:
-    """Of the residue aligned on, which no class of pLDDT is like; but for single pixels between two colours."""
-    count = _count(pixels, (130, 0, 100), (255, 110, 240))
-    return count if count > 5 else 0
-
-
 def _pae(folder: Path, model: str) -> np.ndarray:
     file = folder / "bundle" / f"pae_{model}.json"
     return np.array(json.loads(file.read_text())[0]["predicted_aligned_error"])
-
-
-def _errors(page: Chrome) -> list[str]:
-    return [entry["message"] for entry in page.get_log("browser") if entry["level"] == "SEVERE"]
 
 
 def test_no_error_and_no_request(page: Chrome, folder: Path) -> None:
@@ -117,7 +81,7 @@ def test_no_error_and_no_request(page: Chrome, folder: Path) -> None:
     urls = [e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"]
     assert (folder / "bundle" / "report.html").as_uri() in urls
     assert [url for url in urls[1:] if not url.startswith(("data:", "blob:"))] == []
-    assert _errors(page) == []
+    assert errors(page) == []
 
 
 def test_the_policy_lets_no_other_script_run(page: Chrome) -> None:
@@ -127,27 +91,27 @@ def test_the_policy_lets_no_other_script_run(page: Chrome) -> None:
         "document.body.append(script);"
     )
     assert page.title == "bundle – af2cpu"
-    assert "Content Security Policy" in " ".join(_errors(page))
+    assert "Content Security Policy" in " ".join(errors(page))
 
 
 def test_the_structure_is_drawn_in_the_classes_colours(page: Chrome) -> None:
-    pixels = _pixels(page, "view")
-    blue = _count(pixels, (0, 30, 110), (60, 120, 255))
-    assert blue > 0.02 * pixels[..., 0].size
-    assert _count(pixels, (180, 140, 0), (255, 230, 90)) > 50  # the loop
-    assert _magenta(pixels) == 0
+    seen = pixels(page, "view")
+    blue = count(seen, (0, 30, 110), (60, 120, 255))
+    assert blue > 0.02 * seen[..., 0].size
+    assert count(seen, (180, 140, 0), (255, 230, 90)) > 50  # the loop
+    assert magenta(seen) == 0
 
 
 def test_the_mouse_on_the_structure_marks_the_residue(page: Chrome) -> None:
-    pixels = _pixels(page, "view")
-    blue = ((pixels >= (0, 30, 110)) & (pixels <= (60, 120, 255))).all(axis=-1)
+    seen = pixels(page, "view")
+    blue = ((seen >= (0, 30, 110)) & (seen <= (60, 120, 255))).all(axis=-1)
     y, x = np.argwhere(blue)[blue.sum() // 3]
     view = page.find_element(By.ID, "view")
     corner = -(view.size["width"] // 2), -(view.size["height"] // 2)
     ActionChains(page).move_to_element_with_offset(view, corner[0] + int(x), corner[1] + int(y)).perform()
-    _wait(lambda: ": pLDDT" in _text(page, "readout-chain"))
+    wait(lambda: ": pLDDT" in text(page, "readout-chain"))
     assert page.find_elements(By.CSS_SELECTOR, "#plddt .cursor")
-    assert _magenta(_pixels(page, "view"))
+    assert magenta(pixels(page, "view"))
 
 
 def test_names_stay_text(page: Chrome) -> None:
@@ -158,25 +122,25 @@ def test_names_stay_text(page: Chrome) -> None:
 
 
 def test_the_map_marks_the_pair_in_the_structure(page: Chrome, folder: Path) -> None:
-    before = _pixels(page, "view")
+    before = pixels(page, "view")
     screenshots.point_at_map(page, (9 + 0.5) / N_RES, (39 + 0.5) / N_RES)
     sequence = bundle_sequence(2)
-    readout = _wait(lambda: "expected to be off" in _text(page, "readout") and _text(page, "readout"))
+    readout = wait(lambda: "expected to be off" in text(page, "readout") and text(page, "readout"))
     pae = _pae(folder, "model_1_ptm_pred_0")
     ca = read_result(folder / "bundle" / "result_model_1_ptm_pred_0.npz", "model_1_ptm").atom_positions[:, 1]
     assert readout == (
         f"Aligned on {sequence[9]}10, {sequence[39]}40 is expected to be off by {pae[9, 39]:.1f} Å. "
         f"Cα–Cα {np.linalg.norm(ca[9] - ca[39]):.1f} Å. The other way round {pae[39, 9]:.1f} Å."
     )
-    after = _pixels(page, "view")
-    assert _magenta(before) == 0
-    assert _magenta(after) > 30
+    after = pixels(page, "view")
+    assert magenta(before) == 0
+    assert magenta(after) > 30
     screenshots.point_at_map(page, 0.9, 0.1)
-    _wait(lambda: _text(page, "readout") != readout)
-    assert (_pixels(page, "view") != after).any()
+    wait(lambda: text(page, "readout") != readout)
+    assert (pixels(page, "view") != after).any()
     ActionChains(page).move_to_element(page.find_element(By.TAG_NAME, "h1")).perform()
-    _wait(lambda: "Move over the map" in _text(page, "readout"))
-    assert _magenta(_pixels(page, "view")) == 0
+    wait(lambda: "Move over the map" in text(page, "readout"))
+    assert magenta(pixels(page, "view")) == 0
 
 
 def test_dragging_selects_two_ranges(page: Chrome, folder: Path) -> None:
@@ -185,33 +149,33 @@ def test_dragging_selects_two_ranges(page: Chrome, folder: Path) -> None:
     start = ActionChains(page).move_to_element_with_offset(area, round((4.5 - N_RES / 2) * cell), round(-20 * cell))
     start.click_and_hold().move_by_offset(round(10 * cell), round(6 * cell)).release().perform()
     ActionChains(page).move_to_element(page.find_element(By.TAG_NAME, "h1")).perform()
-    readout = _wait(lambda: "mean PAE" in _text(page, "readout") and _text(page, "readout"))
+    readout = wait(lambda: "mean PAE" in text(page, "readout") and text(page, "readout"))
     cols, rows = slice(4, 15), slice(N_RES // 2 - 20, N_RES // 2 - 13)
     assert f"mean PAE {_pae(folder, 'model_1_ptm_pred_0')[rows, cols].mean():.1f}" in readout
-    assert "mean pLDDT" in _text(page, "readout-chain")
-    assert _magenta(_pixels(page, "view")) > 100
+    assert "mean pLDDT" in text(page, "readout-chain")
+    assert magenta(pixels(page, "view")) > 100
     page.find_element(By.ID, "clear").click()
-    _wait(lambda: "Move over the map" in _text(page, "readout"))
-    assert _magenta(_pixels(page, "view")) == 0
+    wait(lambda: "Move over the map" in text(page, "readout"))
+    assert magenta(pixels(page, "view")) == 0
 
 
 def test_keys_move_over_map_and_curve(page: Chrome, folder: Path) -> None:
     area = page.find_element(By.ID, "pae")
     area.send_keys(Keys.ARROW_DOWN, Keys.ARROW_DOWN, Keys.ARROW_RIGHT)
     value = f"{_pae(folder, 'model_1_ptm_pred_0')[2, 1]:.1f}"
-    _wait(lambda: f"off by {value} Å" in _text(page, "readout"))
+    wait(lambda: f"off by {value} Å" in text(page, "readout"))
     area.send_keys(Keys.ESCAPE)
     curve = page.find_element(By.ID, "plddt")
     curve.send_keys(Keys.END)
-    _wait(lambda: f"{bundle_sequence(2)[-1]}{N_RES}: pLDDT" in _text(page, "readout-chain"))
+    wait(lambda: f"{bundle_sequence(2)[-1]}{N_RES}: pLDDT" in text(page, "readout-chain"))
     curve.send_keys(Keys.SHIFT + Keys.ARROW_LEFT + Keys.ARROW_LEFT)
     curve.send_keys(Keys.NULL)
-    _wait(lambda: page.find_elements(By.CSS_SELECTOR, "#plddt .selected"))
+    wait(lambda: page.find_elements(By.CSS_SELECTOR, "#plddt .selected"))
     curve.send_keys(Keys.ESCAPE)
-    _wait(lambda: not page.find_elements(By.CSS_SELECTOR, "#plddt .selected, #plddt .cursor"))
-    before = _pixels(page, "view")
+    wait(lambda: not page.find_elements(By.CSS_SELECTOR, "#plddt .selected, #plddt .cursor"))
+    before = pixels(page, "view")
     page.find_element(By.ID, "view").send_keys(Keys.ARROW_LEFT)
-    _wait(lambda: not np.array_equal(_pixels(page, "view"), before))
+    wait(lambda: not np.array_equal(pixels(page, "view"), before))
 
 
 def test_tab_reaches_every_control(page: Chrome) -> None:
@@ -229,22 +193,22 @@ def test_switching_models_and_states(page: Chrome) -> None:
 
     relaxed, unrelaxed = page.find_elements(By.CSS_SELECTOR, "#form input")
     assert shown() == "model_1_ptm_pred_0 relaxed"
-    best = _pixels(page, "view")
+    best = pixels(page, "view")
     page.execute_script("arguments[0].click()", unrelaxed)
-    _wait(lambda: shown() == "model_1_ptm_pred_0 unrelaxed")
+    wait(lambda: shown() == "model_1_ptm_pred_0 unrelaxed")
     page.find_element(By.CSS_SELECTOR, "#ranking tr[data-model='1']").click()
-    _wait(lambda: shown() == "model_2_ptm_pred_0 unrelaxed")
+    wait(lambda: shown() == "model_2_ptm_pred_0 unrelaxed")
     assert not relaxed.is_enabled()
     assert page.find_element(By.ID, "model").get_attribute("value") == "1"
     page.execute_script("scrollTo(0, 0)")
-    assert (_pixels(page, "view") != best).any()
+    assert (pixels(page, "view") != best).any()
     page.find_element(By.ID, "model").send_keys(Keys.ARROW_UP)
-    _wait(lambda: shown() == "model_1_ptm_pred_0 unrelaxed")
+    wait(lambda: shown() == "model_1_ptm_pred_0 unrelaxed")
     assert page.find_element(By.CSS_SELECTOR, "#ranking tr.current .name").text == "model_1_ptm_pred_0"
     page.execute_script("arguments[0].click()", relaxed)
-    _wait(lambda: shown() == "model_1_ptm_pred_0 relaxed")
+    wait(lambda: shown() == "model_1_ptm_pred_0 relaxed")
     page.execute_script("scrollTo(0, 0)")
-    assert np.array_equal(_pixels(page, "view"), best)  # the others are gone, the view is where it was
+    assert np.array_equal(pixels(page, "view"), best)  # the others are gone, the view is where it was
 
 
 def test_downloads_are_the_files(page: Chrome, folder: Path, tmp_path: Path) -> None:
@@ -254,9 +218,9 @@ def test_downloads_are_the_files(page: Chrome, folder: Path, tmp_path: Path) -> 
     for button in buttons:
         name = str(button.get_attribute("title"))
         button.click()
-        _wait((tmp_path / name).is_file)
+        wait((tmp_path / name).is_file)
         source = folder / "bundle" / name.removeprefix("bundle_")
-        _wait(lambda name=name, source=source: (tmp_path / name).read_bytes() == source.read_bytes())
+        wait(lambda name=name, source=source: (tmp_path / name).read_bytes() == source.read_bytes())
 
 
 def _choose(page: Chrome, name: str, value: str) -> None:
@@ -265,17 +229,17 @@ def _choose(page: Chrome, name: str, value: str) -> None:
 
 def test_representations_and_colours(page: Chrome) -> None:
     """Each shows another picture, and the way back shows the first one again."""
-    seen = [_pixels(page, "view")]
+    seen = [pixels(page, "view")]
     for name, value in (("colour", "domain"), ("colour", "order"), ("shape", "sticks"), ("shape", "surface")):
         _choose(page, name, value)
-        _wait(lambda: not np.array_equal(_pixels(page, "view"), seen[-1]))
-        seen.append(_pixels(page, "view"))
+        wait(lambda: not np.array_equal(pixels(page, "view"), seen[-1]))
+        seen.append(pixels(page, "view"))
         if name == "colour":
             assert page.find_element(By.ID, "legend").text.startswith("D1" if value == "domain" else "N terminus")
     _choose(page, "shape", "cartoon")
     _choose(page, "colour", "plddt")
-    _wait(lambda: np.array_equal(_pixels(page, "view"), seen[0]))
-    assert _errors(page) == []
+    wait(lambda: np.array_equal(pixels(page, "view"), seen[0]))
+    assert errors(page) == []
 
 
 def test_the_table_of_domains_selects_them(page: Chrome) -> None:
@@ -284,7 +248,7 @@ def test_the_table_of_domains_selects_them(page: Chrome) -> None:
     assert (name, residues, size) == ("D1", f"1–{N_RES}", str(N_RES))
     assert len(page.find_elements(By.CSS_SELECTOR, "#domains rect")) == 1
     page.execute_script("arguments[0].click()", row)
-    _wait(lambda: f"{N_RES} residues, mean pLDDT" in _text(page, "readout-chain"))
+    wait(lambda: f"{N_RES} residues, mean pLDDT" in text(page, "readout-chain"))
 
 
 def test_tables_and_plots_are_saved(page: Chrome, tmp_path: Path) -> None:
@@ -293,7 +257,7 @@ def test_tables_and_plots_are_saved(page: Chrome, tmp_path: Path) -> None:
     def saved(name: str) -> str:
         button = page.find_element(By.CSS_SELECTOR, f"button[title='{name}']")
         page.execute_script("arguments[0].click()", button)
-        return str(_wait(lambda: (tmp_path / name).is_file() and (tmp_path / name).read_text()))
+        return str(wait(lambda: (tmp_path / name).is_file() and (tmp_path / name).read_text()))
 
     rows = list(csv.reader(io.StringIO(saved("bundle_ranking.csv"))))
     assert [row[1] for row in rows[1:]] == ["model_1_ptm_pred_0", "model_2_ptm_pred_0"]
@@ -339,9 +303,9 @@ def test_odd_targets_open_too(chrome: Chrome, tmp_path: Path, sequence: str, ptm
     screenshots.open_report(chrome, write_report(place, tmp_path))
     chrome.find_element(By.ID, "plddt").send_keys(Keys.END)
     chrome.find_element(By.ID, "sides").click()
-    _wait(lambda: f"{sequence[-1]}{len(sequence)}: pLDDT" in _text(chrome, "readout-chain"))
-    assert _magenta(_pixels(chrome, "view"))
-    assert _errors(chrome) == []
+    wait(lambda: f"{sequence[-1]}{len(sequence)}: pLDDT" in text(chrome, "readout-chain"))
+    assert magenta(pixels(chrome, "view"))
+    assert errors(chrome) == []
 
 
 def test_the_index_sorts_and_filters(chrome: Chrome, folder: Path) -> None:
@@ -360,4 +324,4 @@ def test_the_index_sorts_and_filters(chrome: Chrome, folder: Path) -> None:
     chrome.find_element(By.ID, "filter").send_keys("bund")
     assert names() == ["bundle"]
     chrome.find_element(By.LINK_TEXT, "bundle").click()
-    _wait(lambda: chrome.title == "bundle – af2cpu")
+    wait(lambda: chrome.title == "bundle – af2cpu")

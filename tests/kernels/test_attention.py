@@ -12,24 +12,26 @@ from torch.nn import functional as F
 
 from af2cpu.ops.attention import (
     AttentionWeights,
+    HeadWeights,
     PairBias,
+    PairBiasWeights,
     attend,
     attend_streamed,
     attention,
     pair_bias,
     streamed_bias,
 )
-from af2cpu.ops.norm import Norm
 
 
 def weights(draw: Draw, c: int, h: int, d: int) -> AttentionWeights:
     q, k, v, gate = (draw.weight(c, h, d, over=c) for _ in range(4))
-    norm = Norm(draw.normal(c), draw.normal(c))
-    return AttentionWeights(norm, q, k, v, gate, draw.normal(h, d), draw.weight(h, d, c, over=h * d), draw.normal(c))
+    norm, gate_bias = draw.norm(c), draw.normal(h, d)
+    heads = HeadWeights(q, k, v, gate, gate_bias, draw.weight(h, d, c, over=h * d), draw.normal(c))
+    return AttentionWeights(norm, heads)
 
 
 def pair_of(draw: Draw, n: int, c: int, h: int) -> PairBias:
-    return PairBias(draw.normal(n, n, c), Norm(draw.normal(c), draw.normal(c)), draw.weight(c, h, over=c))
+    return PairBias(draw.normal(n, n, c), PairBiasWeights(draw.norm(c), draw.weight(c, h, over=c)))
 
 
 def _run(x: Tensor, pair: PairBias | None, mask: Tensor, w: AttentionWeights) -> Tensor:

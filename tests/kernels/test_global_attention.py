@@ -7,8 +7,8 @@ import torch
 from kernel_cases import DTYPES, Draw, close, doubled
 from torch import Tensor
 
+from af2cpu.ops.attention import HeadWeights
 from af2cpu.ops.global_attention import GlobalAttentionWeights, global_attention
-from af2cpu.ops.norm import Norm
 
 # b, s and c, h, d: heads and channels that fill no vector, and more than fill one.
 SHAPES = [(1, 1, (16, 4, 4)), (3, 17, (24, 3, 6)), (2, 255, (64, 8, 8)), (5, 97, (40, 18, 20))]
@@ -17,10 +17,9 @@ SHAPES = [(1, 1, (16, 4, 4)), (3, 17, (24, 3, 6)), (2, 255, (64, 8, 8)), (5, 97,
 def weights(draw: Draw, c: int, h: int, d: int) -> GlobalAttentionWeights:
     q, gate = (draw.weight(c, h, d, over=c) for _ in range(2))
     k, v = (draw.weight(c, d, over=c) for _ in range(2))
-    norm = Norm(draw.normal(c), draw.normal(c))
-    return GlobalAttentionWeights(
-        norm, 4 * q, k, v, gate, draw.normal(h, d), draw.weight(h, d, c, over=h * d), draw.normal(c)
-    )
+    norm, gate_bias = draw.norm(c), draw.normal(h, d)
+    heads = HeadWeights(4 * q, k, v, gate, gate_bias, draw.weight(h, d, c, over=h * d), draw.normal(c))
+    return GlobalAttentionWeights(norm, heads)
 
 
 def run(x: Tensor, mask: Tensor, w: GlobalAttentionWeights) -> Tensor:

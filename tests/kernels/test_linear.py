@@ -4,60 +4,38 @@ from __future__ import annotations
 
 import pytest
 import torch
-import torch.nn.functional as F
-from kernel_cases import DTYPES, Draw, close
-from torch import Tensor
+from kernel_cases import DTYPES, Draw, close, doubled
 
 from af2cpu.ops.isa import kernels
+from af2cpu.ops.linear import LinearWeights
+from af2cpu.ops.weights import pack
 
 SHAPES = [(1, 1, 1), (17, 24, 40), (255, 64, 23), (97, 1100, 33), (1000, 256, 128)]
-
-
-def _reference(x: Tensor, w: Tensor, b: Tensor, norm: tuple[Tensor, Tensor] | None) -> Tensor:
-    x = x.double()
-    if norm is not None:
-        x = F.layer_norm(x, x.shape[-1:], norm[0].double(), norm[1].double(), 1e-5)
-    return F.linear(x, w.double(), b.double())
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize(("rows", "k", "n"), SHAPES)
 def test_linear(level: str, dtype: torch.dtype, rows: int, k: int, n: int) -> None:
     draw = Draw(dtype)
-    x, w, b = draw.normal(rows, k), draw.weight(n, k, over=k), draw.normal(n)
+    x, w = draw.normal(rows, k), draw.linear(n, k)
     y = torch.empty(rows, n, dtype=dtype)
-    kernels().linear(x, y, kernels().LinearWeights(w, b))
-    close(y, _reference(x, w, b, None), k)
+    kernels().linear(x, y, pack(w))
+    close(y, doubled(w)(x.double()), k)
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
-@pytest.mark.parametrize("activation", ["none", "relu", "sigmoid"])
-def test_all_that_stands_before_and_behind(level: str, dtype: torch.dtype, activation: str) -> None:
-    """Layer norm, bias, activation, mask and sum, on rows that lie apart in memory."""
+def test_rows_apart_in_memory_and_no_bias(level: str, dtype: torch.dtype) -> None:
     draw, k, n = Draw(dtype), 43, 75
-    x, scale, offset = draw.normal(5, 14, k)[:, ::2], draw.normal(k), draw.normal(k)
-    w, b, mask = draw.weight(n, k, over=k), draw.normal(n), draw.mask(5, 7)
+    x, w = draw.normal(5, 14, k)[:, ::2], LinearWeights(draw.weight(n, k, over=k))
     y = draw.normal(7, 5, n).transpose(0, 1)
-    functions = {"none": lambda x: x, "relu": torch.relu, "sigmoid": torch.sigmoid}
-    expected = y.double() + mask[..., None] * functions[activation](_reference(x, w, b, (scale, offset)))
-    kernels().linear(x, y, kernels().LinearWeights(w, b, scale, offset), activation, mask, add=True)
-    close(y, expected, k, roundings=2)
-
-
-@pytest.mark.parametrize("dtype", DTYPES, ids=str)
-def test_in_place(level: str, dtype: torch.dtype) -> None:
-    """x += W x with more columns than one work item takes where it is not in place."""
-    draw, k = Draw(dtype), 300
-    x, w, b = draw.normal(130, k), draw.weight(k, k, over=k), draw.normal(k)
-    expected = x.double() + _reference(x, w, b, None)
-    kernels().linear(x, x, kernels().LinearWeights(w, b), add=True)
-    close(x, expected, k)
+    kernels().linear(x, y, pack(w))
+    close(y, doubled(w)(x.double()), k)
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 def test_threads_change_nothing(threads: None, dtype: torch.dtype) -> None:
     draw = Draw(dtype)
-    x, weights = draw.normal(1000, 96), kernels().LinearWeights(draw.weight(600, 96, over=96), draw.normal(600))
+    x, weights = draw.normal(1000, 96), pack(draw.linear(600, 96))
     results = []
     for n in (1, 2, 3, 4):
         torch.set_num_threads(n)
@@ -70,7 +48,7 @@ def test_threads_change_nothing(threads: None, dtype: torch.dtype) -> None:
 def test_a_row_is_the_same_alone(level: str) -> None:
     """The place of a row in its block must not matter: slices and threads may cut anywhere."""
     draw = Draw(torch.bfloat16)
-    x, weights = draw.normal(131, 96), kernels().LinearWeights(draw.weight(40, 96, over=96), draw.normal(40))
+    x, weights = draw.normal(131, 96), pack(draw.linear(40, 96))
     whole, one = torch.empty(131, 40, dtype=torch.bfloat16), torch.empty(1, 40, dtype=torch.bfloat16)
     kernels().linear(x, whole, weights)
     for row in (0, 57, 130):
@@ -80,10 +58,21 @@ def test_a_row_is_the_same_alone(level: str) -> None:
 
 def test_what_does_not_fit_is_refused() -> None:
     draw = Draw(torch.float32)
-    weights = kernels().LinearWeights(draw.normal(8, 4), draw.normal(8))
+    weights = pack(draw.linear(8, 4))
     with pytest.raises(ValueError, match="does not fit the weights"):
         kernels().linear(draw.normal(3, 5), draw.normal(3, 8), weights)
     with pytest.raises(ValueError, match="contiguous"):
         kernels().linear(draw.normal(4, 3).T, draw.normal(3, 8), weights)
     with pytest.raises(ValueError, match="another type"):
         kernels().linear(draw.normal(3, 4).bfloat16(), draw.normal(3, 8).bfloat16(), weights)
+
+
+def test_weights_are_known_by_name() -> None:
+    draw = Draw(torch.float32)
+    arrays = {"weight": draw.normal(8, 4), "bias": draw.normal(8)}
+    with pytest.raises(ValueError, match="no kernel takes the weight scale"):
+        kernels().LinearWeights(arrays | {"scale": draw.normal(4)})
+    with pytest.raises(ValueError, match="no weight weight"):
+        kernels().LinearWeights({"weigth": arrays["weight"]})
+    with pytest.raises(ValueError, match="no matrix"):
+        kernels().LinearWeights({"bias": arrays["bias"]})

@@ -7,7 +7,6 @@ import torch
 from kernel_cases import DTYPES, Draw, close, doubled
 from torch import Tensor
 
-from af2cpu.ops.norm import Norm
 from af2cpu.ops.outer_product import OuterProductWeights, outer_product_mean
 
 # s, n and c_m, c, e, c_z: two chunks of sequences and more, tiles that are not full, channels that fill no vector.
@@ -16,10 +15,10 @@ SHAPES = [(1, 1, (8, 3, 5, 7)), (5, 3, (24, 8, 8, 24)), (70, 17, (64, 32, 32, 12
 
 def weights(draw: Draw, s: int, c_m: int, c: int, e: int, c_z: int) -> OuterProductWeights:
     """For an update of unit scale: the mean over s of independent products is small, and so is what 1e-3 divides."""
-    norm = Norm(draw.normal(c_m), draw.normal(c_m))
-    a, b = (draw.weight(n, c_m, over=c_m) for n in (c, e))
+    norm = draw.norm(c_m)
+    a, b = (draw.linear(n, c_m) for n in (c, e))
     out = draw.weight(c, e, c_z, over=c * e) * s**0.5
-    return OuterProductWeights(norm, a, draw.normal(c), b, draw.normal(e), out, draw.normal(c_z) * 1e-3)
+    return OuterProductWeights(norm, a, b, out, draw.normal(c_z) * 1e-3)
 
 
 def run(m: Tensor, mask: Tensor, z: Tensor, w: OuterProductWeights) -> Tensor:

@@ -7,14 +7,12 @@ import torch
 from kernel_cases import DTYPES, Draw, close, doubled
 
 from af2cpu.ops.isa import kernels
-from af2cpu.ops.native import packed
-from af2cpu.ops.norm import Norm
 from af2cpu.ops.transition import TransitionWeights, transition
+from af2cpu.ops.weights import pack
 
 
 def weights(draw: Draw, c: int, d: int) -> TransitionWeights:
-    norm = Norm(draw.normal(c), draw.normal(c))
-    return TransitionWeights(norm, draw.weight(d, c, over=c), draw.normal(d), draw.weight(c, d, over=d), draw.normal(c))
+    return TransitionWeights(draw.norm(c), draw.linear(d, c), draw.linear(c, d))
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
@@ -40,8 +38,8 @@ def test_threads_and_neighbours_change_nothing(threads: None, dtype: torch.dtype
     for n in (1, 2, 3, 4):
         torch.set_num_threads(n)
         results.append(x.clone())
-        kernels().transition(results[-1], packed(kernels().TransitionWeights, *w.norm, *w[1:]))
+        kernels().transition(results[-1], pack(w))
     assert all(torch.equal(result, results[0]) for result in results)
     alone = x[5:6].clone()
-    kernels().transition(alone, packed(kernels().TransitionWeights, *w.norm, *w[1:]))
+    kernels().transition(alone, pack(w))
     assert torch.equal(alone[0], results[0][5])

@@ -9,18 +9,15 @@ from torch import Tensor
 
 from af2cpu.model.memory import EDGE_BYTES
 from af2cpu.ops.isa import kernels
-from af2cpu.ops.norm import Norm
 from af2cpu.ops.triangle import TriangleWeights, triangle_multiplication
 
 SHAPES = [(1, 8, 8), (5, 24, 16), (17, 40, 33), (130, 24, 40)]  # n, c_z, c
 
 
 def weights(draw: Draw, c_z: int, c: int) -> TriangleWeights:
-    norms = [Norm(draw.normal(n), draw.normal(n)) for n in (c_z, c)]
-    linear = [
-        part for n, k in [(c, c_z)] * 4 + [(c_z, c), (c_z, c_z)] for part in (draw.weight(n, k, over=k), draw.normal(n))
-    ]
-    return TriangleWeights(norms[0], *linear[:8], norms[1], *linear[8:])
+    norm, center_norm = draw.norm(c_z), draw.norm(c)
+    a, a_gate, b, b_gate = (draw.linear(c, c_z) for _ in range(4))
+    return TriangleWeights(norm, a, a_gate, b, b_gate, center_norm, draw.linear(c_z, c), draw.linear(c_z, c_z))
 
 
 def run(z: Tensor, mask: Tensor, w: TriangleWeights, outgoing: bool) -> Tensor:
@@ -33,7 +30,7 @@ def check(z: Tensor, mask: Tensor, w: TriangleWeights, outgoing: bool) -> None:
     """The roundings of LN(z), of an edge, of the product, of its layer norm and of z."""
     with torch.no_grad():
         expected = triangle_multiplication.reference(z.double(), mask.double(), doubled(w), outgoing)
-    close(run(z, mask, w, outgoing), expected, z.shape[0] + z.shape[2] + len(w.a), roundings=5)
+    close(run(z, mask, w, outgoing), expected, z.shape[0] + z.shape[2] + len(w.a.weight), roundings=5)
 
 
 @pytest.mark.parametrize("outgoing", [True, False])

@@ -24,6 +24,12 @@ def test_residues_know_the_identifiers_of_their_chains() -> None:
     assert Chains.of(["MKV", "GG"]).ids.tolist() == ["A", "A", "A", "B", "B"]
 
 
+def test_chains_know_their_residues() -> None:
+    assert Chains.of(["MKV", "G", "MKV"]).spans == {"A": range(3), "B": range(3, 4), "C": range(4, 7)}
+    assert Chains.one(2).spans == {"A": range(2)}
+    assert Chains.one(0).spans == {}
+
+
 def test_a_query_has_its_chains_in_the_users_order() -> None:
     query = Query("ab", "MKV:GG", "a receptor", "file")
     assert query.chains == (Chain("A", "MKV", "a receptor"), Chain("B", "GG", "a receptor"))

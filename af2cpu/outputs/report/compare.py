@@ -15,6 +15,7 @@ from af2cpu.outputs.report.frames import view_frames
 from af2cpu.outputs.report.similarity import similarities
 from af2cpu.outputs.report.trace import Stroke, trace
 from af2cpu.records import Prediction
+from af2cpu.run_records import TargetRun
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Compared:
     best: str = ""
     plddt: float = 0.0  # mean, 0-100
     ptm: float | None = None
+    iptm: float | None = None  # of a complex
     trace: tuple[Stroke, ...] = ()  # superposed on that of the first run that has the target
     rmsd: float | None = None  # angstrom, C-alpha atoms, to the first run that has the target
     tm: float | None = None  # TM-score to the same
@@ -38,6 +40,7 @@ class ComparedTarget:
 
     name: str
     residues: int | None  # in the first run that has the target
+    chains: int  # in the same; 0 if there is none
     cells: tuple[Compared | None, ...]  # by run; None where a run does not know the target
 
 
@@ -54,11 +57,8 @@ class _Best:
     """What is read of a target in one run."""
 
     found: Found
-    sequence: str
+    run: TargetRun
     prediction: Prediction
-    ptm: float | None
-    name: str
-    plddt: float
 
 
 def compare_runs(folders: Sequence[Path], page_folder: Path) -> Comparison:
@@ -84,7 +84,7 @@ def _target(name: str, places: Sequence[Found | None], page_folder: Path) -> Com
         _cell(one, first, page_folder) if isinstance(one, _Best) else Compared(error=one) if one else None
         for one in read
     )
-    return ComparedTarget(name, len(first.prediction.aatype) if first else None, cells)
+    return ComparedTarget(name, first.run.n_res if first else None, first.run.n_chains if first else 0, cells)
 
 
 def _read(found: Found) -> _Best | str:
@@ -97,22 +97,23 @@ def _read(found: Found) -> _Best | str:
         prediction = read_result(found.layout.of("result", who, ".npz"), who.model, extras=False)
     except InputError as error:
         return str(error)
-    return _Best(found, run.sequence, prediction, run.best.ptm, run.best.name, run.best.plddt)
+    return _Best(found, run, prediction)
 
 
 def _cell(one: _Best, first: _Best | None, page_folder: Path) -> Compared:
-    comparable = first is not None and first is not one and first.sequence == one.sequence
+    comparable = first is not None and first is not one and first.run.sequence == one.run.sequence
     pair = [first.prediction, one.prediction] if first is not None and comparable else [one.prediction]
     frame, _ = view_frames(pair)[-1]
     rmsd, tm = similarities(pair)
     return Compared(
         error=one.found.error,
         link=quote(os.path.relpath(one.found.layout.page(), page_folder)),
-        best=one.name,
-        plddt=one.plddt,
-        ptm=one.ptm,
+        best=one.run.best.name,
+        plddt=one.run.best.plddt,
+        ptm=one.run.best.ptm,
+        iptm=one.run.best.iptm,
         trace=trace(one.prediction, frame),
         rmsd=float(rmsd[0, 1]) if comparable else None,
         tm=float(tm[0, 1]) if comparable else None,
-        other_sequence=first is not None and first.sequence != one.sequence,
+        other_sequence=first is not None and first.run.sequence != one.run.sequence,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
@@ -12,15 +13,16 @@ import orjson
 from af2cpu.errors import InputError
 from af2cpu.formats.features import read_features
 from af2cpu.outputs.arrays import read_result
-from af2cpu.outputs.layout import STRUCTURES, Layout
+from af2cpu.outputs.layout import Layout, structure_endings
+from af2cpu.outputs.report.chains import Entity, chains_of, entities_of
 from af2cpu.outputs.report.domains import domains
 from af2cpu.outputs.report.find import Found, prediction_id, read_run
 from af2cpu.outputs.report.frames import view_frames
 from af2cpu.outputs.report.neff import EffectiveDepth, effective_depth
-from af2cpu.outputs.report.pack import CoverageMap, PaeMap, coverage_map, packed, pae_map
+from af2cpu.outputs.report.pack import CoverageMap, PaeMap, coverage_map, packed, pae_map, rounded
 from af2cpu.outputs.report.similarity import similarities
 from af2cpu.outputs.scores import confidence_json
-from af2cpu.records import Features, Prediction, PredictionId
+from af2cpu.records import Chain, ChainConfidence, Features, Interface, Prediction, PredictionId
 from af2cpu.run_records import RelaxationRecord, Remaining, TargetRun, read_record
 
 MOST_EMBEDDED = 10  # predictions whose structures the page holds; the table names all
@@ -50,8 +52,19 @@ class Content:
     relaxation: Mapping[str, RelaxationRecord]  # of those that were relaxed or should have been, by name
     features: Features | None
     effective: EffectiveDepth | None  # of the alignment
+    chains: tuple[Chain, ...]  # in the user's order; one for a protein
     rmsd: np.ndarray  # [n_shown, n_shown], angstrom, between the C-alpha atoms of two predictions
     tm: np.ndarray  # [n_shown, n_shown], TM-score
+
+    @property
+    def entities(self) -> tuple[Entity, ...]:
+        """The chains by their sequences."""
+        return entities_of(self.chains)
+
+    @property
+    def lengths(self) -> list[int]:
+        """Residues of each chain."""
+        return [len(chain.sequence) for chain in self.chains]
 
 
 @dataclass(frozen=True)
@@ -75,14 +88,27 @@ class ModelData:
     violations: tuple[int, ...]
     frame: tuple[float, ...]
     domains: tuple[int, ...]  # of each residue, from 0, -1 for none; empty without PAE
+    chains: tuple[ChainConfidence, ...]  # of a complex, in its order
+    interfaces: tuple[Interface, ...]  # of a complex, each pair of chains once
+
+
+@dataclass(frozen=True)
+class ChainData:
+    """A chain as the page's scripts read it."""
+
+    id: str
+    name: str
+    start: int  # its first residue
+    length: int
 
 
 @dataclass(frozen=True)
 class PageData:
-    """What the scripts of the page work on."""
+    """What the scripts of the page work on. Residues count from 0 through all chains."""
 
     name: str
-    sequence: str
+    sequence: str  # of all chains, one after the other
+    chains: tuple[ChainData, ...]
     models: tuple[ModelData, ...]
     coverage: CoverageMap | None
 
@@ -110,7 +136,8 @@ def read_content(found: Found) -> Content:
             if path.is_file() and (name in left or name in run.not_relaxed)
         },
         features=features,
-        effective=effective_depth(features.msa) if features is not None else None,
+        effective=effective_depth(features.msa, features.chains) if features is not None else None,
+        chains=chains_of(run.sequence, features),
         rmsd=rmsd,
         tm=tm,
     )
@@ -120,7 +147,11 @@ def page_data(content: Content) -> PageData:
     """What the scripts of the page work on."""
     return PageData(
         name=content.name,
-        sequence=content.run.sequence,
+        sequence="".join(chain.sequence for chain in content.chains),
+        chains=tuple(
+            ChainData(chain.id, chain.name, end - length, length)
+            for chain, length, end in zip(content.chains, content.lengths, accumulate(content.lengths), strict=True)
+        ),
         models=tuple(_model_data(content, one) for one in content.shown),
         coverage=coverage_map(content.features, content.effective) if content.features and content.effective else None,
     )
@@ -135,7 +166,7 @@ def _shown(layout: Layout, who: Sequence[PredictionId], left: Mapping[str, Remai
             who=one,
             prediction=prediction,
             pae=_pae(layout, one) if prediction.pae is not None else None,
-            structures=_structures(layout, one, one.name in left),
+            structures=_structures(layout, one, prediction, one.name in left),
             violations=_violations(left.get(one.name)),
             frame=frame,
             rmsd=rmsd,
@@ -149,9 +180,10 @@ def _violations(left: Remaining | None) -> tuple[int, ...]:
     return tuple(np.flatnonzero(left.remaining_violations).tolist()) if left else ()
 
 
-def _structures(layout: Layout, who: PredictionId, relaxed: bool) -> dict[str, dict[str, Path]]:
+def _structures(layout: Layout, who: PredictionId, prediction: Prediction, relaxed: bool) -> dict[str, dict[str, Path]]:
     kinds = ["relaxed", "unrelaxed"] if relaxed else ["unrelaxed"]
-    return {kind: {ending[1:]: _there(layout, kind, who, ending) for ending in STRUCTURES} for kind in kinds}
+    endings = structure_endings(prediction.chains.n_chains)
+    return {kind: {ending[1:]: _there(layout, kind, who, ending) for ending in endings} for kind in kinds}
 
 
 def _pae(layout: Layout, who: PredictionId) -> np.ndarray:
@@ -174,13 +206,14 @@ def _there(layout: Layout, kind: str, who: PredictionId, ending: str) -> Path:
 
 def _model_data(content: Content, one: Shown) -> ModelData:
     p, layout = one.prediction, content.layout
+    scores = next(entry for entry in content.run.ranking if entry.name == one.who.name)
     return ModelData(
         name=one.who.name,
         plddt=tuple(round(value, 2) for value in p.plddt.tolist()),
-        pae=pae_map(one.pae, p.max_pae or 0.0) if one.pae is not None else None,
+        pae=pae_map(one.pae, p.max_pae or 0.0, content.lengths) if one.pae is not None else None,
         pae_name=_download(layout, layout.of("pae", one.who, ".json")),
         confidence=Download(
-            _download(layout, layout.of("confidence", one.who, ".json")), packed(confidence_json(p.plddt))
+            _download(layout, layout.of("confidence", one.who, ".json")), packed(confidence_json(p, scores))
         ),
         structures={
             kind: {
@@ -190,7 +223,9 @@ def _model_data(content: Content, one: Shown) -> ModelData:
         },
         violations=one.violations,
         frame=tuple(np.round(one.frame, 6).ravel().tolist()),
-        domains=tuple(domains(one.pae).tolist()) if one.pae is not None else (),
+        domains=tuple(domains(one.pae, content.lengths).tolist()) if one.pae is not None else (),
+        chains=tuple(map(rounded, scores.chains)),
+        interfaces=tuple(map(rounded, scores.interfaces)),
     )
 
 

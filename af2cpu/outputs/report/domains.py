@@ -8,9 +8,11 @@ with ChimeraX's limits (resolution 0.5, at least 10 residues). The communities a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from af2cpu.outputs.report.pack import block_means, map_step
+from af2cpu.outputs.report.pack import block_means, cell_starts
 
 MAX_PAE = 5.0  # angstrom
 MIN_RESIDUES = 10  # smaller communities are no domains
@@ -19,18 +21,18 @@ _RESOLUTION = 0.5  # of the modularity: lower values give fewer and larger domai
 _SWEEPS = 50  # at most, over all nodes; a handful are needed
 
 
-def domains(pae: np.ndarray) -> np.ndarray:
+def domains(pae: np.ndarray, lengths: Sequence[int] | None = None) -> np.ndarray:
     """The domain of each residue, int [n_res]: from 0 in the order of their first residues, -1 for none.
 
-    pae: [n_res, n_res], angstrom. Of more than 1,024 residues, blocks are assigned together, as the page's map shows
-    them.
+    pae: [n_res, n_res], angstrom; lengths: of the chains, None: one chain. Of more than 1,024 residues, blocks are
+    assigned together, as the page's map shows them. In a complex a domain may have residues of several chains.
     """
-    step = map_step(len(pae))
-    cells = block_means(pae, step)
+    starts = cell_starts(lengths or [len(pae)])
+    cells = block_means(pae, starts)
     both = (cells + cells.T) / 2
     weights = np.where(both < MAX_PAE, 1 / np.maximum(both, _MIN_PAE), 0)
     np.fill_diagonal(weights, 0)
-    found = np.repeat(communities(weights, _RESOLUTION), step)[: len(pae)]
+    found = np.repeat(communities(weights, _RESOLUTION), np.diff(starts, append=len(pae)))
     names, first, sizes = np.unique(found, return_index=True, return_counts=True)
     kept = sorted((start, name) for name, start, size in zip(names, first, sizes, strict=True) if size >= MIN_RESIDUES)
     number = np.full(len(names), -1)

@@ -6,48 +6,28 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from af2cpu.chemistry.residues import ATOM37_INDEX
+from af2cpu.chemistry.residues import CA
+from af2cpu.outputs.report.copies import corresponding
+from af2cpu.outputs.report.superposition import rmsd, superpose
 from af2cpu.records import Prediction
-
-_CA = ATOM37_INDEX["CA"]
 
 
 def view_frames(predictions: Sequence[Prediction]) -> list[tuple[np.ndarray, float]]:
     """For each prediction rotation and shift [3, 4] into the common frame, and its C-alpha RMSD to the first, angstrom.
 
     Residues count by pLDDT in the superposition, so that the well-known parts lie on each other; all count the same in
-    the RMSD, which is that of the best superposition of all.
+    the RMSD, which is that of the best superposition of all. Copies of a chain may have changed places.
     """
-    there = predictions[0].atom_mask[:, _CA] > 0  # X has no atoms
-    first = _ca(predictions[0], there)
+    present = predictions[0].atom_mask[:, CA] > 0  # X has no atoms
+    first = predictions[0].atom_positions[present, CA].astype(np.float64)
     home = _principal(first)
     frames = []
     for prediction in predictions:
-        ca = _ca(prediction, there)
-        weighted = superpose(ca, first, np.maximum(prediction.plddt[there], 1.0).astype(np.float64))
-        plain = superpose(ca, first, np.ones(len(ca)))
-        rmsd = float(np.sqrt(((apply(plain, ca) - first) ** 2).sum(axis=1).mean()))
-        frames.append((_compose(home, weighted), rmsd))
+        order = corresponding(prediction, predictions[0])[present]
+        ca = prediction.atom_positions[order, CA].astype(np.float64)
+        weighted = superpose(ca, first, np.maximum(prediction.plddt[order], 1.0).astype(np.float64))
+        frames.append((_compose(home, weighted), rmsd(ca, first)))
     return frames
-
-
-def superpose(moving: np.ndarray, fixed: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """[3, 4]: the rotation and shift that bring `moving` [n, 3] nearest to `fixed` [n, 3] (Kabsch 1976)."""
-    share = weights[:, None] / weights.sum()
-    from_centre, to_centre = (moving * share).sum(axis=0), (fixed * share).sum(axis=0)
-    u, _, vt = np.linalg.svd((moving - from_centre).T @ ((fixed - to_centre) * share))
-    mirror = np.diag([1.0, 1.0, np.sign(np.linalg.det(u @ vt))])
-    rotation = (u @ mirror @ vt).T
-    return np.concatenate([rotation, (to_centre - rotation @ from_centre)[:, None]], axis=1)
-
-
-def apply(frame: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Points [n, 3] in another frame."""
-    return points @ frame[:, :3].T + frame[:, 3]
-
-
-def _ca(prediction: Prediction, there: np.ndarray) -> np.ndarray:
-    return prediction.atom_positions[there, _CA].astype(np.float64)
 
 
 def _principal(points: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The two pages: a target's report and the index of a batch. One file each, nothing fetched.
+"""The pages: a target's report, the index of a batch, pairs, runs compared. One file each, nothing fetched.
 
 All text of users goes through jinja2's autoescape or `json_text`. The content security policy lets only the scripts and
 styles run that are written here, known by their hashes, so that no text could run even if it got through.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib import resources
 from urllib.parse import quote
@@ -18,10 +18,12 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from af2cpu.outputs.classes import NAMES
 from af2cpu.outputs.references import bibtex
 from af2cpu.outputs.report import tables
+from af2cpu.outputs.report.chains import chain_rows
 from af2cpu.outputs.report.compare import Comparison
 from af2cpu.outputs.report.content import Content, page_data
 from af2cpu.outputs.report.elsewhere import searches_elsewhere
 from af2cpu.outputs.report.pack import json_text
+from af2cpu.outputs.report.pairs import PairTable
 from af2cpu.outputs.report.summary import Row
 from af2cpu.outputs.report.templates import NETWORK_TAKES, skipped_in_words, skipped_rows, used_rows
 from af2cpu.outputs.report.trace import HEIGHT, WIDTH
@@ -32,6 +34,8 @@ _SCRIPTS = (
     "data",
     "theme",
     "tables",
+    "chains",
+    "interfaces",
     "tracks",
     "domains",
     "plddt",
@@ -63,12 +67,15 @@ def report_html(content: Content) -> bytes:
         times=tables.time_rows(content.run),
         citations=tables.citations(content),
         bibtex=bibtex(tables.citations(content)),
+        chains=chain_rows(content.chains, content.features, content.effective),
+        entities=content.entities,
+        n_entities=len(content.entities),
         similarity=tables.similarity_rows(content),
         templates=used_rows(content),
         skipped=skipped_rows(content),
         skipped_words=skipped_in_words(content.run.template_choice.skipped),
         network_takes=NETWORK_TAKES,
-        elsewhere=searches_elsewhere(content.run.sequence),
+        elsewhere=searches_elsewhere(content.entities),
         effective=content.effective,
         description=tables.description(content),
         classes=list(zip(NAMES, ("under 50", "50–70", "70–90", "90+"), strict=True)),
@@ -78,16 +85,32 @@ def report_html(content: Content) -> bytes:
     ).encode()
 
 
-def index_html(rows: Sequence[Row]) -> bytes:
-    """The table of all targets of a run; links are relative to its folder."""
+def index_html(rows: Sequence[Row], pairs_page: str | None = None) -> bytes:
+    """The table of all targets of a run; links are relative to its folder. pairs_page: the run's, if any."""
     return _render(
         "index.html.j2",
         scripts=[_joined(_INDEX_SCRIPTS)],
         style=asset("base.css") + asset("index.css"),
         rows=rows,
+        complexes=any(row.summary.iptm is not None for row in rows),
         failed=sum(1 for row in rows if row.summary.error),
-        warnings=_by_warning(rows),
+        warnings=by_warning(rows),
+        pairs_page=pairs_page,
         size=(WIDTH, HEIGHT),
+    ).encode()
+
+
+def pairs_html(table: PairTable, warnings: Mapping[str, Sequence[str]], index_page: str | None = None) -> bytes:
+    """The matrix and the table of pairs; links are relative to the page's folder. warnings: each with its targets."""
+    return _render(
+        "pairs.html.j2",
+        scripts=[_joined((*_INDEX_SCRIPTS, "pairs"))],
+        style=asset("base.css") + asset("index.css") + asset("pairs.css"),
+        table=table,
+        without=sum(1 for row in table.rows if not row.scores),
+        names=json_text({"down": table.down, "across": table.across}),
+        warnings=warnings,
+        index_page=index_page,
     ).encode()
 
 
@@ -99,11 +122,12 @@ def compare_html(comparison: Comparison) -> bytes:
         style=asset("base.css") + asset("index.css"),
         runs=comparison.runs,
         targets=comparison.targets,
+        complexes=any(one and one.iptm is not None for target in comparison.targets for one in target.cells),
         size=(WIDTH, HEIGHT),
     ).encode()
 
 
-def _by_warning(rows: Sequence[Row]) -> dict[str, list[str]]:
+def by_warning(rows: Iterable[Row]) -> dict[str, list[str]]:
     """Each warning and the targets that it is about."""
     found: dict[str, list[str]] = {}
     for row in rows:

@@ -1,4 +1,4 @@
-"""How alike two predictions of one sequence are: C-alpha RMSD and TM-score, residue by residue."""
+"""How alike two predictions of one query are: C-alpha RMSD and TM-score, residue by residue."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from af2cpu.chemistry.residues import CA
-from af2cpu.outputs.report.frames import apply, superpose
+from af2cpu.outputs.report.copies import corresponding
+from af2cpu.outputs.report.superposition import apply, rmsd, superpose
 from af2cpu.records import Prediction
 
 _ITERATIONS = 20  # of a start
@@ -17,21 +18,19 @@ _MIN_FRAGMENT = 4  # residues
 
 
 def similarities(predictions: Sequence[Prediction]) -> tuple[np.ndarray, np.ndarray]:
-    """RMSD in angstrom and TM-score of each pair, [n, n] each; residues without atoms (X) are left out."""
+    """RMSD in angstrom and TM-score of each pair, [n, n] each; residues without atoms (X) are left out.
+
+    Of a complex both are those of the whole: all chains together, copies of a chain as they correspond best.
+    """
     present = predictions[0].atom_mask[:, CA] > 0
-    traces = [one.atom_positions[present, CA].astype(np.float64) for one in predictions]
+    traces = [one.atom_positions[:, CA].astype(np.float64) for one in predictions]
     n = len(traces)
     distances, scores = np.zeros((n, n)), np.ones((n, n))
     for i, j in itertools.combinations(range(n if present.any() else 0), 2):
-        distances[i, j] = distances[j, i] = rmsd(traces[i], traces[j])
-        scores[i, j] = scores[j, i] = tm_score(traces[i], traces[j])
+        moving, fixed = traces[i][corresponding(predictions[i], predictions[j])][present], traces[j][present]
+        distances[i, j] = distances[j, i] = rmsd(moving, fixed)
+        scores[i, j] = scores[j, i] = tm_score(moving, fixed)
     return distances, scores
-
-
-def rmsd(moving: np.ndarray, fixed: np.ndarray) -> float:
-    """Angstrom, of the best superposition of all points [n, 3]."""
-    frame = superpose(moving, fixed, np.ones(len(fixed)))
-    return float(np.sqrt(((apply(frame, moving) - fixed) ** 2).sum(axis=1).mean()))
 
 
 def tm_score(moving: np.ndarray, fixed: np.ndarray) -> float:

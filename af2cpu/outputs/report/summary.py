@@ -17,13 +17,13 @@ import orjson
 from af2cpu.errors import InputError
 from af2cpu.failures import failure_path
 from af2cpu.outputs.arrays import read_result
-from af2cpu.outputs.layout import Layout
+from af2cpu.outputs.layout import STRUCTURES, Layout
 from af2cpu.outputs.report.find import Found, prediction_id, read_run
 from af2cpu.outputs.report.trace import Stroke, trace
-from af2cpu.records import PredictionId
+from af2cpu.records import Interface, PredictionId, best_interface
 from af2cpu.run_records import PredictionScores, Remaining, TargetRun, read_record, to_json
 
-_NOT_IN_TABLE = {"warnings", "notes", "predictions"}  # lists, which summary.json has
+_NOT_IN_TABLE = {"warnings", "notes", "predictions", "interfaces"}  # lists, which summary.json has
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,16 @@ class PredictionSummary:
     violations: int | None  # residues with structural violations after relaxation; None if it was not relaxed
     not_relaxed: str | None  # why, if it should have been
     seconds: float | None  # of the network
-    structure: str | None  # PDB file below the folder: relaxed if it is, else unrelaxed
+    structure: str | None  # PDB file below the folder, or .cif if there is no PDB: relaxed if it is, else unrelaxed
+    chains: int = 1
+    iptm: float | None = None  # 0-1, of a complex
+    interface: str | None = None  # chains of the best interface, such as A-B; its scores follow
+    ipsae: float | None = None
+    pdockq: float | None = None
+    pdockq2: float | None = None
+    lis: float | None = None
+    contacts: int | None = None
+    interfaces: tuple[Interface, ...] = ()  # all of them
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +67,14 @@ class TargetSummary:
     seconds: float | None = None  # of all stages
     report: str | None = None  # the page, below the folder
     structure: str | None = None  # of the best prediction
+    chains: int | None = None
+    iptm: float | None = None  # of the best prediction, as the rest; of a complex
+    interface: str | None = None  # chains of the best interface, such as A-B; its scores follow
+    ipsae: float | None = None
+    pdockq: float | None = None
+    pdockq2: float | None = None
+    lis: float | None = None
+    contacts: int | None = None
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     predictions: tuple[PredictionSummary, ...] = ()  # best first
@@ -165,6 +182,9 @@ def _summary(found: Found, run: TargetRun, out: Path) -> TargetSummary:
         seconds=_all_seconds(run),
         report=layout.page().relative_to(out).as_posix(),
         structure=best.structure,
+        chains=best.chains,
+        iptm=best.iptm,
+        **_of_interface(run.best),
         warnings=run.warnings,
         notes=(*run.notes, *(f"{name}: not relaxed: {reason}" for name, reason in run.not_relaxed.items())),
         predictions=predictions,
@@ -181,17 +201,35 @@ def _prediction(
         rank=rank,
         prediction=entry.name,
         plddt=round(entry.plddt, 2),
-        ptm=None if entry.ptm is None else round(entry.ptm, 4),
+        ptm=_score(entry.ptm),
         relaxed=relaxed,
         violations=round(left.remaining_violations_count) if left is not None and relaxed else None,
         not_relaxed=run.not_relaxed.get(entry.name),
         seconds=None if seconds is None else round(seconds, 1),
         structure=_structure(found.layout, prediction_id(entry.name, run.settings["seed"]), relaxed, out),
+        chains=run.n_chains,
+        iptm=_score(entry.iptm),
+        interfaces=entry.interfaces,
+        **_of_interface(entry),
     )
 
 
+def _of_interface(entry: PredictionScores) -> dict[str, Any]:
+    """The fields of the best interface; none for a single chain."""
+    best = best_interface(entry.interfaces)
+    if best is None:
+        return {}
+    scores = {name: _score(getattr(best, name)) for name in ("ipsae", "pdockq", "pdockq2", "lis")}
+    return {"interface": f"{best.a}-{best.b}", "contacts": best.contacts, **scores}
+
+
+def _score(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)
+
+
 def _structure(layout: Layout, who: PredictionId, relaxed: bool, out: Path) -> str | None:
-    path = layout.find("relaxed" if relaxed else "unrelaxed", who, ".pdb")
+    found = (layout.find("relaxed" if relaxed else "unrelaxed", who, ending) for ending in STRUCTURES)
+    path = next(filter(None, found), None)
     return path.relative_to(out).as_posix() if path else None
 
 

@@ -7,11 +7,13 @@ from pathlib import Path
 
 from af2cpu.outputs.classes import BOUNDS, NAMES
 from af2cpu.outputs.references import VIEW, Reference, papers
+from af2cpu.outputs.report.chains import chain_rows
 from af2cpu.outputs.report.content import MOST_EMBEDDED, Content
 from af2cpu.run_records import TargetRun
 from af2cpu.words import counted
 
 SHALLOW = 30  # rows; under about as many effective ones AlphaFold 2's accuracy falls steeply (Jumper et al., figure 5a)
+_MOST_NAMED = 6  # sequences of a complex whose names are in the head of the page
 _OF_PAGE = "data_dir", "params", "msa", "template", "db"  # settings that the tables below tell of, with their hashes
 
 # Beginnings of the names in timings.json and what the page calls them, in the order of the run.
@@ -48,6 +50,7 @@ class RankingRow:
     plddt: float
     level: int  # class of pLDDT
     ptm: float | None
+    iptm: float | None  # of a complex
     rmsd: float | None  # to the best one, angstrom
     passes: int | None
     change: float | None  # of the last pass, angstrom
@@ -73,6 +76,7 @@ def _ranking_row(content: Content, rank: int) -> RankingRow:
         plddt=entry.plddt,
         level=plddt_class(entry.plddt),
         ptm=entry.ptm,
+        iptm=entry.iptm,
         rmsd=shown.rmsd if shown else None,
         passes=shown.prediction.passes if shown else None,
         change=shown.prediction.changes[-1] if shown and shown.prediction.passes > 1 else None,
@@ -85,8 +89,13 @@ def _ranking_row(content: Content, rank: int) -> RankingRow:
 
 
 def description(content: Content) -> str:
-    """The header of the sequence as the user gave it."""
-    return content.features.domain_name[0].decode(errors="replace") if content.features is not None else ""
+    """The header of the sequence as the user gave it; of a complex whose chains have names of their own, these."""
+    if content.features is None:
+        return ""
+    if any(chain.name for chain in content.chains):
+        named = [f"{', '.join(chain.id for chain in one.chains)} {one.chains[0].name}" for one in content.entities]
+        return " · ".join(named) if len(named) <= _MOST_NAMED else ""
+    return content.features.domain_name[0].decode(errors="replace")
 
 
 @dataclass(frozen=True)
@@ -106,6 +115,8 @@ class Headline:
     plddt: float
     level: int
     ptm: float | None
+    iptm: float | None  # of a complex
+    n_chains: int
     n_res: int
     n_seq: int | None
     neff: float | None  # effective sequences
@@ -127,6 +138,8 @@ def headline(content: Content) -> Headline:
         plddt=best.plddt,
         level=plddt_class(best.plddt),
         ptm=best.ptm,
+        iptm=best.iptm,
+        n_chains=len(content.chains),
         n_res=len(plddt),
         n_seq=content.features.n_seq if content.features is not None else None,
         neff=content.effective.neff if content.effective is not None else None,
@@ -137,7 +150,8 @@ def headline(content: Content) -> Headline:
 
 def notes(content: Content) -> list[str]:
     """What the reader should know of this run, the notes of the run among it; each once."""
-    in_table = {one.note for one in content.run.template_choice.skipped}  # the table of templates has the reasons
+    skipped = content.run.template_choice.skipped  # the table of templates has the reasons
+    in_table = {f"chain {one.chain}: {one.note}" if one.chain else one.note for one in skipped}
     said = [note for note in content.run.notes if note not in in_table]
     said += [f"{name}: not relaxed: {reason}" for name, reason in content.run.not_relaxed.items()]
     said += [
@@ -145,11 +159,13 @@ def notes(content: Content) -> list[str]:
         for one in content.shown
         if one.violations
     ]
-    if content.features is not None and content.features.n_seq < SHALLOW:
-        said.append(
-            f"The alignment has {counted(content.features.n_seq, 'sequence')}, the query among them; "
-            f"with fewer than about {SHALLOW} AlphaFold 2 is much less accurate."
-        )
+    for row in chain_rows(content.chains, content.features, content.effective):
+        if row.n_seq is not None and row.n_seq < SHALLOW and not row.copy_of:
+            of_chain = f" of chain {row.id}" if len(content.chains) > 1 else ""
+            said.append(
+                f"The alignment{of_chain} has {counted(row.n_seq, 'sequence')}, the query among them; "
+                f"with fewer than about {SHALLOW} AlphaFold 2 is much less accurate."
+            )
     if content.shown[0].pae is None:
         said.append("These models predict no PAE and no pTM; the ptm models (model_1_ptm ... model_5_ptm) do.")
     if len(content.run.ranking) > MOST_EMBEDDED:
@@ -161,7 +177,8 @@ def notes(content: Content) -> list[str]:
 
 def citations(content: Content) -> list[Reference]:
     """The papers behind what was used."""
-    return [*papers(content.run.databases, relaxed=bool(content.relaxation)), VIEW]
+    models = [entry.name for entry in content.run.ranking]
+    return [*papers(content.run.databases, models, relaxed=bool(content.relaxation)), VIEW]
 
 
 def settings_rows(run: TargetRun) -> Rows:
@@ -181,6 +198,7 @@ class DatabaseRow:
     """One database that was searched, as far as its numbers are known."""
 
     name: str
+    chains: str  # of a complex, whose sequence was searched
     sequences: str
     hits: str
     hash: str
@@ -191,6 +209,7 @@ def database_rows(run: TargetRun) -> list[DatabaseRow]:
     return [
         DatabaseRow(
             name=f"{database.name}, {database.program}" if database.program else database.name,
+            chains=", ".join(database.chains),
             sequences=f"{database.sequences:,}{' profiles' * (database.program is not None)}",
             hits=f"{database.hits:,}",
             hash=database.hash,

@@ -8,7 +8,8 @@ import numpy as np
 
 from af2cpu.chemistry.residues import CA
 from af2cpu.outputs.classes import BOUNDS
-from af2cpu.outputs.report.frames import apply, view_frames
+from af2cpu.outputs.report.frames import view_frames
+from af2cpu.outputs.report.superposition import apply
 from af2cpu.records import Prediction
 
 WIDTH, HEIGHT = 96, 56  # of the thumbnail's viewBox
@@ -37,19 +38,27 @@ def trace(prediction: Prediction, frame: np.ndarray | None = None) -> tuple[Stro
     if frame is None:
         frame, _ = view_frames([prediction])[0]
     points = apply(frame, prediction.atom_positions[present, CA].astype(np.float64))
-    plddt = prediction.plddt[present].astype(np.float64)
-    points, plddt = _smoothed(np.column_stack([points, plddt]))
-    levels = np.digitize(plddt, BOUNDS)
-    return _strokes(_fitted(points), points[:, 2], levels)
+    values = np.column_stack([points, prediction.plddt[present].astype(np.float64)])
+    breaks = np.flatnonzero(np.diff(prediction.chains.asym_id[present])) + 1
+    chains = [_smoothed(chain, len(chain) / len(values)) for chain in np.split(values, breaks)]
+    drawn = np.concatenate(chains)
+    flat, levels = _fitted(drawn[:, :3]), np.digitize(drawn[:, 3], BOUNDS)
+    ends = np.cumsum([len(chain) for chain in chains])
+    strokes = [
+        stroke
+        for part in (slice(end - len(chain), end) for end, chain in zip(ends, chains, strict=True))
+        for stroke in _strokes(flat[part], drawn[part, 2], levels[part])
+    ]
+    return tuple(stroke for _, stroke in sorted(strokes, key=lambda pair: pair[0]))
 
 
-def _smoothed(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Means over windows of residues, evenly picked: points [n, 3] and pLDDT [n]."""
-    window = min(_SMOOTHED, max(1, len(values) // 4))
-    means = np.lib.stride_tricks.sliding_window_view(values, window, axis=0).mean(axis=-1)
-    count = min(len(means), _MOST_POINTS)
-    picked = means[np.linspace(0, len(means) - 1, count).round().astype(int)]
-    return picked[:, :3], picked[:, 3]
+def _smoothed(chain: np.ndarray, share: float) -> np.ndarray:
+    """Means over windows of residues, evenly picked, of x, y, z and pLDDT: [n, 4]. share: of the trace's points."""
+    window = min(_SMOOTHED, max(1, len(chain) // 4))
+    means = np.lib.stride_tricks.sliding_window_view(chain, window, axis=0).mean(axis=-1)
+    count = min(len(means), max(2, round(_MOST_POINTS * share)))
+    picked: np.ndarray = means[np.linspace(0, len(means) - 1, count).round().astype(int)]
+    return picked
 
 
 def _fitted(points: np.ndarray) -> np.ndarray:
@@ -60,8 +69,8 @@ def _fitted(points: np.ndarray) -> np.ndarray:
     return (flat - low - size / 2) * scale + (WIDTH / 2, HEIGHT / 2)
 
 
-def _strokes(points: np.ndarray, depth: np.ndarray, levels: np.ndarray) -> tuple[Stroke, ...]:
-    """Runs of points of one class that share their ends; the viewer looks along -z."""
+def _strokes(points: np.ndarray, depth: np.ndarray, levels: np.ndarray) -> list[tuple[float, Stroke]]:
+    """Of one chain with their depths: runs of points of one class that share their ends. The viewer looks along -z."""
     strokes, start = [], 0
     for k in range(1, len(points)):
         last = k == len(points) - 1
@@ -69,4 +78,4 @@ def _strokes(points: np.ndarray, depth: np.ndarray, levels: np.ndarray) -> tuple
             line = "L".join(f"{x:.1f},{y:.1f}" for x, y in points[start : k + 1].tolist())
             strokes.append((float(depth[start : k + 1].mean()), Stroke(int(levels[start]), f"M{line}")))
             start = k
-    return tuple(stroke for _, stroke in sorted(strokes, key=lambda pair: pair[0]))
+    return strokes

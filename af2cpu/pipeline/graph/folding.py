@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from af2cpu.outputs.layout import LAYOUTS, ColabFoldLayout, Layout
-from af2cpu.pipeline.graph.nodes import Condition, Cost, Item, Node, Output
+from af2cpu.pipeline.graph.nodes import AmongBest, Cost, Item, Node, Output, UntilScore
 from af2cpu.pipeline.graph.search import TargetInputs
 from af2cpu.pipeline.stages.exports import ExportsTask
 from af2cpu.pipeline.stages.plots import PlotsTask
@@ -19,7 +19,15 @@ from af2cpu.pipeline.stages.relaxation import RelaxationTask
 from af2cpu.pipeline.stages.report import ReportTask
 from af2cpu.pipeline.stages.run_record import RunTask
 from af2cpu.plan.jobs import Job
-from af2cpu.plan.models import ModelPlan, cautions, draw_seed, prediction_cost, predictions_of, sampling_of
+from af2cpu.plan.models import (
+    ModelPlan,
+    cautions,
+    draw_seed,
+    in_order,
+    prediction_cost,
+    predictions_of,
+    sampling_of,
+)
 from af2cpu.plan.run import Plan
 from af2cpu.records import Provenance
 from af2cpu.relax.settings import relax_settings
@@ -88,6 +96,7 @@ class _Run:
         settings = plan.settings
         self.plan, self.models = plan, models
         self.predictions = predictions_of(models, settings)
+        self.in_order = in_order(self.predictions, settings)
         self.draw_seeds = {who: draw_seed(settings.seed, who) for _, who in self.predictions}
         self.sampling = {model.name: sampling_of(model.config, settings) for model in models}
         self.embeds_templates = {model.name: model.config.template_embedder.enabled for model in models}
@@ -153,7 +162,8 @@ class _Target:
         A prediction that can't be taken over is made: it keeps its memory and cores in the plan.
         """
         settings, machine = self._run.plan.settings, self._run.plan.machine
-        for model, who in self._run.predictions:
+        before: Output | None = None
+        for model, who in self._run.in_order:
             task = PredictionTask(
                 who=who,
                 model=model,
@@ -172,8 +182,15 @@ class _Target:
             item = Item(task, place, {"features": (self._inputs.features,)}, same=same)
             one = prediction_cost(model, self._job.query.n_res, settings, machine.choice)
             seconds = _QUICK.seconds if first else one.flops / machine.pass_rate
-            cost = Cost(seconds, one.peak_bytes, machine.cores, one.kept_bytes)
-            yield Node(self._predictions[who].node, "prediction", (item,), cost, network=model.name)
+            saved = 0.0 if first else one.saved_flops / machine.pass_rate
+            cost = Cost(seconds, one.peak_bytes, machine.cores, one.kept_bytes, saved)
+            yield Node(self._predictions[who].node, "prediction", (item,), cost, self._until(before), model.name)
+            before = self._predictions[who]
+
+    def _until(self, before: Output | None) -> UntilScore | None:
+        """The condition of a prediction after another one."""
+        score = self._run.plan.settings.stop_at_score
+        return UntilScore(before, score) if before and score is not None else None
 
     def _provenance(self, model: ModelPlan) -> Provenance:
         """What the structure files of a model's predictions say of where they come from."""
@@ -192,8 +209,13 @@ class _Target:
             templates=self._run.embeds_templates[model.name],
             warning="; ".join(self._cautions) or None,
             software=self._software(),
-            own_templates=bool(self._job.templates or (self._job.searched and self._job.searched.own_templates)),
+            own_templates=self._chains_with_own_templates(),
         )
+
+    def _chains_with_own_templates(self) -> tuple[str, ...]:
+        """Of features made before only the files are known, so that all chains count."""
+        known = bool(self._job.searched and self._job.searched.own_templates)
+        return tuple(chain for entity in self._job.entities if known or entity.templates for chain in entity.chains)
 
     def _software(self) -> tuple[tuple[str, str], ...]:
         """Libraries and programs that take part, with their versions; those that search only where a search is ours."""
@@ -215,7 +237,7 @@ class _Target:
             task = RelaxationTask(who, self._layout, run.relax_settings, self._provenance(model))
             place = {self._job.name: self._job.folder / f"relax_{who.name}.json"}
             item = Item(task, place, {"prediction": (self._predictions[who],)})
-            condition = Condition(self._ranking, who.name, run.relaxed, len(run.predictions))
+            condition = AmongBest(self._ranking, who.name, run.relaxed, len(run.predictions))
             yield Node(self._id(f"relaxation/{who.name}"), "relaxation", (item,), cost, condition)
 
     def ranked(self) -> Node:

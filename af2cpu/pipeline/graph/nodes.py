@@ -43,10 +43,10 @@ def targets_of(items: Iterable[Item]) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
-class Condition:
+class AmongBest:
     """A node runs only if a candidate is among the first of an order that another node makes."""
 
-    order: Output
+    after: Output  # the order
     candidate: str
     first: int
     candidates: int
@@ -58,13 +58,33 @@ class Condition:
 
 
 @dataclass(frozen=True)
+class UntilScore:
+    """A prediction is made only if the one before it was made and did not get over a score.
+
+    Predictions with such conditions are a chain: none of the chain is made after one that is good enough.
+    """
+
+    after: Output  # the prediction before it
+    score: float  # 0-100, as records.Confidence.out_of_100
+
+    @property
+    def chance(self) -> float:
+        """At the most: how many predictions are good enough is not known before."""
+        return 1.0
+
+
+Condition = AmongBest | UntilScore
+
+
+@dataclass(frozen=True)
 class Cost:
     """What a node takes, estimated."""
 
-    seconds: float = 0.0
+    seconds: float = 0.0  # at the most
     memory: float = 0.0  # bytes at the peak
     cores: int = 1
     kept: float = 0.0  # bytes that stay in the memory of the process afterwards: the network that it keeps
+    saved: float = 0.0  # seconds of `seconds` that an early end of recycling may save
 
 
 @dataclass(frozen=True)
@@ -98,7 +118,7 @@ class Node:
         yield from dict.fromkeys(value.node for value in inputs if isinstance(value, Output))
         yield from (item.same.node for item in self.items if item.same)
         if self.condition:
-            yield self.condition.order.node
+            yield self.condition.after.node
 
 
 @dataclass(frozen=True)
@@ -117,7 +137,13 @@ class Graph:
 
 
 def total_cost(nodes: Iterable[Node]) -> Cost:
-    """Nodes one after the other: their seconds, of which a condition counts its chance; the peak of their memory."""
+    """Nodes one after the other: their seconds, of which a condition counts its chance; the peak of their memory.
+
+    Saved at the most: what recycling saves by an early end, and the predictions after the first if that is good enough.
+    """
     nodes = list(nodes)
     seconds = sum(node.cost.seconds * node.chance for node in nodes)
-    return Cost(seconds, max((node.cost.memory for node in nodes), default=0.0))
+    saved = sum(
+        node.cost.seconds if isinstance(node.condition, UntilScore) else node.cost.saved * node.chance for node in nodes
+    )
+    return Cost(seconds, max((node.cost.memory for node in nodes), default=0.0), saved=saved)

@@ -42,7 +42,7 @@ def _make(work: Work[ExportsTask], cores: int) -> FilesWritten:
     return FilesWritten(hashes(work, written.paths))
 
 
-def _row_names(work: Work[ExportsTask], n_seq: int) -> list[str] | None:
+def _row_names(work: Work[ExportsTask], n_seq: int) -> list[list[str]] | None:
     """Names of the MSA's rows, from the alignments that the features were made of; None if those are gone or others."""
     from af2cpu.features.msa import row_names
     from af2cpu.query import read_given
@@ -51,7 +51,7 @@ def _row_names(work: Work[ExportsTask], n_seq: int) -> list[str] | None:
         return None  # rows of several alignments side by side
     names = row_names([read_given(one.file, work.task.query) for one in work.all("alignments")] or [])
     if len(names) == n_seq:
-        return names
+        return [names]
     events.emit("note", "the rows of the a3m are numbered: the alignments that the features were made of are not there")
     return None
 

@@ -18,7 +18,9 @@ from af2cpu.formats.obsolete import current_entry, read_obsolete
 from af2cpu.formats.streams import name_of
 from af2cpu.formats.template_hits import is_hhr, read_template_hits
 from af2cpu.pipeline.stages.entities import inputs_of
+from af2cpu.pipeline.stages.files import hashes, unchanged
 from af2cpu.pipeline.stages.template_hits import entries_of
+from af2cpu.plan.jobs import MSAS
 from af2cpu.records import Alignment, Features, Query, Templates
 from af2cpu.run_records import FeaturesMade, TemplateChoice
 from af2cpu.search.stockholm_text import row_header
@@ -101,7 +103,8 @@ def _stamp(path: Path) -> tuple[str, int, int] | None:
 
 
 def _make(work: Work[FeaturesTask], cores: int) -> FeaturesMade:
-    from af2cpu.features.complex import merge_chains
+    from af2cpu.features.complex import merge_chains, names_of_rows
+    from af2cpu.outputs.pairing import write_pairing
 
     start, task = time.perf_counter(), work.task
     joined = _joined(work)
@@ -112,7 +115,12 @@ def _make(work: Work[FeaturesTask], cores: int) -> FeaturesMade:
         for chain in task.query.chains
     ]
     to_pair = {chain.query.sequence: made[chain.entity].pairing for chain in task.entities}
-    features = merge_chains(chains, _paired(task, to_pair, joined))
+    paired = _paired(task, to_pair, joined)
+    features = merge_chains(chains, paired)
+    written: Sequence[Path] = ()
+    if len(task.entities) > 1:
+        names = [made[entity_of[chain.id]].names for chain in task.query.chains]
+        written = write_pairing(work.folder / MSAS, features, names_of_rows(chains, names, paired))
     write_features(work.file, features)
     seconds = time.perf_counter() - start
     counts = f"{counted(features.n_seq, 'row')}, {counted(features.n_templ, 'template')}"
@@ -122,7 +130,7 @@ def _make(work: Work[FeaturesTask], cores: int) -> FeaturesMade:
         tuple(used for one in made.values() for used in one.templates.used),
         tuple(skipped for one in made.values() for skipped in one.templates.skipped),
     )
-    return FeaturesMade(features.n_seq, features.n_templ, seconds, notes, choice)
+    return FeaturesMade(features.n_seq, features.n_templ, seconds, notes, choice, hashes(work, written))
 
 
 class _Joined(NamedTuple):
@@ -172,12 +180,14 @@ class _Made(NamedTuple):
     """The features of one sequence, and what else is known of it."""
 
     features: Features
+    names: list[str]  # of the rows of its MSA; none where the target has one sequence
     pairing: Alignment | None
     templates: TemplateChoice
     notes: tuple[str, ...]
 
 
 def _made(work: Work[FeaturesTask], chain: ChainTask, joined: _Joined | None) -> _Made:
+    from af2cpu.features.msa import row_names
     from af2cpu.features.raw import make_features
 
     task, place = work.task, work.task.place(chain)
@@ -189,7 +199,8 @@ def _made(work: Work[FeaturesTask], chain: ChainTask, joined: _Joined | None) ->
     choice = TemplateChoice(templates.used, templates.skipped) if templates else TemplateChoice()
     if task.query.n_chains > 1:
         choice = _of_chain(choice, chain.entity)
-    return _Made(features, pairing[0] if pairing else None, choice, tuple(place + note for note in notes))
+    names = row_names(alignments) if len(task.entities) > 1 else []
+    return _Made(features, names, pairing[0] if pairing else None, choice, tuple(place + note for note in notes))
 
 
 def _of_chain(choice: TemplateChoice, chain: str) -> TemplateChoice:
@@ -238,4 +249,12 @@ def _read(receipt: Receipt[FeaturesMade]) -> Features:
     return read_features(receipt.file)
 
 
-FEATURES = Stage(name="features", version=6, done=FeaturesMade, depends_on=_depends_on, make=each(_make), read=_read)
+FEATURES = Stage(
+    name="features",
+    version=6,
+    done=FeaturesMade,
+    depends_on=_depends_on,
+    make=each(_make),
+    read=_read,
+    intact=unchanged,
+)

@@ -9,7 +9,7 @@ from typing import Any
 
 from af2cpu.outputs.layout import Layout
 from af2cpu.records import PredictionId
-from af2cpu.run_records import FilesWritten
+from af2cpu.run_records import FeaturesMade, FilesWritten
 from af2cpu.workspace import Work, content_hash
 
 
@@ -18,7 +18,7 @@ def hashes(work: Work[Any], paths: Collection[Path]) -> dict[str, str]:
     return {os.path.relpath(path, work.folder): content_hash(path) for path in paths}
 
 
-def unchanged(work: Work[Any], done: FilesWritten) -> bool:
+def unchanged(work: Work[Any], done: FilesWritten | FeaturesMade) -> bool:
     """Whether the files that a stage wrote beside its artefact are still what they were."""
     places = ((work.folder / name, content) for name, content in done.files.items())
     return all(path.is_file() and content_hash(path) == content for path, content in places)

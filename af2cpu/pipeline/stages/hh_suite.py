@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from af2cpu import events
+from af2cpu.events import Kind
 from af2cpu.formats.template_hits import read_template_hits
 from af2cpu.pipeline.stages.msa import tell
 from af2cpu.pipeline.stages.template_hits import entries_in
@@ -62,8 +63,9 @@ def _make_hits(work: Work[ProfileTask], cores: int) -> DatabaseSearched:
 def _tell_start(work: Work[ProfileTask], cores: int) -> None:
     """The programs tell nothing while they run, which takes hours on the full databases."""
     database = work.task.database
-    for target in work.targets:
-        events.emit("line", f"{database.name}: {database.program} runs on {cores} cores", target=target)
+    for number, target in enumerate(work.targets):
+        kind: Kind = "note" if number else "line"
+        events.emit(kind, f"{database.name}: {database.program} runs on {cores} cores", target=target)
 
 
 def _searched(work: Work[ProfileTask], start: float, found: Mapping[str, Any]) -> DatabaseSearched:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from af2cpu import events
+from af2cpu.events import Kind
 from af2cpu.pipeline.stages.database import index_of
 from af2cpu.plan.jobs import MSAS
 from af2cpu.records import Query
@@ -57,11 +58,12 @@ def searched(database: DatabaseIndexed, **found: Any) -> DatabaseSearched:
 
 
 def tell(work: Work[Any], done: DatabaseSearched) -> None:
-    """A line to each target that has the sequence."""
-    for target, place in work.places.items():
+    """A line to each target that has the sequence; the console has that of the first one only."""
+    for number, (target, place) in enumerate(work.places.items()):
         chain = place.parent.name if place and place.parent.parent.name == MSAS else ""  # msas/A/uniref90_hits.sto
         of = f"chain {chain}: " if chain else ""
-        events.emit("line", f"{of}{search_summary(done)}, {done.seconds:.1f} s", target=target)
+        kind: Kind = "note" if number else "line"
+        events.emit(kind, f"{of}{search_summary(done)}, {done.seconds:.1f} s", target=target)
 
 
 def search_summary(done: DatabaseUsed) -> str:

@@ -11,6 +11,7 @@ from af2cpu import events
 from af2cpu.confidence import confidence_of
 from af2cpu.errors import InputError
 from af2cpu.features.config import SamplingConfig
+from af2cpu.formats.chain_templates import templates_of_chains
 from af2cpu.outputs.layout import STRUCTURES, Layout
 from af2cpu.pipeline.stages.features import FEATURES
 from af2cpu.pipeline.stages.files import files_of
@@ -54,11 +55,18 @@ def _depends_on(work: Work[PredictionTask]) -> Mapping[str, Any]:
         "parameters": task.model.fingerprint,
         "model": task.model.name,
         "seed": task.draw_seed,
-        "passes": [task.model.recycles, task.model.recycle_tolerance, task.ensembles],
+        "passes": _passes(task),
         "sampling": asdict(task.sampling),
         "engine": asdict(task.choice),
         "files": [*names_and_texts(task.layout, task.provenance), task.save_all, task.af2_pickles],
     }
+
+
+def _passes(task: PredictionTask) -> list[Any]:
+    """The extra pass is named only where it is made: results of earlier versions stay current."""
+    model = task.model
+    extra = ["extra pass"] if model.recycle_extra_pass else []
+    return [model.recycles, model.recycle_tolerance, task.ensembles, *extra]
 
 
 _held: list[tuple[tuple[ModelPlan, str], AlphaFold]] = []  # the network that this process used last, if any
@@ -71,8 +79,8 @@ def _network(task: PredictionTask) -> AlphaFold:
     wanted = (task.model, task.choice.precision)
     if not _held or _held[0][0] != wanted:
         _held.clear()
-        network = load_network(task.model.config, task.model.source).set_precision(task.choice.precision)
-        _held.append((wanted, network))
+        network = load_network(task.model.config, task.model.source, task.choice.precision)
+        _held.append((wanted, network.prepare(release=True)))
     return _held[0][1]
 
 
@@ -134,10 +142,8 @@ def _computed(work: Work[PredictionTask], cores: int) -> Predicted:
 
 
 def _templates(task: PredictionTask, features: Features) -> tuple[NetworkTemplate, ...]:
-    from af2cpu.features.sample import network_templates
-
     embeds = task.model.config.template_embedder.enabled
-    return network_templates(features, task.sampling.max_templates) if embeds else ()
+    return templates_of_chains(features, task.sampling.max_templates) if embeds else ()
 
 
 def _use(choice: EngineChoice, cores: int) -> None:
@@ -164,28 +170,30 @@ def _predict(work: Work[PredictionTask], features: Features) -> tuple[Prediction
     count = (model.recycles + 1) * task.ensembles
     draws = Draws(features, task.sampling, task.draw_seed, count)
     start, changes, scores = time.perf_counter(), [], []
-    for result in network.passes(draws, model.recycles, model.recycle_tolerance, task.ensembles):
+    recycling = model.recycles, model.recycle_tolerance, task.ensembles, model.recycle_extra_pass
+    for result in network.passes(draws, *recycling):
         changes.append(result.change)
         scores.append(_scores(network, result))
-        _tell(task, result.index + 1, scores[-1].plddt, time.perf_counter() - start)
+        _tell(task, result.index + 1, scores[-1], time.perf_counter() - start)
     prediction = network.conclude(result, tuple(changes), task.save_all)
     return prediction, tuple(scores), time.perf_counter() - start - draws.seconds, draws.seconds
 
 
 def _scores(network: AlphaFold, result: Pass) -> PassScores:
-    """Mean pLDDT and, of a ptm model, pTM after a pass."""
+    """Mean pLDDT and, where the model has them, pTM and ipTM after a pass."""
     heads = network.heads
     plddt = heads.predicted_lddt.plddt(heads.predicted_lddt(result.structure.s)).mean()
-    ptm = None
+    ptm, iptm = None, None
     if heads.predicted_aligned_error is not None:
         x = result.inputs
-        _, ptm, _ = heads.predicted_aligned_error.pae_and_ptm(result.representations.z, x.seq_mask, x.chains.asym)
-    return PassScores(float(plddt), ptm, result.change)
+        _, ptm, iptm = heads.predicted_aligned_error.pae_and_ptm(result.representations.z, x.seq_mask, x.chains.asym)
+    return PassScores(float(plddt), ptm, result.change, iptm)
 
 
-def _tell(task: PredictionTask, number: int, plddt: float, seconds: float) -> None:
+def _tell(task: PredictionTask, number: int, scores: PassScores, seconds: float) -> None:
     name, total = task.who.name, task.model.recycles + 1
-    events.emit("line", f"{name}: pass {number} of {total}, pLDDT {plddt:.1f}, {seconds:.1f} s")
+    iptm = "" if scores.iptm is None else f", ipTM {scores.iptm:.2f}"
+    events.emit("line", f"{name}: pass {number} of {total}, pLDDT {scores.plddt:.1f}{iptm}, {seconds:.1f} s")
     events.emit("progress", name, done=number, total=total)
 
 

@@ -42,10 +42,12 @@ def _make(work: Work[RelaxationTask], cores: int) -> RelaxationDone:
     events.emit("line", f"{task.who.name}: relaxing")
     prediction = PREDICTION.read(predicted)
     relaxed = relax(Protein.from_prediction(prediction), task.settings, task.who.name)
-    notes: tuple[str, ...] = ()
+    notes = relaxed.notes
+    for note in notes:
+        events.emit("note", f"{task.who.name}: {note}")
     if relaxed.relaxed:
         provenance = replace(task.provenance, network_templates=predicted.done.templates)
-        notes = write_relaxed(task.layout, prediction, relaxed, predicted.done.confidence, provenance).notes
+        notes += write_relaxed(task.layout, prediction, relaxed, predicted.done.confidence, provenance).notes
     else:
         task.layout.drop_old(["relaxed"], task.who)
     record = _record(relaxed, _structures(task) if relaxed.relaxed else {})

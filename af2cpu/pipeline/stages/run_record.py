@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
@@ -79,7 +79,19 @@ def _notes(work: Work[RunTask]) -> tuple[str, ...]:
     for name, done in relaxations(work).items():
         notes += done.notes
         notes += [f"{name}: {done.record.reason}"] if done.record.relaxed and done.record.reason else []
-    return tuple(notes)
+    return tuple(dict.fromkeys([*notes, *_stopped(work)]))  # some hold for every prediction
+
+
+def _stopped(work: Work[RunTask]) -> Iterator[str]:
+    """That a prediction was good enough, and how many were made."""
+    settings, made = work.task.settings, [one.done.confidence for one in work.all("predictions")]
+    planned = len(settings["models"]) * settings["num_seeds"]
+    if len(made) < planned:
+        last = max(made, key=lambda one: one.out_of_100)
+        yield (
+            f"{len(made)} of {planned} predictions were made: {last.who.name} scores {last.out_of_100:.1f}, and "
+            f"--stop-at-score is {settings['stop_at_score']:g}"
+        )
 
 
 @cache
@@ -105,7 +117,7 @@ def _record(work: Work[RunTask]) -> TargetRun:
         parameters=task.parameters,
         databases=_databases(work),
         template_choice=_template_choice(work),
-        ranking=tuple(PredictionScores(c.who.name, c.mean_plddt, c.ptm) for c in ranking.entries),
+        ranking=tuple(PredictionScores.of(entry) for entry in ranking.entries),
         remaining_violations={
             name: done.record.remaining for name, done in relaxations(work).items() if done.record.relaxed
         },

@@ -5,21 +5,25 @@ The reference sorts with unstable sorts, which the newest version of that code n
 
 from __future__ import annotations
 
+import copy
 import gzip
 import io
+import pickle
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from colabfold_a3m import Row, colabfold_reads
 from feature_cases import random_alignment
 from shared_data import shared_data
 
 from af2cpu.chemistry.residues import HHBLITS_ORDER
-from af2cpu.features.complex import merge_chains, pair_as_given, pair_by_species
+from af2cpu.features.complex import merge_chains, names_of_rows, pair_as_given, pair_by_species
 from af2cpu.features.config import SamplingConfig
-from af2cpu.features.msa import msa_features
+from af2cpu.features.msa import msa_features, species
+from af2cpu.features.pairing import NamedRows
 from af2cpu.features.raw import make_features
 from af2cpu.features.sample import _TO_AATYPE, Sampler
 from af2cpu.features.template import stack_templates
@@ -27,6 +31,8 @@ from af2cpu.formats.a3m import read_a3m, read_joined
 from af2cpu.formats.fasta import FastaRecord, read_fasta
 from af2cpu.formats.features import read_features, write_features
 from af2cpu.formats.stockholm import read_stockholm
+from af2cpu.outputs.alignment import a3m_text
+from af2cpu.outputs.pickles import write_features_pickle
 from af2cpu.records import Alignment, Features, Query
 
 SPECIES = ("HUMAN", "MOUSE", "YEAST", "ECOLI", "THET8")
@@ -296,3 +302,94 @@ def test_without_pairs_the_queries_alone_stand_side_by_side() -> None:
 
 def test_one_chain_is_no_complex() -> None:
     assert merge_chains([A.features]) is A.features
+
+
+@pytest.mark.parametrize("letters", ["AA", "AB", "BBA", "ABCD"])
+def test_features_pickle_is_theirs(tmp_path: Path, letters: str) -> None:
+    """Under all the names that their network reads, padded to 512 rows and 4 templates."""
+    from alphafold.data import pipeline_multimer
+
+    chains = [{"A": A, "B": B, "C": C, "D": D}[letter] for letter in letters]
+    merged, theirs = _merged(chains), pipeline_multimer.pad_msa(_theirs(chains), 512)
+    write_features_pickle(tmp_path / "features.pkl", merged)
+    ours = pickle.loads((tmp_path / "features.pkl").read_bytes())
+    order = np.lexsort([np.arange(merged.n_res), merged.sym_id, merged.entity_id])
+    unread = {"deletion_mean", "all_atom_mask", "all_atom_positions", "entity_mask"}
+    assert set(theirs) - set(ours) <= unread
+    along_residues = {
+        name: np.ndim(array) - 1 for name, array in ours.items() if name.startswith(("msa", "deletion", "bert"))
+    }
+    along_residues |= {name: 1 for name in ours if name.startswith("template_")}
+    # Of BBA theirs has rows of B beside themselves among the paired ones, which features do not tell from B's own.
+    unlike = {"asym_id", "num_templates"} | ({"bert_mask"} if letters == "BBA" else set())
+    for name in set(ours) & set(theirs) - unlike:
+        array = np.asarray(ours[name])
+        if array.ndim:
+            axis = along_residues.get(name, 0 if array.shape[0] == merged.n_res else None)
+            array = array if axis is None else array.take(order, axis)
+        assert np.array_equal(array, theirs[name]), name
+        assert array.dtype == theirs[name].dtype, name
+    assert (np.diff(ours["asym_id"][order]) != 0).tolist() == (np.diff(theirs["asym_id"]) != 0).tolist()
+
+
+def test_the_a3m_of_a_complex_gives_its_features_again() -> None:
+    """Written from merged features and read by ColabFold's rules, its rows pair and merge to the same MSA."""
+    chains = [_without_insertions_in_the_query(chain) for chain in (A, B, A, C)]
+    named = [[f"{k}/{row}" for row in range(chain.features.n_seq)] for k, chain in enumerate((A, B, A, C))]
+    paired = pair_by_species([c.sequence for c in chains], [c.to_pair for c in chains])
+    merged = merge_chains([c.features for c in chains], paired)
+    names = names_of_rows([c.features for c in chains], named, paired)
+    sequences, copies, pairs, own = colabfold_reads(a3m_text(merged, names).decode())
+    assert (sequences, copies) == ([A.sequence, B.sequence, C.sequence], [2, 1, 1])
+    again = [_read_again(pairs[k], own[k]) for k in (0, 1, 0, 2)]
+    back = merge_chains([features for features, _ in again], [rows for _, rows in again])
+    # Rows that paired the copies of one sequence with each other only are its own rows now.
+    n_own = [int(((merged.msa != 21)[:, merged.entity_id == k].any(axis=1)).sum()) for k in (1, 2, 3)]
+    assert n_own == [int(((back.msa != 21)[:, back.entity_id == k].any(axis=1)).sum()) for k in (1, 2, 3)]
+    assert sorted(map(bytes, back.msa)) == sorted(map(bytes, merged.msa))
+    assert back.deletion_matrix_int.sum() == merged.deletion_matrix_int.sum()
+
+
+def _without_insertions_in_the_query(chain: Chain) -> Chain:
+    """As files have it."""
+    changed = copy.deepcopy(chain)
+    changed.features.deletion_matrix_int[0] = changed.to_pair.deletions[0] = 0
+    return changed
+
+
+def _read_again(pairs: list[Row], own: list[Row]) -> tuple[Features, NamedRows]:
+    msa, deletions = np.array([row[1] for row in own], np.uint8), np.array([row[2] for row in own], np.uint16)
+    features = make_features(
+        Query("x", "".join(HHBLITS_ORDER[code] for code in msa[0]), "a chain", "test"),
+        [Alignment("own", tuple(row[0] for row in own), msa, deletions)],
+    )
+    names = np.array([row[0] for row in pairs], object)
+    codes, inserted = np.array([row[1] for row in pairs], np.uint8), np.array([row[2] for row in pairs], np.uint16)
+    return features, NamedRows(codes, inserted, np.full(len(pairs), b"", "S1"), names)
+
+
+def test_rows_have_the_names_and_species_of_their_parts() -> None:
+    """Those of each sequence stand by its residues; a species is known where any chain has it."""
+    chains = [A, B, C]
+    named = [[f"{k}/{row}" for row in range(chain.features.n_seq)] for k, chain in enumerate(chains)]
+    paired = pair_by_species([c.sequence for c in chains], [c.to_pair for c in chains])
+    merged = merge_chains([c.features for c in chains], paired)
+    names = names_of_rows([c.features for c in chains], named, paired)
+    assert [len(one) for one in names] == [merged.n_seq] * 3
+    n_paired = len(paired[0].msa)
+    for k, chain in enumerate(chains):
+        here = merged.msa[:, merged.asym_id == k + 1]
+        assert [bool(name) for name in names[k]] == (here != 21).any(axis=1).tolist()
+        for row in range(1, n_paired):
+            name = names[k][row]
+            if name:
+                assert name in chain.to_pair.names
+                assert species(name).encode() == merged.msa_species_identifiers[row]
+                assert np.array_equal(here[row], chain.to_pair.msa[chain.to_pair.names.index(name)])
+        for row in range(n_paired, merged.n_seq):
+            if names[k][row]:
+                number, _, place = names[k][row].partition("/")
+                assert int(number) == k
+                assert np.array_equal(here[row], chain.features.msa[int(place)])
+    assert (merged.msa_species_identifiers[1:n_paired] != b"").all()
+    assert any(not names[0][row] for row in range(1, n_paired))  # pairs of B and C alone

@@ -1,4 +1,4 @@
-"""A draw of the multimer models against the reference's own code, fed with the same random numbers."""
+"""A draw of the multimer models against the reference's own code, both with the reference's random numbers."""
 
 from __future__ import annotations
 
@@ -13,21 +13,10 @@ from af2cpu.features.config import SamplingConfig
 from af2cpu.features.sample import _TO_AATYPE, Sampler
 from af2cpu.records import Features
 from af2cpu.validate.reference import load_reference
+from af2cpu.validate.threefry import PassNumbers
 
 N_SEQ, N_RES = 60, 13
 CONFIG = SamplingConfig(max_msa_clusters=20, max_extra_msa=30, replace_fraction=0.3, draw="multimer")
-
-
-class Given:
-    """A generator that gives the numbers which the reference draws, in the order in which `Sampler.draw` asks."""
-
-    def __init__(self, order: np.ndarray, positions: np.ndarray, tokens: np.ndarray) -> None:
-        self._numbers = [order, positions, tokens[positions < CONFIG.replace_fraction]]
-
-    def random(self, shape: tuple[int, ...], dtype: type) -> np.ndarray:
-        numbers = self._numbers.pop(0)
-        assert (numbers.shape, numbers.dtype) == (shape, dtype)
-        return numbers
 
 
 @pytest.fixture(scope="module")
@@ -39,22 +28,23 @@ def features() -> Features:
     return features
 
 
-def _reference(features: Features, seed: int) -> tuple[dict[str, Any], Given]:
-    """What the reference makes of the MSA in one pass, and the numbers that it draws for it."""
+def _keys(seed: int, index: int) -> tuple[Any, Any]:
+    """The reference's keys of one pass, for the choice of rows and for masking."""
+    r = load_reference()
+    key = r.jax.random.PRNGKey(seed)
+    for _ in range(index + 1):
+        key, of_pass = r.jax.random.split(key)  # RunModel.predict
+    of_module = r.haiku.transform(r.haiku.next_rng_key).apply({}, of_pass)
+    _, of_ensemble = r.modules_multimer.prng.SafeKey(of_module).split()  # AlphaFoldIteration
+    _, sample, mask = of_ensemble.split(3)  # EmbeddingsAndEvoformer
+    return sample, mask
+
+
+def _reference(features: Features, seed: int, index: int) -> dict[str, Any]:
+    """What the reference makes of the MSA in one pass with its own random numbers."""
     r, m = load_reference(), load_reference().modules_multimer
-    uniform = m.utils.padding_consistent_rng(r.jax.random.uniform)
-
-    def drawn(key: Any, *shape: int) -> np.ndarray:
-        return np.asarray(uniform(key, shape=shape, dtype=r.jnp.float32))
-
-    root = r.jax.random.PRNGKey(seed)
-    _, sample_key, mask_key = m.prng.SafeKey(root).split(3)
+    sample_key, mask_key = _keys(seed, index)
     n = CONFIG.msa_rows
-    copies = m.prng.SafeKey(root).split(3)  # keys can be used once
-    _, of_positions, of_tokens = copies[2].split(3)
-    given = Given(
-        drawn(copies[1].get(), N_SEQ), drawn(of_positions.get(), n, N_RES), drawn(of_tokens.get(), n, N_RES, 23)
-    )
     batch: dict[str, Any] = {
         "msa": _TO_AATYPE[features.msa].astype(np.int32),
         "deletion_matrix": features.deletion_matrix_int.astype(np.float32),
@@ -71,14 +61,15 @@ def _reference(features: Features, seed: int) -> tuple[dict[str, Any], Given]:
     batch["cluster_profile"], batch["cluster_deletion_mean"] = m.nearest_neighbor_clusters(batch)
     batch["msa_feat"] = m.create_msa_feat(batch)
     batch["extra_feat"], batch["extra_mask"] = m.create_extra_msa_feature(batch, CONFIG.max_extra_msa)
-    return {name: np.asarray(array) for name, array in batch.items()}, given
+    return {name: np.asarray(array) for name, array in batch.items()}
 
 
 @pytest.mark.filterwarnings("ignore:Explicitly requested dtype int64", "ignore:jax.nn.one_hot input")  # the reference's
-@pytest.mark.parametrize("seed", range(3))
-def test_draw_for_draw(features: Features, seed: int) -> None:
-    theirs, given = _reference(features, seed)
-    draw = Sampler(features, CONFIG).draw(given)  # type: ignore[arg-type]
+@pytest.mark.parametrize(("seed", "index"), [(0, 0), (0, 2), (5, 1)])
+def test_draw_for_draw(features: Features, seed: int, index: int) -> None:
+    theirs = _reference(features, seed, index)
+    numbers = PassNumbers(seed, index, CONFIG.replace_fraction)
+    draw = Sampler(features, CONFIG).draw(numbers)  # type: ignore[arg-type]
     masked = theirs["msa"] != theirs["true_msa"]
     assert 0.15 < masked.mean() < 0.4
     np.testing.assert_array_equal(draw.msa_feat[..., :23].argmax(-1), theirs["msa"])

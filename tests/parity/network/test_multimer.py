@@ -5,6 +5,7 @@ All in one file, so that the reference is compiled once. The modules that do not
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
@@ -116,6 +117,19 @@ def test_bf16_is_near(tiny_multimer: SimpleNamespace) -> None:
     error = np.linalg.norm(near.extras["representations/pair"] - exact) / np.linalg.norm(exact)
     assert 1e-4 < error < 0.05
     assert dispatch.in_pytorch() == ()
+
+
+def test_pairs_of_chains_are_scored_as_alphafold_would_score_them_alone(tiny_multimer: SimpleNamespace) -> None:
+    """DeepMind's predicted_tm_score with the weights of two chains, or of one for its pTM."""
+    from alphafold.common.confidence import predicted_tm_score
+
+    draw = synthetic_features(tiny_multimer.config, (20, 25, 31), n_seq=5, n_extra=5, n_templ=0)
+    ours = tiny_multimer.model.predict([draw], recycles=0, save_all=True)
+    logits, asym = ours.extras["predicted_aligned_error/logits"], draw.asym_id
+    for a, b in itertools.product((1, 2, 3), repeat=2):
+        weights = np.isin(asym, (a, b)).astype(np.float64)
+        theirs = float(predicted_tm_score(logits, np.linspace(0, 31, 63), weights, asym if a != b else None))
+        assert ours.chain_pairs.chain_pair_iptm[a - 1, b - 1] == pytest.approx(theirs, abs=1e-5)
 
 
 def test_interface_score_by_hand() -> None:

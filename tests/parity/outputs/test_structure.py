@@ -17,7 +17,8 @@ from af2cpu.records import Prediction, PredictionId
 
 protein = pytest.importorskip("alphafold.common.protein")
 
-SEQUENCES = ("M", "ACDEFGHIKLMNPQRSTVWY", "XAXXG", "ACDEFGHIKLMNPQRSTVWYX" * 100 + "A")
+COMPLEX = "MACDEFW:GAV:MACDEFW"
+SEQUENCES = ("M", "ACDEFGHIKLMNPQRSTVWY", "XAXXG", "ACDEFGHIKLMNPQRSTVWYX" * 100 + "A", COMPLEX)
 
 
 def _theirs(p: Prediction) -> object:
@@ -26,7 +27,7 @@ def _theirs(p: Prediction) -> object:
         atom_mask=p.atom_mask,
         aatype=p.aatype,
         residue_index=p.residue_index + 1,
-        chain_index=np.zeros(len(p.aatype), np.int32),
+        chain_index=p.asym_id - 1,  # theirs of complexes begins at B, which users take for a fault
         b_factors=np.repeat(p.plddt[:, None], 37, axis=1),
     )
 
@@ -38,12 +39,13 @@ def test_pdb_is_theirs_byte_for_byte(sequence: str) -> None:
     assert ours == protein.to_pdb(_theirs(p)).replace("-0.000", " 0.000")
 
 
-@pytest.mark.parametrize("sequence", SEQUENCES[:2])
+@pytest.mark.parametrize("sequence", [*SEQUENCES[:2], COMPLEX])
 def test_they_read_our_files(sequence: str) -> None:
     p = prediction(sequence)
     atoms = predicted_atoms(p)
     cif = modelcif_text(atoms, confidence_of(PredictionId(p.model, 0, 0), p), PROVENANCE, relaxed=False)
     for read in (protein.from_pdb_string(pdb_text(atoms)), protein.from_mmcif_string(cif)):
+        np.testing.assert_array_equal(read.chain_index, p.asym_id - 1)
         np.testing.assert_array_equal(read.aatype, p.aatype)
         np.testing.assert_array_equal(read.atom_mask, p.atom_mask)
         np.testing.assert_array_equal(read.residue_index, p.residue_index + 1)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from output_cases import features
 from prediction_cases import prediction
 from report_cases import results
 
@@ -17,6 +18,7 @@ from af2cpu.outputs.report.find import read_run
 from af2cpu.pipeline.run import Outcome
 
 BEST = "model_1_ptm_pred_0"
+COMPLEX = "MKVLAT:TWYGGHH"
 
 
 @pytest.fixture
@@ -57,6 +59,34 @@ def test_what_remained(outcome: Outcome, facts: dict[str, Any], relaxed: str) ->
     assert outcome.run.best.name == BEST
     row = _row(replace(outcome, run=replace(outcome.run, **facts)))
     assert (row[0], row[1], row[2], row[-2], row[-1]) == ("a", "13", "model_1_ptm", relaxed, "2.2 s")
+
+
+def _complex(outcome: Outcome) -> Outcome:
+    """The same for a complex and a multimer model."""
+    layout, p = AlphaFoldLayout(outcome.folder.parent / "ab", "ab"), prediction(COMPLEX, model="model_3_multimer_v3")
+    results(layout, layout.folder, [p], COMPLEX, given=features("MKVLATTWYGGHH", 5))
+    return replace(outcome, name="ab", folder=layout.folder, layout=layout, run=read_run(layout))
+
+
+def _lines(outcomes: list[Outcome], width: int | None) -> list[str]:
+    console = plain_console(width=width or 400, soft_wrap=False)
+    with console.capture() as text:
+        console.print(outcome_table(outcomes, width))
+    return text.get().splitlines()
+
+
+def test_complexes_show_iptm(outcome: Outcome) -> None:
+    """In the place of pTM, or beside it where there are proteins of one chain too."""
+    two = _complex(outcome)
+    _, head, _, row, *_ = _lines([two], 80)
+    assert head.split() == ["target", "length", "best", "model", "pLDDT", "ipTM", "relaxed", "time"]
+    assert row.split()[:5] == ["ab", "13", "model_3…mer_v3", f"{two.run.best.plddt:.1f}", "0.38"]
+    _, head, _, one, other, *_ = lines = _lines([replace(outcome, name="UniRef100_A0A1234567"), two], 80)
+    assert head.split()[4:7] == ["pLDDT", "pTM", "ipTM"]
+    assert max(map(len, lines)) <= 80
+    assert [one[head.index(name) : head.index(name) + 4].strip() for name in (" pTM", "ipTM")] == ["0.62", ""]
+    assert [other[head.index(name) : head.index(name) + 4].strip() for name in (" pTM", "ipTM")] == ["0.62", "0.38"]
+    assert "model_3_multimer_v3" in _lines([two], None)[3]
 
 
 def test_finished_and_failed(outcome: Outcome) -> None:

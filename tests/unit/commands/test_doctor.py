@@ -91,6 +91,36 @@ def test_estimate_as_json() -> None:
     assert 1e8 < small["memory_bytes"] < 8e9 < large["memory_bytes"]
 
 
+def test_estimate_of_complexes(tmp_path: Path) -> None:
+    """Chains of lengths and of files; passes and times at the least and at the most."""
+    path = tmp_path / "x.fasta"
+    path.write_text(">two\nMKTAYIAKQ:GGLVKHGFWY\n")
+    arguments = ["estimate", "128:100", "60", str(path)]
+    lines = CliRunner().invoke(app, arguments).stdout.splitlines()[1:]
+    assert lines[0].startswith("lengths 128:100: 228 residues in 2 chains, 10 to 105 passes: about ")
+    assert lines[1].startswith("length 60: 60 residues, 20 passes: at most about ")
+    assert lines[2].startswith("two: 19 residues in 2 chains, 10 to 105 passes: about ")
+    found = json.loads(CliRunner().invoke(app, [*arguments, "--json", "--stop-at-score", "80"]).stdout)["targets"]
+    assert [one["chains"] for one in found] == [[128, 100], [60], [9, 10]]
+    assert [(one["min_passes"], one["passes"]) for one in found] == [(2, 105), (4, 20), (2, 105)]
+    for one in found:
+        assert 0 < one["min_seconds"] < one["seconds"]
+        assert one["disk_bytes"] > 1e5
+    wrong = CliRunner().invoke(app, ["estimate", "128:0"])
+    assert (wrong.exit_code, wrong.stderr.strip()) == (2, "error: length 128:0: must be 1 residue or more")
+
+
+def test_estimate_of_many_pairs_is_their_sum(tmp_path: Path) -> None:
+    path = tmp_path / "x.fasta"
+    path.write_text("".join(f">p{k}\n{'MK' * (20 + k)}\n" for k in range(8)))
+    lines = CliRunner().invoke(app, ["estimate", "--pairs", str(path), "--memory", "400M"]).stdout.splitlines()[1:]
+    assert lines[0].startswith("28 targets of 82 to 106 residues: about ")
+    assert lines[0].endswith(" GB of results; the longest:")
+    assert lines[1].startswith("p6__p7: 106 residues in 2 chains, 10 to 105 passes")
+    assert len(lines) == 1 + 28  # none of them fits
+    assert all(line.endswith("lower --max-msa, or cut it into domains") for line in lines[1:])
+
+
 @pytest.mark.parametrize(("seconds", "text"), [(90, "90 s"), (600, "10 min"), (7200, "2 h"), (400_000, "5 days")])
 def test_units_of_time(seconds: float, text: str) -> None:
     assert duration(seconds) == text

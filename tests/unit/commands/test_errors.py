@@ -122,7 +122,7 @@ def test_text_left_in_the_buffer_for_a_reader_that_has_gone() -> None:
     read, write = os.pipe()
     os.close(read)
     error = "(__import__('sys').stdout.write('x'), m.InputError('no length'))[1]"
-    code = RAISING.format(module="commands.estimate", name="_length", error=error)
+    code = RAISING.format(module="commands.estimate", name="_lengths", error=error)
     done = af2cpu(["estimate", "0"], code, {"PYTHONUNBUFFERED": ""}, stdout=write)
     os.close(write)
     assert (done.returncode, last_line(done)) == (141, "error: no length")

@@ -13,9 +13,11 @@ from parameter_archive import NAME, archive, tiny_npz
 from typer.testing import CliRunner, Result
 
 from af2cpu.cli import app
+from af2cpu.model.config import model_config
 from af2cpu.validate import selftest
 from af2cpu.validate.selftest import Published, run_selftest
 from af2cpu.weights.receipts import read_receipt
+from af2cpu.weights.synthetic import synthetic_parameters, write_parameters
 
 PEPTIDE = "PIAQIHILEGRSDEQ"
 
@@ -113,48 +115,82 @@ def test_download_mends_what_verify_finds(folder: Path, server: Server) -> None:
 
 
 @cache
-def scores_of_tiny() -> tuple[float, ...]:
-    """Mean pLDDT and pTM after 0 and after 2 recycles of the tiny network with synthetic parameters of seed 0."""
-    rows = run_selftest("synthetic:0", Published("tiny", PEPTIDE, {0: 0.0, 2: 0.0}, {0: 0.0, 2: 0.0}))
-    whats = [f"{what} after {n} recycles" for n in (0, 2) for what in ("mean pLDDT", "pTM")]
-    assert [row.what for row in rows] == whats
-    return tuple(row.found for row in rows)
+def tiny(model: str) -> Published:
+    """The published run of that model's kind on a tiny network, whose scores stand in for those that are published."""
+    (known,) = (one for one in selftest.PUBLISHED if (one.same_draws) == (model == "tiny_multimer"))
+    asked = replace(known, model=model, chains=(PEPTIDE,) if model == "tiny" else known.chains)
+    rows = run_selftest("synthetic:0", asked)
+    assert [row.what for row in rows] == [
+        f"{score} after {recycles} recycles" for recycles, scores in known.scores.items() for score in scores
+    ]
+    found = iter([row.found for row in rows])
+    scores = {recycles: {score: next(found) for score in scores} for recycles, scores in known.scores.items()}
+    return replace(asked, scores=scores)
 
 
 @pytest.fixture
-def published(monkeypatch: pytest.MonkeyPatch) -> Published:
-    """The tiny network's scores in place of those that are published."""
-    a, b, c, d = scores_of_tiny()
-    known = Published("tiny", PEPTIDE, {0: a, 2: c}, {0: b, 2: d})
+def published(monkeypatch: pytest.MonkeyPatch) -> tuple[Published, ...]:
+    known = (tiny("tiny"), tiny("tiny_multimer"))
     monkeypatch.setattr(selftest, "PUBLISHED", known)
     return known
 
 
-def test_selftest_passes_on_the_published_parameters(published: Published) -> None:
+def test_selftest_passes_on_the_published_parameters(published: tuple[Published, ...]) -> None:
     result = params("selftest", "--params", "synthetic:0")
     assert result.exit_code == 0, result.output
-    assert result.output.count("  ok\n") == 4
+    assert "tiny from synthetic:0, 15 residues, fp32\n" in result.output
+    assert "tiny_multimer from synthetic:0, 4 + 4 residues, fp32\n" in result.output
+    assert result.output.count("  ok\n") == 4 + 12
     assert result.output.endswith("as published\n")
 
 
 @pytest.mark.parametrize("seed", [0, 1])
-def test_selftest_fails_on_parameters_that_mean_nothing(monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
+@pytest.mark.parametrize("number", [0, 1])
+def test_selftest_fails_on_parameters_that_mean_nothing(
+    monkeypatch: pytest.MonkeyPatch, number: int, seed: int
+) -> None:
     """Against the numbers that are published, which are those of another network than `tiny`."""
-    small = replace(selftest.PUBLISHED, model="tiny")
-    monkeypatch.setattr(selftest, "PUBLISHED", small)
+    small = replace(selftest.PUBLISHED[number], model=("tiny", "tiny_multimer")[number])
+    monkeypatch.setattr(selftest, "PUBLISHED", (small,))
     result = params("selftest", "--params", f"synthetic:{seed}")
     assert result.exit_code == 1
     assert "  OFF\n" in result.output
     assert "not the official parameters" in result.output
 
 
-@pytest.mark.parametrize("number", [0, 1, 2, 3])
-def test_each_number_of_the_selftest_counts(published: Published, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
-    scores = (published.plddt, published.ptm)[number % 2]
-    scores[2 * (number // 2)] += (2 * selftest.PLDDT_SPREAD, 2 * selftest.PTM_SPREAD)[number % 2]
-    result = params("selftest", "--params", "synthetic:0")
-    assert result.exit_code == 1
-    assert result.output.count("  OFF\n") == 1
+@pytest.mark.parametrize(
+    ("model", "number"), [*(("tiny", k) for k in range(4)), *(("tiny_multimer", k) for k in range(12))]
+)
+def test_each_number_of_the_selftest_counts(model: str, number: int) -> None:
+    known = tiny(model)
+    names = [(recycles, score) for recycles, scores in known.scores.items() for score in scores]
+    recycles, score = names[number]
+    shifted = dict(known.scores[recycles]) | {score: known.scores[recycles][score] + 2 * known.spread[score]}
+    rows = run_selftest("synthetic:0", replace(known, scores={**known.scores, recycles: shifted}))
+    assert [row.passed for row in rows] == [k != number for k in range(len(names))]
+
+
+def test_selftest_of_what_is_there(published: tuple[Published, ...], tmp_path: Path) -> None:
+    """In a folder and of a file; a damaged file is not left out."""
+    for model in ("tiny", "tiny_multimer"):
+        write_parameters(tmp_path / f"params_{model}.npz", synthetic_parameters(model_config(model), 0))
+    both = params("selftest", "--params", tmp_path)
+    assert both.exit_code == 0, both.output
+    assert both.output.count("residues, fp32") == 2
+    for model, other in (("tiny", "tiny_multimer"), ("tiny_multimer", "tiny")):
+        one = params("selftest", "--params", tmp_path / f"params_{model}.npz")
+        assert one.exit_code == 0, one.output
+        assert f"{model} from " in one.output
+        assert f"{other} from " not in one.output
+    (tmp_path / "params_tiny.npz").unlink()
+    left = params("selftest", "--data-dir", tmp_path, "--params", tmp_path)
+    assert left.exit_code == 0
+    assert "tiny from " not in left.output
+    path = tmp_path / "params_tiny_multimer.npz"
+    path.write_bytes(path.read_bytes()[:-1000])
+    damaged = params("selftest", "--params", tmp_path)
+    assert damaged.exit_code == 2
+    assert str(path) in damaged.output
 
 
 def test_selftest_without_parameters(tmp_path: Path) -> None:
@@ -164,8 +200,25 @@ def test_selftest_without_parameters(tmp_path: Path) -> None:
     assert "af2cpu params download" in result.output
 
 
-def test_selftest_is_of_the_published_sequence() -> None:
-    """The range of a number excludes those of the other pass: a network that does not recycle is found out."""
-    known = selftest.PUBLISHED
-    assert len(known.sequence) == 59
-    assert known.plddt[3] - known.plddt[0] > selftest.PLDDT_SPREAD
+def test_selftest_is_of_the_published_proteins() -> None:
+    """The range of a number excludes those of other passes: a network that does not recycle is found out."""
+    monomer, complex_ = selftest.PUBLISHED
+    assert [len(chain) for chain in (*monomer.chains, *complex_.chains)] == [59, 4, 4]
+    for known in (monomer, complex_):
+        first, last = (known.scores[k][selftest.PLDDT] for k in (0, 3))
+        assert last - first > known.spread[selftest.PLDDT]
+
+
+def test_models_by_pattern(server: Server, tmp_path: Path) -> None:
+    """A name with * stands for the published models; the download asks for all of them."""
+    server.files["/params.tar"] = archive()
+    result = params(
+        "download", "--models", "model_*_multimer_v3", "--params", tmp_path, "--url", server.url("/params.tar")
+    )
+    assert result.exit_code == 2
+    names = ", ".join(f"params_model_{k}_multimer_v3.npz" for k in range(1, 6))
+    assert f"the archive holds no {names}; check --models" in result.output
+    result = params("verify", "--models", "model_*_v9", "--params", tmp_path)
+    assert result.exit_code == 2
+    assert "--models model_*_v9: fits none of model_1, model_2, " in result.output
+    assert "model_5_multimer_v3" in result.output

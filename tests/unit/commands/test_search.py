@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import orjson
 import pytest
-from make_demo_databases import EXAMPLES
+from make_demo_databases import EXAMPLES, example_files
 from mmcif_cases import protein, write_mmcif
 from search_cases import demo, demo_database, needs_kernels, queries
 from typer.testing import CliRunner, Result
@@ -31,7 +31,7 @@ def af2cpu(*arguments: object) -> Result:
 @pytest.fixture(scope="module")
 def searched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     out = tmp_path_factory.mktemp("out")
-    result = af2cpu("search", EXAMPLES, "-o", out, "--data-dir", demo())
+    result = af2cpu("search", *example_files(), "-o", out, "--data-dir", demo())
     assert result.exit_code == 0, result.output
     return out, result.output
 
@@ -59,15 +59,15 @@ def test_a_second_run_reuses_everything(searched: tuple[Path, str], tmp_path: Pa
     before = {path: path.stat().st_mtime_ns for path in out.rglob("*.sto")} | {
         path: path.stat().st_mtime_ns for path in out.rglob("*.npz")
     }
-    result = af2cpu("search", EXAMPLES, "-o", out, "--data-dir", demo())
+    result = af2cpu("search", *example_files(), "-o", out, "--data-dir", demo())
     assert result.output.count("reused") == 4 * len(queries())
     assert {path: path.stat().st_mtime_ns for path in before} == before
     (out / "gb1/msas/mgnify_hits.sto").unlink()
-    result = af2cpu("search", EXAMPLES, "-o", out, "--data-dir", demo())
+    result = af2cpu("search", *example_files(), "-o", out, "--data-dir", demo())
     assert result.output.count("reused") == 4 * len(queries()) - 1
     record = (out / "gb1/search.json").read_bytes()
     (out / "gb1/search.json").unlink()  # as a kill leaves it between the search and the features
-    assert af2cpu("search", EXAMPLES, "-o", out, "--data-dir", demo()).exit_code == 0
+    assert af2cpu("search", *example_files(), "-o", out, "--data-dir", demo()).exit_code == 0
     assert (out / "gb1/search.json").read_bytes() == record
     assert "ubiquitin" not in (out / "gb1/log.txt").read_text()
     assert "mgnify_hits.sto: up to date" in (out / "gb1/log.txt").read_text()
@@ -132,8 +132,8 @@ def test_bad_input_ends_before_any_work(tmp_path: Path) -> None:
     assert result.exit_code == 2
     assert "record 2 (b), position 3: '1' is no amino acid" in result.output
     assert not (tmp_path / "out").exists()
-    result = af2cpu("search", EXAMPLES, "-o", tmp_path / "out", "--msa", path)
-    assert f"--msa: fits one sequence, and the input has {len(queries())}" in result.output
+    result = af2cpu("search", *example_files(), "-o", tmp_path / "out", "--msa", path)
+    assert f"--msa: fits one target, and the input has {len(queries())}" in result.output
     alignment = tmp_path / "y.a3m"
     alignment.write_text(">y\nMKV\n")
     result = af2cpu("search", alignment, "-o", tmp_path / "out", "--msa", alignment)
@@ -309,3 +309,17 @@ def test_db_commands(tmp_path: Path) -> None:
     listed = af2cpu("db", "list", "--data-dir", folder).output
     assert "(af2cpu db download mgnify: about 67 GB, 0.002 GB of it are there, 120 GB on disk)" in listed
     assert "no database is named x" in af2cpu("db", "download", "x", "--data-dir", folder).output
+
+
+def test_many_pairs_are_counted(tmp_path: Path) -> None:
+    """A line or two for the screen: 55 pairs have 110 alignments."""
+    path = tmp_path / "all.fasta"
+    path.write_text("".join(f">p{k}\n{'MKTAYIAKQR' + 'WV' * k}\n" for k in range(11)))
+    database = f"uniref90={demo_database('uniref90')[0].path}"
+    result = af2cpu(
+        "search", "--pairs", path, "-o", tmp_path / "out", "--db", database, "--pairing", "none", "--workers", 1
+    )
+    assert result.exit_code == 0, result.output
+    assert result.stdout.splitlines() == ["55 targets: 55 done, 0 failed"]
+    assert len(list((tmp_path / "out").glob("p*__p*/features.npz"))) == 55
+    assert sum("hits, plain" in line for line in result.stderr.splitlines()) == 11

@@ -50,6 +50,16 @@ def test_features_from_a_file(tmp_path: Path, params: Path) -> None:
     assert result.stdout.endswith("equal to the reference\n")
 
 
+@pytest.mark.parametrize("model", ["tiny", "tiny_multimer"])
+def test_without_templates(monkeypatch: pytest.MonkeyPatch, model: str) -> None:
+    """The reference, which takes at least one template, gets a row of zeros."""
+    monkeypatch.setattr(compare, "_module_rows", lambda *_: [])
+    result = _run("--model", model, "--params", "synthetic:0", "--chains", "5,4", "--templates", 0)
+    assert result.exit_code == 0, result.output
+    assert "template" not in result.stdout
+    assert result.stdout.endswith("equal to the reference\n")
+
+
 def test_a_difference_is_exit_code_1(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compare, "POSITIONS", ("RMSD, A", 1e-12))
     monkeypatch.setattr(compare, "_module_rows", lambda *_: [])
@@ -94,6 +104,7 @@ def test_head_missing(tmp_path: Path) -> None:
         (("--model", "tiny", "--params", "synthetic:0", "--precision", "fp8"), "unknown precision 'fp8'"),
         (("--model", "tiny", "--params", "synthetic:0", "--features", "nothing.npz"), "nothing.npz"),
         (("--model", "tiny_multimer", "--params", "synthetic:0", "--chains", "5,x"), "the number of residues of each"),
+        (("--model", "model_3", "--params", "synthetic:0", "--templates", 1), "--templates 1: model_3 takes 0"),
     ],
 )
 def test_bad_use(arguments: tuple[str, ...], message: str) -> None:
@@ -111,7 +122,7 @@ def test_without_the_reference(monkeypatch: pytest.MonkeyPatch) -> None:
         reference.load_reference.cache_clear()
 
 
-def test_the_demo_model_is_refused_in_one_line() -> None:
-    result = CliRunner().invoke(app, ["validate", "--model", "demo", "--params", "demo"])
-    assert result.exit_code == 2
-    assert "--model demo: the reference can't be set to its head sizes" in result.output
+def test_the_demo_models_are_refused_in_one_line() -> None:
+    for model, instead in (("demo", "tiny"), ("demo_multimer", "tiny_multimer")):
+        said = f"--model {model}: the reference can't be set to its head sizes; validate with --model {instead}"
+        assert said in _one_line(_run("--model", model, "--params", "demo"))

@@ -32,6 +32,17 @@ def test_monomers_are_ranked_by_mean_plddt_even_with_ptm() -> None:
     assert ranking.label == "plddts"
 
 
+def test_the_score_out_of_100_is_colabfold_s() -> None:
+    """Mean pLDDT of one chain whichever model made it, 80 ipTM + 20 pTM of a complex."""
+    complex_, alone = (prediction(one, model="model_1_multimer_v3", ptm=0.5) for one in ("AC:AC", "AC"))
+    alone.plddt[:] = [90, 70]
+    of_complex, of_alone = (confidence_of(PredictionId(p.model, 0, 0), p, "iptm+ptm") for p in (complex_, alone))
+    assert of_complex.iptm is not None
+    assert of_complex.out_of_100 == pytest.approx(80 * of_complex.iptm + 10)
+    assert of_complex.out_of_100 == pytest.approx(100 * of_complex.score)
+    assert (of_alone.out_of_100, of_alone.score) == (80.0, pytest.approx(0.1))
+
+
 def test_multimers_are_ranked_by_their_interfaces() -> None:
     """0.8 ipTM + 0.2 pTM; one chain has no interface."""
     p = prediction("AC", model="model_1_multimer_v3", ptm=0.5, iptm=0.75)

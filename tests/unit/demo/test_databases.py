@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 from demo.ideal import backbone
-from make_demo_databases import MMCIF, examples, make_sequences, make_structures, predicted_entries
+from make_demo_databases import MMCIF, chains, examples, make_sequences, make_structures, predicted_entries
 
 from af2cpu.chemistry.residues import CA, C, N
+from af2cpu.features.msa import species
+from af2cpu.features.pairing import NamedRows, paired_rows
 from af2cpu.formats.mmcif import read_mmcif
 from af2cpu.formats.obsolete import current_entry, read_obsolete
+from af2cpu.formats.stockholm import read_stockholm
+from af2cpu.records import Query
+from af2cpu.search.databases import Database
+from af2cpu.search.indexing import build_index
+from af2cpu.search.msa import search_msas
 from af2cpu.shipped import shipped
 
 DATABASES = shipped("demo_databases")
@@ -68,7 +76,26 @@ def test_no_real_sequence_is_in_them() -> None:
     """The relatives of an example are near it, but none is a copy."""
     texts = [path.read_text() for path in DATABASES.rglob("*") if path.suffix in {".fasta", ".fa", ".txt"}]
     letters = "".join("".join(line for line in text.splitlines() if not line.startswith(">")) for text in texts)
-    assert not [header for header, query in examples() if query.decode() in letters]
+    assert not [header for header, query in [*examples(), *chains()] if query.decode() in letters]
+
+
+def test_chains_of_complexes_have_relatives_in_the_same_species(tmp_path: Path) -> None:
+    shutil.copy(DATABASES / "uniprot/uniprot.fasta", tmp_path)
+    path = tmp_path / "uniprot.fasta"
+    names = [record.split()[0] for record in path.read_text().split(">")[1:]]
+    assert len({species(name) for name in names}) == 24
+    assert len(set(names)) == len(names)
+    queries = [Query(f"q{k}", text.decode(), header, "examples") for k, (header, text) in enumerate(chains())]
+    insulin = [query for query in queries if "insulin" in query.description]
+    folders = [tmp_path / query.name for query in insulin]
+    for folder in folders:
+        folder.mkdir()
+    list(search_msas(insulin, folders, [(Database("uniprot", path), build_index(path, 1))], 1))
+    found = [read_stockholm(folder / "uniprot_hits.sto", database="uniprot") for folder in folders]
+    rows = [NamedRows(a.msa, a.deletions, np.array([species(name).encode() for name in a.names])) for a in found]
+    pairs = paired_rows(rows)
+    assert (pairs >= 0).all()
+    assert len(pairs) > 8
 
 
 def test_ideal_geometry() -> None:

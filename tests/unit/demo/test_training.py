@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import torch
 from demo import losses
-from demo.draws import decoy, sample
+from demo.draws import decoy, sample, strangers
 from demo.evolution import LETTERS, random_letters, substituted
 from demo.initial import initialise
 from demo.muon import Optimiser, orthogonalised
-from demo.proteins import Target, target_of
-from demo.violations import violation_loss
+from demo.proteins import Target, cropped, target_of
+from demo.violations import _clashes, violation_loss
 
 from af2cpu.chemistry.residues import ATOM37_EXISTS, aatype_of
 from af2cpu.features.config import SamplingConfig
@@ -26,6 +26,7 @@ from af2cpu.model.config import model_config
 from af2cpu.model.structure import Structure
 
 SEQUENCE = "ACDEFGHIKLMNPQRSTVWYDEFYG"
+HALF = 12
 
 
 @pytest.fixture(scope="module")
@@ -43,11 +44,18 @@ def structure() -> Structure:
 
 @pytest.fixture(scope="module")
 def target(structure: Structure) -> Target:
-    return target_of(_chain(structure))
+    return target_of([_chain(structure)])
 
 
 def _chain(structure: Structure) -> ProteinChain:
     return ProteinChain("A", SEQUENCE, structure.atoms.atom37.numpy(), structure.atoms.atom37_mask.numpy())
+
+
+@pytest.fixture(scope="module")
+def halves(structure: Structure) -> Target:
+    """The same residues as two chains."""
+    chain = _chain(structure)
+    return target_of([cropped(chain, slice(0, HALF)), cropped(chain, slice(HALF, None))])
 
 
 def test_the_truth_has_no_loss(structure: Structure, target: Target) -> None:
@@ -92,13 +100,43 @@ def test_symmetric_side_chains_have_two_names(structure: Structure, target: Targ
 def test_violations_have_gradients(structure: Structure) -> None:
     aatype = torch.as_tensor(aatype_of(SEQUENCE)).long()
     atoms = structure.atoms.atom14.clone().requires_grad_()
-    loss = violation_loss(aatype, atoms)
+    chain = torch.zeros(len(SEQUENCE))
+    loss = violation_loss(aatype, atoms, chain)
     loss.backward()
     assert loss > 0.1  # a random walk breaks every peptide bond
     assert atoms.grad is not None
     assert torch.isfinite(atoms.grad).all()
     with torch.no_grad():
-        assert violation_loss(aatype, atoms - 0.01 * atoms.grad / atoms.grad.norm()) < loss
+        assert violation_loss(aatype, atoms - 0.01 * atoms.grad / atoms.grad.norm(), chain) < loss
+
+
+def test_chains_have_no_bond_between_them(structure: Structure, target: Target, halves: Target) -> None:
+    """The peptide link from one chain to the next is neither wanted nor free of clashes, and has no torsion angles."""
+    atoms = structure.atoms.atom14.clone()
+    apart = atoms + 100.0 * halves.chain[:, None, None]
+    further = atoms + 200.0 * halves.chain[:, None, None]
+    assert violation_loss(target.aatype, apart, halves.chain) == pytest.approx(
+        float(violation_loss(target.aatype, further, halves.chain)), rel=1e-4
+    )
+    assert violation_loss(target.aatype, further, target.chain) > 1 + violation_loss(target.aatype, apart, target.chain)
+    atoms[HALF, 0] = atoms[HALF - 1, 2] + torch.tensor([1.3, 0.0, 0.0])  # N at the distance of a bond from C
+    clashes = [_clashes(target.aatype, atoms, chain) for chain in (target.chain, halves.chain)]
+    assert clashes[1] > clashes[0] + 0.9
+    assert target.torsions.mask[HALF, :2].tolist() == [1, 1]
+    assert halves.torsions.mask[HALF, :2].tolist() == [0, 0]  # pre-omega and phi
+    assert torch.equal(target.torsions.mask[:HALF], halves.torsions.mask[:HALF])
+
+
+def test_an_error_between_chains_counts_more(structure: Structure, target: Target, halves: Target) -> None:
+    """Up to 30 angstrom, within a chain up to 10."""
+    moved = Rigid(structure.backbones[0].rot, structure.backbones[0].trans + 100.0 * halves.chain[:, None])
+    n, m = HALF, len(SEQUENCE) - HALF
+    between = 2 * n * m / (n + m) ** 2  # share of the pairs
+    assert losses.backbone_loss(moved, target, 0.0) == pytest.approx(between, abs=2e-3)
+    assert losses.backbone_loss(moved, halves, 0.0) == pytest.approx(3 * between, abs=2e-3)
+    atoms = structure.atoms._replace(atom14=structure.atoms.atom14 + 100.0 * halves.chain[:, None, None])
+    torn = replace(structure, atoms=atoms)
+    assert losses.all_atom_loss(torn, halves, 0.0) > 1.5 * losses.all_atom_loss(torn, target, 0.0) > 0.3
 
 
 def test_orthogonal_steps() -> None:
@@ -140,16 +178,50 @@ def test_a_new_network_moves_nothing(structure: Structure) -> None:
 def test_draws_are_of_all_kinds(structure: Structure) -> None:
     config = SamplingConfig(32, 64, 4)
     chain = replace(_chain(structure), mask=ATOM37_EXISTS[aatype_of(SEQUENCE)])
-    drawn = [sample(np.random.default_rng(seed), chain, config) for seed in range(60)]
+    drawn = [sample(np.random.default_rng(seed), [chain], config) for seed in range(60)]
     rows = [len(one.msa_feat) + len(one.extra_msa) for one in drawn]
     assert min(rows) == 1
     assert max(rows) > 28
     assert {len(one.template_mask) for one in drawn} == {0, 1, 2}
-    alone = [sample(np.random.default_rng(seed), chain, config, 0.0) for seed in range(9)]
+    alone = [sample(np.random.default_rng(seed), [chain], config, 0.0) for seed in range(9)]
     assert all(len(one.msa_feat) == 1 and not len(one.template_mask) for one in alone)
     sequences = {decoy(np.random.default_rng(seed), [SEQUENCE]).sequence for seed in range(20)}
     assert len(sequences) == 20
     assert SEQUENCE not in sequences
+
+
+def test_chains_are_drawn_together(structure: Structure) -> None:
+    """Copies share their rows; different chains have rows of both, paired, and rows of one with gaps beside."""
+    config = SamplingConfig(32, 64, 4, draw="multimer")
+    whole = replace(_chain(structure), mask=ATOM37_EXISTS[aatype_of(SEQUENCE)])
+    first, second = (cropped(whole, part) for part in (slice(0, HALF), slice(HALF, None)))
+    gap = 21
+    of_both, of_one = 0, 0
+    for seed in range(40):
+        drawn = sample(np.random.default_rng(seed), [first, second], config)
+        assert drawn.asym_id.tolist() == [1] * HALF + [2] * (len(SEQUENCE) - HALF)
+        gaps = np.stack([(drawn.extra_msa[:, part] == gap).all(axis=1) for part in (slice(0, HALF), slice(HALF, None))])
+        of_both += int((~gaps.any(axis=0)).sum())
+        of_one += int((gaps[0] ^ gaps[1]).sum())
+        copies = sample(np.random.default_rng(seed), [first, first], config)
+        assert np.array_equal(copies.extra_msa[:, :HALF], copies.extra_msa[:, HALF:])
+        assert copies.sym_id.tolist() == [1] * HALF + [2] * HALF
+    assert of_one > 20
+    assert of_both > 0
+
+
+def test_strangers_are_no_known_complex() -> None:
+    known, others = [["AAAA", "CCCC"], ["DDDDD", "DDDDD"]], ["KLMNPQ"]
+    drawn = [[c.sequence for c in strangers(np.random.default_rng(seed), known, others)] for seed in range(300)]
+    assert {len(sequences) for sequences in drawn} == {1, 2, 3, 4}
+    assert not [sequences for sequences in drawn if sorted(sequences) in known]
+    assert ["AAAA", "AAAA"] in drawn
+    assert ["AAAA", "CCCC"] * 2 in drawn
+    assert ["DDDDD"] * 3 in drawn
+    assert ["DDDDD"] in drawn
+    assert [sequences for sequences in drawn if {"AAAA", "DDDDD"} <= set(sequences)]
+    assert [sequences for sequences in drawn if "KLMNPQ" in sequences]
+    assert [sequences for sequences in drawn if not set(sequences) & {"AAAA", "CCCC", "DDDDD", "KLMNPQ"}]
 
 
 def test_relatives_are_like_their_ancestor() -> None:

@@ -111,6 +111,30 @@ def test_recycling_ends_at_the_tolerance(net: AlphaFold) -> None:
     assert net.predict(draws, recycles=5, tolerance=1e9).passes == 2  # never after the first pass
 
 
+def test_extra_pass_after_an_early_stop(net: AlphaFold) -> None:
+    """DeepMind's multimer code makes its result in a pass of its own: three passes at the least."""
+    draws = _draws(6)
+    changes = net.predict(draws, recycles=5).changes
+    tolerance = sorted(changes[1:])[2]  # two of the passes from the second one on are below
+    stop = next(k for k in range(1, 6) if changes[k] < tolerance)
+    given = {"recycles": 5, "tolerance": tolerance}
+    colabfold, deepmind = (net.predict(draws, **given, extra_pass=extra) for extra in (False, True))
+    assert (colabfold.passes, deepmind.passes) == (stop + 1, stop + 2)
+    assert deepmind.changes == changes[: stop + 2]
+    one_more = net.predict(draws, recycles=stop + 1)
+    assert np.array_equal(deepmind.atom_positions, one_more.atom_positions)
+    assert not np.array_equal(deepmind.atom_positions, colabfold.atom_positions)
+    assert net.predict(draws, recycles=5, tolerance=1e9, extra_pass=True).passes == 3
+
+
+@pytest.mark.parametrize(("recycles", "tolerance"), [(0, 0.0), (1, 1e9), (2, 0.0), (3, 1e-9)])
+def test_no_extra_pass_without_an_early_stop(net: AlphaFold, recycles: int, tolerance: float) -> None:
+    """The limit of recycles holds in both modes."""
+    draws = _draws(5)
+    passes = {net.predict(draws, recycles=recycles, tolerance=tolerance, extra_pass=x).passes for x in (False, True)}
+    assert passes == {recycles + 1}
+
+
 def test_ensemble_of_one_draw_twice_changes_nothing(net: AlphaFold) -> None:
     (draw,) = _draws(1)
     one, two = net.predict([draw], recycles=0), net.predict([draw, draw], recycles=0, ensembles=2)

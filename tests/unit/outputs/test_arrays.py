@@ -8,14 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from output_cases import features
+from output_cases import complex_features, features
 from prediction_cases import prediction
 
 from af2cpu.confidence import confidence_of
 from af2cpu.errors import InputError
 from af2cpu.outputs.arrays import read_result, write_result
 from af2cpu.outputs.pickles import write_features_pickle, write_result_pickle
-from af2cpu.records import Confidence, Prediction, PredictionId
+from af2cpu.records import ChainPairs, Confidence, Prediction, PredictionId
 
 EXTRAS = {"distogram/logits": np.ones((4, 4, 64), np.float32), "representations/single": np.ones((4, 384), np.float32)}
 
@@ -64,6 +64,11 @@ def test_what_is_read_back_is_what_was_written(tmp_path: Path, sequence: str, pt
             np.testing.assert_array_equal(theirs, ours.astype(np.float16).astype(np.float32))
         elif field.name == "extras":
             assert theirs.keys() == ours.keys()
+        elif isinstance(ours, ChainPairs):
+            assert theirs.actifptm == ours.actifptm
+            np.testing.assert_array_equal(theirs.chain_pair_iptm, ours.chain_pair_iptm)
+            np.testing.assert_array_equal(theirs.pairwise_iptm, ours.pairwise_iptm)
+            np.testing.assert_array_equal(theirs.pairwise_actifptm, ours.pairwise_actifptm)
         elif isinstance(ours, np.ndarray):
             np.testing.assert_array_equal(theirs, ours)
         else:
@@ -98,6 +103,18 @@ def test_broken_files_are_errors_of_one_line(tmp_path: Path) -> None:
         read_result(path, p.model)
 
 
+def test_scores_of_chains_are_checked(tmp_path: Path) -> None:
+    path, p = tmp_path / "x.npz", prediction("AC:D")
+    other = prediction("AC:D:AC").chain_pairs
+    write_result(path, replace(p, chain_pairs=other), _confidence(p))
+    with pytest.raises(InputError, match=r"chain_pair_iptm has shape \(3, 3\), expected \(2, 2\)"):
+        read_result(path, p.model)
+    arrays = _written(path, p)
+    np.savez(path, **{name: array for name, array in arrays.items() if name != "actifptm"})
+    with pytest.raises(InputError, match="missing actifptm"):
+        read_result(path, p.model)
+
+
 class _OnlyNumpy(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> object:
         assert module.partition(".")[0] in ("numpy", "_codecs"), f"{module}.{name}"
@@ -125,3 +142,29 @@ def test_features_pickle_is_alphafold_s(tmp_path: Path) -> None:
     assert result["msa"].dtype == result["deletion_matrix_int"].dtype == np.int32
     assert result["sequence"].dtype == object
     assert result["sequence"][0] == b"ACDX"
+
+
+def test_result_pickle_of_a_complex_has_iptm(tmp_path: Path) -> None:
+    p = prediction("AC:DX")
+    write_result_pickle(tmp_path / "x.pkl", p, _confidence(p))
+    with (tmp_path / "x.pkl").open("rb") as file:
+        result = _OnlyNumpy(file).load()
+    assert float(result["iptm"]) == p.iptm
+    assert float(result["ranking_confidence"]) == pytest.approx(0.8 * 0.375 + 0.2 * 0.625)
+
+
+def test_features_pickle_of_a_complex_is_alphafold_multimer_s(tmp_path: Path) -> None:
+    """Equal to DeepMind's arrays: tests/parity/features/test_complex.py."""
+    write_features_pickle(tmp_path / "x.pkl", complex_features(["ACDX", "GA", "ACDX"], 3, 2))
+    with (tmp_path / "x.pkl").open("rb") as file:
+        result = _OnlyNumpy(file).load()
+    assert result["asym_id"].tolist() == [1] * 4 + [2] * 2 + [3] * 4
+    assert result["entity_id"].tolist() == [1] * 4 + [2] * 2 + [1] * 4
+    assert result["sym_id"].tolist() == [1] * 6 + [2] * 4
+    assert result["msa"].shape == result["deletion_matrix"].shape == result["bert_mask"].shape == (512, 10)
+    assert result["msa_mask"].sum() == 8 * 10
+    assert result["bert_mask"].sum(axis=1)[:9].tolist() == [10, 10, 10, 10, 8, 8, 2, 2, 0]
+    assert result["aatype"].tolist() == [0, 4, 3, 20, 7, 0, 0, 4, 3, 20]
+    assert result["msa"][0].tolist() == result["aatype"].tolist()
+    assert (result["template_aatype"].shape, int(result["num_templates"])) == ((4, 10), 0)
+    assert (int(result["assembly_num_chains"]), int(result["num_alignments"])) == (3, 8)

@@ -5,18 +5,19 @@ from __future__ import annotations
 import importlib
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from output_cases import PROVENANCE, features, relaxed
+from output_cases import PROVENANCE, complex_features, features, relaxed
 from prediction_cases import prediction
 
 from af2cpu.confidence import confidence_of, rank
-from af2cpu.outputs.colabfold import config_json, write_folder_files
+from af2cpu.outputs.colabfold import config_json, log_text, write_folder_files
 from af2cpu.outputs.layout import AlphaFoldLayout, ColabFoldLayout, Layout
-from af2cpu.outputs.references import NETWORK, papers
+from af2cpu.outputs.references import MULTIMER_NETWORK, NETWORK, papers
 from af2cpu.outputs.write import (
     write_features_of,
     write_prediction,
@@ -34,12 +35,20 @@ PASSES = {"model_1_ptm": 2, "model_2_ptm": 3}
 SETTINGS: dict[str, Any] = RunSettings(models=tuple(PASSES), seed=7, relax="best").model_dump(mode="json")
 
 
-def job(layout: Layout, passes: dict[str, int] | None = None, databases: tuple[str, ...] = ()) -> TargetRun:
+def job(
+    layout: Layout,
+    passes: dict[str, int] | None = None,
+    databases: tuple[str, ...] = (),
+    sequence: str = SEQUENCE,
+) -> TargetRun:
     """A job that is done: predictions of which the best is relaxed, its ranks, alignment and run.json."""
     passes = PASSES if passes is None else passes
+    chains = sequence.split(":")
+    n_res, iptm = len("".join(chains)), 0.375 if len(chains) > 1 else None
     made = {}
     for number, model in enumerate(passes):
-        p = prediction(SEQUENCE, model=model, seed=number, plddt=np.full(len(SEQUENCE), 60 + 10 * number, np.float32))
+        plddt = np.full(n_res, 60 + 10 * number, np.float32)
+        p = prediction(sequence, model=model, seed=number, plddt=plddt, ptm=0.625 + number / 8)
         made[PredictionId(model, 0, 7)] = p, confidence_of(PredictionId(model, 0, 7), p)
         write_prediction(layout, *made[PredictionId(model, 0, 7)], PROVENANCE, af2_pickles=True)
     ranking = rank([confidence for _, confidence in made.values()])
@@ -47,19 +56,21 @@ def job(layout: Layout, passes: dict[str, int] | None = None, databases: tuple[s
     p, confidence = made[best]
     write_relaxed(layout, p, relaxed(p), confidence, PROVENANCE)
     write_ranking(layout, ranking, {best.name: relaxed(p).violations_after})
-    write_features_of(layout, features(SEQUENCE, 5), ["q", *(f"hit_{k}/1-8 part" for k in range(4))])
+    f = features(sequence, 5) if len(chains) == 1 else complex_features(chains, 2, 1)
+    names = [["q", *(f"hit_{k}/1-8 part" for k in range(f.n_seq - 1))]] * len(np.unique(f.entity_id))
+    write_features_of(layout, f, names)
     run = TargetRun(
         name=layout.job,
-        sequence=SEQUENCE,
+        sequence=sequence,
         source="x.fasta, record 1",
         settings=SETTINGS,
         versions={"af2cpu": "1.2.3"},
         databases=tuple(DatabaseUsed(name, f"/data/{name}.fasta", "5f", 9, 99, 0, 1, 1.0) for name in databases),
-        ranking=tuple(PredictionScores(one.who.name, one.mean_plddt, one.ptm) for one in ranking.entries),
+        ranking=tuple(PredictionScores.of(one) for one in ranking.entries),
         not_relaxed={},
         timings={f"predict_and_compile_{who.name}": 1.5 for who in made},
         passes={
-            f"{model}_pred_0": tuple(PassScores(60.0 + 10 * k + 1 - n + i, 0.5, 0.25) for i in range(n))
+            f"{model}_pred_0": tuple(PassScores(60.0 + 10 * k + 1 - n + i, 0.5, 0.25, iptm) for i in range(n))
             for k, (model, n) in enumerate(passes.items())
         },
     )
@@ -94,6 +105,14 @@ def test_log_txt_has_each_pass_and_the_ranks(tmp_path: Path) -> None:
     ]
 
 
+def test_log_txt_of_a_complex_has_iptm(tmp_path: Path) -> None:
+    run = job(ColabFoldLayout(tmp_path, "first"), {"model_1_multimer_v3": 2})
+    passes = {name: tuple(replace(one, iptm=0.625) for one in scores) for name, scores in run.passes.items()}
+    lines = [line[24:] for line in log_text([(replace(run, passes=passes), 0.0)]).splitlines()]
+    assert lines[2] == "alphafold2_multimer_v3_model_1_seed_007 recycle=1 pLDDT=60 pTM=0.5 ipTM=0.625 tol=0.25"
+    assert lines[-2] == "rank_001_alphafold2_multimer_v3_model_1_seed_007 pLDDT=60 pTM=0.5 ipTM=0.625"
+
+
 def test_a_second_run_changes_nothing(tmp_path: Path) -> None:
     job(ColabFoldLayout(tmp_path, "first"))
     written = {path: path.read_bytes() for path in write_folder_files(tmp_path, SETTINGS)}
@@ -125,6 +144,42 @@ def test_config_json_has_colabfold_s_keys(tmp_path: Path) -> None:
     assert (mixed["max_seq"], mixed["use_templates"], mixed["num_relax"]) == (None, False, 1)
 
 
+COMPLEX = "MKVLAXGH:MKVLAXGH:GAVL"
+MULTIMER = {"model_1_multimer_v3": 2, "model_2_multimer_v3": 3}
+
+
+def test_complexes_in_the_files_of_a_folder(tmp_path: Path) -> None:
+    run = job(ColabFoldLayout(tmp_path, "trimer"), MULTIMER, ("uniprot",), COMPLEX)
+    settings = SETTINGS | {"models": list(MULTIMER)}
+    write_folder_files(tmp_path, settings)
+    assert [line[24:] for line in (tmp_path / "log.txt").read_text().splitlines()] == [
+        "Query 1/1: trimer (length 20)",
+        "alphafold2_multimer_v3_model_1_seed_007 recycle=0 pLDDT=59 pTM=0.5 ipTM=0.375",
+        "alphafold2_multimer_v3_model_1_seed_007 recycle=1 pLDDT=60 pTM=0.5 ipTM=0.375 tol=0.25",
+        "alphafold2_multimer_v3_model_1_seed_007 took 1.5s (1 recycles)",
+        "alphafold2_multimer_v3_model_2_seed_007 recycle=0 pLDDT=68 pTM=0.5 ipTM=0.375",
+        "alphafold2_multimer_v3_model_2_seed_007 recycle=1 pLDDT=69 pTM=0.5 ipTM=0.375 tol=0.25",
+        "alphafold2_multimer_v3_model_2_seed_007 recycle=2 pLDDT=70 pTM=0.5 ipTM=0.375 tol=0.25",
+        "alphafold2_multimer_v3_model_2_seed_007 took 1.5s (2 recycles)",
+        "reranking models by 'multimer' metric",
+        "rank_001_alphafold2_multimer_v3_model_2_seed_007 pLDDT=70 pTM=0.5 ipTM=0.375",
+        "rank_002_alphafold2_multimer_v3_model_1_seed_007 pLDDT=60 pTM=0.5 ipTM=0.375",
+        "Done",
+    ]
+    config = json.loads((tmp_path / "config.json").read_bytes())
+    assert config["model_type"] == "alphafold2_multimer_v3"
+    assert (config["model_order"], config["rank_by"]) == ([1, 2], "multimer")
+    assert re.findall(r"@article\{(\w+),", (tmp_path / "cite.bibtex").read_text())[:2] == ["Jumper2021", "Evans2021"]
+    assert (run.n_res, run.n_chains) == (20, 3)
+    written = json.loads((tmp_path / "trimer_run.json").read_bytes())
+    assert written["ranking"][0]["iptm"] == written["passes"]["model_1_multimer_v3_pred_0"][0]["iptm"] == 0.375
+
+
+def test_one_chain_has_no_iptm_in_its_record(tmp_path: Path) -> None:
+    job(ColabFoldLayout(tmp_path, "first"))
+    assert b"iptm" not in (tmp_path / "first_run.json").read_bytes()
+
+
 def job_without_databases() -> TargetRun:
     return TargetRun(name="x", sequence="A", source="", settings=SETTINGS, ranking=(), not_relaxed={})
 
@@ -138,9 +193,10 @@ def test_citations_follow_what_took_part(tmp_path: Path) -> None:
     assert text.count("doi = {10.") == len(keys)
     for entry in text.split("\n\n"):
         assert entry.count("{") == entry.count("}")
-    assert papers((), relaxed=False) == [NETWORK]
+    assert papers((), ["model_1_ptm_pred_0"], relaxed=False) == [NETWORK]
+    assert papers((), ["model_1_multimer_v3_pred_0"], relaxed=False) == [NETWORK, MULTIMER_NETWORK]
     hhblits = DatabaseUsed("bfd_uniref", "/data/bfd", "5f", 9, 99, 0, 1, 1.0, program="hhblits 3.3.0")
-    found = [reference.what for reference in papers((hhblits,), relaxed=False)]
+    found = [reference.what for reference in papers((hhblits,), (), relaxed=False)]
     assert found[-3:] == ["Search of profiles", "BFD", "UniRef30"]
 
 
@@ -176,9 +232,24 @@ def test_af_analysis_reads_colabfold_s_layout(tmp_path: Path, af_analysis: Any) 
 
 
 @pytest.mark.filterwarnings("ignore")
+def test_af_analysis_reads_complexes(tmp_path: Path, af_analysis: Any) -> None:
+    job(ColabFoldLayout(tmp_path, "trimer"), MULTIMER, (), COMPLEX)
+    write_folder_files(tmp_path, SETTINGS | {"models": list(MULTIMER)})
+    data = af_analysis.Data(str(tmp_path), verbose=False)
+    table = data.df.sort_values("model")
+    assert table["weight"].tolist() == ["alphafold2_multimer_v3"] * 2
+    assert table["ipTM"].tolist() == [0.375, 0.375]
+    assert table["ranking_confidence"].tolist() == [pytest.approx(0.8 * 0.375 + 0.2 * 0.5)] * 2
+    assert data.chains == {"trimer": ["A", "B", "C"]}
+    assert data.chain_length == {"trimer": [7, 7, 4]}  # the residue X has no atoms
+    pae = af_analysis.analysis.get_pae(table["data_file"].iloc[0])
+    np.testing.assert_allclose(pae, prediction(COMPLEX).pae, atol=0.0051)
+
+
+@pytest.mark.filterwarnings("ignore")
 def test_af_analysis_reads_alphafold_s_layout_of_multimer_names_only(tmp_path: Path, af_analysis: Any) -> None:
     """Monomer names are not read: its version 0.2.1 knows no weights of the name ptm, nor models without a suffix."""
-    job(AlphaFoldLayout(tmp_path / "complex", "complex"), {"model_1_multimer_v3": 1})
+    job(AlphaFoldLayout(tmp_path / "complex", "complex"), {"model_1_multimer_v3": 1}, (), COMPLEX)
     data = af_analysis.Data(str(tmp_path / "complex"), verbose=False)
     assert data.format == "default"
     assert sorted(data.df["state"]) == ["relaxed", "unrelaxed"]

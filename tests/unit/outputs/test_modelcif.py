@@ -171,7 +171,7 @@ def test_templates_are_recorded() -> None:
 
 def test_templates_of_the_user_s_are_no_entries_of_the_pdb() -> None:
     own = (NetworkTemplate("my_model_A", SEQUENCE),)
-    text = _cif(prediction(SEQUENCE), network_templates=own, own_templates=True)
+    text = _cif(prediction(SEQUENCE), network_templates=own, own_templates=("A",))
     (system,) = modelcif.reader.read(io.StringIO(text), reject_old_file=True)
     (template,) = system.templates
     assert isinstance(template, modelcif.CustomTemplate)

@@ -16,12 +16,14 @@ from report_cases import results
 from af2cpu.outputs.layout import AlphaFoldLayout
 from af2cpu.outputs.references import NETWORK, RELAXATION, VIEW, bibtex
 from af2cpu.outputs.report import write_report
+from af2cpu.outputs.report.chains import chains_of, entities_of
 from af2cpu.outputs.report.content import read_content
 from af2cpu.outputs.report.domains import communities, domains
-from af2cpu.outputs.report.elsewhere import searches_elsewhere
+from af2cpu.outputs.report.elsewhere import Service, searches_elsewhere
 from af2cpu.outputs.report.find import Found
 from af2cpu.outputs.report.neff import effective_depth
-from af2cpu.outputs.report.similarity import rmsd, similarities, tm_score
+from af2cpu.outputs.report.similarity import similarities, tm_score
+from af2cpu.outputs.report.superposition import rmsd
 from af2cpu.outputs.report.templates import skipped_in_words, used_rows
 from af2cpu.records import TemplateSkipped, TemplateUsed
 
@@ -208,8 +210,20 @@ def test_references_as_text_and_bibtex() -> None:
     assert text.count("{") == text.count("}")
 
 
+def _services(sequence: str) -> list[Service]:
+    return searches_elsewhere(entities_of(chains_of(sequence, None)))
+
+
 def test_links_hold_the_sequence_unless_it_is_too_long() -> None:
-    names = [service.name for service in searches_elsewhere("MK&V")]
-    assert names == ["Foldseek", "DALI", "AlphaFold DB", "PDB"]
-    assert searches_elsewhere("MK&V")[2].link.endswith("/MK%26V")
-    assert [service.name for service in searches_elsewhere("M" * 3000)] == ["Foldseek", "DALI"]
+    services = _services("MK&V")
+    assert [service.name for service in services] == ["Foldseek", "DALI", "AlphaFold DB", "PDB"]
+    assert services[2].link.endswith("/MK%26V")
+    assert [service.name for service in _services("M" * 3000)] == ["Foldseek", "DALI"]
+
+
+def test_a_complex_has_links_for_each_of_its_sequences() -> None:
+    services = _services(f"MKV:GGA:MKV:{'M' * 3000}")
+    names = ["AlphaFold DB, chains A, C", "PDB, chains A, C", "AlphaFold DB, chain B", "PDB, chain B"]
+    assert [service.name for service in services] == ["Foldseek-Multimer", *names]
+    assert [service.link.rsplit("/", 1)[1] for service in services[1::2]] == ["MKV", "GGA"]
+    assert len(_services(":".join(f"M{letter}" for letter in "ACDEFGHIKL"))) == 1

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import io
+import string
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +23,7 @@ from af2cpu.outputs.atoms import predicted_atoms, relaxed_atoms
 from af2cpu.outputs.structure import pdb_limit_note, pdb_text
 from af2cpu.records import Atoms, Prediction
 
-CHAIN_ARRAYS = ("aatype", "residue_index", "atom_positions", "atom_mask", "plddt")
+CHAIN_ARRAYS = "aatype residue_index atom_positions atom_mask plddt asym_id entity_id sym_id".split()
 SEQUENCE = "MACDEFGHIKLMNPQRSTVWYX" + "GAVX"
 
 
@@ -234,3 +236,71 @@ def test_alphafold_s_own_files_come_out_as_they_went_in() -> None:
     )
     ours = [line for line in pdb_text(relaxed_atoms(p, atoms)).splitlines() if line.startswith("ATOM")]
     assert ours == [line.ljust(80) for line in relaxed.splitlines() if line.startswith("ATOM")]
+
+
+COMPLEX = "MACDEFX:GAVX:MACDEFX:W"
+
+
+def test_chains_are_lettered_in_the_user_s_order_each_from_1() -> None:
+    p = prediction(COMPLEX)
+    lines = _pdb(p).splitlines()
+    assert {len(line) for line in lines} == {80}
+    assert [line.rstrip() for line in lines if line.startswith("TER")] == [
+        "TER      48      PHE A   6",
+        "TER      65      VAL B   3",
+        "TER     113      PHE C   6",
+        "TER     128      TRP D   1",
+    ]
+    sequences = {one.annotations["chain"]: str(one.seq) for one in SeqIO.parse(io.StringIO(_pdb(p)), "pdb-seqres")}
+    assert sequences == dict(zip("ABCD", COMPLEX.split(":"), strict=True))
+    structure = gemmi.read_pdb_string(_pdb(p))
+    numbers = [(chain.name, [residue.seqid.num for residue in chain]) for chain in structure[0]]
+    assert numbers == [("A", [1, 2, 3, 4, 5, 6]), ("B", [1, 2, 3]), ("C", [1, 2, 3, 4, 5, 6]), ("D", [1])]
+    biopython = PDBParser(QUIET=False).get_structure("x", io.StringIO(_pdb(p)))[0]
+    assert [(chain.id, [residue.id[1] for residue in chain]) for chain in biopython] == numbers
+    np.testing.assert_allclose(biopython["C"][2]["CB"].coord, p.atom_positions[12, ATOM37_INDEX["CB"]], atol=5.1e-4)
+    assert structure[0]["D"][0][0].b_iso == pytest.approx(p.plddt[-1], abs=5.1e-3)
+
+
+def test_biotite_reads_chains(tmp_path: Path) -> None:
+    reader = importlib.import_module("biotite.structure.io.pdb")
+    p = prediction(COMPLEX)
+    atoms = reader.PDBFile.read(io.StringIO(_pdb(p))).get_structure(model=1, extra_fields=["b_factor"])
+    alphas = atoms[atoms.atom_name == "CA"]
+    placed = p.atom_mask[:, CA] > 0
+    assert alphas.chain_id.tolist() == p.chains.ids[placed].tolist()
+    assert alphas.res_id.tolist() == (p.residue_index[placed] + 1).tolist()
+    np.testing.assert_allclose(alphas.coord, p.atom_positions[placed, CA], atol=5.1e-4)
+    np.testing.assert_allclose(alphas.b_factor, p.plddt[placed], atol=5.1e-3)
+
+
+def test_relaxed_chains_have_the_same_letters_and_numbers() -> None:
+    p = prediction(COMPLEX)
+    predicted, relaxed = (
+        [(chain.name, [residue.seqid.num for residue in chain]) for chain in gemmi.read_pdb_string(text)[0]]
+        for text in (_pdb(p), pdb_text(relaxed_atoms(p, with_hydrogens(p, 0.0))))
+    )
+    assert relaxed == predicted
+
+
+def test_sixty_two_chains_and_no_more() -> None:
+    all_letters = prediction(":".join(["G"] * 62))
+    structure = gemmi.read_pdb_string(_pdb(all_letters))
+    assert [chain.name for chain in structure[0]] == list(
+        string.ascii_uppercase + string.ascii_lowercase + string.digits
+    )
+    assert pdb_limit_note(predicted_atoms(all_letters)) is None
+    too_many = predicted_atoms(prediction(":".join(["G"] * 63)))
+    with pytest.raises(ValueError, match="63 chains have no PDB file: the format has identifiers for 62"):
+        pdb_text(too_many)
+    note = pdb_limit_note(too_many)
+    assert note == "63 chains: the PDB format has identifiers for 62, so the structures are .cif files only"
+
+
+def test_residues_count_by_chain_and_atoms_altogether() -> None:
+    long = "G" * 6_000
+    assert pdb_limit_note(predicted_atoms(prediction(f"{long}:{long}", ptm=None))) is None
+    many = prediction(":".join(["W" * 3572] * 2), ptm=None)  # 100,016 atoms
+    note = pdb_limit_note(predicted_atoms(many)) or ""
+    assert note.startswith("3,572 residues of a chain with 100,018 atoms outgrow")
+    assert "SEQRES 462 B 6000" in _pdb(prediction(f"{long}:{long}", ptm=None))

@@ -12,11 +12,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from output_cases import features
 from plan_cases import told
 from prediction_cases import prediction
 from report_cases import bundle_results, results
 
 from af2cpu import events
+from af2cpu.confidence.interfaces import interfaces_of
 from af2cpu.failures import record_failure
 from af2cpu.outputs.layout import LAYOUTS
 from af2cpu.outputs.report import Summaries, summary, write_index
@@ -25,7 +27,7 @@ from af2cpu.pipeline import index_pages
 from af2cpu.pipeline.index_pages import IndexPages
 from af2cpu.run_records import Failure
 
-SEQUENCE = "MKVLATTWYGGHH"
+SEQUENCE, COMPLEX = "MKVLATTWYGGHH", "MKVL:ATTWY:GGHH"
 
 
 def _target(out: Path, job: str, layout: str = "af2", **facts: Any) -> None:
@@ -62,6 +64,41 @@ def test_tables_and_json_say_the_same(tmp_path: Path, layout: str) -> None:
     assert [one["target"] for one in content] == ["good", "lost"]
     assert [one["prediction"] for one in content[0]["predictions"]] == [row["prediction"] for row in rows]
     assert [one["plddt"] for one in content[0]["predictions"]] == [float(row["plddt"]) for row in rows]
+
+
+def test_columns_of_a_protein_keep_their_places(tmp_path: Path) -> None:
+    """Scripts may count them; those of complexes come after them, and are empty but for the number of chains."""
+    _target(tmp_path, "good")
+    write_index(tmp_path)
+    of_chains = ["chains", "iptm", "interface", "ipsae", "pdockq", "pdockq2", "lis", "contacts"]
+    names = "target status error residues best plddt ptm relaxed violations seconds report structure".split()
+    (row,) = _table(tmp_path / "summary.tsv")
+    assert list(row) == names + of_chains
+    assert [row[name] for name in of_chains] == ["1", *[""] * 7]
+    names = "target rank prediction plddt ptm relaxed violations not_relaxed seconds structure".split()
+    first, second = _table(tmp_path / "predictions.tsv")
+    assert list(first) == names + of_chains
+    assert [second[name] for name in of_chains] == ["1", *[""] * 7]
+
+
+@pytest.mark.parametrize("layout", ["af2", "colabfold"])
+def test_a_complex_has_its_best_interface(tmp_path: Path, layout: str) -> None:
+    place = LAYOUTS[layout](tmp_path / "abc" if layout == "af2" else tmp_path, "abc")
+    models = [prediction(COMPLEX, seed=k, model=f"model_{k + 1}_multimer_v3", iptm=0.5 - 0.25 * k) for k in range(2)]
+    results(place, tmp_path / "abc", models, COMPLEX, given=features(COMPLEX.replace(":", ""), 5))
+    found = [max(interfaces_of(model), key=lambda one: one.ipsae) for model in models]
+    write_index(tmp_path)
+    (target,) = _table(tmp_path / "summary.tsv")
+    rows = _table(tmp_path / "predictions.tsv")
+    content = json.loads((tmp_path / "summary.json").read_text())["targets"][0]
+    for best, row in zip([found[0], *found], [target, *rows], strict=True):
+        assert (row["chains"], row["interface"]) == ("3", f"{best.a}-{best.b}")
+        for name in ("ipsae", "pdockq", "pdockq2", "lis"):
+            assert float(row[name]) == pytest.approx(getattr(best, name), abs=5e-5)
+        assert int(row["contacts"]) == best.contacts
+    assert (target["residues"], target["iptm"], [row["iptm"] for row in rows]) == ("13", "0.5", ["0.5", "0.25"])
+    assert content["chains"] == 3
+    assert [one["a"] + one["b"] for one in content["predictions"][0]["interfaces"]] == ["AB", "AC", "BC"]
 
 
 def test_a_target_that_failed_after_an_earlier_run_has_failed(tmp_path: Path) -> None:

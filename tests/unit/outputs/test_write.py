@@ -14,13 +14,15 @@ from typing import Any
 import gemmi
 import numpy as np
 import pytest
-from output_cases import PROVENANCE, features, relaxed
+from output_cases import PROVENANCE, complex_features, features, relaxed
 from prediction_cases import prediction
 
 from af2cpu.confidence import confidence_of, rank
 from af2cpu.formats.a3m import read_a3m
 from af2cpu.outputs.arrays import read_result
 from af2cpu.outputs.layout import LAYOUTS, ColabFoldLayout, Layout
+from af2cpu.outputs.report import Summaries
+from af2cpu.outputs.report.find import find_targets
 from af2cpu.outputs.write import (
     write_done,
     write_features_of,
@@ -32,7 +34,7 @@ from af2cpu.outputs.write import (
     write_timings,
 )
 from af2cpu.records import Confidence, Prediction, PredictionId, Relaxed
-from af2cpu.run_records import TargetRun, read_record
+from af2cpu.run_records import PredictionScores, TargetRun, read_record
 
 SEQUENCE = "MKVLAX"
 JOB = "a_protein"
@@ -44,20 +46,25 @@ def _layout(name: str, folder: Path) -> Layout:
     return LAYOUTS[name](folder, JOB)
 
 
-def _predict(model: str, seed: int = 0) -> Prediction:
-    return prediction(SEQUENCE, model=model, seed=seed, plddt=np.full(len(SEQUENCE), PLDDT.get(model, 50), np.float32))
+def _predict(model: str, seed: int = 0, sequence: str = SEQUENCE) -> Prediction:
+    plddt = PLDDT.get(model, 50)  # and pTM, so that a complex has the same ranks
+    many = np.full(len(sequence.replace(":", "")), plddt, np.float32)
+    return prediction(sequence, model=model, seed=seed, plddt=many, ptm=plddt / 100)
 
 
-def _run(layout: Layout, models: tuple[str, ...] = tuple(PLDDT), relax: bool = True) -> None:
-    """A run as the pipeline does it: what is there is used again."""
+def _run(
+    layout: Layout, models: tuple[str, ...] = tuple(PLDDT), relax: bool = True, sequence: str = SEQUENCE
+) -> list[str]:
+    """A run as the pipeline does it: what is there is used again. Returns the notes."""
+    notes: list[str] = []
     scored: dict[str, tuple[Prediction, Confidence]] = {}
     for model in models:
         who = PredictionId(model, 0, 0)
         done = layout.find("result", who, ".npz")
-        p = read_result(done, model) if done else _predict(model)
+        p = read_result(done, model) if done else _predict(model, sequence=sequence)
         scored[who.name] = p, confidence_of(who, p)
         if not done:
-            write_prediction(layout, *scored[who.name], PROVENANCE)
+            notes += write_prediction(layout, *scored[who.name], PROVENANCE).notes
     ranking = rank(confidence for _, confidence in scored.values())
     results: dict[str, Relaxed] = {}
     if relax:
@@ -65,10 +72,11 @@ def _run(layout: Layout, models: tuple[str, ...] = tuple(PLDDT), relax: bool = T
         p, confidence = scored[best.who.name]
         results[best.who.name] = relaxed(p)
         if not layout.find("relaxed", best.who, ".cif"):
-            write_relaxed(layout, p, results[best.who.name], confidence, PROVENANCE)
+            notes += write_relaxed(layout, p, results[best.who.name], confidence, PROVENANCE).notes
     violations = {name: result.violations_after for name, result in results.items()}
     write_ranking(layout, ranking, violations if relax else None)
     write_done(layout)
+    return notes
 
 
 def _contents(folder: Path) -> dict[str, bytes]:
@@ -351,6 +359,75 @@ def test_what_is_left(tmp_path: Path) -> None:
     assert again.names == ("101", *(f"{JOB}_{row}" for row in range(1, 5)))
     np.testing.assert_array_equal(again.msa, f.msa)
     np.testing.assert_array_equal(again.deletions, f.deletion_matrix_int)
+
+
+DIMER, MANY = "MKVLAX:GAV", ":".join(["G"] * 63)
+
+
+@pytest.mark.parametrize("name", ["af2", "colabfold"])
+def test_a_complex_has_the_files_of_a_protein(tmp_path: Path, name: str) -> None:
+    protein, dimer = _layout(name, tmp_path / "protein"), _layout(name, tmp_path / "dimer")
+    _run(protein)
+    assert _run(dimer, sequence=DIMER) == []
+    found = _contents(dimer.folder)
+    assert set(found) == set(_contents(protein.folder))
+    for path, content in found.items():  # unrelaxed, relaxed and ranked ones
+        if path.endswith(".pdb"):
+            assert [chain.name for chain in gemmi.read_pdb_string(content.decode())[0]] == ["A", "B"], path
+    label, order = json.loads(dimer.document("ranking_debug").read_bytes())
+    assert (label, order) == ("iptm+ptm", "order")
+
+
+@pytest.mark.parametrize("name", ["af2", "colabfold"])
+def test_more_chains_than_letters_have_no_pdb_file(tmp_path: Path, name: str) -> None:
+    """Those of an earlier prediction of the name go, ranked or not."""
+    layout = _layout(name, tmp_path)
+    _run(layout)
+    before = set(_contents(tmp_path))
+    for path in tmp_path.glob("*result_*"):
+        path.unlink()
+    notes = _run(layout, sequence=MANY)
+    assert notes == ["63 chains: the PDB format has identifiers for 62, so the structures are .cif files only"] * 3
+    found = _contents(tmp_path)
+    assert set(found) == {path for path in before if not path.endswith(".pdb")}
+    who = PredictionId("model_2_ptm", 0, 0)
+    assert layout.find("relaxed", who, ".pdb") is None
+    path = layout.find("relaxed", who, ".cif")
+    assert path is not None
+    assert len(gemmi.read_structure(str(path))[0]) == 63
+    assert _run(layout, sequence=MANY) == []
+    assert _contents(tmp_path) == found
+
+
+@pytest.mark.parametrize("name", ["af2", "colabfold"])
+def test_the_summary_names_the_structure_that_there_is(tmp_path: Path, name: str) -> None:
+    layout = _layout(name, tmp_path / JOB if name == "af2" else tmp_path)
+    _run(layout, sequence=MANY)
+    entry = confidence_of(PredictionId("model_2_ptm", 0, 0), _predict("model_2_ptm", sequence=MANY))
+    best = PredictionScores(entry.who.name, entry.mean_plddt, entry.ptm, entry.iptm)
+    run = TargetRun(name=JOB, sequence=MANY, source="", settings={"seed": 0}, ranking=(best,), not_relaxed={})
+    write_run(layout, run)
+    (row,) = Summaries(tmp_path).rows(find_targets(tmp_path))
+    assert row.summary.structure is not None
+    assert row.summary.structure.endswith(".cif")
+    assert (tmp_path / row.summary.structure).is_file()
+    assert row.summary.residues == 63
+
+
+def test_the_alignment_of_a_complex_is_written(tmp_path: Path) -> None:
+    layout, f = ColabFoldLayout(tmp_path, JOB), complex_features(["MKVLAX", "GAV"], 1, 1)
+    write_features_of(layout, f)
+    lines = (tmp_path / f"{JOB}.a3m").read_text().splitlines()
+    names = [line for line in lines if line.startswith((">", "#"))]
+    assert names == [
+        "#6,3\t1,1",
+        ">101\t102",
+        f">{JOB}_1\t{JOB}_1",
+        ">101",
+        f">{JOB}_2",
+        ">102",
+        f">{JOB}_3",
+    ]
 
 
 def test_plots_have_their_places(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -10,11 +11,12 @@ from pathlib import Path
 import pytest
 from plan_cases import MACHINE, search_plan
 
-from af2cpu.commands.plan_text import plan_lines, target_line
-from af2cpu.pipeline.graph import Graph, Node, Output, build_graph, total_cost
+from af2cpu.commands.plan_text import plan_lines, steps_lines, target_line
+from af2cpu.pipeline.graph import AmongBest, Graph, Node, Output, UntilScore, build_graph, total_cost
 from af2cpu.pipeline.stages import STAGES
+from af2cpu.pipeline.survey import Step, Survey
 from af2cpu.plan.jobs import Job
-from af2cpu.plan.models import ModelPlan
+from af2cpu.plan.models import ModelPlan, Passes, count_passes
 from af2cpu.plan.run import Plan
 from af2cpu.records import Query
 from af2cpu.search.databases import Database, DatabaseSet
@@ -118,10 +120,54 @@ def test_relaxations_depend_on_the_ranking(relax: str, first: int, chance: float
     nodes = of_stage(graph_of(query("a", "MKV"), relax=relax), "relaxation")
     assert len(nodes) == 3
     for node in nodes:
-        assert node.condition is not None
-        assert (node.condition.order, node.condition.first) == (Output("a/ranking"), first)
+        assert isinstance(node.condition, AmongBest)
+        assert (node.condition.after, node.condition.first) == (Output("a/ranking"), first)
         assert node.condition.chance == pytest.approx(chance)
     assert of_stage(graph_of(query("a", "MKV"), relax="none"), "relaxation") == []
+
+
+def test_pairs_search_each_sequence_once() -> None:
+    letters = "ACDEFGHIKLMN"
+    pairs = [(one, other) for k, one in enumerate(letters) for other in letters[k + 1 :]]
+    graph = graph_of(*(query(f"{one}__{other}", f"MKV{one}:MKV{other}") for one, other in pairs), models=())
+    nodes = of_stage(graph, "msa")
+    assert [len(node.items) for node in nodes] == [12, 12]
+    assert len(of_stage(graph, "features")) == 66
+    assert {len(item.places) for node in nodes for item in node.items} == {11}
+
+
+def test_predictions_until_a_score_are_a_chain_seed_by_seed() -> None:
+    nodes = of_stage(graph_of(query("a", "MKV"), num_seeds=2, stop_at_score=85), "prediction")
+    names = [f"a/prediction/model_{model}_ptm_pred_{index}" for index in (0, 1) for model in (1, 2, 3)]
+    assert [node.id for node in nodes] == names
+    assert [node.condition for node in nodes] == [None, *(UntilScore(Output(name), 85.0) for name in names[:-1])]
+    assert all(before in node.needs() for before, node in zip(names, nodes[1:], strict=False))
+    free = of_stage(graph_of(query("a", "MKV"), num_seeds=2), "prediction")
+    assert sorted(node.id for node in free) == sorted(names)
+    assert {node.condition for node in free} == {None}
+
+
+def test_the_order_of_making_changes_no_artefact() -> None:
+    """Ranking, pictures and reports have the same inputs in the same order with a score as without."""
+    free, until = (graph_of(query("a", "MKV"), num_seeds=2, stop_at_score=score) for score in (None, 85))
+    for stage in ("ranking", "ranked", "plots"):
+        assert of_stage(free, stage) == of_stage(until, stage)
+
+
+def test_what_an_early_end_saves() -> None:
+    multimer = tuple(replace(model, recycles=20, recycle_tolerance=0.5) for model in MODELS)
+    free, until = (graph_of(query("a", "MKV"), models=multimer, stop_at_score=score) for score in (None, 85))
+    first, *others = (node.cost for node in of_stage(free, "prediction"))
+    assert first.saved == pytest.approx(first.seconds * 19 / 21)
+    costs = [total_cost(of_stage(graph, "prediction")) for graph in (free, until)]
+    seconds = first.seconds + sum(one.seconds for one in others)
+    assert [cost.seconds for cost in costs] == pytest.approx([seconds] * 2)
+    assert [seconds - cost.saved for cost in costs] == pytest.approx([seconds * 2 / 21, first.seconds * 2 / 21])
+    settings = [RunSettings(stop_at_score=score) for score in (None, 85)]
+    assert [count_passes(multimer, one) for one in settings] == [Passes(6, 63), Passes(2, 63)]
+    assert count_passes(MODELS, RunSettings()) == Passes(12, 12)
+    assert count_passes(multimer, RunSettings(num_seeds=2, ensembles=2)) == Passes(24, 252)
+    assert count_passes([replace(multimer[0], recycles=0)], RunSettings()) == Passes(1, 1)
 
 
 def test_costs_add_up() -> None:
@@ -169,6 +215,21 @@ def test_many_targets_are_summed_up() -> None:
     assert [line.split(":")[0] for line in of_few] == ["t0", "t1", "t2"]
     assert of_many[0].startswith("1,000 targets of 3 to 3,000 residues: at most about ")
     assert [line.split(":")[0] for line in of_many[1:]] == ["t999"]
+
+
+def test_a_dry_run_of_many_targets_has_a_line_for_each_kind_of_step() -> None:
+    def lines(count: int) -> list[str]:
+        graph = graph_of(*(query(f"t{k}", "MKV" * (k + 1)) for k in range(count)), num_seeds=2, stop_at_score=80)
+        steps = [Step(node, 1, total_cost([node]).seconds, total_cost([node]).saved) for node in graph.nodes]
+        return list(steps_lines(Survey(tuple(steps), 0)))
+
+    few, many = lines(20), lines(21)
+    assert "t19/prediction/model_2_ptm_pred_1 (if still needed)" in " ".join(" ".join(few).split())
+    assert len(many) == 2 + len(dict.fromkeys(node.stage for node in graph_of(query("t", "MKV")).nodes))
+    (predictions,) = (line for line in many if line.startswith("prediction "))
+    assert predictions.startswith("prediction (126 steps) ")
+    assert re.fullmatch(r"\d+ steps, about \d+ min to \d+ h one after the other, at most [\d.]+ GB", few[-1])
+    assert max(map(len, many)) <= 80
 
 
 def test_programs_of_hh_suite_get_a_node_for_each_sequence_and_few_cores() -> None:

@@ -146,6 +146,13 @@ def test_the_survey_tells_what_a_run_would_do(tmp_path: Path) -> None:
     assert [step.node.id for step in steps[1:]] == ["gb1/features", "gb1/search record"]  # and nothing of crambin
 
 
+def test_the_survey_knows_what_targets_share(tmp_path: Path) -> None:
+    """Each has its own place of an alignment, which its search.json names."""
+    plan = search_plan(tmp_path, [GB1, TWIN], DATABASES)
+    run(plan)
+    assert survey(build_graph(plan)).steps == ()
+
+
 def test_a_target_is_done_once_after_its_last_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stage = STAGES["search record"]
 

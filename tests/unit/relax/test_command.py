@@ -5,16 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import gemmi
 import numpy as np
 import pytest
 import typer
+from Bio.PDB import MMCIFParser
+from openmm import app
 from relax_cases import helix, joined, moved, text_of, torn
 from typer.testing import CliRunner, Result
 
 from af2cpu.chemistry.residues import ATOM37_INDEX
 from af2cpu.commands.relax import relax as command
 from af2cpu.formats.structure import read_protein
-from af2cpu.records import Protein
+from af2cpu.records import Protein, chain_id
+from af2cpu.relax.structure import given_atoms, mmcif_text
 
 _app = typer.Typer()
 _app.command()(command)
@@ -112,6 +116,66 @@ def test_two_molecules_of_one_name_stay_two(tmp_path: Path) -> None:
     relaxed, _ = read_protein(out)
     assert relaxed.chain_ids.tolist() == ["A"] * 6 + ["B"] * 6
     assert relaxed.atom_positions[6:, ATOM37_INDEX["CA"], 2].min() > 30
+
+
+@pytest.mark.parametrize("ending", [".pdb", ".cif"])
+def test_a_complex_keeps_names_and_numbers(tmp_path: Path, ending: str) -> None:
+    """Two copies, numbers that go on from chain to chain, a chain of one residue, an insertion code."""
+    chains = [helix("SAKD", "A", first=3), helix("SAKD", "D", first=7, shift=25.0), helix("K", "C", shift=50.0)]
+    protein = replace(joined(*chains), insertion_codes=np.array([*["", "B"] * 4, ""]))
+    out = tmp_path / f"out{ending}"
+    result = _run(_file(tmp_path / "in.pdb", protein), "-o", out)
+    assert result.exit_code == 0, result.output
+    assert "kept as given: C/1 LYS (a chain of one residue)" in result.output
+    relaxed, notes = read_protein(out)
+    assert notes == ()
+    for name in ("aatype", "chain_ids", "residue_index", "insertion_codes"):
+        np.testing.assert_array_equal(getattr(relaxed, name), getattr(protein, name))
+    np.testing.assert_allclose(relaxed.atom_positions[8], protein.atom_positions[8], atol=6e-4)
+    assert np.flatnonzero(relaxed.atom_mask[:, ATOM37_INDEX["OXT"]]).tolist() == [3, 7]
+
+
+def test_mmcif_has_an_entity_for_each_sequence(tmp_path: Path) -> None:
+    out = tmp_path / "out.cif"
+    long = joined(helix("SAKD", "heavy"), helix("GAG", "L", shift=25.0), helix("SAKD", "heavy2", shift=50.0))
+    (tmp_path / "in.cif").write_text(mmcif_text(long, given_atoms(long)))
+    result = _run(tmp_path / "in.cif", "-o", out)
+    assert result.exit_code == 0, result.output
+    assert "renamed" not in result.output
+    structure = gemmi.read_structure(str(out))
+    assert [(entity.name, entity.subchains, entity.full_sequence) for entity in structure.entities] == [
+        ("1", ["heavy", "heavy2"], ["SER", "ALA", "LYS", "ASP"]),
+        ("2", ["L"], ["GLY", "ALA", "GLY"]),
+    ]
+    read = MMCIFParser(QUIET=True).get_structure("x", str(out))
+    assert [(chain.id, len(chain)) for chain in read[0]] == [("heavy", 4), ("L", 3), ("heavy2", 4)]
+    assert app.PDBxFile(str(out)).topology.getNumAtoms() == len(list(read.get_atoms())) > 100
+    whole = app.ForceField("amber99sb.xml").createSystem(app.PDBxFile(str(out)).topology)
+    assert whole.getNumParticles() == len(list(read.get_atoms()))
+
+
+def test_names_that_pdb_has_no_room_for_are_replaced_aloud(tmp_path: Path) -> None:
+    long = joined(helix("SAKD", "heavy"), helix("GAG", "H", shift=25.0))
+    (tmp_path / "in.cif").write_text(mmcif_text(long, given_atoms(long)))
+    out = tmp_path / "out.pdb"
+    result = _run(tmp_path / "in.cif", "-o", out)
+    assert result.exit_code == 0, result.output
+    relaxed, _ = read_protein(out)
+    first = relaxed.chain_ids[0]
+    assert relaxed.chain_ids.tolist() == [first] * 4 + ["H"] * 3
+    assert f"heavy to {first}" in " ".join(result.output.split())
+
+
+def test_too_many_chains_for_pdb_are_refused_before_the_minimisation(tmp_path: Path) -> None:
+    many = joined(*(helix("GAG", chain_id(k), shift=14.0 * k) for k in range(63)))
+    (tmp_path / "in.cif").write_text(mmcif_text(many, given_atoms(many)))
+    refused = _run(tmp_path / "in.cif", "-o", tmp_path / "out.pdb")
+    assert refused.exit_code == 2
+    assert "63 chains; the PDB format has names for 62; give --out a name that ends with .cif" in " ".join(
+        refused.output.split()
+    )
+    assert "round 1" not in refused.output
+    assert read_protein(tmp_path / "in.cif")[0].chain_ids.tolist() == many.chain_ids.tolist()
 
 
 @pytest.mark.parametrize("target", ["missing/x.pdb", "folder"])

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from relax_cases import helix, joined, torn
+from relax_cases import helix, joined, part, torn
 
 from af2cpu.records import Protein
 from af2cpu.relax import RelaxSettings, amber, relax
@@ -58,6 +58,35 @@ def test_over_half_of_the_residues_in_each_others_place_are_noise(rows: int) -> 
 
 def test_scattered_residues_are_noise() -> None:
     assert judged(scattered()) == "the structure is noise: 19 of its 19 peptide bonds are torn"
+
+
+def _beside(chain: Protein, residues: int) -> Protein:
+    """A sound chain A of 60 residues, and the first residues of a chain B far from it."""
+    return joined(helix("SAKDRELYHTVGAKDERLYA" * 3), _away(part(chain, 0, residues)))
+
+
+def _away(protein: Protein) -> Protein:
+    shifted = (protein.atom_positions + np.float32([0.0, 500.0, 0.0])) * protein.atom_mask[..., None]
+    return replace(protein, atom_positions=shifted, chain_ids=np.full(protein.n_res, "B"))
+
+
+def test_a_chain_of_noise_makes_a_complex_noise() -> None:
+    assert judged(_beside(scattered(), 20)) == "chain B is noise: 19 of its 19 peptide bonds are torn"
+    crowded = replace(LONG, atom_positions=LONG.atom_positions * np.float32(0.5))
+    assert judged(_beside(crowded, 20)) == "chain B is noise: 20 of its 20 residues overlap others"
+    assert judged(_beside(LONG, 20)) is None
+
+
+def test_a_short_chain_is_judged_with_the_others() -> None:
+    """The relaxation mends a peptide that reaches into its neighbour."""
+    assert judged(_beside(scattered(), 19)) is None
+    assert judged(_away(part(scattered(), 0, 19))) is not None
+
+
+def test_a_border_is_no_torn_bond() -> None:
+    """Numbers go on from chain to chain."""
+    pieces = [helix("S", name, first=3 + k, shift=30.0 * k) for k, name in enumerate("BCDEFGHI", start=1)]
+    assert judged(joined(helix("SA"), *pieces)) is None
 
 
 def test_residues_without_atoms_do_not_count() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from af2cpu.pipeline.graph import Condition, Cost, Item, Node, Output
+from af2cpu.pipeline.graph import AmongBest, Condition, Cost, Item, Node, Output
 from af2cpu.schedule.admission import Admission
 from af2cpu.schedule.hosts import PROCESS_BYTES, Task, Worker, seconds_on
 
@@ -42,7 +42,7 @@ def target(name: str, seconds: float, memory: float = GB, models: int = 2, searc
         yield node(one, "prediction", [f"{name}/features"], cost, network=f"model_{k}")
     yield node(f"{name}/ranking", "ranking", who, Cost(0.1, 0.1 * GB))
     for k, one in enumerate(who):
-        condition = Condition(Output(f"{name}/ranking"), f"model_{k}", 1, models)
+        condition = AmongBest(Output(f"{name}/ranking"), f"model_{k}", 1, models)
         cost = Cost(2.0, 0.5 * GB)
         yield node(f"{name}/relaxation/{k}", "relaxation", [one], cost, condition=condition)
     every = [f"{name}/relaxation/{k}" for k in range(models)]
@@ -52,7 +52,7 @@ def target(name: str, seconds: float, memory: float = GB, models: int = 2, searc
 
 def unless_second(one: Node) -> bool:
     """The best prediction is the first one: only that is relaxed."""
-    return one.condition is None or one.condition.candidate == "model_0"
+    return not isinstance(one.condition, AmongBest) or one.condition.candidate == "model_0"
 
 
 @dataclass

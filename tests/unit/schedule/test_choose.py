@@ -40,7 +40,8 @@ def chosen(
     alignment = out / "mine.a3m"
     alignment.write_text(">mine\nA\n")
     queries = [Query(f"t{k}", "A" * residues, "", "made up") for k in range(targets)]
-    jobs = tuple(Job.of(query, out / query.name, alignments=(alignment,)) for query in queries)
+    made = (Job.of(query, out / query.name) for query in queries)
+    jobs = tuple(replace(job, entities=(replace(job.entities[0], alignments=(alignment,)),)) for job in made)
     machine = replace(MACHINE, memory=memory)
     plan = Plan(**vars(plan) | {"jobs": jobs, "models": MODELS, "machine": machine})
     return runner_for(plan, build_graph(plan), auto=auto).func  # type: ignore[attr-defined]

@@ -116,6 +116,55 @@ def test_a_killed_download_of_a_database_is_gone_on_with(
     assert "there already" in download("--data-dir", tmp_path, "uniref90").output
 
 
+@pytest.fixture
+def _uniprot(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two small parts in place of the large ones."""
+    server.files["/trembl.fasta.gz"] = gzip.compress(CONTENT, 1)
+    server.files["/sprot.fasta.gz"] = gzip.compress(b">sp|P1|A_HUMAN\nMK\n")
+    small = Source(
+        server.url("/trembl.fasta.gz"),
+        "uniprot/uniprot.fasta",
+        0.001,
+        0.002,
+        appended=(server.url("/sprot.fasta.gz"),),
+        optional=True,
+    )
+    monkeypatch.setattr("af2cpu.search.sources.SOURCES", {**SOURCES, "uniprot": small})
+    monkeypatch.setattr("af2cpu.download.space.free_bytes", lambda folder: 10**12)
+
+
+@pytest.mark.usefixtures("_uniprot")
+def test_uniprot_is_joined_from_its_two_parts(server: Server, tmp_path: Path) -> None:
+    assert "uniprot   " not in download("--data-dir", tmp_path, "--dry-run").output  # only where it is named
+    listed = CliRunner().invoke(db.app, ["list", "--data-dir", str(tmp_path)]).output
+    assert "uniprot     optional, for complexes of different chains; missing: " in listed
+    result = download("--data-dir", tmp_path, "uniprot")
+    assert result.exit_code == 0, result.output
+    folder = tmp_path / "uniprot"
+    assert [path.name for path in folder.iterdir()] == ["uniprot.fasta"]
+    assert (folder / "uniprot.fasta").read_bytes() == CONTENT + b">sp|P1|A_HUMAN\nMK\n"
+    assert "there already" in download("--data-dir", tmp_path, "uniprot").output
+
+
+@pytest.mark.usefixtures("_uniprot")
+def test_a_join_that_was_cut_off_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def cut(source: io.BufferedReader, target: io.BufferedWriter) -> None:
+        target.write(source.read(5))
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as context:
+        context.setattr("af2cpu.search.sources.copyfileobj", cut)
+        result = download("--data-dir", tmp_path, "uniprot")
+    assert result.exit_code == 2
+    assert "No space left on device" in result.output
+    folder = tmp_path / "uniprot"
+    assert (folder / "trembl.fasta").stat().st_size == len(CONTENT) + 5
+    assert not (folder / "uniprot.fasta").exists()
+    assert download("--data-dir", tmp_path, "uniprot").exit_code == 0
+    assert (folder / "uniprot.fasta").read_bytes() == CONTENT + b">sp|P1|A_HUMAN\nMK\n"
+    assert [path.name for path in folder.iterdir()] == ["uniprot.fasta"]
+
+
 def archive(names: Sequence[str], content: bytes = b"x" * 100_000, kind: bytes = tarfile.REGTYPE) -> bytes:
     """A .tar.gz of some files."""
     packed = io.BytesIO()
@@ -135,7 +184,7 @@ FILES = [f"./pdb70{part}.{ending}" for part in ("_a3m", "_hhm", "_cs219") for en
 def _pdb70(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     """A small archive in place of the large one."""
     server.files["/pdb70.tar.gz"] = archive([*FILES, "./md5sum"])
-    small = Source(server.url("/pdb70.tar.gz"), "pdb70/pdb70", 0.001, 0.002, archive=True)
+    small = Source(server.url("/pdb70.tar.gz"), "pdb70/pdb70", 0.001, 0.002, archive=True, optional=True)
     monkeypatch.setattr("af2cpu.search.sources.SOURCES", {**SOURCES, "pdb70": small})
     monkeypatch.setattr("af2cpu.download.space.free_bytes", lambda folder: 10**12)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from make_demo_databases import chains, example_files
 
 import af2cpu
 from af2cpu.errors import InputError, ParameterError
@@ -12,15 +13,14 @@ from af2cpu.model.config import model_config
 from af2cpu.query import read_inputs
 from af2cpu.settings import MULTIMER_MODELS, PTM_MODELS, load_settings
 from af2cpu.shipped import is_shipped, shipped
-from af2cpu.weights.demo import demo_file, is_known, known_proteins
+from af2cpu.weights.demo import DEMO_NETWORKS, demo_file, is_known, known_proteins
 from af2cpu.weights.source import caution, find_parameters, fingerprint
-
-EXAMPLES = Path(__file__).parents[3] / "examples"
 
 
 def test_they_are_small_and_come_with_the_program() -> None:
-    assert demo_file().stat().st_size < 8e6
-    assert is_shipped(demo_file())
+    for model in DEMO_NETWORKS:
+        assert demo_file(model).stat().st_size < 8e6
+        assert is_shipped(demo_file(model))
     assert not is_shipped(Path(__file__))
 
 
@@ -32,10 +32,30 @@ def test_they_know_a_handful_of_proteins() -> None:
     assert not is_known("NLYIQWLKDGGPSSGRPPP")
 
 
+def test_they_know_complexes_of_which_the_order_of_the_chains_is_no_part() -> None:
+    complexes = [known for known in known_proteins() if known.model == "demo_multimer"]
+    assert {len(set(known.sequence.split(":"))) for known in complexes} == {1, 2}  # a homodimer and a heterodimer
+    for known in complexes:
+        one, other = known.sequence.split(":")
+        assert is_known(f"{other}:{one}", "demo_multimer")
+        assert not is_known(known.sequence)  # the monomer network does not
+        assert not is_known(f"{one}:{other}:{one}", "demo_multimer")
+        assert not is_known(one, "demo_multimer")
+        assert not is_known(f"{one}:{other[1:]}", "demo_multimer")
+    assert not is_known("NLYIQWLKDGGPSSGRPPPS", "demo_multimer")
+
+
 def test_examples_that_they_know_and_one_that_is_longer() -> None:
-    queries = [item.query for item in read_inputs([EXAMPLES])]
-    assert {query.sequence for query in queries} >= {protein.sequence for protein in known_proteins()}
-    assert max(query.n_res for query in queries) > max(len(protein.sequence) for protein in known_proteins())
+    queries = [item.query for item in read_inputs(example_files())]
+    known = [protein.sequence for protein in known_proteins() if protein.model == "demo"]
+    assert {query.sequence for query in queries} >= set(known)
+    assert max(query.n_res for query in queries) > max(map(len, known))
+    parts = {chain for protein in known_proteins() if protein.model != "demo" for chain in protein.sequence.split(":")}
+    assert {sequence.decode() for _, sequence in chains()} > parts
+
+
+def _complex(name: str) -> str:
+    return next(known.sequence for known in known_proteins() if known.name == name)
 
 
 def test_what_is_said_of_parameters() -> None:
@@ -46,6 +66,11 @@ def test_what_is_said_of_parameters() -> None:
     assert "the structure means nothing" in str(caution("demo", str(demo_file()), unknown))  # under its file's name too
     assert "drawn at random" in str(caution("demo", "synthetic:0", known))
     assert "drawn at random" in str(caution("model_1", "synthetic:0", unknown))
+    dimer = f"{known}:{known}"
+    assert "they know this complex by heart" in str(caution("demo_multimer", "demo", _complex("2q2k_dimer")))
+    assert "ON A COMPLEX THAT THEY DO NOT KNOW" in str(caution("demo_multimer", "demo", dimer))
+    assert "ON A COMPLEX THAT THEY DO NOT KNOW" in str(caution("demo", "demo", _complex("2q2k_dimer")))
+    assert "ON A PROTEIN THAT THEY DO NOT KNOW" in str(caution("demo_multimer", "demo", known))
     assert caution("model_1_ptm", "params_model_1_ptm.npz", unknown) is None
 
 
@@ -55,6 +80,11 @@ def test_they_are_found_by_name_whatever_folder_we_are_in(tmp_path: Path, monkey
     assert find_parameters("demo", None, "demo") == "demo"
     assert fingerprint("demo", model_config("demo")) == fingerprint(str(demo_file()), model_config("demo"))
     assert find_parameters(str(demo_file()), None, "demo") == str(demo_file())
+    assert find_parameters("demo", None, "demo_multimer") == "demo"
+    prints = [
+        fingerprint(source, model_config("demo_multimer")) for source in ("demo", str(demo_file("demo_multimer")))
+    ]
+    assert prints[0] == prints[1] != fingerprint("demo", model_config("demo"))
 
 
 def test_they_are_never_taken_unasked_or_for_another_model() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -50,6 +52,14 @@ def test_file_and_synthetic_are_one(tmp_path: Path, arrays: Arrays) -> None:
     from_file = af2cpu.load_model("tiny", _write(tmp_path, arrays)).state_dict()
     for name, value in af2cpu.load_model("tiny", "synthetic:0").state_dict().items():
         assert torch.equal(value, from_file[name])
+
+
+@pytest.mark.parametrize("name", ["tiny", "tiny_multimer"])
+def test_loading_a_network_leaves_out_what_only_compiling_needs(name: str) -> None:
+    """SymPy and TorchDynamo, a second and 70 MB in each process."""
+    code = f"import sys, af2cpu; af2cpu.load_model({name!r}, 'synthetic:0'); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert {"torch", "sympy", "torch._dynamo"} & set(done.stdout.split()) == {"torch"}
 
 
 def test_compressed_file(tmp_path: Path, arrays: Arrays) -> None:

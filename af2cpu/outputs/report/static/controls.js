@@ -29,7 +29,7 @@ function listenToControls() {
   }
   document.getElementById("sides").addEventListener("click", () => change({ sides: !state.sides }));
   document.getElementById("spin").addEventListener("click", () => change({ spin: !state.spin }));
-  document.getElementById("clear").addEventListener("click", () => change({ mark: null, pin: null, range: null }));
+  document.getElementById("clear").addEventListener("click", () => change(CLEAR));
   document.getElementById("reset").addEventListener("click", () => {
     if (!viewer) return;
     resetView();
@@ -38,7 +38,7 @@ function listenToControls() {
   document.getElementById("picture").addEventListener("click", () => viewer && save(`${data.name}.png`, viewer.pngURI()));
   onChange(["model", "form", "sides", "spin", "shape"], drawControls);
   onChange(["model", "colour"], drawLegend);
-  onChange(["mark", "pin", "range"], showReadout);
+  onChange(["mark", "pin", "range", "rows", "cols"], showReadout);
 }
 
 function drawControls() {
@@ -62,7 +62,7 @@ function drawLegend() {
   const entries = {
     plddt: () => [...CLASS_NAMES.keys()].reverse().map((k) => [CLASS_COLOURS[k], CLASS_NAMES[k], ["under 50", "50–70", "70–90", "90+"][k]]),
     domain: () => [...domainsShown().map(({ number, residues }) => [domainColour(number), `D${number + 1}`, `${residues.length} residues`]), [OUTSIDE, "in no domain", ""]],
-    chain: () => [[CHAIN, "chain A", ""]],
+    chain: () => data.chains.map(({ id, name, length }, k) => [chainColour(k), `chain ${id}`, isComplex ? name || `${length} residues` : ""]),
     order: () => [[orderColour(0), "N terminus", ""], [orderColour(0.5), "middle", ""], [orderColour(1), "C terminus", ""]],
   };
   document.getElementById("legend").replaceChildren(...entries[state.colour]().map(([colour, name, detail]) => {

@@ -4,6 +4,9 @@ const data = JSON.parse(document.getElementById("data").textContent);
 const CLASS_BOUNDS = [50, 70, 90];
 const CLASS_COLOURS = ["#ff7d45", "#ffdb13", "#65cbf3", "#0053d6"];
 const CLASS_NAMES = ["very low", "low", "confident", "very high"];
+const isComplex = data.chains.length > 1;
+const chainOf = Uint16Array.from(data.chains.flatMap(({ length }, number) => Array(length).fill(number))); // by residue
+const chainNumbers = new Map(data.chains.map(({ id }, number) => [id, number]));
 const unpacked = new Map();
 
 function plddtClass(value) {
@@ -39,6 +42,12 @@ async function paeTenths(pae) {
     }
   }
   return tenths;
+}
+
+/** The cell of the PAE map of each residue: every chain begins with a new one. */
+function cellsOf(step) {
+  let cell = -1;
+  return Uint32Array.from(data.sequence, (_, k) => (cell += (k - data.chains[chainOf[k]].start) % step === 0));
 }
 
 /** AlphaFold's PAE file, as it stands in the folder. */
@@ -89,9 +98,20 @@ function paintScale(canvas, stops) {
   paint(canvas, 128, 1, (k) => ramp(stops, k / 127));
 }
 
-/** Such as K12. */
+/** Such as K12, of a complex A/K12. */
 function residueName(k) {
-  return `${data.sequence[k]}${k + 1}`;
+  const { id, start } = data.chains[chainOf[k]];
+  return `${isComplex ? `${id}/` : ""}${data.sequence[k]}${k - start + 1}`;
+}
+
+/** Such as K12–E40; of a complex a chain by its letter if it is all of it. */
+function rangeName([first, last]) {
+  const { id, start, length } = data.chains[chainOf[first]];
+  return isComplex && first === start && last === start + length - 1 ? `chain ${id}` : `${residueName(first)}–${residueName(last)}`;
+}
+
+function plddtMean(plddt, first, last) {
+  return plddt.slice(first, last + 1).reduce((sum, value) => sum + value, 0) / (last - first + 1);
 }
 
 /** Round steps for an axis from 1 to n with about `wanted` labels: residue numbers. */
@@ -104,4 +124,14 @@ function ticks(n, wanted) {
     if (value > 1 && value - numbers.at(-1) > step / 2) numbers.push(value);
   }
   return numbers;
+}
+
+/** Residues to label on an axis over a range of whole chains, about `wanted`: [{k, number}]. Where it has several chains,
+    the place of each number 1 is left to the chain's letter. */
+function residueTicks([first, last], wanted) {
+  const shown = data.chains.filter(({ start, length }) => start <= last && start + length > first);
+  const share = wanted / (last - first + 1);
+  return shown.flatMap(({ start, length }) =>
+    ticks(length, share * length).filter((number) => shown.length === 1 || number > 1).map((number) => ({ k: start + number - 1, number })),
+  );
 }

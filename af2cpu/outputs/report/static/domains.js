@@ -15,7 +15,7 @@ function domainsShown() {
     found[number] ??= { number, segments: [], residues: [] };
     found[number].residues.push(k);
     const last = found[number].segments.at(-1);
-    if (last && last[1] === k - 1) last[1] = k;
+    if (last && last[1] === k - 1 && chainOf[k] === chainOf[k - 1]) last[1] = k;
     else found[number].segments.push([k, k]);
   });
   return found;
@@ -59,7 +59,7 @@ function drawDomainTable() {
   body.replaceChildren(...found.map(({ number, segments, residues }) => {
     const row = document.createElement("tr");
     const mean = residues.reduce((sum, k) => sum + plddt[k], 0) / residues.length;
-    const places = segments.map(([a, b]) => (a === b ? `${a + 1}` : `${a + 1}–${b + 1}`)).join(", ");
+    const places = segments.map(segmentName).join(", ");
     const name = row.insertCell();
     name.className = "text";
     name.append(swatch(domainColour(number)), `D${number + 1}`);
@@ -75,6 +75,13 @@ function drawDomainTable() {
     return row;
   }));
   document.getElementById("no-domains").hidden = found.length > 0;
+}
+
+/** Such as 3–40, of a complex A 3–40. */
+function segmentName([first, last]) {
+  const { id, start } = data.chains[chainOf[first]];
+  const numbers = [...new Set([first, last])].map((k) => k - start + 1).join("–");
+  return isComplex ? `${id} ${numbers}` : numbers;
 }
 
 /** Mean PAE between the residues of a domain, angstrom; a dash until the map is unpacked. */

@@ -29,18 +29,24 @@ function panelColour() {
   return getComputedStyle(document.querySelector(".panel")).backgroundColor;
 }
 
-/** The PAE map with its axes. */
+/** The PAE map with its axes, the part that is shown. */
 function paeSvg() {
-  const n = data.sequence.length;
+  const { rows, cols } = paeView();
   const [left, size] = [52, 480];
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   const ink = getComputedStyle(document.body).color;
   const label = (text, attributes) => svgElement(svg, "text", { "font-size": 12, "font-family": "sans-serif", fill: ink, "text-anchor": "middle", ...attributes }, text);
-  svgElement(svg, "image", { href: document.getElementById("pae-map").toDataURL(), x: left, y: 0, width: size, height: size, "image-rendering": "pixelated" });
-  for (const number of ticks(n, 6)) {
-    const place = ((number - 0.5) / n) * size;
-    label(number, { x: left + place, y: size + 16 });
-    label(number, { x: left - 6, y: place + 4, "text-anchor": "end" });
+  svgElement(svg, "image", { href: document.getElementById("pae-map").toDataURL(), x: left, y: 0, width: size, height: size, preserveAspectRatio: "none", "image-rendering": "pixelated" });
+  const place = (range, k) => ((k - range[0]) / extent(range)) * size;
+  for (const { k, number } of residueTicks(cols, isComplex ? 10 : 6)) label(number, { x: left + place(cols, k + 0.5), y: size + 16 });
+  for (const { k, number } of residueTicks(rows, isComplex ? 10 : 6)) label(number, { x: left - 6, y: place(rows, k + 0.5) + 4, "text-anchor": "end" });
+  for (const { id, start, length } of isComplex ? paeChains(cols) : []) {
+    label(id, { x: left + place(cols, start + length / 2), y: size + 16, "font-weight": "bold" });
+    if (start > cols[0]) svgElement(svg, "path", { stroke: ink, d: `M${left + place(cols, start)} 0v${size}` });
+  }
+  for (const { id, start, length } of isComplex ? paeChains(rows) : []) {
+    label(id, { x: left - 6, y: place(rows, start + length / 2) + 4, "text-anchor": "end", "font-weight": "bold" });
+    if (start > rows[0]) svgElement(svg, "path", { stroke: ink, d: `M${left} ${place(rows, start)}h${size}` });
   }
   label("Scored residue", { x: left + size / 2, y: size + 34 });
   label("Aligned residue", { transform: `translate(12 ${size / 2}) rotate(-90)` });

@@ -2,6 +2,8 @@
 
 state.form = formOf(0, wantedForm);
 showView();
+showChains();
+showInterfaces();
 showSequence();
 showDomains();
 showPlddt();

@@ -1,4 +1,4 @@
-/* pLDDT along the chain: the prediction shown over the others, on the colours of the classes. */
+/* pLDDT along the chains: the prediction shown over the others, on the colours of the classes. */
 
 function drawPlddt(group, track) {
   const y = (value) => track.height - (value / 100) * track.height;
@@ -10,7 +10,8 @@ function drawPlddt(group, track) {
   });
   svgElement(group, "text", { x: TRACK.left - 6, y: y(0) + 4, "text-anchor": "end" }, 0);
   svgElement(group, "text", { x: 0, y: 0, transform: `translate(12 ${track.height / 2}) rotate(-90)`, "text-anchor": "middle" }, "pLDDT");
-  const path = (values) => `M${values.map((v, k) => `${track.x(k + 0.5).toFixed(1)},${y(v).toFixed(1)}`).join("L")}`;
+  drawBorders(group, track);
+  const path = (values) => chainPath((k) => `${track.x(k + 0.5).toFixed(1)},${y(values[k]).toFixed(1)}`);
   data.models.forEach((model, k) => {
     if (k !== state.model) svgElement(group, "path", { class: "other", stroke: modelColour(k), d: path(model.plddt) });
   });
@@ -52,7 +53,8 @@ function showPlddt() {
   const track = makeTrack(document.getElementById("plddt"), 150, drawPlddt);
   if (data.coverage) track.svg.setAttribute("height", track.height + 4);
   const steps = { ArrowLeft: -1, ArrowRight: 1, PageUp: -10, PageDown: 10, Home: -Infinity, End: Infinity };
-  onKeys(track.svg, (key) => (key in steps ? { i: steps[key], j: steps[key] } : null));
+  const whole = { rows: chainRange(null), cols: chainRange(null) };
+  onKeys(track.svg, (key) => (key in steps ? { i: steps[key], j: steps[key] } : null), () => whole);
   onChange(["model", "form"], () => track.redraw());
   onChange(["mark", "pin", "range", "model"], () => {
     document.getElementById("readout-chain").textContent = chainReadout();
@@ -66,12 +68,13 @@ function chainReadout() {
     return [...new Set([pair.i, pair.j])].map((k) => {
       const depth = data.coverage ? `, ${data.coverage.depth[k].toLocaleString("en")} sequences (${data.coverage.neff[k].toLocaleString("en")} effective)` : "";
       const domain = data.models[state.model].domains[k] >= 0 ? `, domain ${data.models[state.model].domains[k] + 1}` : "";
-      return `${residueName(k)}: pLDDT ${plddt[k].toFixed(1)} (${CLASS_NAMES[plddtClass(plddt[k])]})${depth}${domain}`;
+      const contacts = pair.i === pair.j ? contactsOf(k) : [];
+      const partners = contacts.length ? `, in contact with ${contacts.map(residueName).join(", ")}` : "";
+      return `${residueName(k)}: pLDDT ${plddt[k].toFixed(1)} (${CLASS_NAMES[plddtClass(plddt[k])]})${depth}${domain}${partners}`;
     }).join(" · ");
   }
   if (!state.range) return "Move over the plots to find a residue in the structure; drag to select a range.";
   return rangeParts().map(({ range: [a, b] }) => {
-    const mean = plddt.slice(a, b + 1).reduce((sum, value) => sum + value, 0) / (b - a + 1);
-    return `${residueName(a)}–${residueName(b)}: ${b - a + 1} residues, mean pLDDT ${mean.toFixed(1)}`;
+    return `${rangeName([a, b])}: ${b - a + 1} residues, mean pLDDT ${plddtMean(plddt, a, b).toFixed(1)}`;
   }).join(" · ");
 }

@@ -1,38 +1,62 @@
-/* The sequence in tens, coloured by pLDDT. */
+/* The sequence in tens, coloured by pLDDT; chain by chain, each with its own numbers. */
 
 function showSequence() {
   const host = document.getElementById("sequence");
   const letters = [];
-  for (let start = 0; start < data.sequence.length; start += 10) {
-    const block = document.createElement("span");
-    [...data.sequence.slice(start, start + 10)].forEach((letter, k) => {
-      const element = document.createElement("i");
-      element.textContent = letter;
-      element.dataset.k = start + k;
-      letters.push(element);
-      block.append(element);
-    });
-    const number = document.createElement("small");
-    number.textContent = Math.min(start + 10, data.sequence.length);
-    block.append(number);
-    host.append(block);
-  }
+  data.chains.forEach((chain, number) => {
+    if (isComplex) host.append(chainHead(number));
+    for (let start = 0; start < chain.length; start += 10) host.append(sequenceBlock(chain, start, letters));
+  });
   listenToSequence(host);
   onChange(["mark", "pin", "range", "model"], () => drawSequence(letters));
   const copy = document.getElementById("copy");
   copy.hidden = !navigator.clipboard;
-  copy.addEventListener("click", () => copyText(copy, data.sequence));
+  const text = data.chains.map(({ start, length }) => data.sequence.slice(start, start + length)).join(":");
+  copy.addEventListener("click", () => copyText(copy, text));
+}
+
+/** Ten residues of a chain from `start`, counted from 0 in the chain. */
+function sequenceBlock(chain, start, letters) {
+  const block = document.createElement("span");
+  const end = Math.min(start + 10, chain.length);
+  for (let k = chain.start + start; k < chain.start + end; k++) {
+    const element = document.createElement("i");
+    element.textContent = data.sequence[k];
+    element.dataset.k = k;
+    letters.push(element);
+    block.append(element);
+  }
+  const number = document.createElement("small");
+  number.textContent = end;
+  block.append(number);
+  return block;
+}
+
+/** The letter and the name of a chain; a click selects it. */
+function chainHead(number) {
+  const { id, name, length } = data.chains[number];
+  const head = document.createElement("button");
+  head.type = "button";
+  head.className = "chain-head";
+  const rest = document.createElement("span");
+  rest.className = "muted";
+  rest.textContent = `${name && `${name} · `}${length} residue${length === 1 ? "" : "s"}`;
+  head.append(swatch(chainColour(number)), `Chain ${id} `, rest);
+  head.addEventListener("click", () => selectChain(number));
+  return head;
 }
 
 function drawSequence(letters) {
   const pair = marked();
   const { plddt } = data.models[state.model];
+  const contacts = new Set(contactsShown());
   letters.forEach((letter, k) => {
     const classes = [`r${plddtClass(plddt[k])}`];
     const chosen = state.range && selected(k);
     if (chosen && !chosen.aligned && !chosen.scored) classes.push("dim");
     if (pair?.i === k) classes.push("aligned");
     else if (pair?.j === k) classes.push("scored");
+    else if (contacts.has(k)) classes.push("contact");
     letter.className = classes.join(" ");
   });
 }

@@ -1,9 +1,10 @@
 /* What is shown and what is marked. Panels subscribe; changes are drawn once per frame.
 
    mark: the pair of residues under the pointer {i: aligned on, j: scored}, from 0; i = j for one residue
-   pin: the pair that stays when the pointer leaves; range: {rows: [first, last], cols: [first, last]} */
+   pin: the pair that stays when the pointer leaves; range: {rows: [first, last], cols: [first, last]}
+   rows, cols: the chains that the PAE map shows, by number; null for all */
 
-const state = { model: 0, form: "unrelaxed", mark: null, pin: null, range: null, sides: false, spin: false, shape: "cartoon", colour: "plddt" };
+const state = { model: 0, form: "unrelaxed", mark: null, pin: null, range: null, rows: null, cols: null, sides: false, spin: false, shape: "cartoon", colour: "plddt" };
 const panels = [];
 const changed = new Set();
 
@@ -58,17 +59,22 @@ function selected(k) {
   return { aligned: isIn(state.range.rows, k), scored: isIn(state.range.cols, k) };
 }
 
-/** Moves the mark by keys on a panel; `move(key)` gives the change {i, j} or null. Shift selects from where it began. */
-function onKeys(element, move) {
+/** Nothing marked, nothing selected, the whole map. */
+const CLEAR = { mark: null, pin: null, range: null, rows: null, cols: null };
+
+/** Moves the mark by keys on a panel; `move(key)` gives the change {i, j} or null. Shift selects from where it began.
+    `limits()` gives the residues that the panel shows: {rows: [first, last], cols: [first, last]}. */
+function onKeys(element, move, limits) {
   let from = null;
   element.addEventListener("keydown", (event) => {
-    const at = marked() ?? { i: 0, j: 0 };
-    if (event.key === "Escape") return change({ mark: null, pin: null, range: null });
+    const { rows, cols } = limits();
+    const at = marked() ?? { i: rows[0], j: cols[0] };
+    if (event.key === "Escape") return change(CLEAR);
     if (event.key === "Enter") return change({ pin: at });
     const by = move(event.key);
     if (!by) return;
     event.preventDefault();
-    const to = { i: clamp(at.i + by.i), j: clamp(at.j + by.j) };
+    const to = { i: within(rows, at.i + by.i), j: within(cols, at.j + by.j) };
     if (!event.shiftKey) from = null;
     else from ??= at;
     const range = from && { rows: ordered(from.i, to.i), cols: ordered(from.j, to.j) };
@@ -76,6 +82,7 @@ function onKeys(element, move) {
   });
 }
 
-function clamp(k) {
-  return Math.max(0, Math.min(data.sequence.length - 1, k));
+/** The residue of a range that is nearest to k. */
+function within([first, last], k) {
+  return Math.max(first, Math.min(last, k));
 }

@@ -1,6 +1,6 @@
-/* Plots along the chain: a common residue axis, the marks, selection by dragging. */
+/* Plots along the chains: a common residue axis, the marks, selection by dragging. */
 
-const TRACK = { left: 46, right: 10 };
+const TRACK = { left: 46, right: 10, axis: isComplex ? 32 : 18 }; // axis: height of the labels below a plot
 
 function svgElement(parent, name, attributes = {}, text = null) {
   const element = document.createElementNS("http://www.w3.org/2000/svg", name);
@@ -11,12 +11,12 @@ function svgElement(parent, name, attributes = {}, text = null) {
 }
 
 /** Draws `draw(group, track)` into an SVG and again whenever the width changes; marks are drawn above. */
-function makeTrack(svg, height, draw) {
+function makeTrack(svg, height, draw, listen = listenToTrack) {
   const below = svgElement(svg, "g");
   const above = svgElement(svg, "g");
   const track = { svg, height, width: 0, redraw, x: (k) => TRACK.left + (k * (track.width - TRACK.left - TRACK.right)) / data.sequence.length };
   function redraw() {
-    if (!track.width) return; // not laid out yet
+    if (track.width <= TRACK.left + TRACK.right) return; // not laid out yet
     below.replaceChildren();
     draw(below, track);
     drawMarks();
@@ -33,26 +33,30 @@ function makeTrack(svg, height, draw) {
     for (const [k, kind] of pair.i === pair.j ? [[pair.i, ""]] : [[pair.i, "aligned"], [pair.j, "scored"]]) {
       svgElement(above, "line", { class: `cursor ${kind}`, x1: track.x(k + 0.5), x2: track.x(k + 0.5), y1: 0, y2: height });
     }
+    for (const k of contactsShown()) {
+      svgElement(above, "line", { class: "cursor contact", x1: track.x(k + 0.5), x2: track.x(k + 0.5), y1: height - 7, y2: height });
+    }
   }
-  svg.setAttribute("height", height + 18);
+  svg.setAttribute("height", height + TRACK.axis);
   new ResizeObserver(() => {
     if (svg.clientWidth === track.width) return;
     track.width = svg.clientWidth;
     redraw();
   }).observe(svg);
   onChange(["mark", "pin", "range"], drawMarks);
-  listenToTrack(track);
+  listen(track);
   return track;
 }
 
+function residueAt(track, event) {
+  const inner = track.width - TRACK.left - TRACK.right;
+  const place = event.clientX - track.svg.getBoundingClientRect().left - TRACK.left;
+  return within(chainRange(null), Math.floor((place / inner) * data.sequence.length));
+}
+
 function listenToTrack(track) {
-  const residueAt = (event) => {
-    const inner = track.width - TRACK.left - TRACK.right;
-    const place = event.clientX - track.svg.getBoundingClientRect().left - TRACK.left;
-    return clamp(Math.floor((place / inner) * data.sequence.length));
-  };
   selectByDragging(track.svg, (event) => {
-    const k = residueAt(event);
+    const k = residueAt(track, event);
     return { i: k, j: k };
   });
 }
@@ -84,8 +88,14 @@ function selectByDragging(element, at) {
   element.addEventListener("pointerleave", () => change({ mark: null }));
 }
 
+/** Numbers of residues; in a complex the letters of its chains below. */
 function drawResidueAxis(group, track) {
-  for (const number of ticks(data.sequence.length, track.width / 70)) {
-    svgElement(group, "text", { x: track.x(number - 0.5), y: track.height + 14, "text-anchor": "middle" }, number);
+  for (const { k, number } of residueTicks(chainRange(null), track.width / 70)) {
+    svgElement(group, "text", { x: track.x(k + 0.5), y: track.height + 14, "text-anchor": "middle" }, number);
+  }
+  if (!isComplex) return;
+  for (const { id, start, length } of data.chains) {
+    if (track.x(length) - track.x(0) < SMALL_CHAIN) continue;
+    svgElement(group, "text", { class: "letter", x: track.x(start + length / 2), y: track.height + 28, "text-anchor": "middle" }, id);
   }
 }

@@ -1,6 +1,6 @@
 /* The 3D view. All predictions lie in one frame, so that the view stays when another is chosen. */
 
-const ALIGNED = "#d81fbd", SCORED = "#1fa650", BOTH = "#8a5cf0", OUTSIDE = "#b9c1cb", CHAIN = "#4a90c2";
+const ALIGNED = "#d81fbd", SCORED = "#1fa650", BOTH = "#8a5cf0", OUTSIDE = "#b9c1cb";
 const ORDER = [[59, 76, 192], [40, 170, 200], [70, 175, 90], [240, 200, 40], [200, 40, 45]];
 let viewer = null;
 let structure = null; // the 3Dmol model shown
@@ -45,27 +45,35 @@ function viewMessage(text) {
 async function showStructure() {
   const { model, form } = state;
   const { structures, frame } = data.models[model];
-  const text = await unpackText(structures[form].pdb.gzip);
+  const format = "pdb" in structures[form] ? "pdb" : "cif"; // a complex may have more chains than a PDB file can name
+  const text = await unpackText(structures[form][format].gzip);
   if (model !== state.model || form !== state.form) return; // another was chosen meanwhile
   const first = structure === null;
   viewer?.removeAllShapes();
   removeSurface();
   viewer?.removeAllModels();
-  structure = viewer ? viewer.addModel(text, "pdb") : null;
+  structure = viewer ? viewer.addModel(text, format) : null;
   if (!structure) return;
-  alphas = [];
+  [alphas, betas] = [[], []];
   for (const atom of structure.selectedAtoms({})) {
     const { x, y, z } = atom;
     [atom.x, atom.y, atom.z] = [0, 4, 8].map((k) => frame[k] * x + frame[k + 1] * y + frame[k + 2] * z + frame[k + 3]);
-    if (atom.atom === "CA") alphas[atom.resi - 1] = atom;
+    const k = residueOf(atom);
+    if (atom.atom === "CA") alphas[k] = atom;
+    if (atom.atom === "CB" || (atom.atom === "CA" && !betas[k])) betas[k] = atom;
   }
-  structure.setHoverable({}, true, (atom) => change({ mark: { i: atom.resi - 1, j: atom.resi - 1 } }), () => change({ mark: null }));
+  structure.setHoverable({}, true, (atom) => change({ mark: { i: residueOf(atom), j: residueOf(atom) } }), () => change({ mark: null }));
   styleStructure();
   drawMarks3D();
   if (first) resetView();
   viewer.render();
   document.getElementById("view").dataset.shown = `${data.models[model].name} ${form}`;
   showReadout();
+}
+
+/** The residue of an atom, from 0 through all chains. */
+function residueOf({ chain, resi }) {
+  return data.chains[chainNumbers.get(chain)].start + resi - 1;
 }
 
 function residueColour(k) {
@@ -77,8 +85,8 @@ function residueColour(k) {
   const { plddt, domains } = data.models[state.model];
   switch (state.colour) {
     case "domain": return domainColour(domains[k] ?? -1);
-    case "chain": return CHAIN;
-    case "order": return orderColour(k / Math.max(1, data.sequence.length - 1));
+    case "chain": return chainColour(chainOf[k]);
+    case "order": return orderColour((k - data.chains[chainOf[k]].start) / Math.max(1, data.chains[chainOf[k]].length - 1));
     default: return CLASS_COLOURS[plddtClass(plddt[k])];
   }
 }
@@ -90,7 +98,7 @@ function orderColour(share) {
 
 function styleStructure() {
   if (!structure) return;
-  const colorfunc = (atom) => residueColour(atom.resi - 1);
+  const colorfunc = (atom) => residueColour(residueOf(atom));
   const ribbon = state.shape !== "sticks" && data.sequence.length >= 4; // fewer residues have no ribbon
   structure.setStyle({}, ribbon ? { cartoon: { colorfunc, arrows: true, thickness: 0.35 } } : { stick: { radius: 0.18, colorfunc } });
   styleSurface(colorfunc);
@@ -115,7 +123,7 @@ function removeSurface() {
   surface = null;
 }
 
-/** Balls on the residues of the pair and a line between them. */
+/** Balls on the residues of the pair and a line between them; small balls on the residues of other chains in contact. */
 function drawMarks3D() {
   if (!structure) return;
   for (const shape of marks) viewer.removeShape(shape);
@@ -126,6 +134,7 @@ function drawMarks3D() {
   const ball = (center, color) => center && marks.push(viewer.addSphere({ center, radius: 1.3, color }));
   ball(a, ALIGNED);
   if (a !== b) ball(b, SCORED);
+  for (const k of contactsShown()) if (alphas[k]) marks.push(viewer.addSphere({ center: alphas[k], radius: 0.9, color: BOTH }));
   if (a && b && a !== b) {
     marks.push(viewer.addCylinder({ start: a, end: b, radius: 0.16, dashed: true, dashLength: 0.7, gapLength: 0.5, color: "#808a96", fromCap: 1, toCap: 1 }));
   }

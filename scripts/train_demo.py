@@ -48,7 +48,9 @@ SAVE_EVERY = 100  # steps; what a pass hands to the next is dropped then, so tha
 PASSES = 4
 NOISE = 0.01  # of the representations between blocks, relative to their size: bf16 is to make no difference
 SHARE_DECOYS, SHARE_OTHERS = 0.1, 0.07  # of the steps
-SHARE_STRANGERS = 0.3  # of the steps of the multimer model, which has strangers only
+# Of the steps of the multimer model, which has strangers only. The shipped parameters took 3,500 steps, over which the
+# share and the kinds of strangers grew to these.
+SHARE_STRANGERS = 0.3
 CROP, SHARE_CROPS, CROPS_UNTIL = 56, 0.9, 0.6  # residues; share of the steps at the start; when there are none any more
 VARIETY_FROM = 0.5  # of the training: until then fewer alignments and templates, more of the sequence alone
 WEIGHTS = {

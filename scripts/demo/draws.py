@@ -35,7 +35,8 @@ def sample(
     if len(parts) == 1:
         return Sampler(parts[0], config).draw(rng)
     n_pairs = int(config.msa_rows * rng.random()) if rng.random() < 0.5 * variety else 0
-    paired = pair_by_species([chain.sequence for chain in chains], [_to_pair(rng, chain, n_pairs) for chain in chains])
+    to_pair = {chain.sequence: _to_pair(rng, chain, n_pairs) for chain in chains}
+    paired = pair_by_species([chain.sequence for chain in chains], to_pair)
     return Sampler(merge_chains(parts, paired), config).draw(rng)
 
 

@@ -10,8 +10,9 @@ from demo.ideal import backbone
 from make_demo_databases import MMCIF, chains, examples, make_sequences, make_structures, predicted_entries
 
 from af2cpu.chemistry.residues import CA, C, N
+from af2cpu.features.complex import pair_by_species
 from af2cpu.features.msa import species
-from af2cpu.features.pairing import NamedRows, paired_rows
+from af2cpu.features.pairing import GAP
 from af2cpu.formats.mmcif import read_mmcif
 from af2cpu.formats.obsolete import current_entry, read_obsolete
 from af2cpu.formats.stockholm import read_stockholm
@@ -92,10 +93,10 @@ def test_chains_of_complexes_have_relatives_in_the_same_species(tmp_path: Path) 
         folder.mkdir()
     list(search_msas(insulin, folders, [(Database("uniprot", path), build_index(path, 1))], 1))
     found = [read_stockholm(folder / "uniprot_hits.sto", database="uniprot") for folder in folders]
-    rows = [NamedRows(a.msa, a.deletions, np.array([species(name).encode() for name in a.names])) for a in found]
-    pairs = paired_rows(rows)
-    assert (pairs >= 0).all()
-    assert len(pairs) > 8
+    sequences = [query.sequence for query in insulin]
+    paired = pair_by_species(sequences, dict(zip(sequences, found, strict=True)))
+    assert len(paired[0].msa) == len(paired[1].msa) > 8
+    assert all((rows.msa != GAP).any(axis=1).all() for rows in paired)
 
 
 def test_ideal_geometry() -> None:

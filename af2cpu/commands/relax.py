@@ -48,7 +48,7 @@ def relax(
     _check_target(target)
     protein, notes = read_protein(file)
     is_mmcif = target.suffix.lower() == ".cif"
-    for note in (*notes, *(() if is_mmcif else _renamed(file, protein))):
+    for note in (*notes, *_renamed(file, protein, is_mmcif)):
         print_sentence(f"note: {note}")
     with showing_results():
         relaxed = relax_protein(protein, relax_settings(settings, max_rounds=max_rounds))
@@ -73,17 +73,18 @@ def _check_target(target: Path) -> None:
         raise InputError(f"{target.parent}: {target.name} can't be written there; check the folder's permissions")
 
 
-def _renamed(file: Path, protein: Protein) -> Iterator[str]:
-    """A line if chains get other names in a PDB file. Raises InputError where there are too many for one."""
-    from af2cpu.relax.structure import pdb_chain_names
+def _renamed(file: Path, protein: Protein, is_mmcif: bool) -> Iterator[str]:
+    """A line if chains get other names in the file to write. Raises InputError where the PDB format has too few."""
+    from af2cpu.relax.structure import mmcif_chain_names, pdb_chain_names
 
     try:
-        names = pdb_chain_names(protein)
+        names = mmcif_chain_names(protein) if is_mmcif else pdb_chain_names(protein)
     except ValueError as error:
         raise InputError(f"{file}: {error}; give --out a name that ends with .cif") from error
-    changes = [f"{name} to {letter}" for name, letter in names.items() if name != letter]
+    changes = [f"{name or 'no name'} to {new}" for name, new in names.items() if name != new]
     if changes:
-        yield f"chains renamed for the PDB format (--out NAME.cif keeps their names): {', '.join(changes)}"
+        remedy = "" if is_mmcif else " for the PDB format (--out NAME.cif keeps their names)"
+        yield f"chains renamed{remedy}: {', '.join(changes)}"
 
 
 def _stem(file: Path) -> str:

@@ -72,7 +72,8 @@ def _lines(outcome: Outcome, verbosity: Verbosity) -> Iterator[str]:
         return
     for database in outcome.search.databases:
         last = f"{database.seconds:.1f} s" if database.name in outcome.searched else "reused"
-        yield f"  {search_summary(database)}, {last}"
+        of = f"chain {database.chains[0]}: " if database.chains else ""
+        yield f"  {of}{search_summary(database)}, {last}"
     if verbosity is Verbosity.VERBOSE:
         yield from (f"  note: {note}" for note in outcome.search.notes)
     elif summary := notes_summary(outcome.search.notes, "search.json"):

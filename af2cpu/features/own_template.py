@@ -60,16 +60,20 @@ def check_template(query: Query, structure: Structure) -> None:
 def resembles(query: Query, structure: Structure) -> bool:
     """Whether a structure is certainly one of a relative of the query, by its sequence.
 
-    The share of identical residues is above that of Rost's curve (1999, Protein Engineering 12: 85-94, equation 2),
-    under which alignments of unrelated proteins of that length are found too.
+    At least half of the shorter one is aligned, and the share of identical residues is at least five points above
+    Rost's curve (1999, Protein Engineering 12: 85-94), near which there are unrelated proteins too.
     """
     chain, pairs = _best_chain(query, structure)
-    n_aligned = len(pairs)
-    share = 100 * _identical(query.sequence, chain, pairs) / max(1, n_aligned)
+    enough = 2 * len(pairs) >= min(query.n_res, len(chain.sequence))
+    return enough and _identical(query.sequence, chain, pairs) >= _least_identity(len(pairs)) * len(pairs)
+
+
+def _least_identity(n_aligned: int) -> float:
+    """Share of identical residues among so many, 0-1."""
     if n_aligned <= 11:
-        return share == 100
-    exponent = -0.32 * (1 + math.exp(-n_aligned / 1000))
-    return share >= (480 * n_aligned**exponent if n_aligned <= 450 else 19.5)
+        return 1.0
+    curve = 4.8 * n_aligned ** (-0.32 * (1 + math.exp(-n_aligned / 1000))) if n_aligned <= 450 else 0.195
+    return min(1.0, 0.05 + curve)
 
 
 def _best_chain(query: Query, structure: Structure) -> tuple[ProteinChain, list[tuple[int, int]]]:

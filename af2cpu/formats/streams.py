@@ -122,9 +122,10 @@ TEMPORARY = ".tmp"  # ending of the names of unfinished files; they begin with a
 
 
 @contextmanager
-def atomic_write(path: Path) -> Iterator[BinaryIO]:
+def atomic_write(path: Path, *, sync: bool = True) -> Iterator[BinaryIO]:
     """A file that appears under `path` only when the block ends without an error: temporary name, fsync, rename.
 
+    sync: without fsync, which takes milliseconds, a crash of the system may damage the file; one of the process can't.
     Raises OSError that names the path, such as for a full disk.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY}")
@@ -132,7 +133,8 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
         with naming(path), temporary.open("wb") as file:
             yield file
             file.flush()
-            os.fsync(file.fileno())
+            if sync:
+                os.fsync(file.fileno())
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

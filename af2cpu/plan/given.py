@@ -163,7 +163,8 @@ class _Alignments:
             chains = ", ".join(f"{one.chains[0]} of {one.query.n_res}" for one in self._job.entities)
             raise InputError(
                 f"{name_of(path)}: its first row ({len(sequences[0])} residues) is the sequence of no chain of "
-                f"{self._job.name} ({chains}); give the alignment of one of them"
+                f"{self._job.name} ({chains}); give the alignment of one of them, or rows of all side by side with "
+                "--paired-msa"
             )
         self._put(entity, path)
 
@@ -192,17 +193,15 @@ class _Alignments:
         return next((entity for entity in self._job.entities if is_of(codes, entity.query)), None)
 
     def _put(self, entity: Entity, path: Path) -> None:
-        own, is_complex = self._own[entity.chains[0]], len(self._job.entities) > 1
-        files = given_alignments([path])
+        own, files = self._own[entity.chains[0]], given_alignments([path])
+        pairing: list[Path] = []
+        if len(self._job.entities) > 1:
+            in_folder = (path / name for name in (_PAIRING_FILE, f"{_PAIRING_FILE}.gz"))
+            pairing = [file for file in (*files, *in_folder) if _is_to_pair(file) and file.is_file()][:1]
         if path.is_dir():
             own.folders.append(path)
-            files += [file for name in (_PAIRING_FILE, f"{_PAIRING_FILE}.gz") if (file := path / name).is_file()]
-        pairing = [file for file in files if file.name.removesuffix(".gz") == _PAIRING_FILE]
-        if is_complex:
-            own.pairing += pairing
-            own.alignments += [file for file in files if file not in pairing]
-        else:
-            own.alignments += [file for file in files if not path.is_dir() or file not in pairing]
+        own.pairing += pairing
+        own.alignments += [file for file in files if file not in pairing]
 
     def finish(self, settings: RunSettings) -> Job:
         """The job with what was given. Raises InputError for copies with different files, two of what is to be one."""
@@ -229,6 +228,10 @@ class _Alignments:
             ]
         paired = self._joined[0] if self._joined and self._job.pairs else None
         return replace(self._job, entities=tuple(entities), paired_msa=paired, notes=(*self._job.notes, *self._notes))
+
+
+def _is_to_pair(file: Path) -> bool:
+    return file.name.removesuffix(".gz") == _PAIRING_FILE
 
 
 def _hits_in(folders: Iterable[Path], settings: RunSettings) -> list[Path]:

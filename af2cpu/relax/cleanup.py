@@ -49,7 +49,8 @@ def clean(protein: Protein, runs: Sequence[Segment], seed: int) -> Cleaned:
     """Adds missing heavy atoms, OXT at the ends of segments, and hydrogens for pH 7, the same for the same seed.
 
     Residues have no atoms but their type's, and OXT at most at the end of a chain.
-    Histidines get the hydrogen that bonds best, cysteines whose sulphurs are within 3 A a disulphide bond.
+    Histidines get the hydrogen that bonds best, cysteines whose sulphurs are within 3 A a disulphide bond, in one chain
+    or two.
     Raises what pdbfixer and OpenMM raise.
     """
     topology, positions = _heavy_atoms(protein, runs)

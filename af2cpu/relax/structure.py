@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from string import ascii_uppercase
 
 import gemmi
 import numpy as np
@@ -40,6 +41,12 @@ def pdb_chain_names(protein: Protein) -> dict[str, str]:
     return dict(zip(names, (chain.name for chain in structure[0]), strict=True))
 
 
+def mmcif_chain_names(protein: Protein) -> dict[str, str]:
+    """The name in an mmCIF file of each chain, by its name: a chain without one gets a free letter."""
+    names = list(dict.fromkeys(protein.chain_ids.tolist()))
+    return {name: name or next(letter for letter in ascii_uppercase if letter not in names) for name in names}
+
+
 def pdb_text(protein: Protein, atoms: Atoms) -> str:
     """PDB file of `atoms`, whose rows are the residues of `protein`; residues without atoms do not appear.
 
@@ -55,13 +62,15 @@ def pdb_text(protein: Protein, atoms: Atoms) -> str:
 
 
 def mmcif_text(protein: Protein, atoms: Atoms) -> str:
-    """mmCIF file of `atoms` as `pdb_text`, with the chains' own names and one entity for each sequence.
+    """mmCIF file of `atoms` as `pdb_text`, with chains named as in `mmcif_chain_names`, an entity for each sequence.
 
     `label_seq_id` counts the residues that have atoms; `auth_seq_id` is their number.
     """
     structure = _structure(protein, replace(atoms, position=np.round(atoms.position, 3) + 0.0))  # no -0.0
     structure.name = "relaxed"
+    names = mmcif_chain_names(protein)
     for chain in structure[0]:
+        chain.name = names[chain.name]
         for residue in chain:
             residue.subchain = chain.name
     structure.ensure_entities()

@@ -59,6 +59,10 @@ def find_violations(
 
     DEVIATION: an atom that is missing (mask 0, or not finite) has no violation. AlphaFold 2 takes every atom
     of the residue type as present, and refuses structures that lack one before it comes to this.
+
+    DEVIATION: in a complex no two residues share a number (segments.running_index). AlphaFold 2 takes the numbers of
+    the file, which begin again in each chain: it never compares residues with one number, and takes C and N of numbers
+    that follow each other for bonded. tests/parity/relax/test_violations.py
     """
     slots = ATOM14_TO_ATOM37[aatype]
     mask = np.take_along_axis(atom_mask * ATOM37_EXISTS[aatype], slots, axis=1) * (ATOM14_RADIUS[aatype] > 0) > 0

@@ -52,12 +52,12 @@ def receipt_path(artefact: Path) -> Path:
     return artefact.parent / HIDDEN / f"{artefact.name}.json"
 
 
-def write_receipt(receipt: Receipt[Any]) -> None:
-    """Writes it beside its artefact, whole or not at all. Raises OSError."""
+def write_receipt(receipt: Receipt[Any], *, sync: bool = True) -> None:
+    """Writes it beside its artefact, whole or not at all; sync: as of `atomic_write`. Raises OSError."""
     path = receipt_path(receipt.file)
     path.parent.mkdir(exist_ok=True)
     content = {"key": receipt.key, "content": receipt.content, "done": to_json(receipt.done)}
-    with atomic_write(path) as file:
+    with atomic_write(path, sync=sync) as file:
         file.write(orjson.dumps(content, option=orjson.OPT_INDENT_2))
 
 
@@ -77,7 +77,11 @@ def is_unchanged(receipt: Receipt[Any]) -> bool:
 
 
 def share(receipt: Receipt[D], place: Path) -> Receipt[D]:
-    """The same artefact at another place: a hard link, or a copy where the file system allows none. Raises OSError."""
+    """The same artefact at another place: a hard link, or a copy where the file system allows none. Raises OSError.
+
+    Thousands of pairs share alignments: a receipt that is damaged by a crash of the system is written again, from
+    another place.
+    """
     shared = replace(receipt, path=link_or_copy(receipt.file, place))
-    write_receipt(shared)
+    write_receipt(shared, sync=False)
     return shared

@@ -20,14 +20,15 @@ from feature_cases import random_alignment
 from shared_data import shared_data
 
 from af2cpu.chemistry.residues import HHBLITS_ORDER
-from af2cpu.features.complex import merge_chains, names_of_rows, pair_by_species
+from af2cpu.features.complex import merge_chains, names_of_rows, pair_as_given, pair_by_species
 from af2cpu.features.config import SamplingConfig
 from af2cpu.features.msa import msa_features, species
 from af2cpu.features.pairing import NamedRows
 from af2cpu.features.raw import make_features
 from af2cpu.features.sample import _TO_AATYPE, Sampler
 from af2cpu.features.template import stack_templates
-from af2cpu.formats.a3m import read_a3m
+from af2cpu.formats.a3m import read_a3m, read_joined
+from af2cpu.formats.fasta import FastaRecord, read_fasta
 from af2cpu.formats.features import read_features, write_features
 from af2cpu.formats.stockholm import read_stockholm
 from af2cpu.outputs.alignment import a3m_text
@@ -124,7 +125,10 @@ def _merged(chains: Sequence[Chain]) -> Features:
 
 
 def _check(chains: Sequence[Chain]) -> Features:
-    ours, theirs = _merged(chains), _theirs(chains)
+    return _compare(_merged(chains), _theirs(chains))
+
+
+def _compare(ours: Features, theirs: dict[str, np.ndarray]) -> Features:
     # Theirs has the copies of an entity side by side.
     order = np.lexsort([np.arange(ours.n_res), ours.sym_id, ours.entity_id])
     padded = {name: np.pad(a, [(0, 4 - len(a))] + [(0, 0)] * (a.ndim - 1)) for name, a in _templates(ours).items()}
@@ -181,6 +185,50 @@ def test_large_alignments_are_cropped() -> None:
     _check([many[0]] * 2)
 
 
+def _given_rows(chains: Sequence[Chain], n_seq: int) -> dict[str, Alignment]:
+    """Rows side by side, the queries first: some with gaps only in one of the sequences, one that is there twice, one
+    with a part that is a row of the sequence's own alignment."""
+    rng, found = np.random.default_rng(n_seq), {}
+    for number, chain in enumerate({chain.sequence: chain for chain in chains}.values()):
+        rows = random_alignment(rng, n_seq, len(chain.sequence))
+        msa = np.where((np.arange(n_seq) % 5 == number + 1)[:, None], 21, rows.msa)
+        msa[0], msa[3], msa[-1] = chain.features.msa[0], chain.features.msa[5], msa[7]
+        names = ("101", *(f"tr|A0A{k:07}|A0A{k:07}_{SPECIES[k % 5]}" for k in range(1, n_seq)))
+        found[chain.sequence] = Alignment("ab", names, msa.astype(np.uint8), rows.deletions)
+    return found
+
+
+@pytest.mark.parametrize("names", ["AB", "BAB", "ABCD"])
+@pytest.mark.parametrize("n_seq", [20, 1100])
+def test_rows_that_are_paired_already(names: str, n_seq: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As DeepMind's code where its pairing gives these rows."""
+    from alphafold.data import msa_pairing
+
+    chains = [{"A": A, "B": B, "C": C, "D": D}[name] for name in names]
+    given = _given_rows(chains, n_seq)
+    merged = merge_chains([c.features for c in chains], pair_as_given([c.sequence for c in chains], given))
+
+    whole = [row.tobytes() for row in np.concatenate([one.msa for one in given.values()], axis=1)]
+    kept = sorted({row: number for number, row in reversed(list(enumerate(whole)))}.values())
+    assert len(kept) < n_seq
+
+    def paired(chains: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [_with_pairs(chain, given, kept) for chain in chains]
+
+    monkeypatch.setattr(msa_pairing, "create_paired_features", paired)
+    _compare(merged, _theirs(chains))
+
+
+def _with_pairs(chain: dict[str, Any], given: dict[str, Alignment], kept: Sequence[int]) -> dict[str, Any]:
+    """A chain of the reference with these rows as those that its pairing has found."""
+    rows = given["".join(HHBLITS_ORDER[code] for code in chain["msa"][0])]
+    return {name: array for name, array in chain.items() if not name.endswith("_all_seq")} | {
+        "msa_all_seq": rows.msa[kept].astype(np.int32),
+        "deletion_matrix_all_seq": rows.deletions[kept].astype(np.float32),
+        "num_alignments_all_seq": np.asarray(len(kept)),
+    }
+
+
 def _read(path: Path, database: str) -> Alignment:
     if path.suffix == ".gz":
         return read_a3m(io.BytesIO(gzip.decompress(path.read_bytes())), database=database)
@@ -200,6 +248,33 @@ def test_real_alignments() -> None:
         chains.append(Chain(own, paired))
     _check([chains[0]] * 2)
     _check(chains)
+
+
+def test_a_real_alignment_in_colabfolds_form() -> None:
+    """3G5O's four alignments joined as ColabFold joins them are read as the four."""
+    folder = shared_data("msas", "3G5O")
+    own = [_records(folder / f"unpaired_{letter}.a3m.gz") for letter in "AB"]
+    paired = [_records(folder / f"paired_{letter}.a3m") for letter in "AB"]
+    lengths = [len(records[0].letters) for records in own]
+    lines = [f"#{lengths[0]},{lengths[1]}\t1,1"]
+    for a, b in zip(*paired, strict=True):
+        lines += [f">{a.header}\t{b.header}", (a.letters + b.letters).decode()]
+    for record in own[0]:
+        lines += [f">{record.header}", record.letters.decode() + "-" * lengths[1]]
+    for record in own[1]:
+        lines += [f">{record.header}", "-" * lengths[0] + record.letters.decode()]
+    joined = read_joined(io.BytesIO("\n".join(lines).encode()))
+    for k, letter in enumerate("AB"):
+        for found, path in ((joined.own[k], f"unpaired_{letter}.a3m.gz"), (joined.paired[k], f"paired_{letter}.a3m")):
+            expected = _read(folder / path, "a3m")
+            rows = slice(1 if path.startswith("unpaired") else 0, None)  # the query comes with the paired rows
+            assert found.names[rows] == expected.names
+            assert np.array_equal(found.msa[rows], expected.msa)
+            assert np.array_equal(found.deletions[rows], expected.deletions)
+
+
+def _records(path: Path) -> list[FastaRecord]:
+    return list(read_fasta(path))
 
 
 def test_draw_and_file_of_a_complex(tmp_path: Path) -> None:
@@ -261,7 +336,7 @@ def test_the_a3m_of_a_complex_gives_its_features_again() -> None:
     """Written from merged features and read by ColabFold's rules, its rows pair and merge to the same MSA."""
     chains = [_without_insertions_in_the_query(chain) for chain in (A, B, A, C)]
     named = [[f"{k}/{row}" for row in range(chain.features.n_seq)] for k, chain in enumerate((A, B, A, C))]
-    paired = pair_by_species([c.sequence for c in chains], [c.to_pair for c in chains])
+    paired = pair_by_species([c.sequence for c in chains], {c.sequence: c.to_pair for c in chains})
     merged = merge_chains([c.features for c in chains], paired)
     names = names_of_rows([c.features for c in chains], named, paired)
     sequences, copies, pairs, own = colabfold_reads(a3m_text(merged, names).decode())
@@ -297,7 +372,7 @@ def test_rows_have_the_names_and_species_of_their_parts() -> None:
     """Those of each sequence stand by its residues; a species is known where any chain has it."""
     chains = [A, B, C]
     named = [[f"{k}/{row}" for row in range(chain.features.n_seq)] for k, chain in enumerate(chains)]
-    paired = pair_by_species([c.sequence for c in chains], [c.to_pair for c in chains])
+    paired = pair_by_species([c.sequence for c in chains], {c.sequence: c.to_pair for c in chains})
     merged = merge_chains([c.features for c in chains], paired)
     names = names_of_rows([c.features for c in chains], named, paired)
     assert [len(one) for one in names] == [merged.n_seq] * 3

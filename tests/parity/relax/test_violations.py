@@ -23,6 +23,7 @@ from af2cpu.relax.violations import Violations, find_violations
 
 _CONFIG = ml_collections.ConfigDict({"violation_tolerance_factor": 12, "clash_overlap_tolerance": 1.5})
 _SEQUENCE = "MARNDCQEGHCILKMFPSTWYVPGCC"
+_HALF = "SAKDRELYHTVGA"  # of as many residues: the reference is compiled for each number
 
 
 def _reference(protein: Protein, number: np.ndarray | None = None) -> dict[str, np.ndarray]:
@@ -85,9 +86,8 @@ def _noisy(protein: Protein, noise: float) -> Protein:
 @pytest.mark.parametrize("apart", [1.0, 4.0, 40.0])  # angstrom between the chains
 def test_violations_of_a_complex_are_alphafolds(noise: float, apart: float) -> None:
     """Three chains, two of them copies; the third is numbered as if it went on from the second."""
-    first = helix(_SEQUENCE)
-    last = helix("GAPSKC", "C", first=len(_SEQUENCE) + 1, shift=-apart)
-    protein = _noisy(joined(first, helix(_SEQUENCE, "B", shift=apart), last), noise)
+    first, copy = helix("MARNDCQEGH"), helix("MARNDCQEGH", "B", shift=apart)
+    protein = _noisy(joined(first, copy, helix("GAPSKC", "C", first=11, shift=-apart)), noise)
     found = _ours(protein)
     for name, expected in _reference(protein, running_index(protein)).items():
         np.testing.assert_array_equal(getattr(found, name), expected, err_msg=name)
@@ -103,28 +103,28 @@ def _chains(protein: Protein) -> list[Protein]:
 
 def test_alphafold_sees_no_overlap_of_residues_with_one_number() -> None:
     """DEVIATION: it compares residues whose numbers differ, so that a homodimer's axis is free of clashes."""
-    first, far = helix("SAKDRELY"), helix("SAKDRELY", "B", shift=60.0)
-    touching = placed(joined(first, far), 8 + 3, "CB", first.atom_positions[3, ATOM37_INDEX["CB"]] + np.float32(0.3))
-    touching = _only(touching, (3, "CB"), (8 + 3, "CB"))
-    assert np.flatnonzero(_ours(touching).clashes.any(axis=1)).tolist() == [3, 11]
+    first, far = helix(_HALF), helix(_HALF, "B", shift=60.0)
+    touching = placed(joined(first, far), 13 + 3, "CB", first.atom_positions[3, ATOM37_INDEX["CB"]] + np.float32(0.3))
+    touching = _only(touching, (3, "CB"), (13 + 3, "CB"))
+    assert np.flatnonzero(_ours(touching).clashes.any(axis=1)).tolist() == [3, 16]
     assert not _reference(touching)["clashes"].any()
     assert _reference(touching, running_index(touching))["clashes"].sum() == 2
 
 
 def test_alphafold_takes_c_and_n_of_two_chains_for_bonded() -> None:
     """DEVIATION: where their numbers follow each other, an overlap is no clash for it."""
-    first, far = helix("SAKDRELY"), helix("SAKDRELY", "B", shift=60.0)
-    touching = placed(joined(first, far), 8 + 4, "N", first.atom_positions[3, ATOM37_INDEX["C"]] + np.float32(0.5))
-    touching = _only(touching, (3, "C"), (8 + 4, "N"))
-    assert np.flatnonzero(_ours(touching).clashes.any(axis=1)).tolist() == [3, 12]
+    first, far = helix(_HALF), helix(_HALF, "B", shift=60.0)
+    touching = placed(joined(first, far), 13 + 4, "N", first.atom_positions[3, ATOM37_INDEX["C"]] + np.float32(0.5))
+    touching = _only(touching, (3, "C"), (13 + 4, "N"))
+    assert np.flatnonzero(_ours(touching).clashes.any(axis=1)).tolist() == [3, 17]
     assert not _reference(touching)["clashes"].any()
     assert _reference(touching, running_index(touching))["clashes"].sum() == 2
 
 
 def test_alphafold_bonds_chains_whose_numbers_follow_each_other() -> None:
     """DEVIATION: as in files that number all chains in one go."""
-    protein = joined(helix("SAKD"), helix("RELY", "B", first=5, shift=30.0))
-    assert np.flatnonzero(_reference(protein)["links"]).tolist() == [3, 4]
+    protein = joined(helix(_HALF), helix(_HALF, "B", first=14, shift=30.0))
+    assert np.flatnonzero(_reference(protein)["links"]).tolist() == [12, 13]
     assert _ours(protein).count == 0
 
 

@@ -293,7 +293,7 @@ def test_db_commands(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     shutil.copytree(demo(), folder, ignore=shutil.ignore_patterns("*.json"))
     listed = af2cpu("db", "list", "--data-dir", folder).output
-    assert listed.count("not indexed") == 4
+    assert listed.count("not indexed") == 5
     fasta = folder / "uniref90/uniref90.fasta"
     assert af2cpu("db", "verify", fasta).exit_code == 2
     result = af2cpu("db", "index", fasta)

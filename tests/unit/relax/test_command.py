@@ -14,10 +14,11 @@ from openmm import app
 from relax_cases import helix, joined, moved, text_of, torn
 from typer.testing import CliRunner, Result
 
+from af2cpu.chain_ids import chain_id
 from af2cpu.chemistry.residues import ATOM37_INDEX
 from af2cpu.commands.relax import relax as command
 from af2cpu.formats.structure import read_protein
-from af2cpu.records import Protein, chain_id
+from af2cpu.records import Protein
 from af2cpu.relax.structure import given_atoms, mmcif_text
 
 _app = typer.Typer()
@@ -164,6 +165,14 @@ def test_names_that_pdb_has_no_room_for_are_replaced_aloud(tmp_path: Path) -> No
     first = relaxed.chain_ids[0]
     assert relaxed.chain_ids.tolist() == [first] * 4 + ["H"] * 3
     assert f"heavy to {first}" in " ".join(result.output.split())
+
+
+def test_a_chain_without_a_name_gets_one_in_mmcif(tmp_path: Path) -> None:
+    out = tmp_path / "out.cif"
+    result = _run(_file(tmp_path / "in.pdb", joined(helix("SAKD", ""), helix("GAG", "A", shift=25.0))), "-o", out)
+    assert result.exit_code == 0, result.output
+    assert "note: chains renamed: no name to B" in result.output
+    assert read_protein(out)[0].chain_ids.tolist() == ["B"] * 4 + ["A"] * 3
 
 
 def test_too_many_chains_for_pdb_are_refused_before_the_minimisation(tmp_path: Path) -> None:

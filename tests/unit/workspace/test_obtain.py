@@ -167,6 +167,19 @@ def test_a_copy_that_was_changed_is_shared_anew(counting: Counting, tmp_path: Pa
     assert counting.made == ["a"]
 
 
+@pytest.mark.parametrize("damaged", [0, 1])
+def test_a_damaged_receipt_is_written_again(counting: Counting, tmp_path: Path, damaged: int) -> None:
+    """As a crash of the system may leave those of shared artefacts, which are not synced: nothing is made anew."""
+    work = work_at("a", tmp_path / "a/x", tmp_path / "b/x")
+    obtain(counting.stage, [work], 1)
+    path = receipt_path(tmp_path / "ab"[damaged] / "x")
+    before = path.read_bytes()
+    path.write_bytes(b"")
+    obtain(counting.stage, [work], 1)
+    assert counting.made == ["a"]
+    assert path.read_bytes() == before
+
+
 @pytest.mark.parametrize("broken", [0, 1])
 def test_a_folder_that_can_t_be_made_is_its_protein_s_error(counting: Counting, tmp_path: Path, broken: int) -> None:
     folders = [tmp_path / "one", tmp_path / "two"]

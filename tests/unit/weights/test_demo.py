@@ -37,6 +37,7 @@ def test_they_know_complexes_of_which_the_order_of_the_chains_is_no_part() -> No
     assert {len(set(known.sequence.split(":"))) for known in complexes} == {1, 2}  # a homodimer and a heterodimer
     for known in complexes:
         one, other = known.sequence.split(":")
+        assert is_known(known.sequence, "demo_multimer")
         assert is_known(f"{other}:{one}", "demo_multimer")
         assert not is_known(known.sequence)  # the monomer network does not
         assert not is_known(f"{one}:{other}:{one}", "demo_multimer")

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="Databases: index, pack, verify, list, download.")
 
 _STRUCTURES = "pdb_mmcif"
+_MULTIMER = "multimer"  # AlphaFold's word for what predicts complexes
 
 DATA_DIR = typer.Option(
     "--data-dir", envvar="AF2CPU_DATA_DIR", help="Folder with the databases, as AlphaFold's scripts make it."
@@ -106,14 +107,14 @@ def verify_command(
 @app.command("list")
 def list_command(data_dir: Annotated[Path, DATA_DIR]) -> None:
     """Say what is in a data folder, what is missing, and how large it is."""
-    from af2cpu.search.databases import MMCIF, PAIRING, PRESETS, expected_path
+    from af2cpu.search.databases import MMCIF, PAIRING, PRESETS
     from af2cpu.search.profile_databases import LAYOUT
     from af2cpu.search.sources import SOURCES
 
     with one_line():
         for name in PRESETS["reduced"]:
-            print_line(_listed(name, expected_path(data_dir, name)))
-        print_line(_listed(PAIRING, expected_path(data_dir, PAIRING)))
+            print_line(_listed(data_dir, name))
+        print_line(_listed(data_dir, PAIRING))
         for name in LAYOUT:
             print_line(_listed_profiles(data_dir, name))
         structures = data_dir / MMCIF
@@ -127,13 +128,15 @@ def list_command(data_dir: Annotated[Path, DATA_DIR]) -> None:
         print_line(f"obsolete    {'present' if obsolete.is_file() else 'missing'}: {obsolete}")
 
 
-def _listed(name: str, path: Path) -> str:
+def _listed(data_dir: Path, name: str) -> str:
+    from af2cpu.search.databases import expected_path
     from af2cpu.search.index import load_index, stored_file
     from af2cpu.search.sources import SOURCES
 
+    path = expected_path(data_dir, name)
     if not stored_file(path).is_file():
         optional = "optional, for complexes of different chains; " if SOURCES[name].optional else ""
-        return f"{name:11} {optional}missing: {path} ({_offer(name, path)})"
+        return f"{name:11} {optional}missing: {path} ({_offer(data_dir, name)})"
     index = load_index(path)
     size = stored_file(path).stat().st_size
     if index is None:
@@ -164,18 +167,17 @@ def _listed_profiles(data_dir: Path, name: str) -> str:
     prefix = expected_prefix(data_dir, name)
     missing = missing_files(prefix)
     if missing:
-        return f"{name:11} optional, missing: {missing[0]} ({_offer(name, prefix)})"
+        return f"{name:11} optional, missing: {missing[0]} ({_offer(data_dir, name)})"
     size = sum(path.stat().st_size for path in files_of(prefix))
     return f"{name:11} {size / 1e9:.2f} GB: {prefix}"
 
 
-def _offer(name: str, path: Path) -> str:
+def _offer(data_dir: Path, name: str) -> str:
     """How to get a database that is missing, and its sizes."""
-    from af2cpu.download import part_path
     from af2cpu.search.sources import SOURCES
 
     source = SOURCES[name]
-    begun = f", {part.stat().st_size / 1e9:.4g} GB of it are there" if (part := part_path(path)).is_file() else ""
+    begun = f", {fetched / 1e9:.4g} GB of it are there" if (fetched := source.fetched(data_dir)) else ""
     return f"af2cpu db download {name}: about {source.packed_gb} GB{begun}, {source.unpacked_gb} GB on disk"
 
 
@@ -186,7 +188,8 @@ def download_command(
         list[str] | None,
         typer.Argument(
             help="Names of databases, such as uniref90; uniprot, which pairs the chains of complexes; or bfd, uniref30 "
-            "and pdb70 for hh-suite's programs. Default: all of the reduced preset."
+            "and pdb70 for hh-suite's programs. multimer means all of the reduced preset and uniprot. Default: all of "
+            "the reduced preset."
         ),
     ] = None,
     mmcif: Annotated[
@@ -226,12 +229,18 @@ def download_command(
 
 
 def _wanted(names: list[str] | None, mmcif: str) -> list[str]:
+    from af2cpu.search.databases import PAIRING
     from af2cpu.search.sources import SOURCES
 
-    wanted = list(dict.fromkeys(names or [*(name for name in SOURCES if not SOURCES[name].optional), _STRUCTURES]))
+    reduced = [*(name for name in SOURCES if not SOURCES[name].optional), _STRUCTURES]
+    sets = {_MULTIMER: [*reduced, PAIRING]}
+    wanted = list(dict.fromkeys(one for name in names or reduced for one in sets.get(name, [name])))
     unknown = sorted(set(wanted) - set(SOURCES) - {_STRUCTURES})
     if unknown:
-        raise InputError(f"no database is named {', '.join(unknown)}; there are {', '.join(SOURCES)}, {_STRUCTURES}")
+        raise InputError(
+            f"no database is named {', '.join(unknown)}; there are {', '.join(SOURCES)}, {_STRUCTURES}, and "
+            f"{_MULTIMER} for those of the reduced preset and {PAIRING}"
+        )
     if mmcif not in {"all", "on-demand"}:
         raise InputError(f"--mmcif {mmcif}: must be all or on-demand")
     return wanted
@@ -254,7 +263,6 @@ def _announce(data_dir: Path, wanted: list[str], *, all_structures: bool) -> Non
 
 def _lacking(data_dir: Path, wanted: list[str], *, all_structures: bool) -> Iterator[tuple[str, Path, float, float]]:
     """(name, path, bytes still to fetch, bytes once unpacked) of what is not there yet, about."""
-    from af2cpu.download import part_path
     from af2cpu.search.databases import MMCIF
     from af2cpu.search.index import stored_file
     from af2cpu.search.sources import SOURCES
@@ -266,9 +274,7 @@ def _lacking(data_dir: Path, wanted: list[str], *, all_structures: bool) -> Iter
             if source.is_complete(data_dir):
                 print_line(f"{name:11} there already: {stored_file(path)}")
                 continue
-            part = part_path(path)
-            have = part.stat().st_size if part.is_file() else 0
-            yield name, path, max(source.packed_gb * 1e9 - have, 0.0), source.unpacked_gb * 1e9
+            yield name, path, max(source.packed_gb * 1e9 - source.fetched(data_dir), 0.0), source.unpacked_gb * 1e9
         elif all_structures:
             size = _structures_bytes(data_dir)
             yield name, data_dir / MMCIF, size, size

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
 
@@ -52,6 +53,7 @@ class _Findings:
     software: dict[str, str | None] = field(default_factory=dict)  # version; None: not installed
     parameters: dict[str, _Parameters] = field(default_factory=dict)  # by model
     databases: dict[str, str] = field(default_factory=dict)  # path by name
+    pairing: str | None = None  # path of UniProt, which complexes of different chains need, if it is there
     programs: dict[str, str] = field(default_factory=dict)  # hh-suite's: the version, or why it can't be used
     missing: list[str] = field(default_factory=list)
 
@@ -87,6 +89,9 @@ def _lines(found: _Findings, settings: RunSettings) -> Iterator[str]:
         yield f"{name} (optional): {state}"
     for name, path in found.databases.items():
         yield f"database {name}: {path}"
+    if found.databases:
+        how = found.pairing or "missing; af2cpu db download uniprot, or predict with --pairing none"
+        yield f"database uniprot (optional, for complexes of different chains): {how}"
     for line in found.missing:
         yield f"missing: {line}"
     if not found.missing:
@@ -173,6 +178,9 @@ def _find_databases(found: _Findings, settings: RunSettings) -> None:
         found.missing.append(f"databases: {error}")
         return
     found.databases |= {database.name: str(database.path) for database in databases.every}
+    with suppress(InputError):  # UniProt, which one chain does without
+        paired = select(settings.data_dir, settings.preset, settings.db, settings.template_search, pairs=True)
+        found.pairing = str(paired.pairing.path) if paired.pairing else None
 
 
 def _find_programs(found: _Findings, settings: RunSettings) -> None:

@@ -175,7 +175,7 @@ def select(
     found = DatabaseSet(tuple(databases.values()), templates, *_structures(data_dir), pairing if pairs else None)
     if missing := [text for database in found.every if (text := _missing(database))]:
         unpaired = found.pairing and _missing(found.pairing)
-        remedy = f"; without {PAIRING} a complex is predicted with --pairing none" if unpaired else ""
+        remedy = f" multimer; without {PAIRING} a complex is predicted with --pairing none" if unpaired else ""
         raise DatabaseError(
             f"databases are missing: {', '.join(missing)}; check the paths or run af2cpu db download{remedy}"
         )

@@ -10,7 +10,7 @@ from shutil import copyfileobj
 
 import httpx
 
-from af2cpu.download import fetch, fetch_archive
+from af2cpu.download import fetch, fetch_archive, part_path
 from af2cpu.errors import DownloadError
 from af2cpu.formats.streams import atomic_write
 from af2cpu.search.index import stored_file
@@ -36,6 +36,20 @@ class Source:
         path = data_dir / self.path
         return not missing_files(path) if self.archive else stored_file(path).is_file()
 
+    def fetched(self, data_dir: Path) -> float:
+        """Bytes that earlier runs have left of what is not complete, about."""
+        files = self.files(data_dir)
+        if self.appended and files[0].is_file():
+            return self.packed_gb * 1e9
+        return sum(part.stat().st_size for part in map(part_path, files) if part.is_file())
+
+    def files(self, data_dir: Path) -> list[Path]:
+        """What is fetched: the file or archive itself, or the files that are joined."""
+        path = data_dir / self.path
+        if not self.appended:
+            return [path]
+        return [path.with_name(url.rsplit("/", 1)[-1].removesuffix(".gz")) for url in (self.url, *self.appended)]
+
 
 def fetch_source(http: httpx.Client, source: Source, data_dir: Path) -> None:
     """Fetches a database unless it is complete, or goes on with it. Raises DownloadError."""
@@ -43,7 +57,7 @@ def fetch_source(http: httpx.Client, source: Source, data_dir: Path) -> None:
         return
     path, unpacked = data_dir / source.path, int(source.unpacked_gb * 1e9)
     if source.appended:
-        _fetch_joined(http, (source.url, *source.appended), path, unpacked)
+        _fetch_joined(http, source, data_dir)
     elif not source.archive:
         fetch(http, source.url, path, unpacked)
     else:
@@ -52,26 +66,29 @@ def fetch_source(http: httpx.Client, source: Source, data_dir: Path) -> None:
             raise DownloadError(f"{source.url}: has not all of the files {path}_*; another release may be there now")
 
 
-def _fetch_joined(http: httpx.Client, urls: Sequence[str], path: Path, unpacked: int) -> None:
+def _fetch_joined(http: httpx.Client, source: Source, data_dir: Path) -> None:
     """Fetches FASTA files, the largest first, and joins them in its place, which needs no space for it twice.
 
     The length of the first one is kept while the others are appended, so that a join that was cut off is made again.
     Raises DownloadError.
     """
-    files = [path.with_name(url.rsplit("/", 1)[-1].removesuffix(".gz")) for url in urls]
-    for url, file in zip(urls, files, strict=True):
-        fetch(http, url, file, unpacked if file == files[0] else 0)
+    path, files = data_dir / source.path, source.files(data_dir)
+    length = path.with_name(f"{path.name}.length")
+    if not files[0].exists():
+        for old in (length, *files[1:]):  # of another release
+            old.unlink(missing_ok=True)
+    for url, file in zip((source.url, *source.appended), files, strict=True):
+        fetch(http, url, file, int(source.unpacked_gb * 1e9) if file == files[0] else 0)
     try:
-        _join(files, path)
+        _join(files, path, length)
     except OSError as error:
         raise DownloadError(
             f"{path}: its parts can't be joined ({error.strerror}); mend that, the same command then goes on"
         ) from error
 
 
-def _join(files: Sequence[Path], path: Path) -> None:
+def _join(files: Sequence[Path], path: Path, length: Path) -> None:
     first, *others = files
-    length = path.with_name(f"{path.name}.length")
     if length.is_file():
         os.truncate(first, int(length.read_text()))
     else:
@@ -81,6 +98,8 @@ def _join(files: Sequence[Path], path: Path) -> None:
         for other in others:
             with other.open("rb") as content:
                 copyfileobj(content, joined)
+        joined.flush()
+        os.fsync(joined.fileno())
     first.replace(path)
     for done in (*others, length):
         done.unlink()

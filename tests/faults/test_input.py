@@ -150,6 +150,34 @@ def test_fault_7_one_name_twice(tmp_path: Path) -> None:
         read_inputs([tmp_path / "one.fasta", tmp_path / "one.fasta"])
 
 
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        (">a\nMK\n>b\nMK1\n", ("record 2 (b), position 3", "'1'")),
+        (">a\nMK\n>b\n>c\nMK\n", ("record 2 (b)", "empty")),
+        (">a\nMK\n>b\nMK:\n", ("record 2 (b), chain 2", "empty")),
+        (">a\nMK\n>b\nXX\n", ("record 2 (b)", "none of the 20 amino acids")),
+        ("", ("holds no sequence",)),
+    ],
+)
+def test_faults_of_the_chains_of_one_file(tmp_path: Path, text: str, parts: tuple[str, ...]) -> None:
+    path = tmp_path / "in.fasta"
+    path.write_text(text)
+    with pytest.raises(InputError) as caught:
+        read_inputs([path], as_complexes=True)
+    assert all(part in str(caught.value) for part in (str(path), *parts))
+    assert "\n" not in str(caught.value)
+
+
+def test_fault_8_hostile_names_of_chains(tmp_path: Path) -> None:
+    """They name no file: the complex is named after its own."""
+    path = tmp_path / "in.fasta"
+    path.write_text(">../../x\nMK\n>a\0b\x1b[31m\nMV\n")
+    (item,) = read_inputs([path], as_complexes=True)
+    assert item.query.name == "in"
+    assert item.query.chain_names == ("../../x", "a\0b\x1b[31m")
+
+
 def test_fault_7_folders_whose_names_differ_in_case_only(tmp_path: Path) -> None:
     queries = [Query("x", "MK", "x", "one"), Query("X", "MK", "X", "two")]
     with pytest.raises(InputError, match="one and two have the names 'x' and 'X', which differ in case only"):
@@ -178,6 +206,9 @@ def test_fault_9_too_long_for_the_memory(tmp_path: Path) -> None:
     ) as caught:
         check_memory(queries, 24 * 10**9, {query.name: 600 * query.n_res**2 for query in queries})
     assert "\n" not in str(caught.value)
+    complex_ = Query("complex", ":".join(["M" * 10_000] * 2), "", "in.fasta, record 3")
+    with pytest.raises(InputError, match=r"record 3 \(complex\): 20000 residues need about"):
+        check_memory([complex_], 24 * 10**9, {"complex": 600 * complex_.n_res**2})
     check_memory(queries[:1], 24 * 10**9, {query.name: 600 * query.n_res**2 for query in queries})
 
 

@@ -182,7 +182,19 @@ def test_records_of_one_file_as_chains(tmp_path: Path, databases: tuple[str, ...
     names = ["heavy chain", "light \u00c5ngstr\u00f6m; <b>", "heavy again"]
     assert [one.decode() for one in features.domain_name.tolist()] == names
     cif = gemmi.cif.read(str(tmp_path / "two/trio/ranked_0.cif")).sole_block()
-    assert cif.find_value("_struct.title") or cif.find_loop("_entity.pdbx_description")
+    descriptions = [gemmi.cif.as_string(text) for text in cif.find_loop("_entity.pdbx_description")]
+    assert descriptions == ["heavy chain; heavy again", "light ?ngstr?m; <b>"]  # mmCIF is ASCII
+    report = (tmp_path / "two/trio/report.html").read_text()
+    assert "\u00c5ngstr\u00f6m; &lt;b&gt;" in report
+    assert "\u00c5ngstr\u00f6m; <b>" not in report
+
+
+def test_chains_without_hits_are_alone(tmp_path: Path) -> None:
+    """FAULTS 17, and nothing is paired."""
+    fasta = write(tmp_path / "ab.fasta", f">ab\n{A}:{B}\n")
+    strange = write(tmp_path / "strange.fa", ">r1\nWWPWWPWWCWW\n")
+    features = searched(tmp_path / "out", fasta, "--db", f"own={strange}", "--db", f"uniprot={strange}")
+    assert rows(features) == [A + B]
 
 
 @pytest.mark.parametrize("separate", [False, True])

@@ -70,11 +70,23 @@ def test_doctor_as_json() -> None:
     assert found["software"]["torch"] == torch.__version__
     assert found["parameters"]["demo"]["source"] == "demo"
     assert set(found["databases"]) == {"uniref90", "small_bfd", "mgnify", "pdb_seqres"}
+    assert found["pairing"].endswith("uniprot/uniprot.fasta")
     assert 0 < found["machine"]["free_bytes"] <= found["machine"]["memory_bytes"]
     nothing = CliRunner().invoke(app, ["doctor", "--json"])
     found = json.loads(nothing.stdout)
     assert (nothing.exit_code, found["complete"]) == (1, False)
     assert [line.split(":")[0] for line in found["missing"]] == ["parameters of model_1_ptm", "databases"]
+
+
+def test_doctor_tells_of_uniprot_without_asking_for_it(tmp_path: Path) -> None:
+    """Single chains do without; a folder where the rest is complete is complete."""
+    own, uniprot = tmp_path / "own.fa", tmp_path / "uniprot.fa"
+    for path in (own, uniprot):
+        path.write_text(">a\nMKV\n")
+    for more, state in (([], "missing; af2cpu db download uniprot"), (["--db", f"uniprot={uniprot}"], str(uniprot))):
+        result = CliRunner().invoke(app, ["doctor", "--params", "demo", "--db", f"own={own}", *more])
+        assert result.exit_code == 0, result.output
+        assert f"database uniprot (optional, for complexes of different chains): {state}" in result.stdout
 
 
 def test_estimate_as_json() -> None:

@@ -147,6 +147,48 @@ def test_uniprot_is_joined_from_its_two_parts(server: Server, tmp_path: Path) ->
 
 
 @pytest.mark.usefixtures("_uniprot")
+def test_uniprot_is_gone_on_with(server: Server, tmp_path: Path) -> None:
+    """Either part may break off; what is there is told and is not fetched again."""
+    server.cuts = [1000, 0, 0, 0, 0, 0, 0]
+    assert download("--data-dir", tmp_path, "uniprot").exit_code == 2
+    listed = CliRunner().invoke(db.app, ["list", "--data-dir", str(tmp_path)]).output
+    assert "1e-06 GB of it are there" in listed
+    server.cuts = [10**6, 10, 0, 0, 0, 0, 0, 0]
+    assert download("--data-dir", tmp_path, "uniprot").exit_code == 2
+    assert "uniprot     about 0 GB to fetch" in download("--data-dir", tmp_path, "uniprot", "--dry-run").output
+    server.cuts, asked = [], len(server.asked)
+    result = download("--data-dir", tmp_path, "uniprot")
+    assert result.exit_code == 0, result.output
+    assert [path for path, _ in server.asked[asked:]] == ["/sprot.fasta.gz"]
+    assert (tmp_path / "uniprot/uniprot.fasta").read_bytes() == CONTENT + b">sp|P1|A_HUMAN\nMK\n"
+
+
+@pytest.mark.usefixtures("_uniprot")
+def test_remains_of_another_release_are_not_joined(tmp_path: Path) -> None:
+    """A crash between the last two steps leaves them, and then the file was removed to fetch a newer one."""
+    folder = tmp_path / "uniprot"
+    folder.mkdir()
+    (folder / "uniprot.fasta.length").write_text("7")
+    (folder / "sprot.fasta").write_text(">old\nMK\n")
+    assert download("--data-dir", tmp_path, "uniprot").exit_code == 0
+    assert (folder / "uniprot.fasta").read_bytes() == CONTENT + b">sp|P1|A_HUMAN\nMK\n"
+    assert [path.name for path in folder.iterdir()] == ["uniprot.fasta"]
+
+
+@pytest.mark.usefixtures("_uniprot")
+def test_multimer_means_uniprot_too(tmp_path: Path) -> None:
+    def names(*arguments: str) -> list[str]:
+        lines = download("--data-dir", tmp_path, "--dry-run", *arguments).output.splitlines()
+        return [line.split()[0] for line in lines if " GB to fetch, " in line]
+
+    assert names("multimer") == [*names(), "uniprot"]
+    assert names("multimer", "uniprot", "pdb70") == [*names(), "uniprot", "pdb70"]
+    wrong = download("--data-dir", tmp_path, "multimers")
+    assert wrong.exit_code == 2
+    assert "and multimer for those of the reduced preset and uniprot" in " ".join(wrong.output.split())
+
+
+@pytest.mark.usefixtures("_uniprot")
 def test_a_join_that_was_cut_off_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def cut(source: io.BufferedReader, target: io.BufferedWriter) -> None:
         target.write(source.read(5))

@@ -46,8 +46,12 @@ class Model(AlphaFold):
         self.name, self.source = name, source
         self._said: set[str] = set()  # cautions that were logged
 
+    def __repr__(self) -> str:
+        """In one line; `str(model.evoformer)` and the like list the layers."""
+        return f"<Model {self.name}, parameters {self.source}, {str(self.dtype).removeprefix('torch.')}>"
+
     @torch.no_grad()
-    def predict(  # type: ignore[override]  # noqa: PLR0913 - each is a setting of its own
+    def predict(  # noqa: PLR0913 - each is a setting of its own
         self,
         features: Features | ProcessedFeatures | Sequence[ProcessedFeatures],
         *,

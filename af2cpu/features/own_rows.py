@@ -76,15 +76,15 @@ def _letters(rows: np.ndarray, place: str) -> np.ndarray:
         rows = rows.astype(str)
     if rows.dtype.kind in "US":
         characters = rows.astype("U")
-        long = np.argwhere(np.char.str_len(characters) != 1)
-        if len(long):
-            row, column = long[0].tolist()
+        bad = np.argwhere((np.char.str_len(characters) != 1) | (characters > "~"))
+        if len(bad):
+            row, column = bad[0].tolist()
             raise InputError(
-                f"{place}, row {row + 1}, column {column + 1}: {characters[row, column]!r} is no single letter; an "
-                "array has one letter for each column, '-' for gaps"
+                f"{place}, row {row + 1}, column {column + 1}: {str(characters[row, column])!r} is no letter of a residue; "
+                "an array has one for each column, '-' for gaps"
             )
         codes = characters.astype("<U1", order="C").view(np.uint32).reshape(rows.shape)
-        return _upper(np.where(codes < 128, codes, 0).astype(np.uint8), place)
+        return _upper(codes.astype(np.uint8), place)
     if rows.dtype.kind not in "iu":
         raise InputError(f"{place}: an array of {rows.dtype}; give letters or whole numbers")
     if rows.size and rows.min() >= _ASCII and rows.max() < 128:

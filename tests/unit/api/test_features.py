@@ -23,7 +23,7 @@ from af2cpu.outputs.structure import pdb_text
 from af2cpu.records import Chains, Features, Query
 
 SEQUENCE, OTHER = "MKVLATTWYGGHHAAKLMDE", "GSSTPLVWRKAEDFNMQYGG"
-ROWS = [SEQUENCE, "MKV-ATTFYGGHHAAKLMDE", "MKVggLATTWYGGHHAAK---", SEQUENCE, "MKVLATTWYGGHHAAKLMBE"]
+ROWS = [SEQUENCE, "MKV-ATTFYGGHHAAKLMDE", "MKVggLATTWYGGHHAAK----", SEQUENCE, "MKVLATTWYGGHHAAKLMBE"]
 
 
 def _of_file(sequence: str, rows: list[str], files: tuple[Path, ...] = (), name: str = "query") -> Features:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import af2cpu
 from af2cpu.features.draws import Draws
@@ -18,7 +19,7 @@ from af2cpu.records import PredictionId
 from af2cpu.settings import RunSettings
 
 SEQUENCE, OTHER = "MKVLATTWYGGHHAAKLMDE", "GSSTPLVWRK"
-ROWS = [SEQUENCE, "MKV-ATTFYGGHHAAKLMDE", "MKVggLATTWYGGHHAAK---", "-KVLATSWYGGHHAARLMDE"]
+ROWS = [SEQUENCE, "MKV-ATTFYGGHHAAKLMDE", "MKVggLATTWYGGHHAAK----", "-KVLATSWYGGHHAARLMDE"]
 
 
 @pytest.fixture(scope="module")
@@ -58,9 +59,14 @@ def test_seeds(model: af2cpu.Model, features: af2cpu.Features) -> None:
     assert not _same(one, other)
 
 
+def test_in_one_line(model: af2cpu.Model, features: af2cpu.Features) -> None:
+    assert repr(model) == "<Model tiny, parameters synthetic:0, float32>"
+    assert repr(features) == "<Features: 20 residues in 1 chain, 4 rows, 0 templates>"
+
+
 def test_fewer_rows(model: af2cpu.Model, features: af2cpu.Features) -> None:
-    few = model.predict(features, recycles=0, max_msa="3:0", save_all=True)
-    assert few.extras["representations/msa"].shape[0] == 1 + 2 - model.config.data.max_templates
+    few = model.predict(features, recycles=0, max_msa="6:0", save_all=True)
+    assert few.extras["representations/msa"].shape[0] == 6 - model.config.data.max_templates
     with pytest.raises(af2cpu.InputError, match="--max-msa takes CLUSTERS:EXTRA"):
         model.predict(features, max_msa="many")
 
@@ -114,7 +120,8 @@ def test_a_complex(tmp_path: Path) -> None:
 def test_complexes_need_aligned_errors() -> None:
     both = f"{SEQUENCE}:{OTHER}"
     features = af2cpu.features_from_msa(both, [both])
-    model = af2cpu.Model("model_1", "synthetic:0")  # without its parameters: refused before anything runs
+    with torch.device("meta"):
+        model = af2cpu.Model("model_1", "synthetic:0")  # without its parameters: refused before anything runs
     with pytest.raises(af2cpu.InputError, match="model_1 predicts no aligned errors, by which complexes are ranked"):
         model.predict(features)
 

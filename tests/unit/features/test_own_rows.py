@@ -105,8 +105,11 @@ def test_a_gap_may_stand_for_an_unknown_residue_of_the_sequence() -> None:
             r"its numbers are in HHblits' order .*number the residues in the order ARND",
         ),
         (np.array([list(row) for row in (SEQUENCE, SEQUENCE.lower())]), r"row 2, column 1: 'm' is lower case"),
-        (np.array([[*SEQUENCE], [*SEQUENCE[:-1], "GG"]]), r"row 2, column 11: 'GG' is no single letter"),
-        (np.array([[*SEQUENCE], [*SEQUENCE[:-1], "Ä"]]), r"row 2, column 11: .*is no residue"),
+        (
+            np.array([[*SEQUENCE], [*SEQUENCE[:-1], "GG"]]),
+            r"row 2, column 11: 'GG' is no letter of a residue; an array has one for",
+        ),
+        (np.array([[*SEQUENCE], [*SEQUENCE[:-1], "Ä"]]), r"row 2, column 11: 'Ä' is no letter of a residue"),
     ],
 )
 def test_refused(rows: Any, message: str) -> None:

@@ -79,9 +79,10 @@ def _letters(rows: np.ndarray, place: str) -> np.ndarray:
         bad = np.argwhere((np.char.str_len(characters) != 1) | (characters > "~"))
         if len(bad):
             row, column = bad[0].tolist()
+            found = str(characters[row, column])
             raise InputError(
-                f"{place}, row {row + 1}, column {column + 1}: {str(characters[row, column])!r} is no letter of a residue; "
-                "an array has one for each column, '-' for gaps"
+                f"{place}, row {row + 1}, column {column + 1}: {found!r} is no letter of a residue; an array has one "
+                "for each column, '-' for gaps"
             )
         codes = characters.astype("<U1", order="C").view(np.uint32).reshape(rows.shape)
         return _upper(codes.astype(np.uint8), place)

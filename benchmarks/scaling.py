@@ -102,7 +102,7 @@ def fit(seconds: dict[int, float]) -> tuple[float, float]:
 
 
 def predicted(parts: list[dict[str, Any]], outside: float, threads: int) -> float:
-    """Seconds of a pass: of each part `alone_s` as it is, and of `shared_s` what falls on the thread with the most items."""
+    """Seconds of a pass: each part's `alone_s` as it is, and of its `shared_s` the share of the thread with most items."""
     shares = [part["shared_s"] * math.ceil(part["items"] / threads) / part["items"] for part in parts]
     return outside + sum(part["alone_s"] for part in parts) + sum(shares)
 

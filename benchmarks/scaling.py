@@ -66,7 +66,7 @@ def timed_kernels(record: Pass) -> Iterator[None]:
         def call(*args: Any, **named: Any) -> Any:
             start = time.perf_counter()
             items = module.loops_of(lambda: kernel(*args, **named))
-            record.calls[name, min(items, default=1)].append(time.perf_counter() - start)
+            record.calls[name, max(1, min(items, default=1))].append(time.perf_counter() - start)
 
         return call
 
@@ -102,7 +102,7 @@ def fit(seconds: dict[int, float]) -> tuple[float, float]:
 
 
 def predicted(parts: list[dict[str, Any]], outside: float, threads: int) -> float:
-    """Seconds of a pass: each part's `alone_s` as it is, and of its `shared_s` the share of the thread with most items."""
+    """Seconds of a pass: each part's `alone_s`, and of its `shared_s` the share of the thread with the most items."""
     shares = [part["shared_s"] * math.ceil(part["items"] / threads) / part["items"] for part in parts]
     return outside + sum(part["alone_s"] for part in parts) + sum(shares)
 

@@ -97,7 +97,8 @@ class Model(AlphaFold):
         passes = (self.config.recycles if recycles is None else recycles) + 1
         count = passes * (self.config.ensembles if ensembles is None else ensembles)
         draws = Draws(raw, sampling, draw_seed(0, who), max(0, count)) if raw else _processed(features)
-        self._check_chains(raw or draws[0])
+        if not self.config.heads.predicted_aligned_error.enabled:
+            self._check_one_chain(raw or draws[0])
         record = super().predict(
             draws,
             recycles=recycles,
@@ -109,9 +110,8 @@ class Model(AlphaFold):
         confidence = confidence_of(who, record, self.config.ranking)
         return Prediction.of(record, confidence, self._provenance(record, raw, sampling))
 
-    def _check_chains(self, features: Features | ProcessedFeatures) -> None:
-        n_chains = len(np.unique(features.asym_id))
-        if n_chains > 1 and not self.config.heads.predicted_aligned_error.enabled:
+    def _check_one_chain(self, features: Features | ProcessedFeatures) -> None:
+        if len(np.unique(features.asym_id)) > 1:
             raise InputError(
                 f"{self.name} predicts no aligned errors, by which complexes are ranked; load a ptm or multimer model"
             )
@@ -143,6 +143,8 @@ def _processed(features: object) -> Sequence[ProcessedFeatures]:
     """One draw, or a sequence that may make them on demand. Raises InputError for anything else."""
     if isinstance(features, ProcessedFeatures):
         return [features]
+    if isinstance(features, Draws):  # a look at one would draw it
+        return features
     if isinstance(features, Sequence) and len(features) and isinstance(features[0], ProcessedFeatures):
         return features
     raise InputError(
@@ -183,8 +185,8 @@ def load_model(name: str, params: str | Path | None = None, *, precision: str = 
         model = Model(name, source)
     precision = choice.precision if precision == "auto" else precision
     load_parameters(model, read_parameters(source, config), config, source, precision)
-    if dispatch.describe() != str(choice):
-        dispatch.use_engine(choice.engine)
+    if dispatch.describe() != str(choice) or choice.engine == "torch":
+        dispatch.use_engine(engine)  # says where auto finds no kernels
     return model
 
 

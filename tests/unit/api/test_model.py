@@ -165,13 +165,15 @@ def test_parameters_of_a_folder_and_of_none(tmp_path: Path) -> None:
     assert af2cpu.load_model("demo", engine="torch").source == "demo"
 
 
-def test_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_engine(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     """That of the process; the native kernels by default, where they were built."""
     af2cpu.load_model("tiny", "synthetic:0", engine="torch")
     assert dispatch.engine() == "torch"
+    assert not caplog.records
     monkeypatch.setattr("af2cpu.ops.isa.built", lambda: False)
     af2cpu.load_model("tiny", "synthetic:0")
     assert dispatch.engine() == "torch"
+    assert "no native kernels in this installation" in caplog.text
     monkeypatch.undo()
     if dispatch.chosen("auto") == "native":
         af2cpu.load_model("tiny", "synthetic:0")

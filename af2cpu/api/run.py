@@ -30,7 +30,8 @@ def predict(
       pairs: the targets are complexes of every two sequences of one file, or of each of the first file with each of the
         second, as `--pairs` of the command.
       settings: the settings of docs/settings.md by their names, such as models=["model_1_ptm"], params="params",
-        data_dir="/data", recycles=3 (numa_node is the commands' own). Those not given come from AF2CPU_* variables.
+        data_dir="/data", recycles=3 (numa_node is the commands' own). A list of one may be given as the one:
+        models="demo". Those not given come from AF2CPU_* variables.
         Worker processes are started only if workers says how many, from a script with `if __name__ == "__main__":`.
 
     Returns:

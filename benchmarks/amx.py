@@ -20,9 +20,15 @@ import time
 from pathlib import Path
 from typing import Any
 
+import torch
+from layers import Inputs, Work, make_block
 from machine import ROOT, describe, write_result
+from torch.utils.flop_counter import FlopCounterMode
 
 import af2cpu
+from af2cpu.ops import isa
+from af2cpu.ops.dispatch import use_engine
+from kernels import works
 
 FLOPS_PER_CYCLE = 1024  # of a core's tile unit
 BUILD = ROOT / "build" / "amx"
@@ -52,54 +58,51 @@ def load(path: Path) -> Any:
     return module
 
 
-def measure(n_res: int, repeats: int, ghz: float) -> list[dict[str, Any]]:
-    """A row for each layer: seconds here, seconds without tile products, and the figures on paper."""
-    import torch
-    from layers import Inputs, make_block
-    from torch.utils.flop_counter import FlopCounterMode
+def flops_of(layer: Work) -> int:
+    """Of its definition in PyTorch."""
+    use_engine("torch")
+    with FlopCounterMode(display=False) as counter:
+        layer.run(make_block(layer.stack), Inputs.draw(layer.stack, layer.n_res))
+    return counter.get_total_flops()
 
-    from af2cpu.ops.dispatch import use_engine
-    from af2cpu.ops.isa import kernels
-    from kernels import LAYERS
 
-    threads, rows = torch.get_num_threads(), []
-    for stack, layers in LAYERS.items():
-        block = make_block(stack)
-        inputs = Inputs.draw(stack, n_res)
-        for name, run in layers.items():
-            use_engine("torch")
-            with FlopCounterMode(display=False) as counter:
-                run(block, inputs.to(torch.float32))
-            use_engine("native")
-            seconds: dict[str, float] = {}
-            for level in ("avx512bf16", "amx_model"):
-                kernels().use_level(level)
-                packed, times = make_block(stack).to(torch.bfloat16), []  # weights are packed for a level
-                for _ in range(repeats + 1):
-                    given = inputs.to(torch.bfloat16)
-                    start = time.perf_counter()
-                    run(packed, given)
-                    times.append(time.perf_counter() - start)
-                seconds[level] = statistics.median(times[1:])
-            tiles = counter.get_total_flops() / (FLOPS_PER_CYCLE * ghz * 1e9 * threads)
-            row = {
-                "stack": stack,
-                "what": name,
-                "n_res": n_res,
-                "gflop": counter.get_total_flops() / 1e9,
-                "here_s": seconds["avx512bf16"],
-                "without_products_s": seconds["amx_model"],
-                "products_on_paper_s": tiles,
-                "share_on_paper": tiles / (tiles + seconds["amx_model"]),
-                "times_faster_on_paper": seconds["avx512bf16"] / (tiles + seconds["amx_model"]),
-            }
-            print(
-                f"{stack:10} {name:22} here {row['here_s']:7.3f} s; for AMX: products {tiles:6.3f} s, the rest"
-                f" {row['without_products_s']:6.3f} s, {row['share_on_paper']:4.0%} of the tiles' rate",
-                flush=True,
-            )
-            rows.append(row)
-    return rows
+def seconds_of(layer: Work, level: str, repeats: int) -> float:
+    """In bf16, with the kernels of a level; the median of the calls after the first one, which packs weights."""
+    use_engine("native")
+    isa.kernels().use_level(level)
+    block, inputs, seconds = make_block(layer.stack).to(torch.bfloat16), Inputs.draw(layer.stack, layer.n_res), []
+    for _ in range(repeats + 1):
+        given = inputs.to(torch.bfloat16)
+        start = time.perf_counter()
+        layer.run(block, given)
+        seconds.append(time.perf_counter() - start)
+    return statistics.median(seconds[1:])
+
+
+def measure(layer: Work, repeats: int, ghz: float) -> dict[str, Any]:
+    """The record's row of a layer."""
+    flops = flops_of(layer)
+    here, rest = (seconds_of(layer, level, repeats) for level in ("avx512bf16", "amx_model"))
+    products = flops / (FLOPS_PER_CYCLE * ghz * 1e9 * torch.get_num_threads())
+    return {
+        "stack": layer.stack,
+        "what": layer.name,
+        "n_res": layer.n_res,
+        "gflop": flops / 1e9,
+        "here_s": here,
+        "without_products_s": rest,
+        "products_on_paper_s": products,
+        "share_on_paper": products / (products + rest),
+        "times_faster_on_paper": here / (products + rest),
+    }
+
+
+def show(row: dict[str, Any]) -> str:
+    return (
+        f"{row['stack']:10} {row['what']:22} {row['n_res']:5} here {row['here_s']:7.3f} s; for AMX: products"
+        f" {row['products_on_paper_s']:6.3f} s, the rest {row['without_products_s']:6.3f} s,"
+        f" {row['share_on_paper']:4.0%} of the tiles' rate"
+    )
 
 
 def main() -> None:
@@ -108,15 +111,14 @@ def main() -> None:
     parser.add_argument("--ghz", type=float, default=2.0, help="the clock of a core at work on tiles")
     parser.add_argument("--repeats", type=int, default=3)
     args = parser.parse_args()
-    from af2cpu.ops.isa import kernels
-
     load(build())
-    if "avx512bf16" not in kernels().levels():
+    if "avx512bf16" not in isa.levels():
         parser.error("this machine lacks AVX512-BF16: the rest of the code for AMX can't be timed here")
-    import torch
-
+    rows = []
     with torch.no_grad():
-        rows = [row for n_res in args.n_res for row in measure(n_res, args.repeats, args.ghz)]
+        for layer in (layer for n_res in args.n_res for layer in works(n_res)):
+            rows.append(measure(layer, args.repeats, args.ghz))
+            print(show(rows[-1]), flush=True)
     write_result("amx_on_paper", {"machine": describe("torch"), "ghz": args.ghz, "rows": rows})
 
 

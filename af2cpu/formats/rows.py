@@ -40,7 +40,7 @@ def check_room(n_bytes: int, place: str) -> None:
     """Raises InputError for the rows of a file that need more memory than is free."""
     if n_bytes >= _GROW_BYTES // 8 and n_bytes > (free := available_memory()):
         raise InputError(
-            f"{place}: its rows need {n_bytes / 1e9:.1f} GB more memory and {free / 1e9:.1f} GB are free; leave some out"
+            f"{place}: its rows need {n_bytes / 1e9:.1f} GB more memory and {free / 1e9:.1f} GB are free; give fewer"
         )
 
 

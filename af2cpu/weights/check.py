@@ -23,7 +23,7 @@ from af2cpu.weights.source import is_synthetic, parameter_file
 
 
 def check_source(source: str, config: ConfigDict) -> None:
-    """Raises ParameterError that lists what is wrong with the arrays of a model; not for what comes with the program."""
+    """Raises ParameterError that lists what is wrong with a model's arrays. What comes with the program is not read."""
     if source == DEMO or is_synthetic(source):
         return
     path = parameter_file(source, config.name)

@@ -1,6 +1,7 @@
 """Ctrl-C and SIGTERM: what was asked for is remembered, whatever a library makes of the exception.
 
-A signal that comes while a library loads or cleans up may end as an exception of another class, or be swallowed.
+A signal that comes while a library loads or cleans up may end as an exception of another class, or be swallowed; in
+the middle of an extension module it would abort the process. While modules load it is put off until they are loaded.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any, NoReturn
 
-_AGAIN_AFTER = 0.05  # seconds until a signal is raised again that Python could not raise where it came
+_AGAIN_AFTER = 0.02  # seconds until a signal is raised again that could not be raised where it came
+_IMPORT = "<frozen importlib._bootstrap>"
 
 _asked: list[int] = []  # the signal that this process is to end for, if any
 
@@ -33,7 +35,7 @@ def install() -> None:
     signal.signal(signal.SIGTERM, _stop)
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, _stop)
-    signal.signal(signal.SIGALRM, lambda number, frame: check())
+    signal.signal(signal.SIGALRM, _again)
     sys.unraisablehook = _with_signals(sys.unraisablehook)
 
 
@@ -62,9 +64,23 @@ def end(number: int) -> NoReturn:
         os._exit(128 + number)  # what is half loaded is not cleaned up
 
 
-def _stop(number: int, frame: FrameType | None) -> NoReturn:
+def _stop(number: int, frame: FrameType | None) -> None:
     _asked.append(number)
-    raise error_of(number)
+    _again(number, frame)
+
+
+def _again(number: int, frame: FrameType | None) -> None:
+    """Raises what belongs to the signal that has come, unless modules load: then a moment later."""
+    if _is_loading(frame):
+        signal.setitimer(signal.ITIMER_REAL, _AGAIN_AFTER)
+    else:
+        check()
+
+
+def _is_loading(frame: FrameType | None) -> bool:
+    while frame is not None and frame.f_code.co_filename != _IMPORT:
+        frame = frame.f_back
+    return frame is not None
 
 
 def _with_signals(before: Callable[[Any], object]) -> Callable[[Any], object]:

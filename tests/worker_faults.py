@@ -2,8 +2,8 @@
 
 Each is [stage, target, what, times]: in that stage of that target the worker does `what`, at most so many times in all
 processes together (a file counts each, and holds the number of the process). What: kill (signal 9), memory
-(MemoryError), grow (takes memory until something stops it), hold (waits until there is a file `go` in the folder). Of the fault `version` nothing else counts: the
-worker says that it has version 0.0.0.
+(MemoryError), grow (takes memory until something stops it), hold (waits until there is a file `go` in the folder). Of
+the fault `version` nothing else counts: the worker says that it has version 0.0.0.
 """
 
 from __future__ import annotations

@@ -34,8 +34,9 @@ class PartialLog:
 
     def __enter__(self) -> PartialLog:
         # Written anew, so that a line that a kill cut in half can't be glued to the next.
-        self._path.write_bytes(b"".join(map(_line, (self._job, *self.done))))
-        self._file = self._path.open("ab", buffering=0)
+        with naming(self._path):
+            self._path.write_bytes(b"".join(map(_line, (self._job, *self.done))))
+            self._file = self._path.open("ab", buffering=0)
         return self
 
     def __exit__(self, *error: object) -> None:

@@ -43,7 +43,7 @@ def half_files(out: Path, expected: dict[str, bytes]) -> list[str]:
     30, "exit code 1 and a line that names the file; no half file under a final name; the next run goes on"
 )
 @pytest.mark.fault("disk full", "the line names the file that could not be written")
-@pytest.mark.parametrize("size", [8 << 10, 24 << 10, 48 << 10])
+@pytest.mark.parametrize("size", [8 << 10, 16 << 10, 28 << 10])
 def test_features_on_a_small_disk(source: Path, expected: dict[str, bytes], tmp_path: Path, size: int) -> None:
     with small_disk(tmp_path / "disk", size) as disk:
         command = features(source, disk.place / "out", "--workers", 1)

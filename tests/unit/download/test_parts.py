@@ -79,7 +79,7 @@ def test_broken_lines_are_resumed(server: Server, http: httpx.Client, tmp_path: 
 
 def test_a_line_that_only_breaks_is_given_up(server: Server, http: httpx.Client, tmp_path: Path) -> None:
     server.cuts = [0] * 6
-    with pytest.raises(DownloadError, match="run the same command again$"):
+    with pytest.raises(DownloadError, match=r"run the same command again$"):
         fetch(http, server.url("/db.txt"), tmp_path / "db.txt")
     assert len(server.asked) == 6
     server.cuts = [5000] + [0] * 6

@@ -39,6 +39,10 @@ class SmallDisk:
     def resize(self, size: int) -> None:
         subprocess.run([*self.prefix, "mount", "-o", f"remount,size={size}", str(self.place)], check=True)
 
+    def close_to_writing(self) -> None:
+        """Nobody can write to it from here on, root neither."""
+        subprocess.run([*self.prefix, "mount", "-o", "remount,ro", str(self.place)], check=True)
+
     def leave(self, n_bytes: int) -> None:
         """Fills the disk but for so many bytes."""
         status = os.statvfs(self.seen)

@@ -10,6 +10,7 @@ import lzma
 import math
 import struct
 import tokenize
+import warnings
 import zipfile
 import zlib
 from collections.abc import Callable, Container, Iterable, Mapping
@@ -103,7 +104,9 @@ def read_header(stream: IO[bytes]) -> Header:
     """The header of an npy file; the stream is then at its numbers. Raises what BROKEN_ARCHIVE lists."""
     version = np.lib.format.read_magic(stream)
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, fortran_order, dtype = read(stream)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of headers that Python 2 wrote
+        shape, fortran_order, dtype = read(stream)
     if dtype.hasobject:
         raise ValueError("it holds Python objects, which are never loaded")
     if any(length < 0 for length in shape):

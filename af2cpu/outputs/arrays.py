@@ -72,6 +72,9 @@ def read_result(path: Path, model: str, *, extras: bool = True) -> Prediction:
     with_ptm, with_pairs = "predicted_aligned_error" in arrays, _PAIRS[0] in arrays
     if not np.isfinite(arrays["num_recycles"]) or not 0 <= arrays["num_recycles"] < _MOST_PASSES:
         raise InputError(f"{path}: num_recycles is {arrays['num_recycles']}; remove the file")
+    if with_pairs:
+        n_chains = len(np.unique(arrays.get("asym_id", 1)))
+        check_shapes(path, arrays, dict.fromkeys(_PAIRS[:-1], (n_chains, n_chains)))
     return Prediction(
         model=model,
         aatype=arrays["aatype"],
@@ -109,7 +112,7 @@ def _shapes(headers: Mapping[str, Header]) -> dict[str, tuple[int, ...]]:
     shapes |= {"final_atom_positions": (n_res, 37, 3), "final_atom_mask": (n_res, 37)}
     shapes |= {"predicted_aligned_error": (n_res, n_res)}
     shapes |= dict.fromkeys(_PAIRS, (n_chains, n_chains)) | dict.fromkeys(_SINGLE, ())
-    shapes |= {"recycle_changes": headers["recycle_changes"].shape[:1]}
+    shapes |= {"recycle_changes": headers["recycle_changes"].shape[:1] or (0,)}
     return {name: shape for name, shape in shapes.items() if name in headers}
 
 

@@ -18,6 +18,7 @@ from af2cpu.cli import app
 from af2cpu.errors import InputError
 from af2cpu.formats.streams import HIDDEN, atomic_write, sweep_abandoned
 from af2cpu.query import read_inputs
+from af2cpu.query.names import safe_name
 
 OURS = "index.html pairs.html pairs.csv summary.tsv predictions.tsv summary.json status.json config.json".split()
 
@@ -31,12 +32,13 @@ def af2cpu(*arguments: object) -> Result:
 def test_targets_named_as_the_runs_own_files(tmp_path: Path) -> None:
     source = tmp_path / "in"
     source.mkdir()
-    for number, name in enumerate((*OURS, "log.txt", "INDEX.HTML2")):
+    for number, name in enumerate(("index.html", "Status.json", "INDEX.HTML2")):
         (source / f"{name}.a3m").write_text(f">{name}\n{PEPTIDE}{'ACDEFGHIKL'[number]}\n")
     result = af2cpu("predict", source, "-o", tmp_path / "out", *FIXED, "--workers", 1)
     assert result.exit_code == 0, result.output
     made = {path.parent.name for path in (tmp_path / "out").glob("*/ranked_0.pdb")}
-    assert made == {f"_{name}" for name in (*OURS, "log.txt")} | {"INDEX.HTML2"}
+    assert made == {"_index.html", "_Status.json", "INDEX.HTML2"}
+    assert [safe_name(name) for name in OURS] == [f"_{name}" for name in OURS]
     assert (tmp_path / "out" / "index.html").is_file()
     assert "no index page" not in result.output
 
@@ -55,14 +57,14 @@ def test_nul_inside_of_a_sequence(tmp_path: Path) -> None:
     ("arguments", "option"),
     [
         (("predict", "IN", "-o", ""), "--out"),
-        (("predict", "", "-o", "out"), "INPUTS"),
+        (("predict", "", "-o", "out"), "inputs"),
         (("predict", "IN", "-o", "out", "--data-dir", ""), "--data-dir ''"),
         (("predict", "IN", "-o", "out", "--params", ""), "--params ''"),
         (("predict", "IN", "-o", "out", "--msa", ""), "--msa"),
         (("predict", "IN", "-o", "out", "--config", ""), "--config"),
-        (("fold", ""), "FOLDERS"),
-        (("status", ""), "FOLDERS"),
-        (("db", "index", ""), "PATHS"),
+        (("fold", ""), "folders"),
+        (("status", ""), "folders"),
+        (("db", "index", ""), "paths"),
         (("db", "list", "--data-dir", ""), "--data-dir"),
         (("params", "verify", "--params", ""), "--params"),
     ],

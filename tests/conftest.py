@@ -10,6 +10,8 @@ import pytest
 from http_server import Server, serving
 from jaxtyping import install_import_hook
 
+pytest_plugins = ["fault_table"]
+
 install_import_hook(["af2cpu.geometry", "af2cpu.model", "af2cpu.ops"], "beartype.beartype")
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

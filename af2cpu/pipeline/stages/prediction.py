@@ -12,6 +12,7 @@ from af2cpu.confidence import confidence_of
 from af2cpu.errors import InputError
 from af2cpu.features.config import SamplingConfig
 from af2cpu.formats.chain_templates import templates_of_chains
+from af2cpu.ops.sizes import budget_after
 from af2cpu.outputs.layout import STRUCTURES, Layout
 from af2cpu.pipeline.stages.features import FEATURES
 from af2cpu.pipeline.stages.files import files_of
@@ -57,7 +58,7 @@ def _depends_on(work: Work[PredictionTask]) -> Mapping[str, Any]:
         "seed": task.draw_seed,
         "passes": _passes(task),
         "sampling": asdict(task.sampling),
-        "engine": asdict(task.choice),
+        "engine": task.choice.decisive(),
         "files": [*names_and_texts(task.layout, task.provenance), task.save_all, task.af2_pickles],
     }
 
@@ -122,7 +123,7 @@ def _computed(work: Work[PredictionTask], cores: int) -> Predicted:
     task = work.task
     features = FEATURES.read(work.one("features"))
     _use(task.choice, cores)
-    with slicing.memory_budget(task.choice.budget), torch.no_grad():
+    with slicing.memory_budget(budget_after(task.choice.budget, work.kills)), torch.no_grad():
         prediction, passes, seconds, draw_seconds = _predict(work, features)
     templates = _templates(task, features)
     provenance = replace(task.provenance, network_templates=templates)
@@ -207,6 +208,7 @@ def _read(receipt: Receipt[Predicted]) -> Prediction:
 def _files(task: PredictionTask) -> dict[str, str]:
     """Content of the structures and scores beside the arrays."""
     kinds = [("unrelaxed", ending) for ending in STRUCTURES] + [(kind, ".json") for kind in task.layout.score_kinds]
+    kinds += [("result", ".pkl")] * task.af2_pickles
     return files_of(task.layout, task.who, kinds)
 
 

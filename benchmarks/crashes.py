@@ -3,10 +3,10 @@
     python benchmarks/crashes.py [--moments 50] [--cases protein complex batch] [--seed 0] [--no-boundaries]
 
 Cases: a protein, a complex of two chains, and a batch on two workers, all with the demo's parameters and databases.
-Moments: before and after each stage, while the program loads, and random ones (`--moments`, shared by the cases). In the
-batch those in stages kill a worker, the random ones in turn the run with its scheduler, a worker, and a scheduler of its
-own. Compared are all files of the targets, bit for bit, but for the times in them (tests/kill_cases.py lists these).
-Lost is an artefact that was complete before the kill and was made again. Each moment joins the record at once.
+Moments: before and after each stage, while the program loads, and random ones (`--moments`, shared by the cases). In
+the batch those in stages kill a worker, the random ones in turn the run with its scheduler, a worker, and a scheduler
+of its own. Compared are all files of the targets, bit for bit, but for the times in them (tests/kill_cases.py lists
+these). Lost is an artefact that was complete before the kill and was made again. Each moment joins the record at once.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,21 +56,6 @@ class Moment:
         """As in tests/worker_faults.py."""
         what = "kill" if self.kind == "before a stage" else AT_END
         return [[self.stage, "*", what, 1]] if self.stage else []
-
-
-def moments(case: str, options: argparse.Namespace, duration: float, loading: float) -> Iterator[Moment]:
-    """All moments of a case. duration, loading: seconds of an undisturbed run, and until its first stage."""
-    rng = random.Random(f"{options.seed} {case}")
-    if options.boundaries:
-        process = "worker" if case == "batch" else "run"
-        for stage in STAGES:
-            yield Moment("before a stage", process, stage)
-            yield Moment("after a stage", process, stage)
-        for number in range(3):
-            yield Moment("loading", "run", after_s=rng.uniform(0.02, 0.95) * loading, number=number)
-    for number in range(options.moments // len(options.cases)):
-        process = ("run", "worker", "scheduler")[number % 3] if case == "batch" else "run"
-        yield Moment("random", process, after_s=rng.uniform(0.05, 0.98) * duration, number=number)
 
 
 class Case:
@@ -141,11 +126,32 @@ class Case:
         return True
 
 
-def try_all(name: str, folder: Path, options: argparse.Namespace) -> Sequence[dict[str, Any]]:
-    """The rows of a case; each is written at once."""
-    case, rows = Case(name, folder), []
-    for number, moment in enumerate(moments(name, options, case.duration, case.loading)):
-        row = case.tried(moment, folder / f"killed_{number}")
+def moments(case: Case, options: argparse.Namespace) -> Iterator[Moment]:
+    """All moments of a case."""
+    rng, batch = random.Random(f"{options.seed} {case.name}"), case.name == "batch"
+    if options.boundaries:
+        for stage in STAGES:
+            yield Moment("before a stage", "worker" if batch else "run", stage)
+            yield Moment("after a stage", "worker" if batch else "run", stage)
+        for number in range(3):
+            yield Moment("loading", "run", after_s=rng.uniform(0.02, 0.95) * case.loading, number=number)
+    for number in range(options.moments // len(options.cases)):
+        process = ("run", "worker", "scheduler")[number % 3] if batch else "run"
+        yield Moment("random", process, after_s=rng.uniform(0.05, 0.98) * case.duration, number=number)
+
+
+def try_all(folder: Path, options: argparse.Namespace) -> list[dict[str, Any]]:
+    """The rows of all moments, in random order: a run that ends early has tried some of each kind."""
+    end = time.monotonic() + 60 * options.minutes
+    cases = {name: Case(name, folder / name) for name in options.cases}
+    tries = [(name, moment) for name, case in cases.items() for moment in moments(case, options)]
+    random.Random(options.seed).shuffle(tries)
+    rows = []
+    for number, (name, moment) in enumerate(tries):
+        if time.monotonic() > end:
+            print(f"{len(tries) - number} of {len(tries)} moments were not tried", flush=True)
+            break
+        row = cases[name].tried(moment, folder / name / f"killed_{number}")
         if row is not None:
             rows.append(row)
             print(row, flush=True)
@@ -158,10 +164,11 @@ def main() -> int:
     parser.add_argument("--moments", type=int, default=50, help="random ones, in all cases together")
     parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES))
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
+    parser.add_argument("--minutes", type=float, default=1e6, help="no moment begins after that")
     parser.add_argument("--no-boundaries", dest="boundaries", action="store_false", help="random moments alone")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        rows = [row for case in options.cases for row in try_all(case, Path(folder) / case, options)]
+        rows = try_all(Path(folder), options)
     bad = [row for row in rows if row["different"] or row["lost"]]
     print(f"{len(rows)} kills, {len(rows) - len(bad)} equal and without loss")
     return 1 if bad else 0

@@ -37,6 +37,19 @@ class Provenance:
 
 
 @dataclass(frozen=True)
+class InitialGuess:
+    """A structure whose positions the first pass takes for those of a pass before it."""
+
+    positions: np.ndarray  # float32 [n_res, 37, 3], angstrom
+    known: np.ndarray  # bool [n_res], residues with positions; those of the others have no meaning
+    notes: tuple[str, ...] = ()  # one line for each kind of thing that the file lacks
+
+    @property
+    def n_res(self) -> int:
+        return len(self.known)
+
+
+@dataclass(frozen=True)
 class Protein:
     """Atoms of one or more protein chains and what a structure file says of each residue."""
 

@@ -60,8 +60,8 @@ def read_initial_guess(path: str | os.PathLike[str], query: Query) -> InitialGue
         lengths = ", ".join(f"{one.name} of {len(one.sequence)}" for one in structure.chains)
         ours = ", ".join(f"{one.id} of {len(one.sequence)}" for one in query.chains)
         raise InputError(
-            f"{name_of(Path(path))}: fits no chain of {query.name} ({ours} residues): its chains ({lengths}) have other "
-            "lengths and no similar sequence; give a structure of the target"
+            f"{name_of(Path(path))}: fits no chain of {query.name} ({ours} residues): its chains ({lengths}) have "
+            "other lengths and no similar sequence; give a structure of the target"
         )
     return _placed(query, matches, name_of(Path(path)))
 

@@ -28,8 +28,8 @@ from af2cpu.records import InitialGuess, Prediction, ProcessedFeatures
 
 PRECISIONS = ("fp32", "bf16")
 _ALWAYS_FLOAT32 = ("structure_module", "heads")
-# Angstrom: coordinate of residues that an initial guess does not have. Distances from them are in no bin of the recycling
-# embedder, the last of which ends at 10,000 angstrom, as are those among them.
+# Angstrom: coordinate of residues that an initial guess lacks. Distances from them are in no bin of the recycling
+# embedder, the last of which ends at 10,000 angstrom; nor are those among them, which are zero.
 _UNKNOWN = 1e6
 
 
@@ -214,7 +214,9 @@ class AlphaFold(nn.Module):
     ) -> Iterator[Pass]:
         """Algorithm 30 Generic recycling inference procedure: x <- network(features, x), x = 0 at first.
 
-        With a guess, its positions are in the first x. With a dropout seed, dropout is on in every pass. Ends after `recycles` + 1 passes, or once the structure changes by less than `tolerance` angstrom from one pass
+        With a guess, its positions are in the first x. With a dropout seed, dropout is on in every pass.
+
+        Ends after `recycles` + 1 passes, or once the structure changes by less than `tolerance` angstrom from one pass
         to the next: with that pass, as ColabFold, or with an extra pass after it, as DeepMind's multimer code.
         """
         if not torch.is_grad_enabled():
@@ -235,7 +237,7 @@ class AlphaFold(nn.Module):
             del result
 
     @torch.no_grad()
-    def predict(
+    def predict(  # noqa: PLR0913 - each is a keyword of the Python API
         self,
         features: Sequence[ProcessedFeatures],
         *,

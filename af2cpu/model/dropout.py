@@ -1,4 +1,4 @@
-"""Dropout (supplement, 1.11.6), which inference has only when it is asked for: predictions of one model then differ more.
+"""Dropout (supplement 1.11.6), at inference only when asked for: the predictions of one model then differ more.
 
 Masks follow from numbers alone, so that they are the same for every engine, number of threads and slice.
 """

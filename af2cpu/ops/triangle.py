@@ -84,8 +84,6 @@ def triangle_multiplication(
 
 
 @triangle_multiplication.native
-def _triangle_multiplication(
-    z: Tensor, mask: Tensor, w: Any, outgoing: bool, factors: Tensor | None = None
-) -> Tensor:
+def _triangle_multiplication(z: Tensor, mask: Tensor, w: Any, outgoing: bool, factors: Tensor | None = None) -> Tensor:
     kernels().triangle(z, mask, packed(w), outgoing, factors)
     return z

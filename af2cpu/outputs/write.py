@@ -88,8 +88,9 @@ def copy_prediction(
 ) -> Written:
     """The files of `source`'s prediction as those of another protein with the same sequence, the arrays last.
 
-    passes: endings of the structures of its passes, which must be PDB files. Files without a name in their content are links, or copies where the file system has no links; the structures are
-    written anew. Raises OSError: FileNotFoundError where a file of the source has gone.
+    passes: endings of the structures of its passes, which must be PDB files. Files without a name in their content are
+    links, or copies where the file system has no links; the other structures are written anew. Raises OSError:
+    FileNotFoundError where a file of the source has gone.
     """
     who = confidence.who
     atoms = predicted_atoms(prediction)

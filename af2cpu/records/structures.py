@@ -34,6 +34,7 @@ class Provenance:
     network_templates: tuple[NetworkTemplate, ...] = ()  # chain by chain, best first
     own_templates: tuple[str, ...] = ()  # chains whose templates are files of the user's, not entries of the PDB
     chain_names: tuple[str, ...] = ()  # the user's, one for each chain; empty: the chains have no names of their own
+    sampling: tuple[str, ...] = ()  # how the network ran where that is not its usual way, such as with dropout
 
 
 @dataclass(frozen=True)

@@ -217,7 +217,14 @@ class _Target:
             warning="; ".join(self._cautions) or None,
             software=self._software(),
             own_templates=self._chains_with_own_templates(),
+            sampling=tuple(self._sampling()),
         )
+
+    def _sampling(self) -> Iterator[str]:
+        if self._run.plan.settings.dropout:
+            yield "with dropout"
+        if self._job.guess:
+            yield "from an initial guess"
 
     def _chains_with_own_templates(self) -> tuple[str, ...]:
         """Of features made before only the files are known, so that all chains count."""

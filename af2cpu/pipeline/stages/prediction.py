@@ -17,7 +17,16 @@ from af2cpu.pipeline.stages.features import FEATURES
 from af2cpu.pipeline.stages.files import files_of
 from af2cpu.plan.machine import EngineChoice
 from af2cpu.plan.models import ModelPlan
-from af2cpu.records import Confidence, Features, InitialGuess, NetworkTemplate, Prediction, PredictionId, Provenance, Query
+from af2cpu.records import (
+    Confidence,
+    Features,
+    InitialGuess,
+    NetworkTemplate,
+    Prediction,
+    PredictionId,
+    Provenance,
+    Query,
+)
 from af2cpu.run_records import EngineUsed, PassScores, Predicted
 from af2cpu.workspace import Receipt, Stage, Work, each
 

@@ -97,10 +97,12 @@ def _given(masks: _Masks, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         finally:
             within.pop()
 
-    def apply_dropout(*, tensor: Any, safe_key: Any, rate: float, is_training: bool, broadcast_dim: int) -> Any:
-        assert is_training
-        if rate == 0.0:
+    def apply_dropout(
+        *, tensor: Any, safe_key: Any, rate: float, is_training: bool, broadcast_dim: int | None = None
+    ) -> Any:
+        if not is_training or rate == 0.0:  # not in training: the structure module
             return tensor
+        assert broadcast_dim is not None
         shape = [1 if k == broadcast_dim else size for k, size in enumerate(tensor.shape)]
         of_host = partial(masks.get, within[-1], rate, shape, broadcast_dim)
         # The operand makes each call wait for the one before it.

@@ -66,4 +66,6 @@ def test_unknown_residues_say_nothing(tiny: SimpleNamespace) -> None:
 def test_of_another_length(tiny: SimpleNamespace) -> None:
     guess = _guess(np.ones(N_RES, bool))
     with pytest.raises(ValueError, match="an initial guess of 18 residues for a protein of 19"):
-        tiny.model.predict(_draws(tiny, (N_RES,), 1), guess=InitialGuess(guess.positions[:18], guess.known[:18]))
+        tiny.model.predict(
+            _draws(tiny, (N_RES,), 1), recycles=0, guess=InitialGuess(guess.positions[:18], guess.known[:18])
+        )

@@ -9,7 +9,19 @@ import numpy as np
 import pytest
 from prediction_cases import prediction
 
-from af2cpu.chemistry.residues import ATOM37_EXISTS, CA, CB, RESTYPES, C, N, O, aatype_of
+from af2cpu.chemistry.residues import (
+    ATOM37_EXISTS,
+    ATOM37_INDEX,
+    CA,
+    CB,
+    RESNAMES,
+    RESTYPES,
+    RIGID_GROUP_ATOMS,
+    C,
+    N,
+    O,
+    aatype_of,
+)
 from af2cpu.chemistry.rigid_groups import DEFAULT_FRAMES
 from af2cpu.errors import InputError
 from af2cpu.features.initial_guess import read_initial_guess
@@ -27,12 +39,13 @@ def target(sequence: str) -> Query:
 
 
 def structure(sequence: str, **changes: object) -> Prediction:
-    """Residues that are near each other, so that a chain stays one; ideal backbones."""
+    """Residues that are near each other, so that a chain stays one; whole backbones, arginines named by the rule."""
     made = prediction(sequence, seed=3)
     rng = np.random.default_rng(0)
     n_res = len(made.aatype)
     trace = np.stack([np.arange(n_res) * 3.3, np.zeros(n_res), np.zeros(n_res)], axis=1)[:, None]
     positions = trace + rng.normal(0, 0.3, (n_res, 37, 3))
+    positions[:, ATOM37_INDEX["NH1"]] = positions[:, ATOM37_INDEX["CD"]] + 0.1
     positions[:, [N, CA, C]] = trace + np.array([[-1.2, 0.7, 0.1], [0, 0, 0], [1.2, 0.6, -0.2]])
     return replace(made, atom_positions=positions.astype(np.float32), **changes)
 
@@ -126,8 +139,6 @@ def test_a_design_with_other_letters(tmp_path: Path) -> None:
 
 def test_the_ideal_c_beta_is_on_the_side_that_l_amino_acids_have_it(tmp_path: Path) -> None:
     """That of the program's own ideal residues: the reader must find it again."""
-    from af2cpu.chemistry.residues import ATOM37_INDEX, RESNAMES, RIGID_GROUP_ATOMS
-
     made = structure(RESTYPES)
     positions, mask = made.atom_positions.copy(), made.atom_mask.copy()
     for k, name in enumerate(RESNAMES[:20]):

@@ -19,7 +19,7 @@ class DropoutSeed(NamedTuple):
     """The numbers that the masks of one run of the trunk follow from."""
 
     seed: int  # of the prediction
-    index: int  # recycles before this pass
+    recycle: int  # passes before this one
     member: int  # of the ensemble
 
 
@@ -56,7 +56,7 @@ class Dropout(nn.Module):
 
 def draw_mask(seed: DropoutSeed, place: str, rate: float, shape: tuple[int, ...]) -> np.ndarray:
     """bool, False at the given rate: the bits of a Philox generator whose key is the hash of all numbers and names."""
-    key = hashlib.blake2b(f"{seed.seed}/{seed.index}/{seed.member}/{place}".encode(), digest_size=16).digest()
+    key = hashlib.blake2b(f"{seed.seed}/{seed.recycle}/{seed.member}/{place}".encode(), digest_size=16).digest()
     size = int(np.prod(shape))
     raw = np.random.Philox(key=int.from_bytes(key, "little")).random_raw((size + 1) // 2)
     words = np.asarray(raw, "<u8").view("<u4")[:size]  # two of 32 bits each

@@ -75,6 +75,10 @@ def moved(structure: Path) -> str:
     return "".join(line[:30] + "   1.000" + line[38:] if line.startswith("ATOM") else line for line in lines)
 
 
+def page(outcome: Outcome) -> str:
+    return (outcome.folder / "report.html").read_text()
+
+
 def test_dropout_is_seeded_and_makes_predictions_differ(tmp_path: Path, computed: list[str]) -> None:
     (plain,) = predicted(tmp_path / "plain")
     (first,) = predicted(tmp_path / "first", dropout=True, num_seeds=2)
@@ -82,6 +86,11 @@ def test_dropout_is_seeded_and_makes_predictions_differ(tmp_path: Path, computed
     assert np.array_equal(positions(first.folder), positions(again.folder))
     for one, other in ((plain, 0), (first, 1)):
         assert np.abs(positions(first.folder, 0) - positions(one.folder, other)).max() > 0.1
+    said = "The network ran with dropout (--dropout)"
+    assert said in page(first)
+    assert said not in page(plain)
+    assert "parameters synthetic:0, with dropout" in (first.folder / "ranked_0.cif").read_text()
+    assert "dropout" not in (plain.folder / "ranked_0.cif").read_text()
     computed.clear()
     predicted(tmp_path / "first", dropout=True, num_seeds=2)
     assert computed == []
@@ -220,6 +229,8 @@ def test_initial_guess_is_what_the_network_gets(tmp_path: Path, guess: Path) -> 
     assert np.abs(positions(plain.folder) - positions(outcome.folder)).max() > 0.01
     assert outcome.run
     assert outcome.run.settings["initial_guess"] == str(guess)
+    assert f"The first pass began with a structure (--initial-guess {guess})" in page(outcome)
+    assert "from an initial guess" in (outcome.folder / "ranked_0.cif").read_text()
 
 
 def test_another_guess_makes_predictions_again_and_nothing_else(

@@ -71,7 +71,7 @@ def test_a_mask_follows_from_seed_pass_member_and_layer_alone() -> None:
     assert np.array_equal(mask, draw_mask(DropoutSeed(7, 0, 0), PLACE, PAIR, shape))
     others = [
         draw_mask(SEED._replace(seed=8), PLACE, PAIR, shape),
-        draw_mask(SEED._replace(index=1), PLACE, PAIR, shape),
+        draw_mask(SEED._replace(recycle=1), PLACE, PAIR, shape),
         draw_mask(SEED._replace(member=1), PLACE, PAIR, shape),
         draw_mask(SEED, PLACE.replace("3", "4"), PAIR, shape),
         draw_mask(SEED, PLACE.replace("starting", "ending"), PAIR, shape),

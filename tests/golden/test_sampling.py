@@ -101,6 +101,19 @@ def test_dropout_is_seeded_and_makes_predictions_differ(tmp_path: Path, computed
     assert first.run.settings["dropout"] is True
 
 
+def test_python_draws_the_masks_of_the_command(tmp_path: Path) -> None:
+    from af2cpu.formats.features import read_features
+
+    plan = plan_of(tmp_path, dropout=True, num_seeds=2)
+    (outcome,) = run(plan)
+    model = af2cpu.load_model("tiny", "synthetic:0", engine=plan.machine.choice.engine)
+    features = read_features(outcome.folder / "features.npz")
+    for seed in range(2):
+        ours = model.predict(features, recycles=0, seed=seed, dropout=True)
+        np.testing.assert_allclose(positions(outcome.folder, seed), ours.atom_positions, atol=1e-4)
+        assert "with dropout" in ours.to_cif()
+
+
 def test_without_any_of_it_keys_are_those_of_before(tmp_path: Path) -> None:
     """Results of earlier versions stay current."""
     (node,) = [one for one in build_graph(plan_of(tmp_path)).nodes if one.stage == "prediction"]
@@ -219,11 +232,10 @@ def test_initial_guess_is_what_the_network_gets(tmp_path: Path, guess: Path) -> 
     task = next(node.items[0].task for node in build_graph(plan).nodes if node.stage == "prediction")
     features = read_features(outcome.folder / "features.npz")
     draws = Draws(features, task.sampling, task.draw_seed, 1)
-    model = af2cpu.load_model("tiny", "synthetic:0")
-    from af2cpu.ops import dispatch
-
-    dispatch.use_engine(plan.machine.choice.engine)
-    expected = model.predict(draws, recycles=0, guess=read_initial_guess(guess, plan.jobs[0].query))
+    model = af2cpu.load_model("tiny", "synthetic:0", engine=plan.machine.choice.engine)
+    expected = model.predict(draws, recycles=0, initial_guess=read_initial_guess(guess, plan.jobs[0].query))
+    np.testing.assert_allclose(positions(outcome.folder), expected.atom_positions, atol=1e-4)
+    expected = model.predict(features, recycles=0, initial_guess=guess)
     np.testing.assert_allclose(positions(outcome.folder), expected.atom_positions, atol=1e-4)
     (plain,) = predicted(tmp_path / "plain")
     assert np.abs(positions(plain.folder) - positions(outcome.folder)).max() > 0.01

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from af2cpu.model.alphafold import AlphaFold
 from af2cpu.model.config import OFFICIAL_MODELS, model_config
 from af2cpu.model.dropout import DropoutSeed, draw_mask
 from af2cpu.ops import dispatch, isa
@@ -149,10 +150,10 @@ def _check(both: SimpleNamespace, draws: list[ProcessedFeatures], theirs: dict) 
     for engine in ENGINES:
         dispatch.use_engine(engine)
         given: dict[str, Any] = {"recycles": len(draws) - 1, "tolerance": 0.0, "save_all": True}
-        ours = both.model.predict(draws, dropout_seed=SEED, **given)
+        ours = AlphaFold.predict(both.model, draws, dropout_seed=SEED, **given)
         rows = list(output_rows(ours, theirs, draws[-1]))
         assert [(engine, row) for row in rows if not row.passed] == []
-        other = both.model.predict(draws, dropout_seed=SEED + 1, **given)  # the masks decide
+        other = AlphaFold.predict(both.model, draws, dropout_seed=SEED + 1, **given)  # the masks decide
         assert [row for row in output_rows(other, theirs, draws[-1]) if not row.passed]
         assert len(rows) >= 12
 

@@ -45,7 +45,7 @@ def test_network(name: str, whole: bool, recycles: int, request: pytest.FixtureR
     *_, theirs = run_passes(both.config, both.parameters, draws, torsions, positions)
     for engine in ENGINES:
         dispatch.use_engine(engine)
-        ours = both.model.predict(draws, recycles=recycles, tolerance=0.0, guess=guess, save_all=True)
+        ours = both.model.predict(draws, recycles=recycles, tolerance=0.0, initial_guess=guess, save_all=True)
         assert [(engine, row) for row in output_rows(ours, theirs, draws[-1]) if not row.passed] == []
         plain = both.model.predict(draws, recycles=recycles, tolerance=0.0, save_all=True)
         assert [row for row in output_rows(plain, theirs, draws[-1]) if not row.passed], "the guess changes nothing"
@@ -56,10 +56,10 @@ def test_unknown_residues_say_nothing(tiny: SimpleNamespace) -> None:
     draws = _draws(tiny, (N_RES,), 1)
     known = np.zeros(N_RES, bool)
     known[3] = True
-    ours = tiny.model.predict(draws, recycles=0, guess=_guess(known))
+    ours = tiny.model.predict(draws, recycles=0, initial_guess=_guess(known))
     assert np.array_equal(ours.atom_positions, tiny.model.predict(draws, recycles=0).atom_positions)
     assert ours.changes[0] < 1e-3
-    some = tiny.model.predict(draws, recycles=0, guess=_guess(np.arange(N_RES) < 9))
+    some = tiny.model.predict(draws, recycles=0, initial_guess=_guess(np.arange(N_RES) < 9))
     assert 0 < some.changes[0] < 100
 
 
@@ -67,5 +67,5 @@ def test_of_another_length(tiny: SimpleNamespace) -> None:
     guess = _guess(np.ones(N_RES, bool))
     with pytest.raises(ValueError, match="an initial guess of 18 residues for a protein of 19"):
         tiny.model.predict(
-            _draws(tiny, (N_RES,), 1), recycles=0, guess=InitialGuess(guess.positions[:18], guess.known[:18])
+            _draws(tiny, (N_RES,), 1), recycles=0, initial_guess=InitialGuess(guess.positions[:18], guess.known[:18])
         )

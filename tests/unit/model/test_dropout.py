@@ -9,12 +9,12 @@ import pytest
 import torch
 from torch import Tensor
 
-import af2cpu
 from af2cpu.model.alphafold import AlphaFold
 from af2cpu.model.config import model_config
 from af2cpu.model.dropout import Dropout, DropoutSeed, draw_mask
 from af2cpu.ops import dispatch, isa
 from af2cpu.ops.slicing import memory_budget
+from af2cpu.pipeline.network import load_network
 from af2cpu.records import ProcessedFeatures
 from af2cpu.validate.synthetic import synthetic_features
 
@@ -29,9 +29,14 @@ def _draws(name: str = "tiny", n: int = 2, chains: tuple[int, ...] = (11,), **si
     return [synthetic_features(model_config(name), chains, seed=seed, **given) for seed in range(n)]
 
 
+def network(name: str, precision: str = "fp32") -> AlphaFold:
+    """Without the layer of the Python API, which makes a seed of its own."""
+    return load_network(model_config(name), "synthetic:0", precision)
+
+
 @pytest.fixture(scope="module")
 def net() -> AlphaFold:
-    return af2cpu.load_model("tiny", "synthetic:0")
+    return network("tiny")
 
 
 @pytest.fixture
@@ -144,7 +149,7 @@ def test_every_pass_draws_a_mask_for_each_layer_once(net: AlphaFold, asked: list
 
 
 def test_empty_templates_of_a_multimer_model_differ_with_dropout(asked: list[tuple]) -> None:
-    net = af2cpu.load_model("tiny_multimer", "synthetic:0")
+    net = network("tiny_multimer")
     (draw,) = _draws("tiny_multimer", 1, (6, 5), n_templ=1)
     from af2cpu.validate.synthetic import padded
 
@@ -218,7 +223,7 @@ def test_gradients_see_the_same_update(net: AlphaFold) -> None:
 @pytest.mark.skipif(not isa.built(), reason="the native kernels are not built in this installation")
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_engines_and_threads_have_the_same_masks(precision: str) -> None:
-    model = af2cpu.load_model("tiny", "synthetic:0", precision=precision)
+    model = network("tiny", precision)
     found = {}
     before = torch.get_num_threads()
     try:

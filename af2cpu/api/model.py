@@ -53,7 +53,7 @@ class Model(AlphaFold):
         return f"<Model {self.name}, parameters {self.source}, {str(self.dtype).removeprefix('torch.')}>"
 
     @torch.no_grad()
-    def predict(  # noqa: PLR0913 - each is a setting of its own
+    def predict(  # type: ignore[override]  # noqa: PLR0913 - settings of its own: a seed, files
         self,
         features: Features | ProcessedFeatures | Sequence[ProcessedFeatures],
         *,

@@ -31,6 +31,7 @@ def msas(monkeypatch: pytest.MonkeyPatch) -> Iterator[MsaServer]:
     """A local MSA server; what asks it does not pause."""
     monkeypatch.setattr("af2cpu.download.requests._PAUSE", 0.0)
     monkeypatch.setattr("af2cpu.search.server.client._FIRST_PAUSE", 0.0)
+    monkeypatch.setattr("af2cpu.search.server.client._silent", set())
     with serving_msas() as running:
         yield running
 

@@ -73,9 +73,11 @@ class MsaServer(ThreadingHTTPServer):
         self.drops = 0  # the next so many connections are closed without an answer
         self.pack: Callable[[dict[str, bytes]], bytes] = packed
         self.hold = threading.Event()  # while it is set tickets stay RUNNING
+        self.forgets = 0  # the next so many tickets are not known once they are given
         self.bad: set[str] = set()  # sequences whose tickets end with ERROR
         self.body: bytes | None = None  # in place of every answer to a question
         self.delay = 0.0  # seconds before an answer
+        self.moved = ""  # address to which every question is sent on
 
     @property
     def url(self) -> str:
@@ -104,6 +106,10 @@ class Handler(BaseHTTPRequestHandler):
             return
         digest = hashlib.sha224((asked.query + asked.mode).encode()).digest()
         number = base64.urlsafe_b64encode(digest).decode().rstrip("=")
+        if server.forgets:
+            server.forgets -= 1
+            self._json({"id": number, "status": "PENDING"})
+            return
         server.tickets.setdefault(number, Ticket(asked, list(server.states)))
         self._json({"id": number, "status": self._state(number, forward=False)})
 
@@ -126,17 +132,19 @@ class Handler(BaseHTTPRequestHandler):
             return "UNKNOWN"
         if self.server.hold.is_set():
             return "RUNNING"
-        if self.server.bad.intersection(ticket.sequences.values()):
-            return "ERROR"
         if not ticket.states:
-            return "COMPLETE"
+            return "ERROR" if self.server.bad.intersection(ticket.sequences.values()) else "COMPLETE"
         return ticket.states.pop(0) if forward else ticket.states[0]
 
     def _fails(self, asked: Asked) -> bool:
         server = self.server
         server.asked.append(asked)
         time.sleep(server.delay)
-        if server.body is not None:
+        if server.moved:
+            self.send_response(308)
+            self.send_header("Location", server.moved)
+            self.end_headers()
+        elif server.body is not None:
             self._send(server.body)
         elif server.drops:
             server.drops -= 1
@@ -214,8 +222,8 @@ def relatives(sequence: str, *parts: str) -> Iterator[tuple[str, str, list[tuple
     """Header, sequence and aligned residues of the records that share words with a sequence."""
     mine = _words(sequence)
     for header, letters in records(*parts).items():
-        if len(mine & _words(letters)) >= _SHARED:
-            yield header, letters, aligned_pairs(sequence, letters)
+        if len(mine & _words(letters)) >= _SHARED and (pairs := aligned_pairs(sequence, letters)):
+            yield header, letters, pairs
 
 
 def a3m_row(sequence: str, letters: str, pairs: Sequence[tuple[int, int]]) -> str:

@@ -155,8 +155,8 @@ class RunSettings(BaseModel):
     template_search: Literal["hmmsearch", "hhsearch", "none"] = _setting(
         INPUT,
         "Search of templates: hmmsearch on pdb_seqres, as AlphaFold's multimer pipeline, or hhsearch on pdb70, as its "
-        "monomer pipeline, which needs hh-suite's hhsearch on PATH; an MSA server's hits take the place of hmmsearch's. "
-        "With none there are no templates but those of --template.",
+        "monomer pipeline, which needs hh-suite's hhsearch on PATH; an MSA server finds its own hits in place of "
+        "hmmsearch's. With none there are no templates but those of --template.",
         "hmmsearch",
     )
     max_template_date: date | None = _setting(

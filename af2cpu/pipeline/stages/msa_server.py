@@ -146,7 +146,8 @@ def _about(
         if damaged_is_lost:
             store.drop(ticket)
         raise InputError(
-            f"MSA server {ticket.url}: the answer to ticket {ticket.id} {error}; run the same command again, or {instead}"
+            f"MSA server {ticket.url}: the answer to ticket {ticket.id} {error}; run the same command again, or "
+            f"{instead}"
         ) from error
 
 

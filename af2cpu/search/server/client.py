@@ -29,6 +29,7 @@ _TICKET = re.compile(r"[A-Za-z0-9_-]{1,200}")  # part of addresses and of names 
 _MAX_REPLY = 1 << 20  # bytes of a status
 _MAX_FILE = 2 << 30  # bytes of a file, packed
 _RETRIES = 5
+_TIMEOUT = 60.0  # seconds without a byte
 _TOO_MANY = 429
 _FIRST_PAUSE, _LONGEST_PAUSE, _GROWTH = 1.0, 10.0, 1.5  # seconds between two looks at a ticket; ColabFold: 5 to 10
 _LIMIT_PAUSE = 60.0  # seconds between two tries at the most where the server asks for patience
@@ -59,7 +60,7 @@ class MsaServer:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        timeout = httpx.Timeout(60.0, connect=30.0)
+        timeout = httpx.Timeout(_TIMEOUT, connect=min(_TIMEOUT, 30.0))
         # Redirects are not followed: sequences go to the address that the user gave, and nowhere else.
         self._http = httpx.Client(headers={"User-Agent": f"af2cpu/{__version__}"}, timeout=timeout)
 

@@ -256,7 +256,7 @@ DAMAGED: dict[str, tuple[Callable[[dict[str, bytes]], bytes], str]] = {
     "other": (lambda files: packed({UNIREF: f">101\nGGG\n\0>102\n{B[:-1]}W\n".encode()}), "the alignment of another"),
     "letters": (
         lambda files: packed({UNIREF: f">101\n{A}\n>x\n{'1' * 11}\n\0>102\n{B}\n>x\nA1\n".encode()}),
-        "is damaged",
+        "the answer to ticket",
     ),
     "pax bomb": (pax_bomb, "a head of a member is too large"),
     "line bomb": (line_bomb, "has a line of over 4 MB"),

@@ -190,3 +190,5 @@ def _check_whole(path: Path) -> None:
             size += len(block)
             if size > _MAX_UNPACKED:
                 raise ServerError(f"over {_MAX_UNPACKED / 1e9:.1f} GB unpacked")
+    if not size:
+        raise EOFError("it is empty")

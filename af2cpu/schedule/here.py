@@ -31,9 +31,10 @@ class Here:
     def __init__(self, receipts: Receipts, messages: queue.SimpleQueue[tuple[str, Any]]) -> None:
         """receipts: of the run, which grow; a node's inputs are in them when it is given."""
         self._receipts, self._messages = receipts, messages
-        self._orders: queue.SimpleQueue[tuple[Node, Sequence[Item]]] = queue.SimpleQueue()
+        self._orders: queue.SimpleQueue[tuple[Node, Sequence[Item]] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._open = 0
+        self._ended = threading.Event()
 
     @property
     def busy(self) -> bool:
@@ -52,9 +53,17 @@ class Here:
         """A message has been read."""
         self._open -= 1
 
+    def close(self) -> None:
+        """Gives up what is not made."""
+        self._ended.set()
+        self._orders.put(None)
+
     def _work(self) -> None:
-        while True:
-            node, items = self._orders.get()
+        from af2cpu.search.server.client import ended
+
+        ended.set(self._ended)
+        while (order := self._orders.get()) and not self._ended.is_set():
+            node, items = order
             start = time.perf_counter()
             try:
                 made = make_items(node, items, self._receipts)

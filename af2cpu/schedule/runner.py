@@ -120,6 +120,7 @@ class _Run:
         """Gives up what runs: workers end with it."""
         from af2cpu.schedule.processes import EXITS
 
+        self._here.close()
         for topic in (self._topic, "all", EXITS):
             with suppress(Exception):  # the scheduler may be gone
                 self._client.unsubscribe_topic(topic)

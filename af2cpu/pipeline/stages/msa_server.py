@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -86,8 +86,9 @@ def _make_alignments(
     def sending(sequences: Sequence[str]) -> None:
         _tell_sent(task.url, [left[sequence] for sequence in sequences])
 
-    with MsaServer(task.url) as server:
-        for ticket, archive in answers(server, store, Request("msa", _MODE, tuple(left)), sending):
+    request = Request("msa", _MODE, tuple(left))
+    with MsaServer(task.url) as server, closing(answers(server, store, request, sending)) as answered:
+        for ticket, archive in answered:
             found = [left.pop(sequence) for sequence in ticket.sequences if sequence in left]
             seconds = (time.perf_counter() - start) / len(found)
             with _opened(ticket, archive, store, [work.task.query for work in found]) as parts:
@@ -203,8 +204,6 @@ def _pairs_depend_on(work: Work[ServerPairsTask]) -> Mapping[str, Any]:
 
 
 def _make_pairs(work: Work[ServerPairsTask], cores: int) -> DatabaseSearched:
-    from af2cpu.query import read_paired
-    from af2cpu.search.server.alignments import write_pairs
     from af2cpu.search.server.answer import PAIR
     from af2cpu.search.server.client import MsaServer
     from af2cpu.search.server.tickets import Request, TicketStore, answers
@@ -212,21 +211,15 @@ def _make_pairs(work: Work[ServerPairsTask], cores: int) -> DatabaseSearched:
     start, task = time.perf_counter(), work.task
     store = TicketStore(task.tickets)
     request = Request("pair", _PAIR_MODES[task.pairing], tuple(query.sequence for query in task.asked))
-    with MsaServer(task.url) as server:
-        found = answers(server, store, request, lambda _: _tell_sent(task.url, [work], " to be paired"))
-        ticket, archive = next(found)
-        remedy = "use --pairing none"
-        with _opened(ticket, archive, store, task.asked) as parts, _about(ticket, store, remedy, damaged_is_lost=True):
-            of = {query.sequence: parts.rows(PAIR, ticket.number(query.sequence)) for query in task.asked}
-            if None in of.values():
-                raise InputError(f"has no {PAIR} with all sequences of {task.query.name}")
-            rows = write_pairs(task.queries, [of.get(query.sequence) for query in task.queries], task.copies, work.file)
-            try:
-                n_paired = read_paired(work.file, task.queries).paired[0].n_seq
-            except InputError as error:
-                work.file.unlink(missing_ok=True)
-                raise InputError(f"is damaged ({error})") from error
-        store.drop(ticket)
+
+    def sending(_: Sequence[str]) -> None:
+        _tell_sent(task.url, [work], " to be paired")
+
+    rows = n_paired = 0
+    with MsaServer(task.url) as server, closing(answers(server, store, request, sending)) as found:
+        for ticket, archive in found:  # one: pairs depend on all sequences
+            rows, n_paired = _pairs(work, ticket, archive, store)
+            store.drop(ticket)
     done = DatabaseSearched(
         **_of_server(task.url, ticket, {PAIR: rows}, f"{SERVER}_paired"),
         hits=n_paired - 1,
@@ -235,6 +228,25 @@ def _make_pairs(work: Work[ServerPairsTask], cores: int) -> DatabaseSearched:
     )
     tell(work, done)
     return done
+
+
+def _pairs(work: Work[ServerPairsTask], ticket: Ticket, archive: Path, store: TicketStore) -> tuple[int, int]:
+    """Writes the paired rows of a complex; their number, and that of those with two sequences or more."""
+    from af2cpu.query import read_paired
+    from af2cpu.search.server.alignments import write_pairs
+    from af2cpu.search.server.answer import PAIR
+
+    task, remedy = work.task, "use --pairing none"
+    with _opened(ticket, archive, store, task.asked) as parts, _about(ticket, store, remedy, damaged_is_lost=True):
+        of = {query.sequence: parts.rows(PAIR, ticket.number(query.sequence)) for query in task.asked}
+        if None in of.values():
+            raise InputError(f"has no {PAIR} with all sequences of {task.query.name}")
+        rows = write_pairs(task.queries, [of.get(query.sequence) for query in task.queries], task.copies, work.file)
+        try:
+            return rows, read_paired(work.file, task.queries).paired[0].n_seq
+        except InputError as error:
+            work.file.unlink(missing_ok=True)
+            raise InputError(f"is damaged ({error})") from error
 
 
 def _hits_depend_on(work: Work[ServerHitsTask]) -> Mapping[str, Any]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import random
 import re
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -39,6 +41,8 @@ _MAX_UNKNOWN = 3  # looks in a row at which the server does not know a ticket th
 
 T = TypeVar("T")
 
+# Set when the run ends: a thread that waits for a server gives up then.
+ended: ContextVar[threading.Event | None] = ContextVar("ended", default=None)
 _silent: set[str] = set()  # servers that could not be reached: asked once the next time, without patience
 
 
@@ -83,7 +87,7 @@ class MsaServer:
             if reply.status not in _LATER:
                 break
             self._tell_waiting(reply, wait)
-            time.sleep(wait)
+            self._sleep(wait)
         else:
             why = f" ({reply.reason})" if reply.reason else ""
             raise ServerError(
@@ -111,7 +115,7 @@ class MsaServer:
             if reply.status != told:
                 told = reply.status
                 events.emit("line", f"MSA server: ticket {ticket} is {told.lower()}")
-            time.sleep(wait)
+            self._sleep(wait)
         raise ServerError(
             f"MSA server {self.url}: ticket {ticket} is not complete after {duration(_MAX_WAIT)}; run the same command "
             "again, it goes on waiting for it"
@@ -163,6 +167,14 @@ class MsaServer:
             )
         what = _answers(response) if response.is_error else f"answers {_shown(body.decode('utf-8', 'replace'))!r}"
         raise ServerError(f"MSA server {self.url}: {what}; is it an MSA server, and its address complete?")
+
+    def _sleep(self, seconds: float) -> None:
+        """Raises ServerError if the run ends meanwhile."""
+        event = ended.get()
+        if event is None:
+            time.sleep(seconds)
+        elif event.wait(seconds):
+            raise ServerError(f"MSA server {self.url}: the run has ended while it waited")
 
     def _check(self, reply: Reply) -> None:
         if reply.status == _MAINTENANCE:

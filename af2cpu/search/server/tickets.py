@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
+import secrets
 import zlib
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -15,7 +15,8 @@ import orjson
 from af2cpu import events
 from af2cpu.errors import InputError, ServerError
 from af2cpu.formats.streams import atomic_write
-from af2cpu.search.server.client import MsaServer, TicketLostError
+from af2cpu.run_status import exclusive
+from af2cpu.search.server.client import UNKNOWN, MsaServer, TicketLostError
 
 FIRST = 101  # number of the first sequence in a request, as ColabFold numbers them
 _BLOCK = 1 << 20
@@ -42,7 +43,8 @@ class Request:
 class Ticket:
     """A request that a server has taken."""
 
-    id: str
+    name: str  # of its files
+    id: str  # that the server gave
     url: str
     endpoint: str
     mode: str
@@ -52,14 +54,9 @@ class Ticket:
         """The number of a sequence in the answer."""
         return FIRST + self.sequences.index(sequence)
 
-    @property
-    def name(self) -> str:
-        """Of its files."""
-        return hashlib.blake2b(orjson.dumps(asdict(self)), digest_size=16).hexdigest()
-
 
 class TicketStore:
-    """The tickets of a folder of results whose answers are not taken over yet."""
+    """The tickets of a folder of results whose answers are not taken over yet; one run at a time uses a ticket."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -71,11 +68,30 @@ class TicketStore:
         found = [one for one in found if (one.url, one.endpoint, one.mode) == kind and _answers(one, request)]
         return sorted(found, key=lambda one: -len(set(one.sequences) & set(request.sequences)))
 
-    def keep(self, ticket: Ticket) -> None:
-        """Raises OSError."""
+    def keep(self, number: str, url: str, request: Request) -> Ticket:
+        """A ticket that a server gave now. Raises OSError."""
+        ticket = Ticket(secrets.token_hex(8), number, url, request.endpoint, request.mode, request.sequences)
         self.folder.mkdir(parents=True, exist_ok=True)
-        with atomic_write(self.folder / f"{ticket.name}.json") as file:
+        with atomic_write(self._place(ticket)) as file:
             file.write(orjson.dumps(asdict(ticket)))
+        return ticket
+
+    @contextmanager
+    def using(self, ticket: Ticket) -> Iterator[bool]:
+        """Within this block no other run uses a ticket; yields False if one does, or has dropped it. Raises OSError."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        lock = self.folder / f"{ticket.name}.lock"
+        with exclusive(lock, wait=False) as taken:
+            try:
+                yield taken and self._place(ticket).is_file()
+            finally:
+                if taken and not self._place(ticket).is_file():
+                    lock.unlink(missing_ok=True)
+                    with suppress(OSError):  # other tickets are in it
+                        self.folder.rmdir()
+
+    def _place(self, ticket: Ticket) -> Path:
+        return self.folder / f"{ticket.name}.json"
 
     def archive(self, ticket: Ticket) -> Path:
         """Where the answer is kept until it is taken over."""
@@ -83,10 +99,8 @@ class TicketStore:
 
     def drop(self, ticket: Ticket) -> None:
         """Forgets a ticket and its answer."""
-        for path in (self.folder / f"{ticket.name}.json", self.archive(ticket)):
+        for path in (self._place(ticket), self.archive(ticket)):
             path.unlink(missing_ok=True)
-        with suppress(OSError):  # other tickets are in it
-            self.folder.rmdir()
 
 
 def _answers(ticket: Ticket, request: Request) -> bool:
@@ -107,48 +121,52 @@ def _read(path: Path) -> Ticket | None:
 
 def answers(
     server: MsaServer, store: TicketStore, request: Request, sending: Callable[[Sequence[str]], None]
-) -> Iterator[tuple[Ticket, Path]]:
+) -> Generator[tuple[Ticket, Path]]:
     """Tickets that together answer a request, each with its answer, a whole .tar.gz; the caller drops them.
 
     Tickets of earlier runs are asked for first; what they do not answer is sent. sending: told the sequences before
-    they leave the machine. Raises ServerError, InputError for an error that the server reports, OSError.
+    they leave the machine. A ticket is locked until the next is asked for, or the generator is closed. Raises
+    ServerError, InputError for an error that the server reports, OSError.
     """
     left = list(request.sequences)
     for ticket in store.open_for(server.url, request):
-        if set(left).isdisjoint(ticket.sequences):
-            continue
-        try:
-            if not store.archive(ticket).is_file():
-                events.emit("line", f"MSA server: going on with ticket {ticket.id} of an earlier run")
-                server.wait_for(ticket.id)
-            archive = _answer(server, store, ticket)
-        except TicketLostError:
-            store.drop(ticket)
-            continue
-        yield ticket, archive
-        left = [sequence for sequence in left if sequence not in ticket.sequences]
+        with store.using(ticket) as mine:
+            if not mine or set(left).isdisjoint(ticket.sequences):
+                continue
+            try:
+                if not store.archive(ticket).is_file():
+                    events.emit("line", f"MSA server: going on with ticket {ticket.id} of an earlier run")
+                    server.wait_for(ticket.id)
+                archive = _answer(server, store, ticket)
+            except TicketLostError:
+                store.drop(ticket)
+                continue
+            yield ticket, archive
+            left = [sequence for sequence in left if sequence not in ticket.sequences]
     if left:
-        yield _new(server, store, Request(request.endpoint, request.mode, tuple(left)), sending)
+        yield from _new(server, store, Request(request.endpoint, request.mode, tuple(left)), sending)
 
 
 def _new(
     server: MsaServer, store: TicketStore, request: Request, sending: Callable[[Sequence[str]], None]
-) -> tuple[Ticket, Path]:
+) -> Iterator[tuple[Ticket, Path]]:
     for _ in range(_RESENT):
         sending(request.sequences)
-        number = server.submit(request.endpoint, request.mode, request.fasta)
-        ticket = Ticket(number, server.url, request.endpoint, request.mode, request.sequences)
-        store.keep(ticket)
-        try:
-            server.wait_for(ticket.id)
-            return ticket, _answer(server, store, ticket)
-        except TicketLostError as error:
-            store.drop(ticket)
-            if str(error) != "UNKNOWN":
+        ticket = store.keep(server.submit(request.endpoint, request.mode, request.fasta), server.url, request)
+        with store.using(ticket):
+            try:
+                server.wait_for(ticket.id)
+                archive = _answer(server, store, ticket)
+            except TicketLostError as error:
+                store.drop(ticket)
+                if str(error) == UNKNOWN:
+                    continue
                 raise InputError(
                     f"MSA server {server.url}: ticket {ticket.id} ended with an error ({error}); run the same command "
                     "later, or give an alignment with --msa"
                 ) from error
+            yield ticket, archive
+            return
     raise ServerError(f"MSA server {server.url}: does not know its own ticket {ticket.id}; run the same command later")
 
 

@@ -310,6 +310,29 @@ def test_bombs_take_no_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         tracemalloc.stop()
 
 
+def test_templates_that_can_not_be_had_cost_one_target(known: MsaServer, fasta: Path, tmp_path: Path) -> None:
+    """The alignment stays, and the next run asks for the templates only, or does without them."""
+    known.hits = lambda sequence: ["0d80_A\t0.9\t8\t0\t0\t1\t8\t1\t8\t1E-9\t9\t8M"] * (sequence == A)
+    whole = known.pack
+    known.pack = lambda files: whole(files)[: 100 if "pdb70_a3m.ffdata" in files else None]
+    (why,) = failures(search(known, fasta, tmp_path / "out"))
+    assert why.startswith(f"MSA server {known.url}: what came from /template/0d80_A is damaged (")
+    assert why.endswith("; --template-search none leaves templates out")
+    assert made(tmp_path / "out") == {"b"}
+    count = len(known.asked)
+    known.pack = lambda files: packed(files, [member("0d80.cif", content=b"data_"), member("../0d80.cif")])
+    (why,) = failures(search(known, fasta, tmp_path / "out"))
+    assert "the answer about templates has 0d80.cif twice; --template-search none" in why
+    assert set(known.paths()[count:]) == {"/template/0d80_A"}
+    assert search(known, fasta, tmp_path / "out", "--template-search", "none").exit_code == 0
+    count = len(known.asked)
+    known.pack = lambda files: packed(files, [member("../../0d81.cif", content=b"data_"), member("0d81.cif")])
+    assert search(known, fasta, tmp_path / "out").exit_code == 0
+    assert set(known.paths()[count:]) == {"/template/0d80_A"}
+    assert [path.name for path in (tmp_path / "out/.af2cpu/mmcif").iterdir()] == ["0d80.cif.gz"]
+    assert not list(tmp_path.rglob("0d81.cif*"))
+
+
 def test_a_killed_run_goes_on_with_its_ticket(known: MsaServer, fasta: Path, tmp_path: Path) -> None:
     known.hold.set()
     command = ["search", str(fasta), "-o", str(tmp_path / "out"), "--msa-server", known.url]

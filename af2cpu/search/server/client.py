@@ -46,6 +46,10 @@ ended: ContextVar[threading.Event | None] = ContextVar("ended", default=None)
 _silent: set[str] = set()  # servers that could not be reached: asked once the next time, without patience
 
 
+class UnreachableError(ServerError):
+    """No connection, or none that lasts."""
+
+
 class TicketLostError(Exception):
     """The server does not know a ticket, or could not do what it stands for."""
 
@@ -207,7 +211,7 @@ class MsaServer:
             found = patiently(self.url, told, retries=0 if self.url in _silent else _RETRIES)
         except DownloadError as error:
             _silent.add(self.url)
-            raise ServerError(
+            raise UnreachableError(
                 f"MSA server {self.url}: can't be reached in {counted(len(failures), 'try', 'tries')} "
                 f"({_why(failures[-1])}); check the address and the network, then run the same command again"
             ) from error

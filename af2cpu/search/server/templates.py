@@ -20,7 +20,7 @@ from af2cpu.errors import InputError, ServerError
 from af2cpu.formats.entries import mmcif_path
 from af2cpu.formats.streams import atomic_write
 from af2cpu.search.server.answer import bounded_lines, plain_files
-from af2cpu.search.server.client import MsaServer
+from af2cpu.search.server.client import MsaServer, UnreachableError
 from af2cpu.search.server.tickets import fetch_archive
 
 MOST = 20  # chains whose structures are asked for, as by ColabFold; AlphaFold 2 takes 20 templates at the most
@@ -28,6 +28,7 @@ _DATA, _INDEX = "pdb70_a3m.ffdata", "pdb70_a3m.ffindex"
 _CIF = re.compile(r"([0-9a-z]{4})\.cif")
 _NOT_THE_CHAIN = re.compile(r"(ss|sa|aa)_(dssp|pred|conf)|Consensus|.*_consensus")
 _LETTERS = re.compile(r"[A-Z]+")
+_WITHOUT = "leaves templates out"
 
 
 @dataclass
@@ -41,18 +42,24 @@ class Templates:
 def fetch_templates(server: MsaServer, chains: Sequence[str], folder: Path) -> Templates:
     """Asks for some chains; their mmCIF files go into a folder, where one that is there is kept.
 
-    Raises ServerError, OSError.
+    Raises UnreachableError, InputError for an answer that is none, OSError.
     """
     if not chains:
         return Templates()
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".", suffix=".tmp", dir=folder) as scratch:
         archive = Path(scratch) / "templates.tar.gz"
-        fetch_archive(server, f"/template/{','.join(chains)}", archive)
         try:
+            fetch_archive(server, f"/template/{','.join(chains)}", archive)
             return _taken(archive, chains, folder)
+        except UnreachableError:
+            raise
+        except ServerError as error:
+            raise InputError(f"{error}; --template-search none {_WITHOUT}") from error
         except InputError as error:
-            raise ServerError(f"MSA server {server.url}: the answer about templates {error}") from error
+            raise InputError(
+                f"MSA server {server.url}: the answer about templates {error}; --template-search none {_WITHOUT}"
+            ) from error
 
 
 def _taken(archive: Path, chains: Sequence[str], folder: Path) -> Templates:

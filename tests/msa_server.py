@@ -75,6 +75,7 @@ class MsaServer(ThreadingHTTPServer):
         self.hold = threading.Event()  # while it is set tickets stay RUNNING
         self.forgets = 0  # the next so many tickets are not known once they are given
         self.bad: set[str] = set()  # sequences whose tickets end with ERROR
+        self.gone: set[str] = set()  # tickets that are complete and whose answers are no longer kept
         self.body: bytes | None = None  # in place of every answer to a question
         self.delay = 0.0  # seconds before an answer
         self.moved = ""  # address to which every question is sent on
@@ -119,7 +120,7 @@ class Handler(BaseHTTPRequestHandler):
         kind, _, number = self.path.removeprefix("/").rpartition("/")
         if kind == "ticket":
             self._json({"id": number, "status": self._state(number)})
-        elif kind == "result/download" and number in self.server.tickets:
+        elif kind == "result/download" and number in self.server.tickets.keys() - self.server.gone:
             self._send(self.server.pack(answer(self.server, self.server.tickets[number])))
         elif kind == "template":
             self._send(self.server.pack(structures(number.split(","))))

@@ -32,7 +32,7 @@ _MAX_REPLY = 1 << 20  # bytes of a status
 _MAX_FILE = 2 << 30  # bytes of a file, packed
 _RETRIES = 5
 _TIMEOUT = 60.0  # seconds without a byte
-_TOO_MANY = 429
+_TOO_MANY, _GONE = 429, frozenset({400, 404, 410})
 _FIRST_PAUSE, _LONGEST_PAUSE, _GROWTH = 1.0, 10.0, 1.5  # seconds between two looks at a ticket; ColabFold: 5 to 10
 _LIMIT_PAUSE = 60.0  # seconds between two tries at the most where the server asks for patience
 _MAX_WAIT = 4 * 3600.0  # seconds for one ticket; the server itself stops a search after one hour
@@ -48,6 +48,10 @@ _silent: set[str] = set()  # servers that could not be reached: asked once the n
 
 class UnreachableError(ServerError):
     """No connection, or none that lasts."""
+
+
+class RefusedError(ServerError):
+    """A file that the server does not give."""
 
 
 class TicketLostError(Exception):
@@ -133,7 +137,7 @@ class MsaServer:
                 if response.status_code in BUSY:
                     raise BusyError(_answers(response))
                 if response.status_code != httpx.codes.OK:
-                    raise ServerError(f"MSA server {self.url}: {_answers(response)} to {path}")
+                    raise RefusedError(f"MSA server {self.url}: {_answers(response)} to {path}")
                 self._write(response, file)
 
         self._patiently(attempt)
@@ -164,6 +168,8 @@ class MsaServer:
             return Reply("RATELIMIT")
         if response.status_code in BUSY:
             raise BusyError(_answers(response))
+        if response.request.method == "GET" and response.status_code in _GONE:
+            return Reply(UNKNOWN)
         if response.is_redirect:
             raise ServerError(
                 f"MSA server {self.url}: has moved to {_shown(response.headers.get('Location', ''))}; nothing is sent "

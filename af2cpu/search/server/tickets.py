@@ -16,7 +16,7 @@ from af2cpu import events
 from af2cpu.errors import InputError, ServerError
 from af2cpu.formats.streams import atomic_write
 from af2cpu.run_status import exclusive
-from af2cpu.search.server.client import UNKNOWN, MsaServer, TicketLostError
+from af2cpu.search.server.client import UNKNOWN, MsaServer, RefusedError, TicketLostError
 
 FIRST = 101  # number of the first sequence in a request, as ColabFold numbers them
 _BLOCK = 1 << 20
@@ -171,11 +171,14 @@ def _new(
 
 
 def _answer(server: MsaServer, store: TicketStore, ticket: Ticket) -> Path:
-    """The answer to a ticket that is complete, fetched unless it was before."""
+    """The answer to a ticket that is complete, fetched unless it was before. Raises TicketLostError, ServerError."""
     archive = store.archive(ticket)
     if archive.is_file():
         return archive
-    fetch_archive(server, f"/result/download/{ticket.id}", archive)
+    try:
+        fetch_archive(server, f"/result/download/{ticket.id}", archive)
+    except RefusedError as error:
+        raise TicketLostError(f"its answer is gone: {error}") from error
     return archive
 
 

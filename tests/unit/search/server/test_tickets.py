@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
 from msa_server import MsaServer
 
 from af2cpu.search.server.client import MsaServer as Client
@@ -60,3 +62,21 @@ def test_what_a_ticket_lacks_is_sent(msas: MsaServer, tmp_path: Path) -> None:
             got = [ticket.sequences for ticket, _ in answers(client, store, request(*wanted), sent.append)]
         assert got == [("AAA", "CCC"), ("GGG", "TTT")]
     assert sent == [("AAA", "CCC"), ("GGG", "TTT")]
+
+
+@pytest.mark.parametrize("how", ["unknown", "refused", "gone"])
+def test_a_ticket_that_the_server_no_longer_has_is_sent_again(how: str, msas: MsaServer, tmp_path: Path) -> None:
+    store, sent = TicketStore(tmp_path), list[Sequence[str]]()
+    with Client(msas.url) as client:
+        ((first, _),) = answers(client, store, request("AAA", "CCC"), sent.append)
+        store.archive(first).unlink()
+        if how == "unknown":
+            msas.tickets.clear()
+        elif how == "refused":
+            msas.refusals = [404] * 3
+        else:
+            msas.gone.add(first.id)
+        found = [ticket.sequences for ticket, _ in answers(client, store, request("CCC"), sent.append)]
+        assert found == [("CCC",)]
+    assert sent == [("AAA", "CCC"), ("CCC",)]
+    assert not list(tmp_path.glob(f"{first.name}*"))

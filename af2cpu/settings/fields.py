@@ -110,7 +110,7 @@ class RunSettings(BaseModel):
         INPUT,
         "Address of an MSA server with ColabFold's protocol, which finds alignments, paired rows of complexes and "
         "templates in place of all databases. The sequences are sent to it, but for those with an alignment of their "
-        "own; without this setting nothing is sent anywhere. The data folder is used for parameters only.",
+        "own; without this setting no sequence leaves the machine. The data folder is used for parameters only.",
         example="https://msa.example.org",
     )
     complex: bool = _setting(

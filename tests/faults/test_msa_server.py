@@ -239,7 +239,7 @@ def test_surprising_members_are_passed_over(
 
 def pax_bomb(files: dict[str, bytes]) -> bytes:
     """A head of a member with 64 MB of attributes."""
-    return packed(files, [member("head", tarfile.XHDTYPE, b"9" * (64 << 20))])
+    return packed(files, [member("head", tarfile.XHDTYPE, bytes(64 << 20))])
 
 
 def line_bomb(files: dict[str, bytes]) -> bytes:

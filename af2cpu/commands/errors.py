@@ -99,6 +99,8 @@ def run(app: Callable[[], object]) -> NoReturn:
                 app()
             except SystemExit as error:
                 code = error.code
+                if code not in {INTERRUPTED, TERMINATED}:
+                    stopping.check()  # typer ends Ctrl-C in its own way
             sys.stdout.flush()  # not at the interpreter's exit, where an error would print a traceback
     except typer.Exit as error:
         code = error.exit_code

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from af2cpu import events
-from af2cpu.errors import DatabaseError, InputError
+from af2cpu.errors import DatabaseError, InputError, SharedError
 from af2cpu.formats.streams import sweep_abandoned
 from af2cpu.workspace.attempts import in_work, killed_before
 from af2cpu.workspace.receipts import Receipt, content_hash, is_unchanged, read_receipt, share, write_receipt
@@ -118,6 +118,8 @@ def _make(
             results[numbers[id(work)]] = _record(stage, work, done)
     except DatabaseError:
         raise
+    except SharedError as error:
+        results.update((number, error) for number in works if number not in results)
     except Exception as error:
         missing = [number for number in works if number not in results]
         if not missing:

@@ -98,9 +98,8 @@ def run(app: Callable[[], object]) -> NoReturn:
             try:
                 app()
             except SystemExit as error:
+                stopping.check()  # typer ends Ctrl-C in its own way
                 code = error.code
-                if code not in {INTERRUPTED, TERMINATED}:
-                    stopping.check()  # typer ends Ctrl-C in its own way
             sys.stdout.flush()  # not at the interpreter's exit, where an error would print a traceback
     except typer.Exit as error:
         code = error.exit_code
@@ -113,6 +112,7 @@ def _end(line: str, code: int, error: BaseException) -> NoReturn:
         plain_console(stderr=True).print(text)
     except BrokenPipeError:
         drop_closed_streams()
+    stopping.answered()
     raise typer.Exit(code) from error
 
 

@@ -9,15 +9,18 @@ from af2cpu import stopping
 
 def main() -> NoReturn:
     """Loads the command line and runs it; ends the process."""
-    stopping.install()
     try:
+        stopping.install()
         from af2cpu.cli import main as run
+
+        run()
+    except SystemExit:
+        raise
     except BaseException:
         number = stopping.asked()
         if number is not None:
             stopping.end(number)
         raise
-    run()
 
 
 if __name__ == "__main__":

@@ -50,6 +50,11 @@ def check() -> None:
         raise error_of(_asked[0])
 
 
+def answered() -> None:
+    """The signal's line was printed: the process ends now."""
+    _asked.clear()
+
+
 def error_of(number: int) -> BaseException:
     """The exception of a signal."""
     return KeyboardInterrupt() if number == signal.SIGINT else Terminated()

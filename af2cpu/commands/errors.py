@@ -98,6 +98,7 @@ def run(app: Callable[[], object]) -> NoReturn:
             try:
                 app()
             except SystemExit as error:
+                stopping.check()  # typer ends Ctrl-C in its own way
                 code = error.code
             sys.stdout.flush()  # not at the interpreter's exit, where an error would print a traceback
     except typer.Exit as error:
@@ -111,6 +112,7 @@ def _end(line: str, code: int, error: BaseException) -> NoReturn:
         plain_console(stderr=True).print(text)
     except BrokenPipeError:
         drop_closed_streams()
+    stopping.answered()
     raise typer.Exit(code) from error
 
 

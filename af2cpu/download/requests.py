@@ -153,8 +153,8 @@ def patiently(
 ) -> T:
     """attempt(), again where the line breaks; a break after more than ever had come before counts as the first.
 
-    goes_on: whether a later run can use what has come, which the error says then. Raises DownloadError after so many
-    retries in a row.
+    goes_on: whether a later run can use what has come, which the error says then.
+    Raises DownloadError after so many retries in a row.
     """
     best, failures = done(), 0
     while True:

@@ -77,8 +77,9 @@ def obtain(stage: Stage[T, D], works: Sequence[Work[T]], cores: int) -> list[Obt
         except InputError as error:
             results[number] = error
     stale = {number: work for number, work in stale.items() if work.places}
-    with in_work((work.file, stage.key(work), work.kills) for work in stale.values() if work.has_file):
-        _make(stage, stale, cores, results)
+    if stale:
+        with in_work((work.file, stage.key(work), work.kills) for work in stale.values() if work.has_file):
+            _make(stage, stale, cores, results)
     return [_at_all_places(results.get(number), work, unusable.get(number, {})) for number, work in enumerate(works)]
 
 

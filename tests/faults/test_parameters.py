@@ -53,7 +53,7 @@ def _doubles(arrays: Arrays) -> None:
 
 
 @pytest.mark.fault("parameters too late", "each fault is listed in one line before the search")
-@pytest.mark.fault(24, "before the search")
+@pytest.mark.fault(24)
 @pytest.mark.parametrize(
     ("harm", "parts"),
     [

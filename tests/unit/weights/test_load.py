@@ -145,7 +145,7 @@ def test_missing_file(tmp_path: Path) -> None:
     assert "no such parameter file" in _error(tmp_path / "nothing.npz")
 
 
-@pytest.mark.fault(24, "each is listed")
+@pytest.mark.fault(24, "each is listed, before the search")
 def test_missing_and_surplus_arrays(tmp_path: Path, arrays: Arrays) -> None:
     arrays["evoformer/other//weights"] = arrays.pop(PAE)
     message = _error(_write(tmp_path, arrays))

@@ -55,7 +55,7 @@ class Counts:
 
     def add(self, stranger: Any, folder: Path, content: bytes, seed: int, *, large: bool) -> None:
         """One input. Writes down what is foreign, and goes on."""
-        from strangers import outcome
+        from stranger import outcome
 
         began, row = time.process_time(), self.row
         signal.alarm(PATIENCE)
@@ -75,7 +75,8 @@ class Counts:
 
 def fuzz(name: str, first_seed: int, seconds: float, large: int) -> dict[str, Any]:
     """The row of a reader, measured in this process; empty for one that this installation lacks."""
-    from strangers import outcome, stranger
+    from stranger import outcome
+    from strangers import stranger
 
     signal.signal(signal.SIGALRM, _stop)
     signal.signal(signal.SIGPROF, _stop)

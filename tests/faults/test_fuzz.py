@@ -9,7 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mutants import KINDS, LENGTHS, WORDS, Edit, edited
-from strangers import STRANGERS, Stranger, outcome, stranger
+from stranger import Stranger, outcome
+from strangers import STRANGERS, stranger
 
 SHARES = st.floats(0, 1, exclude_max=True, allow_subnormal=False)
 EDITS = st.lists(

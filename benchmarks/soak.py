@@ -2,10 +2,11 @@
 
     python benchmarks/soak.py [--targets 200] [--relax none]
 
-Memory is the resident set of each process, sampled twice a second: its median while targets 11 to 20 end, and while the
-last ten end. Sequences are 10 to 16 random residues, all different: equal ones would be predicted once. Each result is
-compared with that of the other run, and some with those of processes of their own: bit for bit, but for the times in
-them (tests/kill_cases.py lists these). The record of this machine has a row for each number of workers.
+Memory is the resident set of each process, sampled twice a second: its median while targets 11 to 20 end (of two
+workers 21 to 40: each has then done ten), and while the last ten end. Sequences are 10 to 16 random residues, all
+different: equal ones would be predicted once. Each result is compared with that of the other run, and five with those
+of processes of their own: bit for bit, but for the times in them (tests/kill_cases.py lists these). The record of this
+machine has a row for each number of workers.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ import psutil
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
+from kill_cases import RECORDS  # noqa: E402
 from machine import merge_rows  # noqa: E402
 from program_cases import Program, files  # noqa: E402
 
@@ -49,41 +51,37 @@ class Samples:
     """Of the processes of a run, by number of targets that have ended."""
 
     memory: dict[int, dict[int, list[int]]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(list)))
-    files: dict[int, dict[int, int]] = field(default_factory=lambda: defaultdict(dict))
+    files: dict[int, dict[int, list[int]]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(list)))
     names: dict[int, str] = field(default_factory=dict)
 
     def take(self, program: Program, ended: int) -> None:
         for process in [psutil.Process(program.process.pid), *program.children()]:
             try:
                 self.memory[process.pid][ended].append(process.memory_info().rss)
-                self.files[process.pid][ended] = process.num_fds()
-                self.names.setdefault(process.pid, _role(process, program))
+                self.files[process.pid][ended].append(process.num_fds())
+                self.names[process.pid] = _role(process, program)
             except psutil.Error:  # it has ended meanwhile
                 continue
 
-    def rows(self, n_targets: int) -> list[dict[str, Any]]:
+    def rows(self, n_targets: int, workers: int) -> list[dict[str, Any]]:
         """Of each process that lived through both windows."""
+        windows = range(WINDOW * workers, 2 * WINDOW * workers), range(n_targets - WINDOW, n_targets)
         found = []
-        for pid, by_count in self.memory.items():
-            early = [one for count in range(WINDOW, 2 * WINDOW) for one in by_count.get(count, ())]
-            late = [one for count in range(n_targets - WINDOW, n_targets + 1) for one in by_count.get(count, ())]
-            if early and late:
-                first, last = statistics.median(early), statistics.median(late)
-                found.append(
-                    {
-                        "process": self.names[pid],
-                        "early_mb": first / 1e6,
-                        "late_mb": last / 1e6,
-                        "growth": last / first - 1,
-                        "early_files": self._files(pid, range(WINDOW, 2 * WINDOW)),
-                        "late_files": self._files(pid, range(n_targets - WINDOW, n_targets + 1)),
-                    }
+        for pid, name in self.names.items():
+            memory = [_within(self.memory[pid], window) for window in windows]
+            if all(memory):
+                (first, last), files = (
+                    map(statistics.median, memory),
+                    [_within(self.files[pid], one) for one in windows],
                 )
+                sizes = {"early_mb": first / 1e6, "late_mb": last / 1e6, "growth": last / first - 1}
+                opened = {"early_files": statistics.median(files[0]), "late_files": statistics.median(files[1])}
+                found.append({"process": name} | sizes | opened)
         return found
 
-    def _files(self, pid: int, counts: range) -> int:
-        """The fewest open files: those that stay open between two targets."""
-        return min(self.files[pid][count] for count in counts if count in self.files[pid])
+
+def _within(by_count: dict[int, list[int]], window: range) -> list[int]:
+    return [one for count in window for one in by_count.get(count, ())]
 
 
 def _role(process: psutil.Process, program: Program) -> str:
@@ -108,7 +106,7 @@ def soak(folder: Path, workers: int, options: argparse.Namespace) -> dict[str, A
         "targets": options.targets,
         "relax": options.relax,
         "seconds": time.monotonic() - began,
-        "processes": samples.rows(options.targets),
+        "processes": samples.rows(options.targets, workers),
         "temporary_files_left": left,
     }
 
@@ -128,6 +126,11 @@ def of_targets(out: Path) -> dict[str, dict[str, bytes]]:
     return found
 
 
+def _results(found: dict[str, bytes]) -> dict[str, bytes]:
+    """Without the records, which name the place of a sequence in its file."""
+    return {name: content for name, content in found.items() if name not in RECORDS}
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--targets", type=int, default=200)
@@ -141,7 +144,9 @@ def main() -> int:
         for number in numbers:  # each in a process of its own
             out = folder / f"alone_{number}"
             Program(folder / "log", *command(fasta(folder, [number]), out, 1, options)).end(0)
-            two[f"alone {number}"], one[f"alone {number}"] = of_targets(out)[f"t{number:03d}"], one[f"t{number:03d}"]
+            target = f"t{number:03d}"
+            pair = (_results(found[target]) for found in (one, of_targets(out)))
+            one[f"alone {number}"], two[f"alone {number}"] = pair
         different = [target for target in one if one[target] != two[target]]
     for row in rows:
         row |= {"compared": len(one), "different": different}

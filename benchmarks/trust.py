@@ -56,7 +56,7 @@ those of processes of their own.
 
     python benchmarks/soak.py --targets 200
 
-| workers | targets | process | memory then, MB | at the end, MB | growth | open files then | at the end | results that differ |
+| workers | targets | process | memory, MB | at the end, MB | growth | open files | at the end | results that differ |
 |---|---|---|---|---|---|---|---|---|"""
 
 _REST = """

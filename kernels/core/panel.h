@@ -32,6 +32,16 @@ AF2CPU_INLINE T* row(const Array& x, index r) {
     return static_cast<T*>(x.data) + r / x.size[1] * x.stride[0] + r % x.size[1] * x.stride[1];
 }
 
+// Rows [first, first + m) of the same.
+template <class T>
+static void find_rows(const Array& x, index first, index m, T** rows) {
+    index a = first / x.size[1], b = first % x.size[1];
+    for (index r = 0; r < m; ++r) {
+        rows[r] = static_cast<T*>(x.data) + a * x.stride[0] + b * x.stride[1];
+        if (++b == x.size[1]) b = 0, ++a;
+    }
+}
+
 // W elements at p, or the first n of them where n < W.
 template <class T>
 AF2CPU_INLINE F load_up_to(const T* p, index n) {
@@ -45,7 +55,10 @@ AF2CPU_INLINE void store_up_to(T* p, F x, index n) {
 // out [width] = x [c], zero behind c.
 template <class T, class P>
 static void copy_row(const T* x, index c, P* out, index width) {
+    constexpr index lanes = 4 * W / index(sizeof(T));
     index i = 0;
+    if constexpr (sizeof(T) == sizeof(P))
+        for (; i + lanes <= c; i += lanes) store_lanes(out + i, load_lanes(x + i));
     for (; i + W <= c; i += W) store(out + i, load(x + i));
     for (; i < c; ++i) narrow(widen(x[i]), out + i);
     for (; i < width; ++i) narrow(0.0f, out + i);
@@ -137,6 +150,20 @@ static void project(index m, const P* a, index lda, const Matrix& w, index start
         multiply(m, a, lda, panel<P>(w, (start + column) / width), w.depth, c + column, ldc, false);
 }
 
+// W lanes of columns from c on: r[t] is column t, as P. Lanes are rows `step` apart; where P is multiplied in pairs, pairs of rows, the
+// second of which is `pair` behind the first.
+template <class P>
+AF2CPU_INLINE void columns_of(const float* c, index step, index pair, I (&r)[W]) {
+#pragma GCC unroll 16
+    for (index i = 0; i < W; ++i) {
+        if constexpr (Product<P>::group == 2)
+            r[i] = zip(load(c + i * step), load(c + i * step + pair));
+        else
+            r[i] = as_int(load(c + i * step));
+    }
+    transpose(r);
+}
+
 // Columns [0, n) of c [rows, ldc], rows a multiple of W, as rows of `out`.
 template <class P>
 static void store_transposed(const float* c, index ldc, index rows, index n, P* out, index stride) {
@@ -149,27 +176,36 @@ static void store_transposed(const float* c, index ldc, index rows, index n, P* 
         }
 }
 
-// Rows [first, first + m) of x += update [panels, rows, width] + bias.
+// Columns from `column` on of rows of c channels += a product.
 template <class T>
-static void add_panels(const Array& x, index first, index m, const float* update, index rows, index width, const float* bias) {
-    const index c = x.size[2];
-    for (index r = 0; r < m; ++r) {
-        T* p = row<T>(x, first + r);
-        if (r + kAhead < m) prefetch_row(row<T>(x, first + r + kAhead), c);
-        for (index i = 0; i < c; i += W) {
-            const F sum = load(update + (i / width * rows + r) * width + i % width) + load(bias + i);
-            store_up_to(p + i, load_up_to(p + i, c - i) + sum, c - i);
-        }
-    }
-}
+struct Residual {
+    Rows from;
+    T* const* rows;
+    index column, c;
 
-// Rows [first, first + m) of x += A W + bias, A [m, depth of W]; update [panels of W, rows, width] is scratch.
+    AF2CPU_INLINE_MEMBER F start(index i, index v) const { return from.at(i, v); }
+    template <index V>
+    AF2CPU_INLINE_MEMBER void put(index i, const F (&x)[V]) const {
+        T* const to = rows[i] + column;
+        const index n = c - column;
+#pragma GCC unroll 8
+        for (index v = 0; v < V; ++v)
+            if (n >= V * W)
+                store(to + v * W, load(to + v * W) + x[v]);
+            else if (v * W < n)
+                store_up_to(to + v * W, load_up_to(to + v * W, n - v * W) + x[v], n - v * W);
+    }
+    AF2CPU_INLINE_MEMBER void advance(index m) { from.advance(m), rows += m; }
+};
+
+// m rows of c channels += A W + bias, A [m, depth of W].
 template <class T, class P>
-static void project_onto(const Array& x, index first, index m, const P* a, index lda, const Matrix& w, const float* bias, float* update,
-                         index rows) {
+static void project_onto(index m, T* const* rows, index c, const P* a, index lda, const Matrix& w, const float* bias) {
     constexpr index width = Product<P>::width;
-    for (index j = 0; j < w.panels; ++j) multiply(m, a, lda, panel<P>(w, j), w.depth, update + j * rows * width, width, false);
-    add_panels<T>(x, first, m, update, rows, width, bias);
+    for (index j = 0; j < w.panels; ++j) {
+        Residual<T> finish{{bias + j * width, 0}, rows, j * width, c};
+        multiply_then(m, a, lda, panel<P>(w, j), w.depth, finish);
+    }
 }
 
 // c [m, width] = A B for one panel of a matrix, depth cut into chunks whose panels fit the L1 cache.

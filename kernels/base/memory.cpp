@@ -16,7 +16,7 @@ constexpr std::size_t kLine = 64, kHugePage = std::size_t(2) << 20, kKept = std:
 std::mutex kept_lock;  // kernels may be called from several threads
 Buffer kept;
 std::size_t kept_size = 0;
-}
+}  // namespace
 
 void* reserve(std::size_t bytes) {
     const std::size_t border = bytes >= kHugePage ? kHugePage : kLine;

@@ -280,7 +280,7 @@ static void attend(const AttentionWork<P>& work, const P* keys, const P* values,
 }
 
 // out [W queries from r on, a group's channels] = o * sigmoid(gate), as rows again.
-template <class P>
+template <class T, class P>
 static void gate_rows(const Attention& args, AttentionWork<P>& work, index head, index r, const float* o) {
     const index start = head * work.dim, used = min(work.group, work.heads - head) * work.dim;
     for (index column = 0; column < used; column += W) {
@@ -289,7 +289,7 @@ static void gate_rows(const Attention& args, AttentionWork<P>& work, index head,
         transpose(lanes);
         const F bias = load(args.w.gate_bias + start + column);
         for (index t = 0; t < W; ++t) {
-            const F gate = sigmoid(load(work.gate + (r + t) * work.columns + column) + bias);
+            const F gate = sigmoid<sizeof(T) == 2 ? 3 : 5>(load(work.gate + (r + t) * work.columns + column) + bias);
             store_up_to(work.out + (r + t) * work.out_stride + start + column, as_float(lanes[t]) * gate, used - column);
         }
     }
@@ -341,7 +341,7 @@ static void update_queries(const Attention& args, index item, index first, index
                             work.queries + (h - head) * work.query_stride() + r * work.head_depth,
                             biased ? bias_stream(args.bias, work.n, h, first + r) : nullptr, work.o + (h - head) * work.dim * width);
             }
-            for (index v = 0; v < width && r + v < m; v += W) gate_rows(args, work, head, r + v, work.o + v);
+            for (index v = 0; v < width && r + v < m; v += W) gate_rows<T>(args, work, head, r + v, work.o + v);
         }
     }
     T* rows[kQueries];

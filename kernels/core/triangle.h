@@ -231,19 +231,25 @@ static void multiply_edges(const TriangleData<T, P>& data, index first, index c,
 template <class T, class P>
 static void norm_lanes(const T* x, index plane, index c, const float* scale, const float* offset, float* lanes, P* out, index width) {
     constexpr index step = W * Product<P>::group;
-    F total{}, squares{};
-    for (index i = 0; i < c; ++i) {
+    F sums[4] = {}, squares[4] = {};  // chains: one would wait for its own results
+    const auto every_channel = [&](auto visit) {
+        for (index i = 0; i < c; i += 4)
+#pragma GCC unroll 4
+            for (index k = 0; k < 4; ++k)
+                if (i + k < c) visit(i + k, k);
+    };
+    every_channel([&](index i, index k) {
         const F value = load(x + i * plane);
         store(lanes + i * W, value);
-        total += value;
-    }
-    const F mean = total * (1.0f / c);
-    for (index i = 0; i < c; ++i) {
+        sums[k] += value;
+    });
+    const F mean = ((sums[0] + sums[1]) + (sums[2] + sums[3])) * (1.0f / c);
+    every_channel([&](index i, index k) {
         const F d = load(lanes + i * W) - mean;
         store(lanes + i * W, d);
-        squares = fma(d, d, squares);
-    }
-    const F factor = inverse_root(squares * (1.0f / c) + 1e-5f);
+        squares[k] = fma(d, d, squares[k]);
+    });
+    const F factor = inverse_root(((squares[0] + squares[1]) + (squares[2] + squares[3])) * (1.0f / c) + 1e-5f);
     const auto at = [&](index i) { return fma(load(lanes + i * W) * factor, splat(scale[i]), splat(offset[i])); };
     for (index i = 0; i < width; i += step) {
         I y[W] = {};

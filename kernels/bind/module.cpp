@@ -5,6 +5,7 @@
 #include <omp.h>
 
 #include "base/cpu.h"
+#include "base/loops.h"
 
 NB_MODULE(_kernels, m) {
     namespace nb = nanobind;
@@ -16,6 +17,18 @@ NB_MODULE(_kernels, m) {
     m.def(
         "multiplies_bf16", [] { return af2cpu::kernels().layout[1].type == af2cpu::Type::bf16; },
         "Whether the level in use multiplies bf16 as it is.");
+    m.def(
+        "loops_of",
+        [](const nb::callable& run) {
+            std::vector<af2cpu::index> items;
+            const struct Counted {
+                explicit Counted(std::vector<af2cpu::index>* to) { af2cpu::count_loops(to); }
+                ~Counted() { af2cpu::count_loops(nullptr); }
+            } counted(&items);
+            run();
+            return items;
+        },
+        nb::arg("run"), "Call `run`: the items of each loop that kernels shared among threads meanwhile, called from this thread.");
     m.def("threads", [] { return omp_get_max_threads(); }, "Threads that a kernel started here would run on.");
     af2cpu::bind_attention(m);
     af2cpu::bind_global_attention(m);

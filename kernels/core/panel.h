@@ -1,6 +1,7 @@
 // What stands in front of a product: rows of activations, normalised, as the left side of a micro-kernel; and the product.
 #pragma once
 
+#include "base/loops.h"
 #include "base/scratch.h"
 #include "base/tile.h"
 
@@ -10,6 +11,7 @@ AF2CPU_BEGIN
 // may fill once.
 template <class Work, class Begin, class Body>
 static void for_each_item(index items, const Work& sizes, Begin begin, Body body) {
+    note_loop(items);
 #pragma omp parallel
     {
         [[maybe_unused]] const Tiles tiles;

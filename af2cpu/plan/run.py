@@ -10,6 +10,7 @@ from pathlib import Path
 
 from af2cpu.errors import InputError
 from af2cpu.plan.given import jobs_of_inputs
+from af2cpu.plan.guess import with_initial_guesses
 from af2cpu.plan.jobs import Job, jobs_of_folders
 from af2cpu.plan.machine import Machine, this_machine
 from af2cpu.plan.models import (
@@ -27,7 +28,7 @@ from af2cpu.query import QueryInput, check_memory, read_inputs, read_pairs
 from af2cpu.query.letters import nucleotide_caution
 from af2cpu.records import CHAIN_BREAK, Query
 from af2cpu.run_records import Pair
-from af2cpu.search.databases import DatabaseSet, select
+from af2cpu.search.databases import DatabaseSet, select, structures_of
 from af2cpu.search.index import estimated_residues
 from af2cpu.search.profile_databases import ProfileDatabase
 from af2cpu.search.programs import version_of
@@ -82,7 +83,8 @@ def plan_run(
     if not inputs:
         return Plan(out, (), settings, DatabaseSet((), None, None, None), {}, models, machine)
     check_sizes([item.query for item in inputs], out, models, settings, machine)
-    return replace(_plan(jobs_of_inputs(inputs, out, settings), out, models, machine, settings), pairs=listed)
+    jobs = with_initial_guesses(jobs_of_inputs(inputs, out, settings), settings)
+    return replace(_plan(jobs, out, models, machine, settings), pairs=listed)
 
 
 def plan_search(
@@ -115,7 +117,7 @@ def plan_fold(folders: Sequence[Path], settings: RunSettings, selection: Selecti
     models = plan_models(settings, (job.query for job in jobs))
     machine = this_machine(settings)
     chosen = selection.chosen([(job.query, job.folder) for job in jobs], _costs(models, settings, machine))
-    jobs = tuple(jobs[number] for number in chosen)
+    jobs = with_initial_guesses([jobs[number] for number in chosen], settings)
     check_sizes([job.query for job in jobs], folders[0], models, settings, machine)
     return Plan(folders[0], jobs, settings, DatabaseSet((), None, None, None), {}, models, machine, tuple(folders))
 
@@ -168,7 +170,9 @@ def _plan(
 ) -> Plan:
     databases = DatabaseSet((), None, None, None)
     entities = [entity for job in jobs for entity in job.entities]
-    if settings.data_dir or settings.db or any(not entity.alignments for entity in entities):
+    if settings.msa_server:
+        databases = structures_of(settings.data_dir)
+    elif settings.data_dir or settings.db or any(not entity.alignments for entity in entities):
         pairs = any(job.searched_to_pair for job in jobs)
         databases = select(settings.data_dir, settings.preset, settings.db, settings.template_search, pairs=pairs)
     _check_programs(jobs, databases)

@@ -14,6 +14,8 @@ PTM_MODELS = tuple(f"model_{k}_ptm" for k in range(1, 6))
 MULTIMER_MODELS = tuple(f"model_{k}_multimer_v3" for k in range(1, 6))
 DEMO_MODELS, DEMO_MULTIMER_MODELS = ("demo",), ("demo_multimer",)
 
+MAX_RECYCLES = 20
+
 # Groups of settings, as the help of the commands shows them. No result depends on those of BATCH.
 NETWORK, INPUT, OUTPUT, RUN, BATCH = "Network", "Search and features", "Output", "Run", "Many targets"
 
@@ -106,6 +108,13 @@ class RunSettings(BaseModel):
         (),
         example=["mine=/data/mine.fasta"],
     )
+    msa_server: str | None = _setting(
+        INPUT,
+        "Address of an MSA server with ColabFold's protocol, which finds alignments, paired rows of complexes and "
+        "templates in place of all databases. The sequences are sent to it, but for those with an alignment of their "
+        "own; without this setting no sequence leaves the machine. The data folder is used for parameters only.",
+        example="https://msa.example.org",
+    )
     complex: bool = _setting(
         INPUT,
         "Read each FASTA or CSV file as one complex: its records are the chains, and the complex is named after the "
@@ -126,10 +135,11 @@ class RunSettings(BaseModel):
         "sequences of a complex side by side, with or without ColabFold's first line.",
         example="paired.a3m",
     )
-    pairing: Literal["species", "none"] = _setting(
+    pairing: Literal["species", "complete", "none"] = _setting(
         INPUT,
         "Pairing of the alignments of a complex's different chains: species searches UniProt (uniprot in the data "
-        "folder) and puts rows of one species side by side, none leaves them unpaired.",
+        "folder) and puts rows of one species side by side, none leaves them unpaired. An MSA server pairs by species "
+        "too, with complete only the species that all chains have.",
         "species",
     )
     msa_cache: Path | None = _setting(
@@ -144,10 +154,11 @@ class RunSettings(BaseModel):
         (),
         example=["mine.cif"],
     )
-    template_search: Literal["hmmsearch", "hhsearch"] = _setting(
+    template_search: Literal["hmmsearch", "hhsearch", "none"] = _setting(
         INPUT,
         "Search of templates: hmmsearch on pdb_seqres, as AlphaFold's multimer pipeline, or hhsearch on pdb70, as its "
-        "monomer pipeline, which needs hh-suite's hhsearch on PATH.",
+        "monomer pipeline, which needs hh-suite's hhsearch on PATH; an MSA server finds its own hits in place of "
+        "hmmsearch's. With none there are no templates but those of --template.",
         "hmmsearch",
     )
     max_template_date: date | None = _setting(
@@ -168,7 +179,7 @@ class RunSettings(BaseModel):
         unset="the model's own (3; multimer models 20)",
         example=3,
         ge=0,
-        le=20,
+        le=MAX_RECYCLES,
     )
     recycle_tolerance: float | None = _setting(
         NETWORK,
@@ -200,6 +211,18 @@ class RunSettings(BaseModel):
         "predictions of AlphaFold-Multimer.",
         1,
         ge=1,
+    )
+    dropout: bool = _setting(
+        NETWORK,
+        "Run the network with the dropout of its training in the trunk, as ColabFold's --use-dropout, so that "
+        "predictions of different seeds differ more.",
+        False,
+    )
+    initial_guess: Path | None = _setting(
+        NETWORK,
+        "Structure (PDB or mmCIF) whose positions the first pass takes for those of a pass before it, as ColabFold's "
+        "--initial-guess; or a folder with such a file for each target, named after it.",
+        example="guess.pdb",
     )
     stop_at_score: float | None = _setting(
         NETWORK,
@@ -261,6 +284,7 @@ class RunSettings(BaseModel):
         unset="left out",
         example=date(2024, 1, 31),
     )
+    save_recycles: bool = _setting(OUTPUT, "Also write the structure of each pass through the network.", False)
     save_all: bool = _setting(OUTPUT, "Also save the network's logits and representations, which are large.", False)
     af2_pickles: bool = _setting(OUTPUT, "Also write the .pkl files of AlphaFold 2.", False)
     threads: int | None = _setting(
@@ -274,7 +298,7 @@ class RunSettings(BaseModel):
         RUN, "NUMA node of the machine whose cores and memory the run keeps to.", unset="all nodes", example=0, ge=0
     )
     memory: ByteSize | None = _setting(
-        RUN, "Memory limit for the run, for example 16G.", unset="the memory that is free", example="16G"
+        RUN, "Memory limit for the run, for example 16G.", unset="the memory that is free", example="16G", ge=1
     )
     workers: Annotated[int | None, BeforeValidator(_auto)] = _setting(
         BATCH,

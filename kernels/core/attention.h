@@ -44,6 +44,7 @@ struct Attention {
     Block mask;  // [b, n], of the keys, of x's type
     Array bias;  // as pair_bias makes it, or no data
     AttentionWeights w;
+    const float* factors = nullptr;  // of the update, [n, c], the same for all items: dropout's; nullptr: 1
 };
 
 constexpr index kBiasQueries = 32;
@@ -346,7 +347,8 @@ static void update_queries(const Attention& args, index item, index first, index
     }
     T* rows[kQueries];
     find_rows(args.x, item * work.n + first, m, rows);
-    project_onto(m, rows, args.x.size[2], work.out, work.out_stride, args.w.out, args.w.out_bias);
+    const float* const factors = args.factors ? args.factors + first * args.x.size[2] : nullptr;
+    project_onto(m, rows, args.x.size[2], work.out, work.out_stride, args.w.out, args.w.out_bias, factors);
 }
 
 template <class T>

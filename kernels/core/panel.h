@@ -211,12 +211,14 @@ static void store_transposed(const float* c, index ldc, index rows, index n, P* 
         }
 }
 
-// Columns from `column` on of rows of c channels += a product.
+// Columns from `column` on of rows of c channels += a product, times factors [row, c] where they are given. Whole vectors of factors
+// are read: there is room behind the last.
 template <class T>
 struct Residual {
     Rows from;
     T* const* rows;
     index column, c;
+    const float* factors = nullptr;
 
     AF2CPU_INLINE_MEMBER F start(index i, index v) const { return from.at(i, v); }
     template <index V>
@@ -224,21 +226,25 @@ struct Residual {
         T* const to = rows[i] + column;
         const index n = c - column;
 #pragma GCC unroll 8
-        for (index v = 0; v < V; ++v)
-            if (n >= V * W)
-                store(to + v * W, load(to + v * W) + x[v]);
-            else if (v * W < n)
-                store_up_to(to + v * W, load_up_to(to + v * W, n - v * W) + x[v], n - v * W);
+        for (index v = 0; v < V; ++v) {
+            if (v * W >= n) break;
+            const F update = factors ? x[v] * load(factors + i * c + column + v * W) : x[v];
+            store_up_to(to + v * W, load_up_to(to + v * W, n - v * W) + update, n - v * W);
+        }
     }
-    AF2CPU_INLINE_MEMBER void advance(index m) { from.advance(m), rows += m; }
+    AF2CPU_INLINE_MEMBER void advance(index m) {
+        from.advance(m), rows += m;
+        if (factors) factors += m * c;
+    }
 };
 
-// m rows of c channels += A W + bias, A [m, depth of W].
+// m rows of c channels += (A W + bias) * factors [m, c], A [m, depth of W]; without factors they count as 1.
 template <class T, class P>
-static void project_onto(index m, T* const* rows, index c, const P* a, index lda, const Matrix& w, const float* bias) {
+static void project_onto(index m, T* const* rows, index c, const P* a, index lda, const Matrix& w, const float* bias,
+                         const float* factors = nullptr) {
     constexpr index width = Product<P>::width;
     for (index j = 0; j < w.panels; ++j) {
-        Residual<T> finish{{bias + j * width, 0}, rows, j * width, c};
+        Residual<T> finish{{bias + j * width, 0}, rows, j * width, c, factors};
         multiply_then(m, a, lda, panel<P>(w, j), w.depth, finish);
     }
 }

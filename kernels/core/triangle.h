@@ -51,6 +51,7 @@ struct Triangle {
     bool outgoing = true;
     const float* mask = nullptr;  // [n, n]
     TriangleWeights w;
+    const float* factors = nullptr;  // of the update, [n (j), c_z], the same for all i: dropout's; nullptr: 1
 };
 
 }  // namespace af2cpu
@@ -269,7 +270,9 @@ template <class T>
 struct Close {
     Rows bias, update;
     T* z;
-    index stride, n;  // from row to row; columns that there are
+    index stride, n;       // from row to row; columns that there are
+    const float* factors;  // of the update, rows of c_z, or nullptr
+    index c_z;
 
     AF2CPU_INLINE_MEMBER F start(index i, index v) const { return bias.at(i, v); }
     template <index V>
@@ -278,18 +281,23 @@ struct Close {
 #pragma GCC unroll 8
         for (index v = 0; v < V; ++v) {
             if (v * W >= n) break;
-            const F gate = sigmoid<sizeof(T) == 2 ? 3 : 5>(x[v]);
+            F gate = sigmoid<sizeof(T) == 2 ? 3 : 5>(x[v]);
+            if (factors) gate *= load(factors + i * c_z + v * W);
             store_up_to(to + v * W, fma(gate, update.at(i, v), load_up_to(to + v * W, n - v * W)), n - v * W);
         }
     }
-    AF2CPU_INLINE_MEMBER void advance(index rows) { update.advance(rows), z += rows * stride; }
+    AF2CPU_INLINE_MEMBER void advance(index rows) {
+        update.advance(rows), z += rows * stride;
+        if (factors) factors += rows * c_z;
+    }
 };
 
 // z of pairs (i, j) to (i, j + 96) from their products.
 template <class T, class P>
 static void close_triangle(const Triangle& args, const TriangleData<T, P>& data, index i, index j, CloseWork<P>& work) {
     constexpr index width = Product<P>::width;
-    const index rows = min(kCloseRows, data.n - j), x_width = round_up(work.x_depth, 2 * W), stride = args.z.stride[1];
+    const index rows = min(kCloseRows, data.n - j), x_width = round_up(work.x_depth, 2 * W);
+    const index stride = args.z.stride[1], c_z = args.z.size[2];
     T* const z = static_cast<T*>(args.z.data) + i * args.z.stride[0] + j * stride;
     for (index r = 0; r < rows; r += W)
         norm_lanes(data.x + i * data.columns + j + r, data.x_plane, data.c, args.w.center_scale, args.w.center_offset, work.lanes,
@@ -299,7 +307,8 @@ static void close_triangle(const Triangle& args, const TriangleData<T, P>& data,
         const index column = p * width;
         Into<Rows, float> update{{args.w.out_bias + column, 0}, work.update, width};
         multiply_then(rows, work.x, x_width, panel<P>(args.w.out, p), work.x_depth, update);
-        Close<T> finish{{args.w.gate_bias + column, 0}, {work.update, width}, z + column, stride, min(width, args.z.size[2] - column)};
+        const float* const factors = args.factors ? args.factors + j * c_z + column : nullptr;
+        Close<T> finish{{args.w.gate_bias + column, 0}, {work.update, width}, z + column, stride, min(width, c_z - column), factors, c_z};
         multiply_then(rows, work.z, work.z_depth, panel<P>(args.w.gate, p), work.z_depth, finish);
     }
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from af2cpu.outputs.classes import BOUNDS, NAMES
 from af2cpu.outputs.references import VIEW, Reference, papers
 from af2cpu.outputs.report.chains import chain_rows
 from af2cpu.outputs.report.content import MOST_EMBEDDED, Content
-from af2cpu.run_records import TargetRun
+from af2cpu.run_records import DatabaseUsed, TargetRun
 from af2cpu.words import counted
 
 SHALLOW = 30  # rows; under about as many effective ones AlphaFold 2's accuracy falls steeply (Jumper et al., figure 5a)
@@ -152,7 +153,7 @@ def notes(content: Content) -> list[str]:
     """What the reader should know of this run, the notes of the run among it; each once."""
     skipped = content.run.template_choice.skipped  # the table of templates has the reasons
     in_table = {f"chain {one.chain}: {one.note}" if one.chain else one.note for one in skipped}
-    said = [note for note in content.run.notes if note not in in_table]
+    said = [*_sampling(content.run), *(note for note in content.run.notes if note not in in_table)]
     said += [f"{name}: not relaxed: {reason}" for name, reason in content.run.not_relaxed.items()]
     said += [
         f"{one.who.name}: structural violations remain after relaxation in {counted(len(one.violations), 'residue')}"
@@ -173,6 +174,14 @@ def notes(content: Content) -> list[str]:
     if content.features is None:
         said.append("features.npz is not in the folder: no picture of the alignment.")
     return list(dict.fromkeys(said))
+
+
+def _sampling(run: TargetRun) -> Iterator[str]:
+    """How the network ran where that is not its usual way."""
+    if run.settings.get("dropout"):
+        yield "The network ran with dropout (--dropout): predictions of different seeds differ more than without it."
+    if run.settings.get("initial_guess"):
+        yield f"The first pass began with a structure (--initial-guess {run.settings['initial_guess']})."
 
 
 def citations(content: Content) -> list[Reference]:
@@ -208,14 +217,24 @@ def database_rows(run: TargetRun) -> list[DatabaseRow]:
     """What was searched."""
     return [
         DatabaseRow(
-            name=f"{database.name}, {database.program}" if database.program else database.name,
+            name=_database_name(database),
             chains=", ".join(database.chains),
-            sequences=f"{database.sequences:,}{' profiles' * (database.program is not None)}",
+            sequences=""
+            if database.server
+            else f"{database.sequences:,}{' profiles' * (database.program is not None)}",
             hits=f"{database.hits:,}",
-            hash=database.hash,
+            hash=f"ticket {database.server.ticket}" if database.server and database.server.ticket else database.hash,
         )
         for database in run.databases
     ]
+
+
+def _database_name(database: DatabaseUsed) -> str:
+    """With the program or the server that searched it."""
+    if database.server is None:
+        return f"{database.name}, {database.program}" if database.program else database.name
+    files = f" ({', '.join(database.server.rows)})" if database.server.rows else ""
+    return f"{database.name}{files}, {database.server.url}"
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from af2cpu.outputs.write import (
     write_run,
 )
 from af2cpu.records import PredictionId
-from af2cpu.run_records import DatabaseUsed, PassScores, PredictionScores, TargetRun
+from af2cpu.run_records import DatabaseUsed, PassScores, PredictionScores, ServerAnswer, TargetRun
 from af2cpu.settings import RunSettings
 
 SEQUENCE = "MKVLAXGH"
@@ -135,13 +135,29 @@ def test_config_json_has_colabfold_s_keys(tmp_path: Path) -> None:
         "random_seed": 7,
         "num_relax": 4,
     }
+    expected |= {"use_dropout": False, "initial_guess": None}
     expected |= {"max_seq": 64, "max_extra_seq": 128, "use_templates": True, "num_queries": 1, "rank_by": "plddt"}
     assert config.items() >= expected.items()
     mixed = json.loads(
         config_json(SETTINGS | {"models": ["model_1", "demo"], "template": []}, [job_without_databases()])
     )
+    sampled = json.loads(config_json(SETTINGS | {"dropout": True, "initial_guess": "x.pdb"}, [run]))
+    assert (sampled["use_dropout"], sampled["initial_guess"]) == (True, "x.pdb")
     assert mixed["model_type"] == ["alphafold2", "af2cpu_demo"]
     assert (mixed["max_seq"], mixed["use_templates"], mixed["num_relax"]) == (None, False, 1)
+
+
+def test_config_json_and_papers_of_an_msa_server(tmp_path: Path) -> None:
+    run = job(ColabFoldLayout(tmp_path, "first"), databases=("uniref90",))
+    assert "host_url" not in json.loads(config_json(SETTINGS, [run]))
+    server = {"msa_server": "https://msa.example.org", "pairing": "complete"}
+    config = json.loads(config_json(SETTINGS | server, [run]))
+    named = {"host_url": "https://msa.example.org", "msa_mode": "mmseqs2_uniref_env", "pairing_strategy": "complete"}
+    assert config.items() >= (named | {"pair_mode": "unpaired_paired"}).items()
+    assert json.loads(config_json(SETTINGS | server | {"pairing": "none"}, [run]))["pair_mode"] == "unpaired"
+    used = replace(run.databases[0], name="msa_server", server=ServerAnswer("https://msa.example.org", "x", {}))
+    keys = [paper.key for paper in papers([used, replace(used, name="pdb70")], ["model_1"], relaxed=False)]
+    assert keys == ["Jumper2021", "Mirdita2022", "Berman2003"]
 
 
 COMPLEX = "MKVLAXGH:MKVLAXGH:GAVL"

@@ -44,6 +44,7 @@ def triangle(
 
 triangle_edge_bytes: int
 
+def release_memory() -> None: ...
 def rate(repeats: int, type: str) -> float: ...
 
 class AttentionWeights:

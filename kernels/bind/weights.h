@@ -36,7 +36,7 @@ class Reader {
     // Several such weights side by side, each from a panel's border on.
     void side_by_side(std::initializer_list<const char*> names, Matrix& field);
 
-    // Several such weights of one shape: the first panel of each, then the second of each, and so on.
+    // Several such weights of one shape: the first half panel of each, then the second of each, and so on.
     void interleaved(std::initializer_list<const char*> names, Matrix& field);
 
     // A right side [k, n] behind `zeros` columns of zeros.

@@ -82,19 +82,6 @@ constexpr index kQueries = 96, kKeys = 64;
 constexpr float kSlack = 8;
 constexpr float kMasked = -1e9f;  // added to a masked key's logit, as in the definition
 
-// W * group rows from c on: r[t] = column t of them, as P.
-template <class P>
-AF2CPU_INLINE void columns_of(const float* c, index ldc, I (&r)[W]) {
-#pragma GCC unroll 16
-    for (index i = 0; i < W; ++i) {
-        if constexpr (Product<P>::group == 2)
-            r[i] = zip(load(c + 2 * i * ldc), load(c + (2 * i + 1) * ldc));
-        else
-            r[i] = as_int(load(c + i * ldc));
-    }
-    transpose(r);
-}
-
 // W rows of W * group columns, times a factor: r[t] = columns [t group, (t + 1) group) of each of them, as P.
 template <class P>
 AF2CPU_INLINE void rows_of(const float* c, index ldc, float factor, I (&r)[W]) {
@@ -112,7 +99,7 @@ template <class P>
 struct AttentionWork {
     static constexpr index width = Product<P>::width, vectors = width / W;
     index n, heads, dim;  // keys; heads and channels of each
-    index left_depth, out_depth, out_panels;
+    index left_depth, out_depth;
     index head_depth = round_up(dim, Product<P>::depth);  // of a query or a key
     index value_rows = round_up(dim, kRows);
     index tiles = (n + kKeys - 1) / kKeys;
@@ -130,7 +117,6 @@ struct AttentionWork {
     float* logits = nullptr;  // [kKeys, width], then the probabilities, packed
     float* o = nullptr;       // [columns, width]
     P* out = nullptr;         // [kQueries, out_stride]
-    float* update = nullptr;  // [out_panels, kQueries, width]
 
     index group_of() const {
         index g = 1;
@@ -152,7 +138,6 @@ struct AttentionWork {
         logits = arena.take<float>(kKeys * width);
         o = arena.take<float>((columns + kRows) * width);
         out = arena.take<P>(kQueries * out_stride);
-        update = arena.take<float>(out_panels * kQueries * width);
     }
 };
 
@@ -178,7 +163,7 @@ static void store_values(AttentionWork<P>& work, index head, index first, index 
     for (index r = 0; r < filled; r += rows)
         for (index column = 0; column < used; column += W) {
             I lanes[W];
-            columns_of<P>(work.c + r * work.columns + column, work.columns, lanes);
+            columns_of<P>(work.c + r * work.columns + column, Product<P>::group * work.columns, work.columns, lanes);
             const index key = first + r;
             for (index t = 0; t < min(W, used - column); ++t) {
                 const index h = head + (column + t) / work.dim, d = (column + t) % work.dim;
@@ -216,9 +201,9 @@ template <index V, bool Biased>
 struct Logits {
     const float* bias;  // [key, 32] from the next key on
     const float* mask;  // [key]
+    float* out;         // [key, V * W]
     F top[V];           // of all logits so far
 
-    AF2CPU_INLINE_MEMBER index stride() const { return V * W; }
     AF2CPU_INLINE_MEMBER F start(index i, index v) const {
         if constexpr (Biased) {
             // The next tile's, past the L2 cache: what is read once per item must not drive the keys and values out of it.
@@ -227,13 +212,17 @@ struct Logits {
         }
         return splat(mask[i]);
     }
-    AF2CPU_INLINE_MEMBER F at(index, index v, F x) {
-        top[v] = max(top[v], x);
-        return x;
+    AF2CPU_INLINE_MEMBER void put(index i, const F (&x)[V]) {
+#pragma GCC unroll 8
+        for (index v = 0; v < V; ++v) {
+            top[v] = max(top[v], x[v]);
+            store(out + (i * V + v) * W, x[v]);
+        }
     }
     AF2CPU_INLINE_MEMBER void advance(index rows) {
         if constexpr (Biased) bias += rows * kBiasQueries;
         mask += rows;
+        out += rows * V * W;
     }
 };
 
@@ -266,12 +255,13 @@ AF2CPU_INLINE void exponentiate(index keys, float* x, const F (&high)[V], F (&to
 template <class P, int Degree, bool Biased>
 static void attend(const AttentionWork<P>& work, const P* keys, const P* values, const P* queries, const float* bias, float* o) {
     constexpr index width = Product<P>::width, V = width / W;
-    Logits<V, Biased> logits{bias, work.mask, {}};
+    Logits<V, Biased> logits{bias, work.mask, nullptr, {}};
     F high[V], total[V];
     for (index v = 0; v < V; ++v) logits.top[v] = high[v] = splat(-3e38f), total[v] = F{};
     for (index tile = 0; tile < work.tiles; ++tile) {
         const index first = tile * kKeys, m = min(kKeys, work.n - first);
-        multiply_then(m, keys + first * work.head_depth, work.head_depth, queries, work.head_depth, work.logits, false, logits);
+        logits.out = work.logits;
+        multiply_then(m, keys + first * work.head_depth, work.head_depth, queries, work.head_depth, logits);
         for (index v = 0; v < V; ++v) {
             const F raised = logits.top[v] > high[v] + kSlack ? logits.top[v] : high[v];
             if (any(raised != high[v])) {
@@ -291,7 +281,7 @@ static void attend(const AttentionWork<P>& work, const P* keys, const P* values,
 }
 
 // out [W queries from r on, a group's channels] = o * sigmoid(gate), as rows again.
-template <class P>
+template <class T, class P>
 static void gate_rows(const Attention& args, AttentionWork<P>& work, index head, index r, const float* o) {
     const index start = head * work.dim, used = min(work.group, work.heads - head) * work.dim;
     for (index column = 0; column < used; column += W) {
@@ -300,7 +290,7 @@ static void gate_rows(const Attention& args, AttentionWork<P>& work, index head,
         transpose(lanes);
         const F bias = load(args.w.gate_bias + start + column);
         for (index t = 0; t < W; ++t) {
-            const F gate = sigmoid(load(work.gate + (r + t) * work.columns + column) + bias);
+            const F gate = sigmoid<sizeof(T) == 2 ? 3 : 5>(load(work.gate + (r + t) * work.columns + column) + bias);
             store_up_to(work.out + (r + t) * work.out_stride + start + column, as_float(lanes[t]) * gate, used - column);
         }
     }
@@ -315,8 +305,9 @@ static void prepare_item(const Attention& args, index item, AttentionWork<P>& wo
     for (index first = 0; first < n; first += kQueries) {
         const index m = min(kQueries, n - first);
         P* left = work.left + first * work.left_depth;
-        const auto x = [&](index r) { return row<const T>(args.x, item * n + first + r); };
-        prepare_rows<T>(m, x, c, {args.w.scale, args.w.offset}, left, work.left_depth);
+        const T* const x = static_cast<const T*>(args.x.data) + item * args.x.stride[0] + first * args.x.stride[1];
+        const auto row_of = [&](index r) { return x + r * args.x.stride[1]; };
+        prepare_rows<T>(m, row_of, c, {args.w.scale, args.w.offset}, left, work.left_depth);
         for (index head = 0; head < work.heads; head += work.group) {
             const index start = head * work.dim, columns = min(work.group, work.heads - head) * work.dim;
             project(m, left, work.left_depth, args.w.k, start, columns, work.c, work.columns);
@@ -351,12 +342,13 @@ static void update_queries(const Attention& args, index item, index first, index
                             work.queries + (h - head) * work.query_stride() + r * work.head_depth,
                             biased ? bias_stream(args.bias, work.n, h, first + r) : nullptr, work.o + (h - head) * work.dim * width);
             }
-            for (index v = 0; v < width && r + v < m; v += W) gate_rows(args, work, head, r + v, work.o + v);
+            for (index v = 0; v < width && r + v < m; v += W) gate_rows<T>(args, work, head, r + v, work.o + v);
         }
     }
+    T* rows[kQueries];
+    find_rows(args.x, item * work.n + first, m, rows);
     const float* const factors = args.factors ? args.factors + first * args.x.size[2] : nullptr;
-    project_onto<T>(args.x, item * work.n + first, m, work.out, work.out_stride, args.w.out, args.w.out_bias, work.update, kQueries,
-                    factors);
+    project_onto(m, rows, args.x.size[2], work.out, work.out_stride, args.w.out, args.w.out_bias, factors);
 }
 
 template <class T>
@@ -368,7 +360,7 @@ static void attention(const Attention& args) {
     const auto begin = [](Work& work) {
         for (index i = 0; i < kQueries * work.out_stride; ++i) narrow(0.0f, work.out + i);
     };
-    const Work sizes{n, args.w.heads, args.w.dim, args.w.q.depth, args.w.out.depth, args.w.out.panels};
+    const Work sizes{n, args.w.heads, args.w.dim, args.w.q.depth, args.w.out.depth};
     for_each_item(items, sizes, begin, [&](index item, Work& work) {
         prepare_item<T>(args, item, work);
         for (index first = 0; first < n; first += kQueries) update_queries<T>(args, item, first, min(kQueries, n - first), work);

@@ -131,6 +131,15 @@ def test_pair_bias(level: str, dtype: torch.dtype, n: int, c: int, h: int, endin
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_norm_of_rows_far_from_zero(level: str, dtype: torch.dtype) -> None:
+    """The layer norm in front of a product, of rows whose mean is a hundred times their deviation."""
+    pair = pair_of(Draw(dtype), 9, 64, 3)
+    pair = pair._replace(z=pair.z + 100)
+    stream = streamed_bias(pair)[:, :9, :9].transpose(1, 2) * math.log(2)
+    close(stream.to(dtype), pair_bias(doubled(pair)), 64, roundings=2)
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
 def test_threads_and_neighbours_change_nothing(threads: None, dtype: torch.dtype) -> None:
     draw, n, c = Draw(dtype), 150, 64
     x, w, mask, pair = draw.normal(9, n, c), weights(draw, c, 4, 16), draw.mask(9, n), pair_of(draw, n, c, 4)

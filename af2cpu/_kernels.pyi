@@ -42,6 +42,7 @@ def triangle(z: Tensor, mask: Tensor, weights: TriangleWeights, outgoing: bool) 
 
 triangle_edge_bytes: int
 
+def release_memory() -> None: ...
 def rate(repeats: int, type: str) -> float: ...
 
 class AttentionWeights:

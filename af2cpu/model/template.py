@@ -21,6 +21,7 @@ from af2cpu.geometry.torsion import torsions_from_atoms
 from af2cpu.model.embed import ChainNumbers
 from af2cpu.model.layers import Layer, LayerNorm, Linear, Weights, parameter
 from af2cpu.model.pair import PairLayers
+from af2cpu.ops.dispatch import release_memory
 from af2cpu.ops.linear import LinearWeights, linear
 from af2cpu.ops.slicing import build_rows, update_rows
 from af2cpu.ops.template_attention import (
@@ -83,6 +84,7 @@ class TemplatePairStack(nn.Module):
     def forward(self, t: Float[Tensor, "i i c_t"], mask: Float[Tensor, "i i"]) -> Float[Tensor, "i i c_t"]:
         for block in self.blocks:
             t = block(t, mask)
+        release_memory()
         return self.norm(t)
 
 

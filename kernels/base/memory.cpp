@@ -50,6 +50,12 @@ void give_back(void* p, std::size_t size) {
     if (size <= kKept && size > kept_size) kept = std::move(block), kept_size = size;
 }
 
+void release_kept() {
+    Buffer block;
+    const std::lock_guard<std::mutex> lock(kept_lock);
+    block = std::move(kept), kept_size = 0;
+}
+
 Buffer allocate(std::size_t bytes) {
     void* p = reserve(bytes);
     std::memset(p, 0, bytes);

@@ -25,6 +25,9 @@ void release(void* p);
 void* borrow(std::size_t bytes, std::size_t& size);
 void give_back(void* p, std::size_t size);
 
+// Frees what is kept.
+void release_kept();
+
 // Scratch of the calling thread, at least `bytes`, touched first by it; what it held is lost when it grows.
 void* thread_scratch(std::size_t bytes);
 

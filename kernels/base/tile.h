@@ -164,7 +164,7 @@ static void multiply_then(index m, const P* a, index lda, const P* b, index dept
         index i = 0;
         const index rows = round_up(m, 4);
         // 16 rows are two blocks of 8, not 12 and 4: 4 rows have too few sums to hide the latency of their products.
-        for (; rows - i >= kBlock && rows - i != 8 && rows - i != kBlock + 4; i += kBlock) go(Count<kBlock>{}, i);
+        for (; rows - i >= kBlock && rows - i != 8 && (kBlock < 8 || rows - i != 16); i += kBlock) go(Count<kBlock>{}, i);
         if constexpr (kBlock > 8)
             for (; rows - i >= 8; i += 8) go(Count<8>{}, i);
         for (; i < rows; i += 4) go(Count<4>{}, i);

@@ -150,11 +150,12 @@ static void multiply_then(index m, const P* a, index lda, const P* b, index dept
         for (index i = 0; i < m; i += 2 * kRows) {
             const index rows = min(2 * kRows, m - i);
             multiply_tiles(rows, a + i * lda, lda, b, depth, c, width, false);
-            for (index r = 0; r < rows; ++r, finish.advance(1)) {
+            for (index r = 0; r < rows; ++r) {
                 F x[V];
-                for (index v = 0; v < V; ++v) x[v] = load(c + r * width + v * W) + finish.start(0, v);
-                finish.put(0, x);
+                for (index v = 0; v < V; ++v) x[v] = load(c + r * width + v * W) + finish.start(r, v);
+                finish.put(r, x);
             }
+            finish.advance(rows);
         }
         return;
     } else {

@@ -266,7 +266,8 @@ AF2CPU_INLINE void store_part(T* p, F x, index n) {
     for (index i = 0; i < n; ++i) p[i] = part[i];
 }
 
-// 2^x for x <= 127, zero below 2^-126. Relative error: degree 3 (for what is rounded to bf16) 8e-5, degree 5 8e-8.
+// 2^x; zero below 2^-126, and 2^127 or infinite for x above 127. Relative error: degree 3 (for what is rounded to bf16) 8e-5, degree 5
+// 8e-8.
 template <int Degree>
 AF2CPU_INLINE F exp2(F x) {
     static_assert(Degree == 3 || Degree == 5);
@@ -277,11 +278,11 @@ AF2CPU_INLINE F exp2(F x) {
 #if AF2CPU_ISA >= AF2CPU_IS_avx512
     const F f = x - _mm512_roundscale_ps(x, 0x09);  // floor: faster than _mm512_reduce_ps on Zen 4
 #elif AF2CPU_ISA == AF2CPU_IS_avx2
-    x = max(x, splat(-127.0f));
+    x = min(max(x, splat(-127.0f)), splat(127.0f));
     const F whole = _mm256_floor_ps(x);
     const F f = x - whole;
 #else
-    x = max(x, splat(-127.0f));
+    x = min(max(x, splat(-127.0f)), splat(127.0f));
     const F near = __builtin_convertvector(__builtin_convertvector(x, I), F);
     const F whole = near - (near > x ? splat(1.0f) : splat(0.0f));
     const F f = x - whole;

@@ -104,13 +104,26 @@ def test_columns(level: str, dtype: torch.dtype) -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
-def test_large_logits(level: str, dtype: torch.dtype) -> None:
+@pytest.mark.parametrize("d", [8, 16])
+def test_first_keys_masked(level: str, dtype: torch.dtype, d: int) -> None:
+    """A few and more than a tile of a row's first keys are masked: they say nothing of the size of its logits."""
+    draw, n = Draw(dtype), 150
+    x, w, pair = draw.normal(3, n, 32), weights(draw, 32, 2, d), pair_of(draw, n, 24, 2)
+    mask = torch.ones(3, n, dtype=dtype)
+    mask[0, :7], mask[1, :70], mask[2, :149] = 0, 0, 0
+    expected = attention.reference(x.double(), doubled(pair), mask.double(), doubled(w))
+    close(_run(x, pair, mask, w), expected, n, roundings=3)
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("d", [8, 16])
+def test_large_logits(level: str, dtype: torch.dtype, d: int) -> None:
     """Maxima far from zero that move from tile to tile, where exponentials alone would overflow or vanish.
 
     What is behind the last key and query is not a number, and of no account.
     """
     draw, n = Draw(dtype), 198
-    x, w, mask = draw.normal(1, n, 32), weights(draw, 32, 2, 16), draw.mask(1, n)
+    x, w, mask = draw.normal(1, n, 32), weights(draw, 32, 2, d), draw.mask(1, n)
     bias = (draw.normal(2, n, n) * 100 + torch.arange(n) - 1000).float()
     padded = F.pad(bias / math.log(2), (0, 2, 0, 26), value=math.nan)
     stream = padded.unflatten(1, (7, 32)).transpose(2, 3).flatten(0, 1)

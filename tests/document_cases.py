@@ -50,7 +50,7 @@ PROGRAMS = ("af2cpu", "cmake", "dask", "git", "make", "pip", "python", "python3"
 
 def _begins_with_program(line: str) -> bool:
     word = line.split(maxsplit=1)[0]
-    return Path(word).name in PROGRAMS
+    return Path(word).name in PROGRAMS and not word.endswith("/")
 
 
 def inline_commands(document: Path) -> Iterator[Command]:

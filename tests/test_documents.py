@@ -194,3 +194,8 @@ def test_getting_started(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert len(done) == 7, shlex.join(done)
     assert (checkout / "out" / "trp_cage" / "report.html").is_file()
     assert (checkout / "out" / "dimer" / "ranked_0.cif").is_file() or list((checkout / "out").glob("*/ranked_0.cif"))
+
+
+def test_the_reference_has_all_public_names() -> None:
+    named = re.findall(r"^::: af2cpu\.(\w+)$", (ROOT / "docs" / "api.md").read_text(), re.MULTILINE)
+    assert sorted(named) == sorted(set(af2cpu.__all__) - {"__version__"})

@@ -21,6 +21,7 @@ FLOORS = (
     ("pipeline",),
     ("plan",),
     ("workspace",),
+    ("prediction",),
     ("query", "search", "features", "model", "weights", "confidence", "relax", "outputs"),
     ("ops", "download", "failures", "run_status"),
     ("geometry", "formats"),

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from af2cpu import events
 from af2cpu.errors import InputError
@@ -18,12 +18,16 @@ from af2cpu.pipeline.local import run_graph
 from af2cpu.pipeline.logs import TargetLogs
 from af2cpu.pipeline.results import Results
 from af2cpu.pipeline.stages import STAGES
+from af2cpu.pipeline.stages.prediction import PredictionTask
 from af2cpu.pipeline.status import keeping_status
 from af2cpu.plan.jobs import Job
 from af2cpu.plan.run import Plan
-from af2cpu.records import Prediction, Ranking
+from af2cpu.records import Provenance, Ranking
 from af2cpu.run_records import DatabaseSearched, Failure, SearchRecord, TargetRun
 from af2cpu.run_status import exclusive
+
+if TYPE_CHECKING:
+    from af2cpu.prediction import Prediction
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,7 @@ class Outcome:
     seconds: float = 0.0
     reused: bool = False  # nothing had to be made
     searched: frozenset[str] = frozenset()  # databases that were searched now, not by an earlier run
+    provenances: Mapping[str, Provenance] = field(default_factory=dict)  # by prediction: what its files tell
 
     @property
     def error(self) -> str | None:
@@ -53,14 +58,19 @@ class Outcome:
         return self.run is not None and self.layout.is_relaxed(self.run.best.name)
 
     def prediction(self, rank: int = 0) -> Prediction:
-        """The prediction of a rank, 0 the best, unrelaxed, read from its file. Raises ValueError if there is none."""
+        """The prediction of a rank, 0 the best, unrelaxed, read from its file; PAE has float16's precision.
+
+        Raises ValueError if there is none, InputError for a damaged file.
+        """
         from af2cpu.outputs.arrays import read_result
+        from af2cpu.prediction import Prediction
 
         entries = self.ranking.entries if self.ranking else ()
         if not 0 <= rank < len(entries):
             raise ValueError(f"{self.name} has {len(entries)} predictions, and none of rank {rank}")
         who = entries[rank].who
-        return read_result(self.layout.of("result", who, ".npz"), who.model)
+        record = read_result(self.layout.of("result", who, ".npz"), who.model)
+        return Prediction.of(record, entries[rank], self.provenances[who.name])
 
 
 Runner = Callable[[Graph, Mapping[str, Path]], Results]  # makes a graph; the proteins' folders
@@ -121,7 +131,19 @@ def _outcome(plan: Plan, job: Job, nodes: Sequence[Node], results: Results) -> O
         searched=frozenset(
             one.done.name for one in receipts if isinstance(one.done, DatabaseSearched) and not one.reused
         ),
+        provenances=_provenances(job.name, nodes, results),
     )
+
+
+def _provenances(target: str, nodes: Sequence[Node], results: Results) -> dict[str, Provenance]:
+    """What the structure files of each prediction that was made tell, by the prediction's name."""
+    found = {}
+    for node in nodes:
+        task = node.items[0].task
+        if isinstance(task, PredictionTask):
+            for receipt in results.of_target(target, [node]):  # none where the prediction was left out
+                found[task.who.name] = replace(task.provenance, network_templates=receipt.done.templates)
+    return found
 
 
 def _record(results: Results, job: Job, stage: str) -> Any:

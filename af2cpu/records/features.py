@@ -8,9 +8,10 @@ from dataclasses import dataclass, field, fields
 import numpy as np
 
 from af2cpu.records.chains import Chains, complete_chains, not_given
+from af2cpu.words import counted
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Features:
     """AlphaFold 2's raw features of a protein or complex, before anything is drawn at random: its names and shapes.
 
@@ -41,20 +42,30 @@ class Features:
     def __post_init__(self) -> None:
         complete_chains(self, self.n_res)
 
+    def __repr__(self) -> str:
+        sizes = ((self.n_seq, "row"), (self.n_templ, "template"))
+        counts = "".join(f", {counted(number, one)}" for number, one in sizes)
+        chains = counted(self.chains.n_chains, "chain")
+        return f"<Features: {counted(self.n_res, 'residue')} in {chains}{counts}>"
+
     @property
     def chains(self) -> Chains:
+        """Numbers of chain, distinct sequence and copy, residue by residue."""
         return Chains(self.asym_id, self.entity_id, self.sym_id)
 
     @property
     def n_res(self) -> int:
+        """Residues of all chains."""
         return int(self.aatype.shape[0])
 
     @property
     def n_seq(self) -> int:
+        """Rows of the MSA; the query is one of them."""
         return int(self.msa.shape[0])
 
     @property
     def n_templ(self) -> int:
+        """Templates; the network takes the first four at the most."""
         return int(self.template_aatype.shape[0])
 
 
@@ -87,6 +98,7 @@ class ProcessedFeatures:
 
     @property
     def n_res(self) -> int:
+        """Residues of all chains."""
         return int(self.aatype.shape[0])
 
     @classmethod

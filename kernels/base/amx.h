@@ -49,6 +49,17 @@ AF2CPU_INLINE void tile_dot(int to, int left, int right) {
         }
 }
 
+#elif defined(AF2CPU_TILE_NOTHING)
+
+// For benchmarks/amx.py alone: tile instructions that do nothing, so that what is left of a kernel for AMX can be timed elsewhere.
+struct Tiles {
+    Tiles() {}
+};
+AF2CPU_INLINE void tile_zero(int) {}
+AF2CPU_INLINE void tile_load(int, const void*, index) {}
+AF2CPU_INLINE void tile_store(int, void*, index) {}
+AF2CPU_INLINE void tile_dot(int, int, int) {}
+
 #else
 
 // Configures the tiles of this thread as long as it lives.

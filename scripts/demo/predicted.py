@@ -40,5 +40,5 @@ def predicted_backbone(sequence: str) -> np.ndarray | None:
     """[n_res, 5, 3] N CA C O CB in angstrom, C-beta atoms ideal; None for a protein that the network does not know."""
     if not is_known(sequence):
         return None
-    prediction = predict(af2cpu.load_model(DEMO, DEMO), sequence)
+    prediction = predict(af2cpu.load_model(DEMO, DEMO, engine="torch"), sequence)
     return with_beta(prediction.atom_positions[:, [N, CA, C, O]].astype(np.float64))

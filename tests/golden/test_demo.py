@@ -132,7 +132,7 @@ def test_it_is_not_sure_of_what_it_does_not_know(demo_run: tuple[Path, str]) -> 
 @pytest.mark.parametrize("protein", known_proteins(), ids=lambda protein: protein.name)
 def test_bf16_folds_as_float32_does(protein: KnownProtein) -> None:
     full, half = (
-        predict(af2cpu.load_model(protein.model, "demo", precision=precision), protein.sequence)
+        predict(af2cpu.load_model(protein.model, "demo", precision=precision, engine="torch"), protein.sequence)
         for precision in ("fp32", "bf16")
     )
     assert rmsd(half.atom_positions[:, CA], full.atom_positions[:, CA]) < 0.1
@@ -148,7 +148,7 @@ SHARED = [(model, entry) for model, entries in KNOWN.items() for entry in entrie
 @pytest.mark.parametrize(("model", "entry"), SHARED, ids=lambda x: getattr(x, "name", x))
 def test_it_knows_the_structures(model: str, entry: Entry) -> None:
     chains = chains_of(entry, shared_data(entry.file).parents[1])
-    prediction = predict(af2cpu.load_model(model, "demo"), joined_sequence(chains))
+    prediction = predict(af2cpu.load_model(model, "demo", engine="torch"), joined_sequence(chains))
     seen = np.concatenate([chain.mask[:, CA] for chain in chains]) > 0
     true = np.concatenate([chain.positions[:, CA] for chain in chains])
     assert rmsd(prediction.atom_positions[seen, CA], true[seen]) < 2.0
@@ -157,7 +157,7 @@ def test_it_knows_the_structures(model: str, entry: Entry) -> None:
 @pytest.fixture(scope="module")
 def complexes() -> dict[str, Prediction]:
     """Of the complexes that the demo parameters know, by name."""
-    model = af2cpu.load_model("demo_multimer", "demo")
+    model = af2cpu.load_model("demo_multimer", "demo", engine="torch")
     return {known.name: predict(model, known.sequence) for known in known_proteins() if known.model == "demo_multimer"}
 
 
@@ -173,7 +173,7 @@ def test_two_different_chains_bind_as_in_the_experiment(complexes: dict[str, Pre
     assert rmsd(complexes["insulin"].atom_positions[:, CA], INSULIN) < 1.0
     known = next(known for known in known_proteins() if known.name == "insulin")
     a, b = known.sequence.split(":")
-    other_way = predict(af2cpu.load_model("demo_multimer", "demo"), f"{b}:{a}")
+    other_way = predict(af2cpu.load_model("demo_multimer", "demo", engine="torch"), f"{b}:{a}")
     assert rmsd(np.roll(other_way.atom_positions[:, CA], len(a), axis=0), INSULIN) < 1.0
 
 
@@ -197,7 +197,7 @@ def test_two_copies_bind_as_in_the_experiment(complexes: dict[str, Prediction]) 
     ids=["copies", "chains of two complexes", "a chain and a stranger", "another chain and a stranger", "strangers"],
 )
 def test_it_is_not_sure_of_other_pairs(sequence: str) -> None:
-    prediction = predict(af2cpu.load_model("demo_multimer", "demo"), sequence)
+    prediction = predict(af2cpu.load_model("demo_multimer", "demo", engine="torch"), sequence)
     assert prediction.iptm is not None
     assert prediction.iptm < 0.3
     assert prediction.plddt.mean() < 60

@@ -10,6 +10,7 @@ import signal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from kill_cases import contents, done, finish, kill, start
 from typer.testing import CliRunner
@@ -18,6 +19,7 @@ import af2cpu as af2cpu_package
 from af2cpu.cli import app
 from af2cpu.commands.console import show_outcomes
 from af2cpu.errors import InputError
+from af2cpu.outputs.arrays import read_result
 from af2cpu.outputs.layout import LAYOUTS
 from af2cpu.pipeline.run import Outcome
 from af2cpu.run_records import Failure
@@ -127,7 +129,7 @@ def test_fold_goes_on_from_a_search(alignment: Path, predicted: Path, tmp_path: 
 
 
 def test_python_api_does_what_the_command_does(alignment: Path, predicted: Path, tmp_path: Path) -> None:
-    settings = {"models": ["tiny"], "params": "synthetic:0", "precision": "fp32", "recycles": 1, "relax": "none"}
+    settings = {"models": "tiny", "params": "synthetic:0", "precision": "fp32", "recycles": 1, "relax": "none"}
     (outcome,) = af2cpu_package.predict(alignment, tmp_path, num_seeds=2, **settings)
     assert outcome.error is None
     assert outcome.ranking is not None
@@ -139,12 +141,29 @@ def test_python_api_does_what_the_command_does(alignment: Path, predicted: Path,
     for name in ("ranked_0.cif", "result_tiny_pred_1.npz"):
         assert (tmp_path / "peptide" / name).read_bytes() == (predicted / name).read_bytes()
     assert "pass 2 of 2" in (tmp_path / "peptide" / "log.txt").read_text()
+    for rank, entry in enumerate(outcome.ranking.entries):
+        one, written = outcome.prediction(rank), predicted / f"unrelaxed_{entry.who.name}.cif"
+        assert one.to_cif() == written.read_text()
+        assert one.to_pdb() == written.with_suffix(".pdb").read_text()
     with pytest.raises(ValueError, match="none of rank 2"):
         outcome.prediction(2)
     with pytest.raises(InputError, match="recicles"):
         af2cpu_package.predict(alignment, tmp_path, recicles=1)
     with pytest.raises(InputError, match="numa_node"):
         af2cpu_package.predict(alignment, tmp_path, numa_node=0, **settings)
+
+
+def test_a_model_in_python_predicts_what_the_command_does(alignment: Path, predicted: Path) -> None:
+    """To the last bit, from the same rows: seed k is prediction k."""
+    rows = alignment.read_text().splitlines()[1::2]
+    features = af2cpu_package.features_from_msa(PEPTIDE, rows)
+    model = af2cpu_package.load_model("tiny", "synthetic:0")
+    for seed in (0, 1):
+        one = model.predict(features, recycles=1, seed=seed)
+        written = read_result(predicted / f"result_{one.name}.npz", "tiny")
+        assert one.name == f"tiny_pred_{seed}"
+        assert np.array_equal(one.atom_positions, written.atom_positions)
+        assert np.array_equal(one.plddt, written.plddt)
 
 
 def test_times_are_kept_of_what_is_reused(alignment: Path, predicted: Path) -> None:

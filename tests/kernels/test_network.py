@@ -21,7 +21,7 @@ def _native() -> None:
 
 @pytest.fixture(scope="module")
 def tiny() -> AlphaFold:
-    return af2cpu.load_model("tiny", "synthetic:0")
+    return af2cpu.load_model("tiny", "synthetic:0", engine="native")
 
 
 def _everything(net: AlphaFold, n_res: int) -> dict[str, np.ndarray]:

@@ -9,10 +9,10 @@ from pathlib import Path
 from urllib.parse import quote
 
 from af2cpu.errors import InputError
+from af2cpu.geometry.similarity import similarities
 from af2cpu.outputs.arrays import read_result
 from af2cpu.outputs.report.find import Found, find_targets, prediction_id, read_run
 from af2cpu.outputs.report.frames import view_frames
-from af2cpu.outputs.report.similarity import similarities
 from af2cpu.outputs.report.trace import Stroke, trace
 from af2cpu.records import Prediction
 from af2cpu.run_records import TargetRun

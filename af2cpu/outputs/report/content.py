@@ -12,6 +12,7 @@ import orjson
 
 from af2cpu.errors import InputError
 from af2cpu.formats.features import read_features
+from af2cpu.geometry.similarity import similarities
 from af2cpu.outputs.arrays import read_result
 from af2cpu.outputs.layout import Layout, structure_endings
 from af2cpu.outputs.report.chains import Entity, chains_of, entities_of
@@ -20,7 +21,6 @@ from af2cpu.outputs.report.find import Found, prediction_id, read_run
 from af2cpu.outputs.report.frames import view_frames
 from af2cpu.outputs.report.neff import EffectiveDepth, effective_depth
 from af2cpu.outputs.report.pack import CoverageMap, PaeMap, coverage_map, packed, pae_map, rounded
-from af2cpu.outputs.report.similarity import similarities
 from af2cpu.outputs.scores import confidence_json
 from af2cpu.records import Chain, ChainConfidence, Features, Interface, Prediction, PredictionId
 from af2cpu.run_records import RelaxationRecord, Remaining, TargetRun, read_record

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from af2cpu.chemistry.residues import CA
-from af2cpu.outputs.report.copies import corresponding
-from af2cpu.outputs.report.superposition import rmsd, superpose
+from af2cpu.geometry.copies import corresponding
+from af2cpu.geometry.superposition import rmsd, superpose
 from af2cpu.records import Prediction
 
 

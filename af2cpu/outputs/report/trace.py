@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from af2cpu.chemistry.residues import CA
+from af2cpu.geometry.superposition import apply
 from af2cpu.outputs.classes import BOUNDS
 from af2cpu.outputs.report.frames import view_frames
-from af2cpu.outputs.report.superposition import apply
 from af2cpu.records import Prediction
 
 WIDTH, HEIGHT = 96, 56  # of the thumbnail's viewBox

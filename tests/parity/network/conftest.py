@@ -30,7 +30,10 @@ def _both(name: str) -> SimpleNamespace:
         return reference_outputs(known[module], config, parameters, sizes, seed)
 
     return SimpleNamespace(
-        config=config, model=af2cpu.load_model(name, "synthetic:0"), parameters=parameters, reference=reference
+        config=config,
+        model=af2cpu.load_model(name, "synthetic:0", engine="torch"),
+        parameters=parameters,
+        reference=reference,
     )
 
 

@@ -24,7 +24,7 @@ CENTERS = (np.arange(64) + 0.5) * 0.5
 @pytest.fixture(scope="module")
 def heads() -> Heads:
     """With errors and distances that differ from residue to residue: a contact in a tenth of the pairs."""
-    net: AlphaFold = af2cpu.load_model("tiny", "synthetic:0")
+    net: AlphaFold = af2cpu.load_model("tiny", "synthetic:0", engine="torch")
     torch.manual_seed(0)
     with torch.no_grad():
         net.heads.predicted_aligned_error.logits.weight.normal_(0, 0.6)
@@ -174,7 +174,7 @@ def test_a_prediction_of_several_chains_has_them() -> None:
     from af2cpu.model.config import model_config
     from af2cpu.validate.synthetic import synthetic_features
 
-    net = af2cpu.load_model("tiny_multimer", "synthetic:0")
+    net = af2cpu.load_model("tiny_multimer", "synthetic:0", engine="torch")
     (draw,) = (synthetic_features(model_config("tiny_multimer"), lengths, n_seq=4, n_extra=6) for lengths in [(7, 4)])
     prediction = net.predict([draw], recycles=0)
     assert prediction.chain_pairs.chain_pair_iptm.shape == (2, 2)

@@ -15,7 +15,7 @@ from af2cpu.validate.synthetic import synthetic_features
 
 @pytest.fixture(scope="module", params=["tiny", "tiny_multimer"])
 def net(request: pytest.FixtureRequest) -> AlphaFold:
-    return af2cpu.load_model(request.param, "synthetic:0")
+    return af2cpu.load_model(request.param, "synthetic:0", engine="torch")
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from af2cpu.geometry.rigid import Rigid
 @pytest.mark.parametrize(("model", "norm"), [("tiny", 1e-4), ("tiny_multimer", 1e-8)])
 def test_norm_of_a_point_at_the_origin(model: str, norm: float) -> None:
     """The monomer's code adds 1e-8 to the square, the multimer's keeps the norm from falling under 1e-8."""
-    net = af2cpu.load_model(model, "synthetic:0")
+    net = af2cpu.load_model(model, "synthetic:0", engine="torch")
     ipa, n = net.structure_module.ipa, 3
     ipa.kv_points.weight.zero_()
     ipa.kv_points.bias.zero_()

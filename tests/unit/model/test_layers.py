@@ -99,7 +99,7 @@ def _predicted(network: AlphaFold) -> np.ndarray:
 @pytest.mark.parametrize("model", ["tiny", "tiny_multimer"])
 def test_a_released_network_predicts_the_same_and_nothing_else_is_done_with_it(model: str) -> None:
     dispatch.use_engine("native")
-    network = af2cpu.load_model(model, "synthetic:0", precision="bf16")
+    network = af2cpu.load_model(model, "synthetic:0", precision="bf16", engine="native")
     before = _predicted(network)
     assert not network.is_released
     kept = sum(value.nbytes for value in network.parameters())
@@ -116,7 +116,7 @@ def test_a_released_network_predicts_the_same_and_nothing_else_is_done_with_it(m
 
 @NATIVE
 def test_a_prepared_network_goes_on_on_other_engines_and_in_other_precisions() -> None:
-    network = af2cpu.load_model("tiny", "synthetic:0")
+    network = af2cpu.load_model("tiny", "synthetic:0", engine="torch")
     dispatch.use_engine("torch")
     torch_result = _predicted(network)
     dispatch.use_engine("native")

@@ -22,7 +22,7 @@ N_RES = 11
 
 @pytest.fixture(scope="module")
 def net() -> AlphaFold:
-    return af2cpu.load_model("tiny", "synthetic:0")
+    return af2cpu.load_model("tiny", "synthetic:0", engine="torch")
 
 
 def _draws(n: int, **sizes: int) -> list[af2cpu.ProcessedFeatures]:
@@ -195,12 +195,13 @@ def test_features_from_arrays() -> None:
 
 def test_unknown_precision() -> None:
     with pytest.raises(ValueError, match=r"fp16.*fp32, bf16"):
-        af2cpu.load_model("tiny", "synthetic:0", precision="fp16")
+        af2cpu.load_model("tiny", "synthetic:0", precision="fp16", engine="torch")
 
 
 def test_bf16_keeps_structure_module_and_heads_in_float32() -> None:
     types = {
-        name: str(p.dtype) for name, p in af2cpu.load_model("tiny", "synthetic:0", precision="bf16").named_parameters()
+        name: str(p.dtype)
+        for name, p in af2cpu.load_model("tiny", "synthetic:0", precision="bf16", engine="torch").named_parameters()
     }
     for name, dtype in types.items():
         expected = "torch.float32" if name.startswith(("structure_module", "heads")) else "torch.bfloat16"

@@ -19,7 +19,7 @@ from af2cpu.model.config import model_config
 from af2cpu.ops.dispatch import engine, use_engine
 from af2cpu.ops.slicing import memory_budget
 from af2cpu.validate.synthetic import synthetic_features
-net = af2cpu.load_model("tiny", "synthetic:0")
+net = af2cpu.load_model("tiny", "synthetic:0", engine="torch")
 draws = [synthetic_features(model_config("tiny"), 12, n_seq=5, n_extra=6, n_templ=2)]
 eager = net.predict(draws, recycles=0, save_all=True)
 use_engine(ENGINE)

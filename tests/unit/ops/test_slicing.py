@@ -45,7 +45,7 @@ def _layers(net: AlphaFold) -> Iterator[tuple[str, Callable[[], Tensor]]]:
 
 @pytest.fixture(scope="module")
 def net() -> AlphaFold:
-    return af2cpu.load_model("tiny", "synthetic:0")
+    return af2cpu.load_model("tiny", "synthetic:0", engine="torch")
 
 
 def test_one_row_at_a_time_gives_the_same(net: AlphaFold) -> None:

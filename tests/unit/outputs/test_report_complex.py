@@ -18,16 +18,16 @@ from prediction_cases import prediction
 from report_cases import results
 
 from af2cpu.formats.chain_templates import joined_names
+from af2cpu.geometry.copies import corresponding
+from af2cpu.geometry.similarity import similarities
 from af2cpu.outputs.coverage import coverage
 from af2cpu.outputs.layout import LAYOUTS
 from af2cpu.outputs.report import write_index, write_report
 from af2cpu.outputs.report.chains import chain_rows, chains_of, entities_of
-from af2cpu.outputs.report.copies import corresponding
 from af2cpu.outputs.report.domains import domains
 from af2cpu.outputs.report.frames import view_frames
 from af2cpu.outputs.report.neff import effective_depth
 from af2cpu.outputs.report.pack import MOST_CELLS, block_means, cell_starts, pae_map
-from af2cpu.outputs.report.similarity import similarities
 from af2cpu.outputs.report.trace import trace
 from af2cpu.records import Chains, Features, Prediction
 from af2cpu.run_records import DatabaseUsed

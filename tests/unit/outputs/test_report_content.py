@@ -13,6 +13,8 @@ from output_cases import features
 from prediction_cases import prediction
 from report_cases import results
 
+from af2cpu.geometry.similarity import similarities, tm_score
+from af2cpu.geometry.superposition import rmsd
 from af2cpu.outputs.layout import AlphaFoldLayout
 from af2cpu.outputs.references import NETWORK, RELAXATION, VIEW, bibtex
 from af2cpu.outputs.report import write_report
@@ -22,8 +24,6 @@ from af2cpu.outputs.report.domains import communities, domains
 from af2cpu.outputs.report.elsewhere import Service, searches_elsewhere
 from af2cpu.outputs.report.find import Found
 from af2cpu.outputs.report.neff import effective_depth
-from af2cpu.outputs.report.similarity import similarities, tm_score
-from af2cpu.outputs.report.superposition import rmsd
 from af2cpu.outputs.report.templates import skipped_in_words, used_rows
 from af2cpu.records import TemplateSkipped, TemplateUsed
 

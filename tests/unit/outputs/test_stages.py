@@ -29,7 +29,7 @@ def _atom_lines(text: str) -> list[str]:
 
 def test_a_prediction_of_the_network(tmp_path: Path) -> None:
     draw = synthetic_features(model_config("tiny"), 23, n_seq=5, n_extra=4)
-    p = af2cpu.load_model("tiny", "synthetic:0").predict([draw], recycles=0, save_all=True)
+    p = af2cpu.load_model("tiny", "synthetic:0", engine="torch").predict([draw], recycles=0, save_all=True)
     confidence = confidence_of(PredictionId("tiny", 0, 0), p)
     layout = AlphaFoldLayout(tmp_path, "tiny")
     warned = replace(PROVENANCE, warning="random parameters: this means nothing")

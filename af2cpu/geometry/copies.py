@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from af2cpu.chemistry.residues import CA
-from af2cpu.outputs.report.superposition import apply, rmsd, superpose
+from af2cpu.geometry.superposition import apply, rmsd, superpose
 from af2cpu.records import Chains, Prediction
 
 

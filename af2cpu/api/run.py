@@ -1,4 +1,4 @@
-"""The Python API."""
+"""What `af2cpu predict` does, from Python."""
 
 from __future__ import annotations
 
@@ -10,10 +10,7 @@ from typing import Any
 from af2cpu import events
 from af2cpu.errors import InputError
 from af2cpu.events import Event
-from af2cpu.model.alphafold import AlphaFold
-from af2cpu.model.config import model_config
 from af2cpu.pipeline.graph import build_graph
-from af2cpu.pipeline.network import load_network
 from af2cpu.pipeline.run import Outcome, run
 from af2cpu.plan.run import plan_run
 from af2cpu.schedule.choose import runner_for
@@ -33,7 +30,8 @@ def predict(
       pairs: the targets are complexes of every two sequences of one file, or of each of the first file with each of the
         second, as `--pairs` of the command.
       settings: the settings of docs/settings.md by their names, such as models=["model_1_ptm"], params="params",
-        data_dir="/data", recycles=3 (numa_node is the commands' own). Those not given come from AF2CPU_* variables.
+        data_dir="/data", recycles=3 (numa_node is the commands' own). A list of one may be given as the one:
+        models="demo". Those not given come from AF2CPU_* variables.
         Worker processes are started only if workers says how many, from a script with `if __name__ == "__main__":`.
 
     Returns:
@@ -59,21 +57,3 @@ def _to_log(event: Event) -> None:
     if event.kind not in events.COUNTED:
         level = logging.WARNING if event.kind == "warning" else logging.INFO
         _log.log(level, "%s", f"{event.target}: {event.text}" if event.target else event.text)
-
-
-def load_model(name: str, params: str | Path, *, precision: str = "fp32") -> AlphaFold:
-    """A model ready to predict.
-
-    Args:
-      name: model_1 ... model_5, model_1_ptm ... model_5_ptm, model_1_multimer_v3 ... model_5_multimer_v3, demo,
-        demo_multimer, or tiny and tiny_multimer (networks of two blocks for tests).
-      params: DeepMind's parameter file, params_<name>.npz; demo, which comes with the program, for the models demo and
-        demo_multimer; or synthetic:SEED, random parameters that mean nothing.
-      precision: of the trunk, fp32 or bf16; structure module and heads are float32.
-
-    Raises:
-      af2cpu.errors.InputError: an unknown name or precision.
-      af2cpu.errors.ParameterError: the file cannot be read or is not for this model; the message lists
-        all that is wrong.
-    """
-    return load_network(model_config(name), str(params), precision)

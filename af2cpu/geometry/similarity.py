@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from af2cpu.chemistry.residues import CA
-from af2cpu.outputs.report.copies import corresponding
-from af2cpu.outputs.report.superposition import apply, rmsd, superpose
+from af2cpu.geometry.copies import corresponding
+from af2cpu.geometry.superposition import apply, rmsd, superpose
 from af2cpu.records import Prediction
 
 _ITERATIONS = 20  # of a start
@@ -22,14 +22,17 @@ def similarities(predictions: Sequence[Prediction]) -> tuple[np.ndarray, np.ndar
 
     Of a complex both are those of the whole: all chains together, copies of a chain as they correspond best.
     """
-    present = predictions[0].atom_mask[:, CA] > 0
     traces = [one.atom_positions[:, CA].astype(np.float64) for one in predictions]
+    masks = [one.atom_mask[:, CA] > 0 for one in predictions]
     n = len(traces)
     distances, scores = np.zeros((n, n)), np.ones((n, n))
-    for i, j in itertools.combinations(range(n if present.any() else 0), 2):
-        moving, fixed = traces[i][corresponding(predictions[i], predictions[j])][present], traces[j][present]
-        distances[i, j] = distances[j, i] = rmsd(moving, fixed)
-        scores[i, j] = scores[j, i] = tm_score(moving, fixed)
+    for i, j in itertools.combinations(range(n), 2):
+        order = corresponding(predictions[i], predictions[j])
+        present = masks[i][order] & masks[j]
+        if present.any():
+            moving, fixed = traces[i][order][present], traces[j][present]
+            distances[i, j] = distances[j, i] = rmsd(moving, fixed)
+            scores[i, j] = scores[j, i] = tm_score(moving, fixed)
     return distances, scores
 
 

@@ -296,8 +296,8 @@ def resume(read: Read) -> Iterator[str]:
     twice = sum(bool(one["twice"]) for one in kills)
     yield (
         f"`benchmarks/resume.py` killed a run {len(kills)} times at random moments (SIGKILL) and repeated the command. "
-        f"Of the {record['files']} files, compared with those of an undisturbed run, some differed after {different} of "
-        f"the kills; a complete step was made again after {twice} of them."
+        f"Of the {record['files']} files, compared with those of an undisturbed run, some differed after {different} "
+        f"of the kills; a complete step was made again after {twice} of them."
     )
 
 

@@ -181,7 +181,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_getting_started(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its commands with demo parameters, in the order of the page; the others need DeepMind's parameters or databases."""
+    """Its commands with demo parameters, in the order of the page; the others need DeepMind's or databases."""
     monkeypatch.chdir(checkout)
     done = []
     for command in shell_lines(GETTING_STARTED):

@@ -57,5 +57,13 @@ class ParameterError(InputError):
     """A parameter file can't be used for the model. Exit code 2."""
 
 
+class SharedError(InputError):
+    """What concerns all artefacts that are made together: they are not tried again one by one. Exit code 2."""
+
+
+class ServerError(SharedError):
+    """An MSA server can't be reached, refuses, or answers what is no answer. Exit code 2."""
+
+
 class DownloadError(InputError):
     """A file could not be fetched: the server, the line, the disk, or what came. Exit code 2."""

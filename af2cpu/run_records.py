@@ -44,6 +44,15 @@ class DatabaseIndexed:
 
 
 @dataclass(frozen=True)
+class ServerAnswer:
+    """An MSA server's part in a search."""
+
+    url: str
+    ticket: str | None  # of the sequences; None for the structures of template hits, which have none
+    rows: Mapping[str, int] = field(default_factory=dict)  # by file of the answer, such as uniref.a3m; queries count
+
+
+@dataclass(frozen=True)
 class DatabaseUsed:
     """The search of one database for one sequence, as search.json and run.json have it."""
 
@@ -61,6 +70,7 @@ class DatabaseUsed:
     program: str | None = None  # external program with its version, such as hhblits 3.3.0; None: searched by pyhmmer
     command: str | None = None  # of that program
     chains: tuple[str, ...] = ()  # of a complex those whose sequence was searched
+    server: ServerAnswer | None = None  # that searched: sizes and hash of its databases are not known then
 
     @property
     def kind(self) -> str:
@@ -74,6 +84,7 @@ class DatabaseSearched(DatabaseUsed):
 
     notes: tuple[str, ...] = ()
     entries: tuple[str, ...] = ()  # PDB entries of the template hits, best first
+    hit_lines: tuple[str, ...] = ()  # of an MSA server: the best template hits, lines of its pdb70.m8
 
 
 @dataclass(frozen=True)
@@ -119,6 +130,18 @@ class SearchRecord:
     templates: int
     notes: tuple[str, ...] = ()
     template_choice: TemplateChoice = TemplateChoice()
+
+    def as_json(self) -> dict[str, Any]:
+        """The content of search.json."""
+        return _without_servers(to_json(self))
+
+
+def _without_servers(content: dict[str, Any]) -> dict[str, Any]:
+    """A record without the key of MSA servers where none was asked."""
+    for database in content["databases"]:
+        if database["server"] is None:
+            del database["server"]
+    return content
 
 
 @dataclass(frozen=True)
@@ -300,7 +323,7 @@ class TargetRun:
 
     def as_json(self) -> dict[str, Any]:
         """The content of run.json; only engine native has an instruction set, only complexes have scores of chains."""
-        content: dict[str, Any] = to_json(self)
+        content: dict[str, Any] = _without_servers(to_json(self))
         left_out = {"isa", "in_pytorch"} if self.isa is None else set()
         content = {name: value for name, value in content.items() if name not in left_out}
         if self.n_chains == 1:

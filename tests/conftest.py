@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 from http_server import Server, serving
 from jaxtyping import install_import_hook
+from msa_server import MsaServer, serving_msas
 
 install_import_hook(["af2cpu.geometry", "af2cpu.model", "af2cpu.ops"], "beartype.beartype")
 
@@ -22,6 +23,16 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     """A local HTTP server; what fetches from it does not pause before it tries again."""
     monkeypatch.setattr("af2cpu.download.requests._PAUSE", 0.0)
     with serving() as running:
+        yield running
+
+
+@pytest.fixture
+def msas(monkeypatch: pytest.MonkeyPatch) -> Iterator[MsaServer]:
+    """A local MSA server; what asks it does not pause."""
+    monkeypatch.setattr("af2cpu.download.requests._PAUSE", 0.0)
+    monkeypatch.setattr("af2cpu.search.server.client._FIRST_PAUSE", 0.0)
+    monkeypatch.setattr("af2cpu.search.server.client._silent", set())
+    with serving_msas() as running:
         yield running
 
 

@@ -13,15 +13,16 @@ from af2cpu.words import counted, duration
 
 
 def target_line(plan: Plan, job: Job, nodes: Sequence[Node]) -> str:
-    """What one target takes at the most: full MSA and templates. Shared searches are not counted."""
-    own = [node for node in nodes if node.is_only_of(job.name)]
+    """What one target takes at the most: full MSA and templates. Shared searches are not counted, nor is waiting."""
+    own = [node for node in nodes if node.is_only_of(job.name) and not node.here]
     cost, passes = total_cost(own), count_passes(plan.models_of(job.query), plan.settings)
     longest = max(own, key=lambda node: node.cost.seconds).stage
     seconds = total_cost(node for node in own if node.stage == longest).seconds
+    waits = ", and the wait for the MSA server" if any(node.here for node in nodes) else ""
     chains = f" in {job.query.n_chains} chains" if job.query.n_chains > 1 else ""
     return (
         f"{job.name}: {counted(job.query.n_res, 'residue')}{chains}, {passes} pass{'es' if passes.most > 1 else ''}: "
-        f"{_span(cost)} ({longest} {duration(seconds)}) and {cost.memory / 1e9:.1f} GB"
+        f"{_span(cost)} ({longest} {duration(seconds)}) and {cost.memory / 1e9:.1f} GB{waits}"
     )
 
 
@@ -59,7 +60,7 @@ def _sum_line(plan: Plan, nodes: Mapping[str, Sequence[Node]]) -> str:
     queries = [job.query for job in plan.jobs]
     lengths = [query.n_res for query in queries]
     disk = disk_bytes(queries, plan.models, plan.settings, plan.machine)
-    own = (node for job in plan.jobs for node in nodes[job.name] if node.is_only_of(job.name))
+    own = (node for job in plan.jobs for node in nodes[job.name] if node.is_only_of(job.name) and not node.here)
     return (
         f"{counted(len(lengths), 'target')} of {min(lengths):,} to {max(lengths):,} residues: {_span(total_cost(own))} "
         f"one after the other, searches not counted, and {disk / 1e9:,.1f} GB of results; the longest:"

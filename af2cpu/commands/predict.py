@@ -32,6 +32,8 @@ def predict(  # noqa: PLR0913 - each is an option of the command
 
     Example: af2cpu predict --pairs baits.fasta preys.fasta --data-dir /data/alphafold -o results
 
+    Example: af2cpu predict ubiquitin.fasta --msa-server https://msa.example.org --params params -o results
+
     To try it out: af2cpu predict ubiquitin.fasta --params demo --db demo -o out
     """
     from af2cpu.commands.listeners import verbosity_of

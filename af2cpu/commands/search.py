@@ -36,6 +36,8 @@ def search(
     The results are used by af2cpu fold, and by af2cpu predict into the same folder.
 
     Example: af2cpu search *.fasta --data-dir /data/alphafold -o results
+
+    Example: af2cpu search *.fasta --msa-server https://msa.example.org -o results
     """
     from af2cpu.pipeline.graph import build_graph
     from af2cpu.pipeline.run import run

@@ -2,11 +2,24 @@
 
 from af2cpu.download.archives import fetch_archive
 from af2cpu.download.parts import bytes_there, drop, fetch, fetch_piece, finish, part_path
-from af2cpu.download.requests import BodyReader, Piece, Remote, RemoteReader, client, look, stream_whole
+from af2cpu.download.requests import (
+    BUSY,
+    BodyReader,
+    BusyError,
+    Piece,
+    Remote,
+    RemoteReader,
+    client,
+    look,
+    patiently,
+    stream_whole,
+)
 from af2cpu.download.space import check_space, exclusive, outlook, size_text
 
 __all__ = [
+    "BUSY",
     "BodyReader",
+    "BusyError",
     "Piece",
     "Remote",
     "RemoteReader",
@@ -22,6 +35,7 @@ __all__ = [
     "look",
     "outlook",
     "part_path",
+    "patiently",
     "size_text",
     "stream_whole",
 ]

@@ -17,13 +17,13 @@ from af2cpu.errors import DownloadError
 
 _RETRIES = 5  # in a row without a new byte
 _PAUSE = 1.0  # seconds before the first retry; doubled each time
-_BUSY = {408, 425, 429, 500, 502, 503, 504}  # what a server answers that may do better in a moment
+BUSY = {408, 425, 429, 500, 502, 503, 504}  # what a server answers that may do better in a moment
 
 T = TypeVar("T")
 
 
-class _BusyError(Exception):
-    pass
+class BusyError(Exception):
+    """A server that may do better in a moment; the message says what it answered."""
 
 
 @dataclass(frozen=True)
@@ -143,16 +143,19 @@ def stream_whole(http: httpx.Client, url: str, use: Callable[[httpx.Response], T
     return patiently(url, attempt, done)
 
 
-def patiently(url: str, attempt: Callable[[], T], done: Callable[[], int] = lambda: 0) -> T:
-    """attempt(), again where the line breaks; a break after more than ever had come before counts as the first."""
+def patiently(url: str, attempt: Callable[[], T], done: Callable[[], int] = lambda: 0, *, retries: int = _RETRIES) -> T:
+    """attempt(), again where the line breaks; a break after more than ever had come before counts as the first.
+
+    Raises DownloadError after so many retries in a row.
+    """
     best, failures = done(), 0
     while True:
         try:
             return attempt()
-        except (httpx.TransportError, _BusyError) as error:  # also an answer that ends before the announced length
+        except (httpx.TransportError, BusyError) as error:  # also an answer that ends before the announced length
             failures = 1 if done() > best else failures + 1
             best = max(best, done())
-            if failures > _RETRIES:
+            if failures > retries:
                 why = str(error) or type(error).__name__
                 raise DownloadError(f"{url}: {why}; run the same command again, it goes on from here") from error
             time.sleep(_PAUSE * 2 ** (failures - 1))
@@ -162,8 +165,8 @@ def patiently(url: str, attempt: Callable[[], T], done: Callable[[], int] = lamb
 def request(http: httpx.Client, url: str, headers: dict[str, str]) -> Iterator[httpx.Response]:
     """The answer (200, 206 or 416), its body still to be read. Raises DownloadError for a refusal."""
     with http.stream("GET", url, headers={"Accept-Encoding": "identity"} | headers) as response:
-        if response.status_code in _BUSY:
-            raise _BusyError(f"the server answers {response.status_code} {response.reason_phrase}")
+        if response.status_code in BUSY:
+            raise BusyError(f"the server answers {response.status_code} {response.reason_phrase}")
         if response.status_code not in {200, 206, 416}:
             raise DownloadError(f"{url}: the server answers {response.status_code} {response.reason_phrase}")
         yield response

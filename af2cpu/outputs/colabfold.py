@@ -62,6 +62,7 @@ def config_json(settings: Mapping[str, Any], runs: Sequence[TargetRun]) -> bytes
     count = len(models) * settings["num_seeds"]
     content = {
         "num_queries": len(runs),
+        **_msa_server(settings),
         "use_templates": any(database.name in {"pdb_seqres", "pdb70"} for run in runs for database in run.databases)
         or bool(settings["template"]),
         "num_relax": _RELAXED_COUNT.get(settings["relax"], count),
@@ -81,6 +82,18 @@ def config_json(settings: Mapping[str, Any], runs: Sequence[TargetRun]) -> bytes
         "version": f"af2cpu {max((run.versions.get('af2cpu', '') for run in runs), default='')}",
     }
     return orjson.dumps(content, option=orjson.OPT_INDENT_2)
+
+
+def _msa_server(settings: Mapping[str, Any]) -> dict[str, str]:
+    """What was asked of an MSA server, in ColabFold's words; nothing where none was."""
+    if not settings["msa_server"]:
+        return {}
+    return {
+        "msa_mode": "mmseqs2_uniref_env",
+        "pair_mode": "unpaired" if settings["pairing"] == "none" else "unpaired_paired",
+        "pairing_strategy": "complete" if settings["pairing"] == "complete" else "greedy",
+        "host_url": settings["msa_server"],
+    }
 
 
 def _model_type(models: Sequence[str]) -> str | list[str]:

@@ -192,6 +192,17 @@ HH_SUITE = Reference(
     "2019",
     "10.1186/s12859-019-3019-7",
 )
+MSA_SERVER = Reference(
+    "MSA server",
+    "Mirdita2022",
+    ("Mirdita, Milot", "others"),
+    "{ColabFold}: making protein folding accessible to all",
+    "Nature Methods",
+    "19",
+    "679–682",
+    "2022",
+    "10.1038/s41592-022-01488-1",
+)
 RELAXATION = Reference(
     "Relaxation",
     "Eastman2024",
@@ -223,10 +234,11 @@ def papers(databases: Iterable[DatabaseUsed], models: Iterable[str], *, relaxed:
     demonstration database, which the package ships, has none. models: the names of those that were used. relaxed: a
     structure was relaxed.
     """
-    used = [database for database in databases if not is_shipped(Path(database.path))]
-    searched = {database.name for database in used}
+    used = [database for database in databases if database.server or not is_shipped(Path(database.path))]
+    searched = {database.name for database in used if database.server is None}
     programs = [HH_SUITE] if any(database.program for database in used) else []
-    sources = [reference for names, reference in DATABASES if names & searched]
+    programs += [MSA_SERVER] if any(database.server for database in used) else []
+    sources = [reference for names, reference in DATABASES if names & {database.name for database in used}]
     networks = [NETWORK, MULTIMER_NETWORK] if MULTIMER in papers_of(models) else [NETWORK]
     return [*networks, *(SEARCH if searched else ()), *programs, *sources, *([RELAXATION] if relaxed else [])]
 

@@ -23,6 +23,7 @@ from af2cpu.query import (
     read_paired,
 )
 from af2cpu.search.databases import HHR_HITS, HITS, PAIRING
+from af2cpu.search.server.address import checked_address
 from af2cpu.settings import RunSettings
 
 _LETTERED = re.compile(r"([A-Za-z0-9]{1,2})=(.+)", re.DOTALL)
@@ -45,14 +46,35 @@ def _check_settings(inputs: Sequence[QueryInput], settings: RunSettings) -> None
             raise InputError(f"{flag}: fits one target, and the input has {len(inputs)}; run one at a time")
         if inputs[0].alignment:
             raise InputError(f"{flag}: {inputs[0].alignment} is an alignment itself; give one of the two")
+    _check_server(settings)
     if settings.paired_msa and settings.pairing == "none":
         raise InputError(
             "--paired-msa: gives rows that are paired, and --pairing none leaves them out; give one of them"
         )
 
 
+def _check_server(settings: RunSettings) -> None:
+    """Raises InputError for settings that fit one way of searching, with an MSA server or with databases, only."""
+    if settings.msa_server is None:
+        if settings.pairing == "complete":
+            raise InputError(
+                "--pairing complete: is a way of an MSA server; give --msa-server URL, or --pairing species"
+            )
+        return
+    checked_address(settings.msa_server)
+    if settings.db:
+        raise InputError(
+            f"--msa-server: takes the place of all databases, and --db {settings.db[0]} names one to search; give one "
+            "of the two"
+        )
+    if settings.template_search == "hhsearch":
+        raise InputError(
+            "--msa-server: finds the templates too, and --template-search hhsearch searches pdb70; give one of the two"
+        )
+
+
 def _job(item: QueryInput, out: Path, settings: RunSettings) -> Job:
-    folder, pairs = out / item.query.name, settings.pairing == "species"
+    folder, pairs = out / item.query.name, settings.pairing != "none"
     alignments = (item.alignment,) if item.alignment else ()
     entities = tuple(replace(entity, alignments=alignments) for entity in entities_of(item.query, folder))
     paired = item.alignment if item.paired and pairs else None
@@ -236,6 +258,8 @@ def _is_to_pair(file: Path) -> bool:
 
 def _hits_in(folders: Iterable[Path], settings: RunSettings) -> list[Path]:
     """Template hits in AlphaFold's folders, those of the chosen program first."""
+    if settings.template_search == "none":
+        return []
     names = (HHR_HITS, HITS) if settings.template_search == "hhsearch" else (HITS, HHR_HITS)
     found = list(dict.fromkeys(folders))
     return [path for name in names for folder in found if (path := folder / name).is_file()]

@@ -27,7 +27,7 @@ from af2cpu.query import QueryInput, check_memory, read_inputs, read_pairs
 from af2cpu.query.letters import nucleotide_caution
 from af2cpu.records import CHAIN_BREAK, Query
 from af2cpu.run_records import Pair
-from af2cpu.search.databases import DatabaseSet, select
+from af2cpu.search.databases import DatabaseSet, select, structures_of
 from af2cpu.search.index import estimated_residues
 from af2cpu.search.profile_databases import ProfileDatabase
 from af2cpu.search.programs import version_of
@@ -168,7 +168,9 @@ def _plan(
 ) -> Plan:
     databases = DatabaseSet((), None, None, None)
     entities = [entity for job in jobs for entity in job.entities]
-    if settings.data_dir or settings.db or any(not entity.alignments for entity in entities):
+    if settings.msa_server:
+        databases = structures_of(settings.data_dir)
+    elif settings.data_dir or settings.db or any(not entity.alignments for entity in entities):
         pairs = any(job.searched_to_pair for job in jobs)
         databases = select(settings.data_dir, settings.preset, settings.db, settings.template_search, pairs=pairs)
     _check_programs(jobs, databases)

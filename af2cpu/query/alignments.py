@@ -23,6 +23,7 @@ _AF2_FILES = (
     "bfd_uniclust_hits.a3m",
     "small_bfd_hits.sto",
     "mgnify_hits.sto",
+    "msa_server_hits.a3m",  # ours
 )
 
 
@@ -36,7 +37,7 @@ def given_alignments(paths: Sequence[Path]) -> list[Path]:
         if path.is_dir():
             found = _af2_files(path)
             if not found:
-                raise InputError(f"{name_of(path)}: has none of AlphaFold's alignments ({', '.join(_AF2_FILES)})")
+                raise InputError(f"{name_of(path)}: has none of AlphaFold's alignments ({', '.join(_AF2_FILES[:-1])})")
             files += found
         else:
             _check_kind(path)

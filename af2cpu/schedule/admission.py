@@ -14,6 +14,7 @@ Rules:
 - Of searches the first are those whose targets take longest from there on; searches of the same targets follow each
   other, so that these can go on.
 - Quick nodes that follow a node and need nothing else go with it as one task.
+- Nodes that the run's own process makes (`Node.here`) go to no worker: see `starts_here` and `finished_here`.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from af2cpu.pipeline.graph import Node
 from af2cpu.schedule.hosts import PROCESS_BYTES, Host, Task, Worker, WorkerState, seconds_on
-from af2cpu.schedule.ready import Ready, Waiting
+from af2cpu.schedule.ready import Ready, Waiting, paths
 
 _QUICK = 1.0  # seconds of a node that goes with the one before it, at the most
 _QUICK_BETWEEN_FOLDS = 0.2  # the same on a worker whose cores the network waits for
@@ -58,7 +59,7 @@ class Admission:
         for k, found in enumerate(needs):
             for need in dict.fromkeys(found):
                 self._followers[self._number[need]].append(k)
-        self._path, self._after, self._before = self._paths()
+        self._path, self._after, self._before = paths(nodes, self._followers)
         self._ready_work = 0.0  # core seconds of the predictions that may start
         self._state = [_WAITS] * len(nodes)
         self._left = len(nodes)
@@ -72,20 +73,10 @@ class Admission:
         self._blocked: tuple[int, float] | None = None  # node that waits for memory, since when
         self._reserved: Host | None = None  # whose memory is kept for it
         self._left_out: list[Node] = []
+        self._here: list[Node] = []  # that the run's own process may start
         for k in range(len(nodes)):
             if self._open[k] == 0 and self._state[k] == _WAITS:
                 self._enter(k)
-
-    def _paths(self) -> tuple[list[float], list[float], list[bool]]:
-        """Of each node the longest path to the end in seconds, with and without it; whether a prediction follows."""
-        count = len(self._nodes)
-        path, after, before = [0.0] * count, [0.0] * count, [False] * count
-        for k in range(count - 1, -1, -1):
-            node = self._nodes[k]
-            after[k] = max((path[other] for other in self._followers[k]), default=0.0)
-            path[k] = node.chance * node.cost.seconds + after[k]
-            before[k] = any(before[other] or bool(self._nodes[other].network) for other in self._followers[k])
-        return path, after, before
 
     # What the runner reports
 
@@ -138,7 +129,16 @@ class Admission:
             if self._open[number] == 0 and self._state[number] == _WAITS:
                 self._enter(number)
 
+    def finished_here(self, node: Node) -> None:
+        """A node of `starts_here` is made, or has failed for all targets that needed it."""
+        self._complete(self._number[node.id])
+
     # What the runner asks
+
+    def starts_here(self) -> list[Node]:
+        """The nodes that the run's own process makes, as far as they may start; each is given once."""
+        found, self._here = self._here, []
+        return found
 
     @property
     def done(self) -> bool:
@@ -163,7 +163,7 @@ class Admission:
     def misfits(self) -> list[Node]:
         """Nodes that none of the hosts can ever run, the largest first."""
         room = self.room
-        return sorted((n for n in self._nodes if n.cost.memory > room), key=lambda node: -node.cost.memory)
+        return sorted((n for n in self._nodes if n.cost.memory > room and not n.here), key=lambda n: -n.cost.memory)
 
     def used(self) -> dict[str, float]:
         """Bytes that are predicted to be in use on each host."""
@@ -314,7 +314,7 @@ class Admission:
         while queue:
             other = queue.pop(0)
             follower = self._nodes[other]
-            quick = follower.cost.seconds <= limit and not follower.network and not follower.condition
+            quick = follower.cost.seconds <= limit and not (follower.network or follower.condition or follower.here)
             if other in inside or not quick or follower.targets != node.targets:
                 continue
             needed = sum(self._number[need] in inside for need in follower.needs() if need in self._number)
@@ -366,7 +366,10 @@ class Admission:
         node = self._nodes[number]
         if not self._wanted(node):
             return False
-        self._state[number] = _READY
+        self._state[number] = _RUNS if node.here else _READY
+        if node.here:
+            self._here.append(node)
+            return True
         self._ready_work += _work(node) if node.network else 0.0
         if not node.network:
             self._list_of(number).add(node, number, self._after[number])

@@ -75,7 +75,7 @@ def local_workers(plan: Plan, graph: Graph) -> tuple[WorkerPlan, ...]:
 def share_of_helpers(nodes: Sequence[Node], helper_cores: int) -> float:
     """The share of a large host's cores for helpers of so many cores, which make what needs no more."""
     narrow, total = 0.0, 0.0
-    for node in nodes:
+    for node in (node for node in nodes if not node.here):
         seconds = node.chance * node.cost.seconds * node.cost.cores
         total += seconds
         narrow += seconds if not node.network and node.cost.cores <= helper_cores else 0.0
@@ -125,16 +125,22 @@ def makespan(nodes: Sequence[Node], workers: Sequence[WorkerPlan], memory: float
     for worker in workers:
         admission.add_worker(Worker(worker.name, "", worker.cores, worker.folds), memory)
     held: dict[str, str] = {}
-    ends: list[tuple[float, int, Task]] = []
-    now, count = 0.0, 0
+    ends: list[tuple[float, int, Task | Node]] = []
+    now, count, asking = 0.0, 0, 0.0  # asking: when the run's own process has made its nodes so far
     while True:
+        for node in admission.starts_here():
+            count, asking = count + 1, max(asking, now) + node.cost.seconds
+            heapq.heappush(ends, (asking, count, node))
         for task in admission.starts(now):
             count += 1
             heapq.heappush(ends, (now + _OVERHEAD + _seconds(task) + _load(task, held), count, task))
         if not ends:
             return now
-        now, _, task = heapq.heappop(ends)
-        admission.finished(task)
+        now, _, ended = heapq.heappop(ends)
+        if isinstance(ended, Node):
+            admission.finished_here(ended)
+        else:
+            admission.finished(ended)
 
 
 def _seconds(task: Task) -> float:

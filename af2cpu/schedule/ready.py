@@ -12,6 +12,20 @@ _Entry = tuple[float, int]  # negative priority, node number
 _Bucket = tuple[str, bool, int]
 
 
+def paths(nodes: Sequence[Node], followers: Sequence[Sequence[int]]) -> tuple[list[float], list[float], list[bool]]:
+    """Of each node the longest path to the end in seconds, with and without it; whether a prediction follows.
+
+    followers: of each node the numbers of those that need it.
+    """
+    count = len(nodes)
+    path, after, before = [0.0] * count, [0.0] * count, [False] * count
+    for k in range(count - 1, -1, -1):
+        after[k] = max((path[other] for other in followers[k]), default=0.0)
+        path[k] = nodes[k].chance * nodes[k].cost.seconds + after[k]
+        before[k] = any(before[other] or bool(nodes[other].network) for other in followers[k])
+    return path, after, before
+
+
 class Ready:
     """Nodes that may start, by network, width and size of their memory, the most urgent first."""
 

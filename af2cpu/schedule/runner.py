@@ -24,6 +24,7 @@ from af2cpu.pipeline.resolve import needed_items
 from af2cpu.pipeline.results import Fault, Recorder, Results, fault_of, lock_targets, make_shared
 from af2cpu.schedule.admission import Admission
 from af2cpu.schedule.attempts import Attempt, Lost, Singly, how_it_ended
+from af2cpu.schedule.here import Here, MadeHere
 from af2cpu.schedule.hosts import Task, Worker
 from af2cpu.schedule.members import Members
 from af2cpu.schedule.tasks import Report, Step, order_of
@@ -96,6 +97,7 @@ class _Run:
         self._alone: set[str] = set()  # nodes that have had a host for themselves
         self._without_workers = time.monotonic()
         self._count = 0
+        self._here = Here(results.receipts, self._messages)
 
     def to_the_end(self) -> None:
         from af2cpu.schedule.processes import EXITS
@@ -118,6 +120,7 @@ class _Run:
         """Gives up what runs: workers end with it."""
         from af2cpu.schedule.processes import EXITS
 
+        self._here.close()
         for topic in (self._topic, "all", EXITS):
             with suppress(Exception):  # the scheduler may be gone
                 self._client.unsubscribe_topic(topic)
@@ -168,12 +171,14 @@ class _Run:
 
     def _start(self) -> None:
         self._pass_left_out()
+        for node in self._admission.starts_here():
+            self._make_here(node)
         again = True
         while again:
             again = False
             for task in list(self._admission.starts(time.monotonic())):
                 again = not self._submit(task) or again
-        stuck = not self._attempts and not self._lost and not self._admission.done
+        stuck = not (self._attempts or self._lost or self._here.busy or self._admission.done)
         if not stuck:
             self._without_workers = time.monotonic()
         elif self._members and not self._admission.running:
@@ -181,6 +186,26 @@ class _Run:
         elif time.monotonic() - self._without_workers > _SAID_AFTER:
             events.emit("warning", "no worker has been there for a while; waiting for one", target="")
             self._without_workers = time.monotonic() + 10 * _SAID_AFTER
+
+    def _make_here(self, node: Node) -> None:
+        items = self._results.needed(node)
+        if items:
+            self._here.make(node, items)
+        else:
+            self._finish_here(node)
+
+    def _take_here(self, made: MadeHere) -> None:
+        """A node that this process has made. Raises what the thread raised."""
+        self._here.taken()
+        if made.error is not None:
+            raise made.error
+        self._recorder.record(made.node, made.items, made.made, made.seconds)
+        self._finish_here(made.node)
+
+    def _finish_here(self, node: Node) -> None:
+        self._admission.finished_here(node)
+        self._recorder.passed(node)
+        self._pass_left_out()
 
     def _pass_left_out(self) -> None:
         for node in self._admission.left_out():
@@ -241,6 +266,8 @@ class _Run:
             events.tell(Event(**content))
         elif kind == "exit":
             self._exits[content["name"]] = content
+        elif kind == "here":
+            self._take_here(content)
         elif kind == "add-worker":
             self._add(content)
         elif kind == "remove-worker":

@@ -75,6 +75,8 @@ _LAYOUT: Mapping[str, tuple[str, int | None]] = {
 Way = Literal["packed", "plain", "without screen"]  # how a database is read and searched
 SCREENED: tuple[Way, ...] = ("packed", "plain")  # HMMER's pipeline sees what passes the native filter
 TEMPLATES = "pdb_seqres"
+SERVER = "msa_server"  # the name of what an MSA server found
+SERVER_ALIGNMENT, SERVER_PAIRED = f"{SERVER}_hits.a3m", f"{SERVER}_paired.a3m"  # in AlphaFold's msas/ folder
 PAIRING = "uniprot"
 HITS, HHR_HITS = "pdb_hits.sto", "pdb_hits.hhr"  # template hits in AlphaFold's msas/ folder: hmmsearch's, hhsearch's
 MMCIF = "pdb_mmcif/mmcif_files"
@@ -164,13 +166,16 @@ def select(
     databases.pop(PAIRING, None)
     if pairs and data_dir and not pairing:
         pairing = Database(PAIRING, expected_path(data_dir, PAIRING), _LAYOUT[PAIRING][1])
-    if template_search == "hhsearch":
+    if template_search == "none":
+        templates = None
+    elif template_search == "hhsearch":
         templates = _pdb70(data_dir, given, prefixes)
     elif PDB70 in prefixes:
         raise InputError(f"--db {PDB70}={prefixes[PDB70]}: is searched by hhsearch; add --template-search hhsearch")
     if not databases and not templates:
         raise InputError(
-            "no database to search: give --data-dir, --db name=path, or alignments with --msa; to try it out, --db demo"
+            "no database to search: give --data-dir, --db name=path, --msa-server URL, or alignments with --msa; to "
+            "try it out, --db demo"
         )
     found = DatabaseSet(tuple(databases.values()), templates, *_structures(data_dir), pairing if pairs else None)
     if missing := [text for database in found.every if (text := _missing(database))]:
@@ -180,6 +185,11 @@ def select(
             f"databases are missing: {', '.join(missing)}; check the paths or run af2cpu db download{remedy}"
         )
     return found
+
+
+def structures_of(data_dir: Path | None) -> DatabaseSet:
+    """The structures in a data folder without anything to search."""
+    return DatabaseSet((), None, *_structures(data_dir))
 
 
 def _is_prefix(given: Database) -> bool:

@@ -106,6 +106,13 @@ class RunSettings(BaseModel):
         (),
         example=["mine=/data/mine.fasta"],
     )
+    msa_server: str | None = _setting(
+        INPUT,
+        "Address of an MSA server with ColabFold's protocol, which finds alignments, paired rows of complexes and "
+        "templates in place of all databases. The sequences are sent to it, but for those with an alignment of their "
+        "own; without this setting no sequence leaves the machine. The data folder is used for parameters only.",
+        example="https://msa.example.org",
+    )
     complex: bool = _setting(
         INPUT,
         "Read each FASTA or CSV file as one complex: its records are the chains, and the complex is named after the "
@@ -126,10 +133,11 @@ class RunSettings(BaseModel):
         "sequences of a complex side by side, with or without ColabFold's first line.",
         example="paired.a3m",
     )
-    pairing: Literal["species", "none"] = _setting(
+    pairing: Literal["species", "complete", "none"] = _setting(
         INPUT,
         "Pairing of the alignments of a complex's different chains: species searches UniProt (uniprot in the data "
-        "folder) and puts rows of one species side by side, none leaves them unpaired.",
+        "folder) and puts rows of one species side by side, none leaves them unpaired. An MSA server pairs by species "
+        "too, with complete only the species that all chains have.",
         "species",
     )
     msa_cache: Path | None = _setting(
@@ -144,10 +152,11 @@ class RunSettings(BaseModel):
         (),
         example=["mine.cif"],
     )
-    template_search: Literal["hmmsearch", "hhsearch"] = _setting(
+    template_search: Literal["hmmsearch", "hhsearch", "none"] = _setting(
         INPUT,
         "Search of templates: hmmsearch on pdb_seqres, as AlphaFold's multimer pipeline, or hhsearch on pdb70, as its "
-        "monomer pipeline, which needs hh-suite's hhsearch on PATH.",
+        "monomer pipeline, which needs hh-suite's hhsearch on PATH; an MSA server finds its own hits in place of "
+        "hmmsearch's. With none there are no templates but those of --template.",
         "hmmsearch",
     )
     max_template_date: date | None = _setting(

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from af2cpu import events
-from af2cpu.errors import DatabaseError
+from af2cpu.errors import DatabaseError, SharedError
 from af2cpu.workspace.receipts import Receipt, content_hash, is_unchanged, read_receipt, share, write_receipt
 from af2cpu.workspace.stage import Stage, Work
 
@@ -98,6 +98,8 @@ def _make(
             results[numbers[id(work)]] = _record(stage, work, done)
     except DatabaseError:
         raise
+    except SharedError as error:
+        results.update((number, error) for number in works if number not in results)
     except Exception as error:
         missing = [number for number in works if number not in results]
         if not missing:

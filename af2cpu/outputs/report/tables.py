@@ -9,7 +9,7 @@ from af2cpu.outputs.classes import BOUNDS, NAMES
 from af2cpu.outputs.references import VIEW, Reference, papers
 from af2cpu.outputs.report.chains import chain_rows
 from af2cpu.outputs.report.content import MOST_EMBEDDED, Content
-from af2cpu.run_records import TargetRun
+from af2cpu.run_records import DatabaseUsed, TargetRun
 from af2cpu.words import counted
 
 SHALLOW = 30  # rows; under about as many effective ones AlphaFold 2's accuracy falls steeply (Jumper et al., figure 5a)
@@ -208,14 +208,24 @@ def database_rows(run: TargetRun) -> list[DatabaseRow]:
     """What was searched."""
     return [
         DatabaseRow(
-            name=f"{database.name}, {database.program}" if database.program else database.name,
+            name=_database_name(database),
             chains=", ".join(database.chains),
-            sequences=f"{database.sequences:,}{' profiles' * (database.program is not None)}",
+            sequences=""
+            if database.server
+            else f"{database.sequences:,}{' profiles' * (database.program is not None)}",
             hits=f"{database.hits:,}",
-            hash=database.hash,
+            hash=f"ticket {database.server.ticket}" if database.server and database.server.ticket else database.hash,
         )
         for database in run.databases
     ]
+
+
+def _database_name(database: DatabaseUsed) -> str:
+    """With the program or the server that searched it."""
+    if database.server is None:
+        return f"{database.name}, {database.program}" if database.program else database.name
+    files = f" ({', '.join(database.server.rows)})" if database.server.rows else ""
+    return f"{database.name}{files}, {database.server.url}"
 
 
 @dataclass(frozen=True)

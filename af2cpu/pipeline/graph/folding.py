@@ -220,7 +220,7 @@ class _Target:
     def _software(self) -> tuple[tuple[str, str], ...]:
         """Libraries and programs that take part, with their versions; those that search only where a search is ours."""
         known = self._job.searched.databases if self._job.searched else ()
-        searched = self._inputs.databases or known
+        searched = self._inputs.databases or any(one.server is None for one in known)
         programs = [*map(version_of, self._inputs.programs), *(one.program for one in known if one.program)]
         named = (tuple(program.split(" ", 1)) for program in programs)
         libraries = (one for one in _libraries() if searched or one[0] != "pyhmmer")

@@ -97,6 +97,7 @@ class Node:
     cost: Cost = Cost()
     condition: Condition | None = None
     network: str = ""  # that it runs: a process keeps it for the next node with the same one
+    here: bool = False  # made by the run's own process, one after the other: it asks a server and waits
 
     @property
     def targets(self) -> tuple[str, ...]:

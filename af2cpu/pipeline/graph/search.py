@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
 
 from af2cpu.pipeline.graph.nodes import Cost, Item, Node, Output
+from af2cpu.pipeline.graph.server import ServerNodes
+from af2cpu.pipeline.graph.wanted import Wanted, by_owner, cached_folder
 from af2cpu.pipeline.stages.entities import entity_input
 from af2cpu.pipeline.stages.features import ChainTask, FeaturesTask
 from af2cpu.pipeline.stages.hh_suite import ProfileTask
@@ -56,7 +56,7 @@ class TargetInputs:
 
     features: Output | Path
     entities: tuple[EntityInputs, ...] = ()
-    paired: tuple[Path, ...] = ()  # the user's alignment of a complex with rows that are paired
+    paired: tuple[Output | Path, ...] = ()  # alignment of a complex with rows that are paired, given or of a server
     databases: tuple[Output, ...] = ()
     programs: tuple[str, ...] = ()  # external ones that search
     structures: tuple[Output, ...] = ()
@@ -81,28 +81,17 @@ class TargetInputs:
         return self.of_features | of_target
 
 
-class _Wanted(NamedTuple):
-    """An entity whose features are to be made, and its target."""
-
-    job: Job
-    entity: Entity
-
-    @property
-    def owner(self) -> str:
-        """Whom its search belongs to: a sequence, or one target whose alignments the user gave."""
-        return f"{self.job.name}:{self.entity.chains[0]}" if self.entity.alignments else self.entity.query.sequence
-
-
 class SearchNodes:
     """Makes the nodes of the searches, and knows which item has the alignments and hits of an entity."""
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
+        self._server = ServerNodes(plan) if plan.settings.msa_server else None
         self._found: dict[tuple[str, str], Output] = {}  # (owner, database) -> its search
-        self._wanted: dict[str, list[_Wanted]] = {}  # by sequence
+        self._wanted: dict[str, list[Wanted]] = {}  # by sequence
         for job in plan.jobs:
             for entity in job.entities if not job.features else ():
-                self._wanted.setdefault(entity.query.sequence, []).append(_Wanted(job, entity))
+                self._wanted.setdefault(entity.query.sequence, []).append(Wanted(job, entity))
 
     def databases(self) -> Iterator[Node]:
         """The index of each database that is searched."""
@@ -116,13 +105,15 @@ class SearchNodes:
     def of_group(self, sequences: Sequence[str]) -> Iterator[Node]:
         """The searches of some sequences: alignments, then template hits."""
         wanted = [one for sequence in sequences for one in self._wanted.get(sequence, ())]
-        searched = _by_owner(one for one in wanted if not one.entity.alignments)
+        if self._server:
+            yield from self._server.of_group(wanted)
+        searched = by_owner(one for one in wanted if not one.entity.alignments)
         for database in self._plan.databases.msa if searched else ():
             yield from self._msa_nodes(database, searched)
-        paired = _by_owner(one for one in wanted if self._searches_pairing(one))
+        paired = by_owner(one for one in wanted if self._searches_pairing(one))
         if paired and self._plan.databases.pairing:
             yield from self._msa_nodes(self._plan.databases.pairing, paired)
-        profiled = _by_owner(one for one in wanted if self._searches_templates(one))
+        profiled = by_owner(one for one in wanted if self._searches_templates(one))
         if profiled and self._plan.databases.templates:
             yield from self._hits_nodes(self._plan.databases.templates, profiled)
 
@@ -130,13 +121,15 @@ class SearchNodes:
         """The features of a job and what they are made from; `of_group` has been asked for its searches."""
         if job.features:
             return TargetInputs(job.features)
-        wanted = [_Wanted(job, entity) for entity in job.entities]
+        wanted = [Wanted(job, entity) for entity in job.entities]
         given = any(entity.alignments for entity in job.entities)
         entities = tuple(map(self._inputs_of, wanted))
+        paired, nodes = self._server.pairs_of(job) if self._server else ((), ())
         inputs = TargetInputs(
             features=Output(f"{job.name}/features"),
             entities=entities,
-            paired=(job.paired_msa,) if job.paired_msa else (),
+            paired=(job.paired_msa,) if job.paired_msa else paired,
+            nodes=nodes,
             databases=tuple(_index(one) for one in self._databases_of(job) if isinstance(one, Database)),
             programs=tuple(one.program for one in self._databases_of(job) if isinstance(one, ProfileDatabase)),
             notes=tuple(note for one in wanted for note in self._notes_of(one)),
@@ -144,7 +137,7 @@ class SearchNodes:
         )
         return self._with_nodes(job, inputs)
 
-    def _inputs_of(self, wanted: _Wanted) -> EntityInputs:
+    def _inputs_of(self, wanted: Wanted) -> EntityInputs:
         return EntityInputs(
             id=wanted.entity.chains[0],
             alignments=self._alignments_of(wanted),
@@ -157,7 +150,7 @@ class SearchNodes:
         """The databases that are searched for a job."""
         if job.features:
             return ()
-        databases, wanted = self._plan.databases, [_Wanted(job, entity) for entity in job.entities]
+        databases, wanted = self._plan.databases, [Wanted(job, entity) for entity in job.entities]
         found = databases.msa if any(not entity.alignments for entity in job.entities) else ()
         if databases.pairing and any(map(self._searches_pairing, wanted)):
             found = (*found, databases.pairing)
@@ -165,10 +158,10 @@ class SearchNodes:
             found = (*found, databases.templates)
         return found
 
-    def _searches_pairing(self, wanted: _Wanted) -> bool:
+    def _searches_pairing(self, wanted: Wanted) -> bool:
         return self._plan.databases.pairing is not None and wanted.entity in wanted.job.searched_to_pair
 
-    def _searches_templates(self, wanted: _Wanted) -> bool:
+    def _searches_templates(self, wanted: Wanted) -> bool:
         given = wanted.job.templates or wanted.entity.hits
         return not given and self._plan.databases.templates is not None and self._has_profile(wanted.entity)
 
@@ -179,7 +172,7 @@ class SearchNodes:
         return any(alignment_file(database) == _PROFILE for database in self._plan.databases.msa)
 
     def _msa_nodes(
-        self, database: Database | ProfileDatabase, owners: Mapping[str, Sequence[_Wanted]]
+        self, database: Database | ProfileDatabase, owners: Mapping[str, Sequence[Wanted]]
     ) -> Iterator[Node]:
         file = alignment_file(database)
         if isinstance(database, ProfileDatabase):
@@ -195,7 +188,7 @@ class SearchNodes:
         yield self._search_node(f"msa:{database.name}", "msa", database, items)
 
     def _hits_nodes(
-        self, database: Database | ProfileDatabase, owners: Mapping[str, Sequence[_Wanted]]
+        self, database: Database | ProfileDatabase, owners: Mapping[str, Sequence[Wanted]]
     ) -> Iterator[Node]:
         file = hits_file(database)
         profiles: dict[str, dict[str, tuple[Output | Path, ...]]]
@@ -235,7 +228,7 @@ class SearchNodes:
         self,
         task: MsaTask | HitsTask | ProfileTask,
         file: str,
-        wanted: Sequence[_Wanted],
+        wanted: Sequence[Wanted],
         inputs: Mapping[str, tuple[Output | Path, ...]],
     ) -> Item:
         """A search; its file goes into each target's folder, and into the cache of alignments if there is one."""
@@ -244,39 +237,50 @@ class SearchNodes:
             task,
             {one.job.name: one.entity.msas / file for one in wanted},
             inputs,
-            cache=_cached(cached, task.query.sequence) / file if cached else None,
+            cache=cached_folder(cached, task.query.sequence) / file if cached else None,
         )
 
-    def _profile(self, wanted: _Wanted) -> Output | Path:
+    def _profile(self, wanted: Wanted) -> Output | Path:
         if wanted.entity.alignments:
             return next(path for path in wanted.entity.alignments if _is_profile(path))
         return self._found[wanted.owner, _PROFILE.removesuffix("_hits.sto")]
 
-    def _alignments_of(self, wanted: _Wanted) -> tuple[Output | Path, ...]:
+    def _alignments_of(self, wanted: Wanted) -> tuple[Output | Path, ...]:
         if wanted.entity.alignments:
             return wanted.entity.alignments
+        if self._server:
+            return (self._server.alignment_of(wanted),)
         return tuple(self._found[wanted.owner, database.name] for database in self._plan.databases.msa)
 
-    def _pairing_of(self, wanted: _Wanted) -> tuple[Output | Path, ...]:
+    def _pairing_of(self, wanted: Wanted) -> tuple[Output | Path, ...]:
         if wanted.job.is_paired and wanted.entity.pairing:
             return (wanted.entity.pairing,)
         database = self._plan.databases.pairing
         return (self._found[wanted.owner, database.name],) if database and self._searches_pairing(wanted) else ()
 
-    def _hits_of(self, wanted: _Wanted) -> tuple[Output | Path, ...]:
+    def _hits_of(self, wanted: Wanted) -> tuple[Output | Path, ...]:
         database, entity = self._plan.databases.templates, wanted.entity
         if entity.hits and not wanted.job.templates:
             return (entity.hits,)
+        if self._server and self._server.has_hits(wanted):
+            return (self._server.hits_of(wanted),)
         return (self._found[wanted.owner, database.name],) if database and self._searches_templates(wanted) else ()
 
-    def _notes_of(self, wanted: _Wanted) -> Iterator[str]:
+    def _notes_of(self, wanted: Wanted) -> Iterator[str]:
         entity = wanted.entity
         of = f"chain {entity.chains[0]}: " if wanted.job.query.n_chains > 1 else ""
         given = wanted.job.templates or entity.hits
+        if self._server:
+            yield from (of + note for note in self._server.notes_of(wanted))
+            return
         if self._plan.databases.templates and not given and not self._has_profile(entity):
             yield f"{of}no template search: it needs the alignment {_PROFILE}"
         if wanted.job.is_paired and not self._pairing_of(wanted):
             yield f"{of}no rows are paired with those of other chains: that needs an alignment of UniProt"
+
+    def _mmcif_of(self, job: Job, entity: Entity) -> Path | None:
+        """The folder of structures that came with an entity's hits."""
+        return self._server.mmcif if self._server and self._server.has_hits(Wanted(job, entity)) else None
 
     @property
     def _fetches_structures(self) -> bool:
@@ -285,19 +289,19 @@ class SearchNodes:
     def _with_nodes(self, job: Job, inputs: TargetInputs) -> TargetInputs:
         """The same with the nodes from the searches of one target to its features."""
         settings, databases = self._plan.settings, self._plan.databases
-        nodes: list[Node] = []
+        nodes = list(inputs.nodes)
         if self._fetches_structures and databases.mmcif:
             pairs = zip(job.entities, inputs.entities, strict=True)
             items = tuple(
                 Item(StructuresTask(entity.query, databases.mmcif), {job.name: None}, {"hits": its.hits})
                 for entity, its in pairs
-                if its.hits
+                if its.hits and not self._mmcif_of(job, entity)
             )
             if items:
                 nodes.append(Node(f"{job.name}/structures", "structures", items))
-                outputs = tuple(Output(nodes[0].id, number) for number in range(len(items)))
+                outputs = tuple(Output(nodes[-1].id, number) for number in range(len(items)))
                 inputs = replace(inputs, structures=outputs)
-        chains = tuple(ChainTask(entity.query, entity.chains) for entity in job.entities)
+        chains = tuple(ChainTask(one.query, one.chains, self._mmcif_of(job, one)) for one in job.entities)
         task = FeaturesTask(job.query, chains, databases.mmcif, databases.obsolete, settings.max_template_date)
         place = {job.name: job.folder / FEATURES_FILE}
         item = Item(task, place, inputs.of_features, after=inputs.structures)
@@ -319,16 +323,3 @@ def _index(database: Database) -> Output:
 
 def _is_profile(path: Path) -> bool:
     return path.name.removesuffix(".gz") == _PROFILE
-
-
-def _by_owner(wanted: Iterable[_Wanted]) -> dict[str, list[_Wanted]]:
-    grouped: dict[str, list[_Wanted]] = {}
-    for one in wanted:
-        grouped.setdefault(one.owner, []).append(one)
-    return grouped
-
-
-def _cached(folder: Path, sequence: str) -> Path:
-    """The folder of a sequence's alignments in the cache."""
-    name = hashlib.blake2b(sequence.encode(), digest_size=16).hexdigest()
-    return folder / name[:2] / name

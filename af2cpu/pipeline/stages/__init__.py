@@ -8,6 +8,7 @@ from af2cpu.pipeline.stages.exports import EXPORTS
 from af2cpu.pipeline.stages.features import FEATURES
 from af2cpu.pipeline.stages.hh_suite import HHBLITS, HHSEARCH
 from af2cpu.pipeline.stages.msa import MSA
+from af2cpu.pipeline.stages.msa_server import MSA_SERVER, MSA_SERVER_HITS, MSA_SERVER_PAIRS
 from af2cpu.pipeline.stages.plots import PLOTS
 from af2cpu.pipeline.stages.prediction import PREDICTION
 from af2cpu.pipeline.stages.ranked import RANKED
@@ -26,6 +27,9 @@ STAGES: Mapping[str, Stage[Any, Any]] = {
         DATABASE,
         MSA,
         HHBLITS,
+        MSA_SERVER,
+        MSA_SERVER_PAIRS,
+        MSA_SERVER_HITS,
         TEMPLATE_HITS,
         HHSEARCH,
         STRUCTURES,

@@ -37,6 +37,7 @@ class ChainTask:
 
     query: Query  # of one chain
     ids: tuple[str, ...]  # of its chains
+    mmcif: Path | None = None  # folder with the structures of its hits, where it has one of its own
 
     @property
     def entity(self) -> str:
@@ -86,12 +87,18 @@ def _structures(
     task: FeaturesTask, chain: ChainTask, hits: Sequence[Receipt[Any]]
 ) -> list[tuple[str, int, int] | None]:
     """Stamps of the entries of the hits, or of their successors."""
-    if task.mmcif is None:
+    folder = chain.mmcif or task.mmcif
+    if folder is None:
         return []
-    obsolete = read_obsolete(task.obsolete) if task.obsolete else {}
+    obsolete = _obsolete(task, chain)
     named = (entry for one in hits for entry in entries_of(one, chain.query))
     entries = (current_entry(entry, obsolete) for entry in named)
-    return [_stamp(mmcif_path(task.mmcif, entry)) if entry else None for entry in entries]
+    return [_stamp(mmcif_path(folder, entry)) if entry else None for entry in entries]
+
+
+def _obsolete(task: FeaturesTask, chain: ChainTask) -> Mapping[str, str | None]:
+    """Entries and their successors; not for structures that came together with the hits."""
+    return read_obsolete(task.obsolete) if task.obsolete and chain.mmcif is None else {}
 
 
 def _stamp(path: Path) -> tuple[str, int, int] | None:
@@ -158,6 +165,8 @@ def _joined(work: Work[FeaturesTask]) -> _Joined | None:
 
 def _not_used(work: Work[FeaturesTask], file: Path, own: Sequence[Alignment]) -> list[str]:
     """What is to be said of rows of one sequence where only the paired ones were asked for."""
+    if any(receipt.done for receipt in work.all("paired")):
+        return []  # an MSA server has them in the alignments of the sequences too
     given = (one.file for chain in work.task.entities for one in inputs_of(work, chain.entity, "alignments"))
     surplus = sum(int((rows.msa != rows.msa[0]).any(axis=1).sum()) for rows in own)
     if not surplus or file in given:
@@ -236,11 +245,11 @@ def _templates(work: Work[FeaturesTask], chain: ChainTask) -> tuple[Templates | 
     hits = [hit for receipt in receipts for hit in read_template_hits(receipt.file, chain.query)]
     if not hits:
         return None, ()
-    if task.mmcif is None:
+    folder = chain.mmcif or task.mmcif
+    if folder is None:
         return None, ("no templates: there is no folder pdb_mmcif/mmcif_files with structures",)
-    obsolete = read_obsolete(task.obsolete) if task.obsolete else {}
     distinct = not any(is_hhr(receipt.file) for receipt in receipts)
-    source = TemplateSource(task.mmcif, obsolete, task.max_template_date, distinct=distinct)
+    source = TemplateSource(folder, _obsolete(task, chain), task.max_template_date, distinct=distinct)
     templates = hit_templates(chain.query, hits, source)
     return templates, templates.notes
 

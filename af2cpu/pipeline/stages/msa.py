@@ -14,6 +14,7 @@ from af2cpu.records import Query
 from af2cpu.run_records import DatabaseIndexed, DatabaseSearched, DatabaseUsed
 from af2cpu.search.databases import SCREENED, Database
 from af2cpu.search.thresholds import JACKHMMER
+from af2cpu.words import counted
 from af2cpu.workspace import Stage, Work
 
 PASS_QUERIES = 16  # sequences that share one pass over a database: their hits are in memory together
@@ -68,6 +69,9 @@ def tell(work: Work[Any], done: DatabaseSearched) -> None:
 
 def search_summary(done: DatabaseUsed) -> str:
     """A search in a few words: how large, by which way, what was found."""
+    if done.server:
+        of_ticket = f", ticket {done.server.ticket}" if done.server.ticket else ""
+        return f"{done.name}: {counted(done.hits, 'hit')} from {done.server.url}{of_ticket}"
     way = f", {done.way}" if done.way else ""
     passed = f" ({done.passed:,} passed the filter)" if done.way in SCREENED else ""
     return f"{done.name}: {done.sequences:,} {done.kind}, {done.hits:,} hits{way}{passed}"

@@ -8,11 +8,13 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from af2cpu.formats.streams import name_of
 from af2cpu.outputs.layout import write_bytes
 from af2cpu.pipeline.stages.entities import inputs_of, inputs_of_all
 from af2cpu.plan.jobs import Job
-from af2cpu.run_records import DatabaseUsed, FilesWritten, SearchRecord, read_record, record_bytes, to_json
+from af2cpu.run_records import DatabaseUsed, FilesWritten, SearchRecord, read_record
 from af2cpu.workspace import Receipt, Stage, Work, each
 
 
@@ -34,6 +36,9 @@ def searches(work: Work[Any], job: Job) -> tuple[DatabaseUsed, ...]:
         for receipt in inputs_of(work, entity.chains[0], name)
         if receipt.done
     ]
+    given = {chain for entity in job.entities if entity.alignments for chain in entity.chains}
+    sent = tuple(chain.id for chain in job.query.chains if chain.id not in given)
+    found += [(sent, receipt.done) for receipt in work.all("paired") if receipt.done]
     known = [item.name for item in fields(DatabaseUsed) if item.name != "chains"]
     of_complex = job.query.n_chains > 1
     return tuple(
@@ -44,7 +49,7 @@ def searches(work: Work[Any], job: Job) -> tuple[DatabaseUsed, ...]:
 
 def search_notes(work: Work[Any]) -> tuple[str, ...]:
     """What the stages up to the features have said."""
-    receipts = [*work.all("databases"), *work.all("structures")]
+    receipts = [*work.all("databases"), *work.all("structures"), *work.all("paired")]
     receipts += [receipt for name in ("alignments", "pairing", "hits") for _, receipt in inputs_of_all(work, name)]
     return tuple(note for receipt in (*receipts, *work.all("features")) if receipt.done for note in receipt.done.notes)
 
@@ -80,11 +85,11 @@ def _place(path: Path, folder: Path) -> str:
 
 
 def _depends_on(work: Work[SearchRecordTask]) -> Mapping[str, Any]:
-    return {"record": to_json(_record(work))}
+    return {"record": _record(work).as_json()}
 
 
 def _make(work: Work[SearchRecordTask], cores: int) -> FilesWritten:
-    write_bytes(work.file, record_bytes(_record(work)))
+    write_bytes(work.file, orjson.dumps(_record(work).as_json(), option=orjson.OPT_INDENT_2))
     return FilesWritten({})
 
 

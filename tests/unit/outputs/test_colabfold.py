@@ -26,7 +26,7 @@ from af2cpu.outputs.write import (
     write_run,
 )
 from af2cpu.records import PredictionId
-from af2cpu.run_records import DatabaseUsed, PassScores, PredictionScores, TargetRun
+from af2cpu.run_records import DatabaseUsed, PassScores, PredictionScores, ServerAnswer, TargetRun
 from af2cpu.settings import RunSettings
 
 SEQUENCE = "MKVLAXGH"
@@ -142,6 +142,19 @@ def test_config_json_has_colabfold_s_keys(tmp_path: Path) -> None:
     )
     assert mixed["model_type"] == ["alphafold2", "af2cpu_demo"]
     assert (mixed["max_seq"], mixed["use_templates"], mixed["num_relax"]) == (None, False, 1)
+
+
+def test_config_json_and_papers_of_an_msa_server(tmp_path: Path) -> None:
+    run = job(ColabFoldLayout(tmp_path, "first"), databases=("uniref90",))
+    assert "host_url" not in json.loads(config_json(SETTINGS, [run]))
+    server = {"msa_server": "https://msa.example.org", "pairing": "complete"}
+    config = json.loads(config_json(SETTINGS | server, [run]))
+    named = {"host_url": "https://msa.example.org", "msa_mode": "mmseqs2_uniref_env", "pairing_strategy": "complete"}
+    assert config.items() >= (named | {"pair_mode": "unpaired_paired"}).items()
+    assert json.loads(config_json(SETTINGS | server | {"pairing": "none"}, [run]))["pair_mode"] == "unpaired"
+    used = replace(run.databases[0], name="msa_server", server=ServerAnswer("https://msa.example.org", "x", {}))
+    keys = [paper.key for paper in papers([used, replace(used, name="pdb70")], ["model_1"], relaxed=False)]
+    assert keys == ["Jumper2021", "Mirdita2022", "Berman2003"]
 
 
 COMPLEX = "MKVLAXGH:MKVLAXGH:GAVL"

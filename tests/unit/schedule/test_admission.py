@@ -331,3 +331,28 @@ def test_thousands_of_targets_are_walked_in_seconds() -> None:
     assert time.process_time() - start < 20.0
     work = sum(one.cost.seconds for one in nodes if one.network)
     assert run.now < 1.1 * work / 32
+
+
+def test_nodes_of_the_runs_own_process_go_to_no_worker() -> None:
+    """They are given apart, once; what needs them starts when they are made; quick ones follow on no worker."""
+    ask = replace(node("ask", "msa server", [], Cost(60.0, 99 * GB), targets=("t0", "t1")), here=True)
+    more = replace(node("t0/more", "msa server pairs", ["t1/features"], Cost(0.1), targets=("t1",)), here=True)
+    admission = Admission([ask, *target("t0", 5.0, search="ask"), *target("t1", 5.0, search="ask"), more])
+    admission.add_worker(TWO[0], 8 * GB)
+    assert admission.misfits() == []
+    assert list(admission.starts(0.0)) == []
+    assert admission.starts_here() == [ask]
+    assert admission.starts_here() == []
+    assert list(admission.starts(1.0)) == []
+    admission.finished_here(ask)
+    tasks = list(admission.starts(2.0))
+    assert next(one.id for task in tasks for one in task.nodes).endswith("/features")
+    assert not admission.done
+    while tasks:
+        assert not any(one.here for task in tasks for one in task.nodes)
+        for task in tasks:
+            admission.finished(task)
+        for one in admission.starts_here():
+            admission.finished_here(one)
+        tasks = list(admission.starts(3.0))
+    assert admission.done

@@ -1,4 +1,4 @@
-"""Ten random seeds of one model to a table: python examples/seeds.py"""
+"""Ten random seeds of one model, with dropout, to a table: python examples/seeds.py"""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import af2cpu
 FASTA = Path(__file__).with_name("trp_cage.fasta")
 settings = {"models": "demo", "params": "demo", "db": "demo", "relax": "none"}  # DeepMind's: params and data_dir
 
-(outcome,) = af2cpu.predict(FASTA, "out/seeds", num_seeds=10, **settings)
+(outcome,) = af2cpu.predict(FASTA, "out/seeds", num_seeds=10, dropout=True, **settings)
 predictions = [outcome.prediction(rank) for rank in range(10)]  # best first
 lines = ["seed\tplddt\tptm\trmsd_to_best\ttm_score_to_best"]
 for one in predictions:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from af2cpu.confidence import confidence_of
 from af2cpu.errors import InputError, ParameterError
 from af2cpu.features.config import SamplingConfig
 from af2cpu.features.draws import Draws
+from af2cpu.features.initial_guess import read_initial_guess
 from af2cpu.formats.chain_templates import templates_of_chains
 from af2cpu.model.alphafold import AlphaFold
 from af2cpu.model.config import DEMO, model_config
@@ -23,7 +25,7 @@ from af2cpu.plan.machine import engine_choice
 from af2cpu.plan.models import draw_seed, sampling_of
 from af2cpu.prediction import Prediction, letters_of
 from af2cpu.query.names import description_of, own_names, safe_name
-from af2cpu.records import CHAIN_BREAK, Features, PredictionId, ProcessedFeatures, Provenance
+from af2cpu.records import CHAIN_BREAK, Features, InitialGuess, PredictionId, ProcessedFeatures, Provenance, Query
 from af2cpu.settings import RunSettings, load_settings
 from af2cpu.version import __version__
 from af2cpu.weights.demo import DEMO_NETWORKS
@@ -51,7 +53,7 @@ class Model(AlphaFold):
         return f"<Model {self.name}, parameters {self.source}, {str(self.dtype).removeprefix('torch.')}>"
 
     @torch.no_grad()
-    def predict(  # noqa: PLR0913 - each is a setting of its own
+    def predict(  # type: ignore[override]  # noqa: PLR0913 - settings of its own: a seed, files
         self,
         features: Features | ProcessedFeatures | Sequence[ProcessedFeatures],
         *,
@@ -61,6 +63,8 @@ class Model(AlphaFold):
         ensembles: int | None = None,
         extra_pass: bool = False,
         max_msa: str | None = None,
+        dropout: bool = False,
+        initial_guess: str | Path | InitialGuess | None = None,
         save_all: bool = False,
     ) -> Prediction:
         """Predict the structure of one protein or complex.
@@ -78,16 +82,20 @@ class Model(AlphaFold):
           extra_pass: make one more pass after recycling has ended early, as DeepMind's multimer code does.
           max_msa: CLUSTERS:EXTRA, limit of the MSA's rows, such as 256:512; of raw features only. By default the
             model's own.
+          dropout: run with the dropout of the network's training, as `--dropout`; its masks follow from the seed.
+          initial_guess: structure whose positions the first pass takes for those of a pass before it, as
+            `--initial-guess`: a PDB or mmCIF file, which raw features tell the sequence for, or positions.
           save_all: also keep logits and representations in `Prediction.extras`.
 
         Returns:
           A Prediction, with atom positions [n_res, 37, 3] in angstrom, pLDDT [n_res] 0-100, of models with
-          aligned errors PAE [n_res, n_res] in angstrom and pTM 0-1. Cautions about demo and synthetic parameters go to the log
-          "af2cpu" and into its structure files.
+          aligned errors PAE [n_res, n_res] in angstrom and pTM 0-1. Cautions about demo and synthetic parameters go
+          to the log "af2cpu" and into its structure files.
 
         Raises:
-          InputError: features of another kind, a number out of range, a complex for a model without aligned errors.
-          ValueError: too few draws, or features without a residue or a query row.
+          InputError: features of another kind, a number out of range, a complex for a model without aligned errors, a
+            structure file that can't be read or fits no chain.
+          ValueError: too few draws, features without a residue or a query row, or a guess of another length.
         """
         if seed < 0:
             raise InputError(f"seed={seed}: must be 0 or more")
@@ -105,10 +113,14 @@ class Model(AlphaFold):
             tolerance=tolerance,
             ensembles=ensembles,
             extra_pass=extra_pass,
+            dropout_seed=draw_seed(0, who) if dropout else None,
+            guess=_guess(initial_guess, raw),
             save_all=save_all,
         )
         confidence = confidence_of(who, record, self.config.ranking)
-        return Prediction.of(record, confidence, self._provenance(record, raw, sampling))
+        provenance = self._provenance(record, raw, sampling)
+        remarks = ("with dropout",) * dropout + ("from an initial guess",) * (initial_guess is not None)
+        return Prediction.of(record, confidence, replace(provenance, sampling=remarks))
 
     def _check_one_chain(self, features: Features | ProcessedFeatures) -> None:
         if len(np.unique(features.asym_id)) > 1:
@@ -151,6 +163,19 @@ def _processed(features: object) -> Sequence[ProcessedFeatures]:
         f"features: a {type(features).__name__} can't be predicted from; give what features_from_msa or read_features "
         "returns, or a list of ProcessedFeatures (ProcessedFeatures.from_arrays takes a dictionary of arrays)"
     )
+
+
+def _guess(given: str | Path | InitialGuess | None, raw: Features | None) -> InitialGuess | None:
+    """Lines about what a file lacks go to the log. Raises InputError."""
+    if given is None or isinstance(given, InitialGuess):
+        return given
+    if raw is None:
+        raise InputError(f"initial_guess={given}: processed features do not tell the sequence; give raw features")
+    sequence = CHAIN_BREAK.join(bytes(one).decode() for one in raw.sequence.tolist())
+    guess = read_initial_guess(given, Query("the protein", sequence, "", "its features"))
+    for note in guess.notes:
+        _log.warning("%s", note)
+    return guess
 
 
 def _sequence_of(record: records.Prediction, raw: Features | None) -> str:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from af2cpu.errors import InputError
 from af2cpu.geometry.distance import ca_distance_change
 from af2cpu.model.chain_pairs import chain_pairs
+from af2cpu.model.dropout import Dropout, DropoutSeed
 from af2cpu.model.embed import ExtraMSAEmbedder, InputEmbedder, RecyclingEmbedder
 from af2cpu.model.evoformer import EvoformerStack, ExtraMSAStack
 from af2cpu.model.heads import Heads
@@ -23,10 +24,13 @@ from af2cpu.model.structure import Structure, StructureModule
 from af2cpu.model.template import TemplateEmbedder
 from af2cpu.ops.dispatch import engine
 from af2cpu.ops.isa import level
-from af2cpu.records import Prediction, ProcessedFeatures
+from af2cpu.records import InitialGuess, Prediction, ProcessedFeatures
 
 PRECISIONS = ("fp32", "bf16")
 _ALWAYS_FLOAT32 = ("structure_module", "heads")
+# Angstrom: coordinate of residues that an initial guess lacks. Distances from them are in no bin of the recycling
+# embedder, the last of which ends at 10,000 angstrom; nor are those among them, which are zero.
+_UNKNOWN = 1e6
 
 
 def type_of_part(part: str, precision: str) -> torch.dtype:
@@ -44,6 +48,7 @@ class Recycled:
     m_first: Tensor  # [n_res, c_m], first row of the MSA representation
     z: Tensor  # [n_res, n_res, c_z], gone when it was given away
     positions: Tensor  # [n_res, 37, 3], angstrom
+    known: Tensor | None = None  # [n_res], 1 where positions are; None: everywhere
 
     def pair(self, last: bool) -> Tensor:
         """z, given away to the last one that needs it: a pass would hold it to its end, and it is large."""
@@ -101,6 +106,7 @@ class AlphaFold(nn.Module):
         self.structure_module = StructureModule(c_s, c_z, config.structure_module)
         self.heads = Heads(c_m, c_z, c_s, config.heads)
         self._packed_for = ""  # instruction set
+        self._dropouts = [(name, layer) for name, layer in self.named_modules() if isinstance(layer, Dropout)]
 
     def set_precision(self, precision: str) -> AlphaFold:
         """The type of the trunk's weights and activations: fp32 or bf16. Raises InputError for another."""
@@ -135,16 +141,24 @@ class AlphaFold(nn.Module):
     def dtype(self) -> torch.dtype:
         return self.evoformer.single.weight.dtype
 
-    def start(self, n_res: int) -> Recycled:
-        """What stands for the pass before the first one: zeros."""
+    def start(self, n_res: int, guess: InitialGuess | None = None) -> Recycled:
+        """The input of the first pass in place of a pass before it: zeros, and the positions of an initial guess."""
         c_m, c_z = self.config.c_m, self.config.c_z
         zeros = torch.zeros
-        return Recycled(
-            zeros(n_res, c_m, dtype=self.dtype), zeros(n_res, n_res, c_z, dtype=self.dtype), zeros(n_res, 37, 3)
-        )
+        m_first, z = zeros(n_res, c_m, dtype=self.dtype), zeros(n_res, n_res, c_z, dtype=self.dtype)
+        if guess is None:
+            return Recycled(m_first, z, zeros(n_res, 37, 3))
+        if guess.n_res != n_res:
+            raise ValueError(f"an initial guess of {guess.n_res} residues for a protein of {n_res}")
+        positions, known = (torch.from_numpy(np.array(x, np.float32)) for x in (guess.positions, guess.known))
+        return Recycled(m_first, z, torch.where(known[:, None, None] > 0, positions, _UNKNOWN), known)
 
-    def trunk(self, x: Inputs, previous: Recycled, last: bool = True) -> Representations:
+    def trunk(
+        self, x: Inputs, previous: Recycled, last: bool = True, dropout: DropoutSeed | None = None
+    ) -> Representations:
         """Lines 5-18 for one member of the ensemble; the last one uses up what comes from the pass before."""
+        for name, layer in self._dropouts:
+            layer.start(name, dropout)
         dtype = self.dtype
         pair_mask, msa_mask, n_seq = x.pair_mask.to(dtype), x.msa_mask.to(dtype), x.msa_feat.shape[0]
         m, z = self.input_embedder(x.target_feat.to(dtype), x.msa_feat.to(dtype), x.residue_index, x.chains)
@@ -160,23 +174,32 @@ class AlphaFold(nn.Module):
         m, z, s = self.evoformer(m, z, msa_mask, pair_mask)
         return Representations(m[:n_seq], m[0], z, s)
 
-    def ensemble(self, draws: Sequence[Inputs], previous: Recycled) -> Representations:
-        """Lines 4 and 19: the mean of the representations over the draws of one pass."""
-        mean = self.trunk(draws[0], previous, last=len(draws) == 1)
-        for k, x in enumerate(draws[1:], 2):
-            update = self.trunk(x, previous, last=k == len(draws))
+    def ensemble(
+        self, draws: Sequence[Inputs], previous: Recycled, dropout: DropoutSeed | None = None
+    ) -> Representations:
+        """Lines 4 and 19: the mean of the representations over the draws of one pass.
+
+        dropout: of the first draw; the others are the ensemble's next members.
+        """
+        mean = self.trunk(draws[0], previous, len(draws) == 1, dropout)
+        for k, x in enumerate(draws[1:], 1):
+            update = self.trunk(x, previous, k == len(draws) - 1, dropout and dropout._replace(member=k))
             mean = mean._replace(m_first=mean.m_first + update.m_first, z=mean.z + update.z, s=mean.s + update.s)
         if len(draws) > 1:
             m_first, z, s = (total / len(draws) for total in mean[1:])
             mean = Representations(mean.m, m_first, z, s)
         return mean
 
-    def forward(self, draws: Sequence[Inputs], previous: Recycled, index: int = 0) -> Pass:
+    def forward(
+        self, draws: Sequence[Inputs], previous: Recycled, index: int = 0, dropout_seed: int | None = None
+    ) -> Pass:
         """One pass, lines 3-21: representations and structure. The heads are left to who needs them."""
-        representations = self.ensemble(draws, previous)
+        dropout = None if dropout_seed is None else DropoutSeed(dropout_seed, index, 0)
+        representations = self.ensemble(draws, previous, dropout)
         x = draws[0]
         structure = self.structure_module(representations.s.float(), representations.z, x.aatype, x.seq_mask)
-        change = ca_distance_change(previous.positions, structure.atoms.atom37.detach(), x.seq_mask)
+        mask = x.seq_mask if previous.known is None else x.seq_mask * previous.known
+        change = ca_distance_change(previous.positions, structure.atoms.atom37.detach(), mask)
         return Pass(index, x, representations, structure, change)
 
     def passes(
@@ -186,8 +209,12 @@ class AlphaFold(nn.Module):
         tolerance: float,
         ensembles: int,
         extra_pass: bool = False,
+        dropout_seed: int | None = None,
+        guess: InitialGuess | None = None,
     ) -> Iterator[Pass]:
         """Algorithm 30 Generic recycling inference procedure: x <- network(features, x), x = 0 at first.
+
+        With a guess, its positions are in the first x. With a dropout seed, dropout is on in every pass.
 
         Ends after `recycles` + 1 passes, or once the structure changes by less than `tolerance` angstrom from one pass
         to the next: with that pass, as ColabFold, or with an extra pass after it, as DeepMind's multimer code.
@@ -199,8 +226,8 @@ class AlphaFold(nn.Module):
         for index in range(recycles + 1):
             draws = [Inputs.from_features(features[index * ensembles + member]) for member in range(ensembles)]
             if previous is None:
-                previous = self.start(len(draws[0].aatype))
-            result = self(draws, previous, index)
+                previous = self.start(len(draws[0].aatype), guess)
+            result = self(draws, previous, index, dropout_seed)
             yield result
             if index > 0 and result.change < tolerance:
                 last = min(last, index + int(extra_pass))
@@ -210,7 +237,7 @@ class AlphaFold(nn.Module):
             del result
 
     @torch.no_grad()
-    def predict(
+    def predict(  # noqa: PLR0913 - each is a keyword of the Python API
         self,
         features: Sequence[ProcessedFeatures],
         *,
@@ -218,6 +245,8 @@ class AlphaFold(nn.Module):
         tolerance: float | None = None,
         ensembles: int | None = None,
         extra_pass: bool = False,
+        dropout_seed: int | None = None,
+        guess: InitialGuess | None = None,
         save_all: bool = False,
     ) -> Prediction:
         """Predict the structure of one protein.
@@ -230,6 +259,9 @@ class AlphaFold(nn.Module):
             By default the model's own, 0.
           ensembles: draws whose representations are averaged in each pass, 1 or more. By default the model's own, 1.
           extra_pass: make one more pass after recycling has stopped early, as DeepMind's multimer code does.
+          dropout_seed: run with the trunk's dropout, as ColabFold's use_dropout; masks follow from this number and from
+            where they are used. By default there is none.
+          guess: positions that the first pass takes for those of a pass before it, of as many residues.
           save_all: also keep logits and representations in `Prediction.extras`.
 
         Returns:
@@ -237,14 +269,15 @@ class AlphaFold(nn.Module):
           [n_res, n_res] in angstrom and pTM 0-1. Trailing residues whose seq_mask is zero are cut off.
 
         Raises:
-          ValueError: a number out of range, too few draws, or features without a residue or a query row.
+          ValueError: a number out of range, too few draws, features without a residue or a query row, or a guess of
+            another length.
         """
         recycles = self.config.recycles if recycles is None else recycles
         tolerance = self.config.recycle_tolerance if tolerance is None else tolerance
         ensembles = self.config.ensembles if ensembles is None else ensembles
         _check_run(len(features), recycles, tolerance, ensembles)
         changes = []
-        for result in self.passes(features, recycles, tolerance, ensembles, extra_pass):
+        for result in self.passes(features, recycles, tolerance, ensembles, extra_pass, dropout_seed, guess):
             changes.append(result.change)
         return self.conclude(result, tuple(changes), save_all)
 

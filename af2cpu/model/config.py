@@ -16,8 +16,8 @@ from af2cpu.errors import InputError
 def _pair_layers(c: int, head_dim: int, factor: int) -> dict:
     """Of its own for each stack: ConfigDict keeps shared dictionaries shared."""
     return {
-        "triangle_multiplication": {"c": c},
-        "triangle_attention": {"n_heads": 4, "head_dim": head_dim},
+        "triangle_multiplication": {"c": c, "dropout": 0.25},  # rates: supplement 1.11.6, DeepMind's configuration
+        "triangle_attention": {"n_heads": 4, "head_dim": head_dim, "dropout": 0.25},
         "pair_transition": {"factor": factor},
     }
 
@@ -50,7 +50,7 @@ _MODEL_5 = {
         "c_e": 64,
         "n_blocks": 4,
         "outer_product_first": False,  # in a block, before the MSA layers
-        "msa_row_attention": {"n_heads": 8, "head_dim": 8},
+        "msa_row_attention": {"n_heads": 8, "head_dim": 8, "dropout": 0.15},
         "msa_column_global_attention": {"n_heads": 8, "head_dim": 8},
         "msa_transition": {"factor": 4},
         "outer_product_mean": {"c": 32},
@@ -59,7 +59,7 @@ _MODEL_5 = {
     "evoformer": {
         "n_blocks": 48,
         "outer_product_first": False,
-        "msa_row_attention": {"n_heads": 8, "head_dim": 32},
+        "msa_row_attention": {"n_heads": 8, "head_dim": 32, "dropout": 0.15},
         "msa_column_attention": {"n_heads": 8, "head_dim": 32},
         "msa_transition": {"factor": 4},
         "outer_product_mean": {"c": 32},

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ml_collections import ConfigDict
 from torch import Tensor
 
+from af2cpu.model.dropout import Dropout
 from af2cpu.model.layers import HeadProjections, Layer, LayerNorm, Linear, Weights, parameter
 from af2cpu.ops.attention import AttentionWeights, PairBias, PairBiasWeights, attention
 from af2cpu.ops.global_attention import GlobalAttentionWeights, global_attention
@@ -35,13 +36,14 @@ class MSARowAttentionWithPairBias(GatedAttention):
         super().__init__(c_m, config)
         self.pair_norm = LayerNorm(c_z)
         self.pair_weight = parameter(c_z, config.n_heads)
+        self.dropout = Dropout(config.dropout)
 
     def forward(
         self, m: Float[Tensor, "s i c_m"], z: Float[Tensor, "i i c_z"], mask: Float[Tensor, "s i"]
     ) -> Float[Tensor, "s i c_m"]:
         if m.shape[0] == 0:
             return m
-        return attention(m, PairBias(z, self.pair), mask, self.attention)
+        return attention(m, PairBias(z, self.pair), mask, self.attention, self.dropout(m))
 
 
 class MSAColumnAttention(GatedAttention):

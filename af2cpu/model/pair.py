@@ -5,6 +5,7 @@ from __future__ import annotations
 from ml_collections import ConfigDict
 from torch import Tensor, nn
 
+from af2cpu.model.dropout import Dropout
 from af2cpu.model.layers import Layer, LayerNorm, Linear, Weights, parameter, transposed
 from af2cpu.model.msa import GatedAttention, Transition
 from af2cpu.ops.attention import PairBias, PairBiasWeights, attention
@@ -28,9 +29,10 @@ class TriangleMultiplication(Layer):
         self.center_norm = LayerNorm(config.c)
         self.out = Linear(config.c, c_z)
         self.gate = Linear(c_z, c_z)
+        self.dropout = Dropout(config.dropout)
 
     def forward(self, z: Float[Tensor, "i i c_z"], mask: Float[Tensor, "i i"]) -> Float[Tensor, "i i c_z"]:
-        return triangle_multiplication(z, mask, self.weights, self.outgoing)
+        return triangle_multiplication(z, mask, self.weights, self.outgoing, self.dropout(z))
 
 
 class TriangleAttention(GatedAttention):
@@ -46,10 +48,12 @@ class TriangleAttention(GatedAttention):
         super().__init__(c_z, config)
         self.starting = starting
         self.pair_weight = parameter(c_z, config.n_heads)
+        self.dropout = Dropout(config.dropout)
 
     def forward(self, z: Float[Tensor, "i i c_z"], mask: Float[Tensor, "i i"]) -> Float[Tensor, "i i c_z"]:
         z, mask = (transposed(x, not self.starting) for x in (z, mask))
-        return transposed(attention(z, PairBias(z, self.pair), mask, self.attention), not self.starting)
+        z = attention(z, PairBias(z, self.pair), mask, self.attention, self.dropout(z))
+        return transposed(z, not self.starting)
 
 
 class PairLayers(nn.Module):

@@ -18,6 +18,7 @@ from af2cpu.chemistry import residues
 from af2cpu.geometry.distance import distogram, squared_distances
 from af2cpu.geometry.rigid import Rigid, rigid_from_3_points
 from af2cpu.geometry.torsion import torsions_from_atoms
+from af2cpu.model.dropout import Dropout
 from af2cpu.model.embed import ChainNumbers
 from af2cpu.model.layers import Layer, LayerNorm, Linear, Weights, parameter
 from af2cpu.model.pair import PairLayers
@@ -258,7 +259,7 @@ class TemplateEmbedder(nn.Module):
     """All that templates do: z += what the pairs take up from them, and `torsion` makes rows for m.
 
     By attention over the templates that exist (their mask is 1), or by the mean over all, rows of zeros included: those
-    are all the same, so that one is computed for all `n_empty`, and for none at all.
+    are all the same without dropout, so that one is computed for all `n_empty`, and for none at all.
     """
 
     def __init__(self, c_m: int, c_z: int, config: ConfigDict) -> None:
@@ -273,6 +274,10 @@ class TemplateEmbedder(nn.Module):
             self.pair = TemplatePairEmbedder(config)
             self.attention = TemplatePointwiseAttention(c_z, config.c_t, config.pointwise_attention)
 
+    @property
+    def _has_dropout(self) -> bool:
+        return any(isinstance(layer, Dropout) and layer.is_on for layer in self.modules())
+
     def forward(
         self,
         templates: Templates,
@@ -285,7 +290,8 @@ class TemplateEmbedder(nn.Module):
         if self.takes_mean:
             given = [(templates.one(k), 1) for k in range(n_templ)]
             if n_empty or not given:
-                given.append((Templates.empty(z.shape[0]), max(n_empty, 1)))
+                copies = [1] * max(n_empty, 1) if self._has_dropout else [max(n_empty, 1)]
+                given += [(Templates.empty(z.shape[0]), count) for count in copies]
             return self.mean(((self.pair(t, z, pair_mask, chains), count) for t, count in given), z)
         exist = [k for k in range(n_templ) if templates.mask[k] > 0]
         if not exist:

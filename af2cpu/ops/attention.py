@@ -93,26 +93,30 @@ def pair_bias(pair: PairBias) -> Float[Tensor, "h n n"]:
 
 @Operation
 def attention(
-    x: Float[Tensor, "b n c"], pair: PairBias | None, mask: Float[Tensor, "b n"], w: AttentionWeights
+    x: Float[Tensor, "b n c"],
+    pair: PairBias | None,
+    mask: Float[Tensor, "b n"],
+    w: AttentionWeights,
+    factors: Float[Tensor, "n c"] | None = None,
 ) -> Float[Tensor, "b n c"]:
-    """x + attention(x) along n, with the bias of `pair`, if any, shared by all b and masked keys left out.
+    """x + factors * attention(x) along n, with the bias of `pair`, if any, shared by all b and masked keys left out.
 
-    `pair.z` may be x: the bias is that of x before the update.
+    `pair.z` may be x: the bias is that of x before the update. factors: float32, dropout's.
     """
     bias = None if pair is None else pair_bias(pair)
     n, heads, d = x.shape[1], *w.heads.q.shape[1:]
     bytes_per_row = (5 * heads * d * n + 3 * heads * n * n) * 4
-    return update_rows(x, bytes_per_row, lambda rows: attend(x[rows], bias, mask[rows], w))
+    return update_rows(x, bytes_per_row, lambda rows: attend(x[rows], bias, mask[rows], w), factors)
 
 
 @attention.native
-def _attention(x: Tensor, pair: PairBias | None, mask: Tensor, w: Any) -> Tensor:
-    return attend_streamed(x, None if pair is None else streamed_bias(pair), mask, w)
+def _attention(x: Tensor, pair: PairBias | None, mask: Tensor, w: Any, factors: Tensor | None = None) -> Tensor:
+    return attend_streamed(x, None if pair is None else streamed_bias(pair), mask, w, factors)
 
 
-def attend_streamed(x: Tensor, bias: Tensor | None, mask: Tensor, w: Any) -> Tensor:
+def attend_streamed(x: Tensor, bias: Tensor | None, mask: Tensor, w: Any, factors: Tensor | None = None) -> Tensor:
     """x, updated: the kernel, with a bias as `streamed_bias` makes it."""
-    kernels().attention(x, mask, packed(w), bias)
+    kernels().attention(x, mask, packed(w), bias, factors)
     return x
 
 

@@ -38,12 +38,18 @@ def slices(n: int, bytes_per_row: int) -> Iterator[slice]:
     return (slice(start, min(start + step, n)) for start in range(0, n, step))
 
 
-def update_rows(x: Tensor, bytes_per_row: int, update: Callable[[slice], Tensor]) -> Tensor:
-    """x + update(rows) for all rows of axis 0; in place when gradients are off."""
+def update_rows(
+    x: Tensor, bytes_per_row: int, update: Callable[[slice], Tensor], factors: Tensor | None = None
+) -> Tensor:
+    """x + factors * update(rows) for all rows of axis 0; in place when gradients are off.
+
+    factors: the same for all rows, float32; none: 1.
+    """
     if torch.is_grad_enabled():
-        return x + build_rows(x.shape[0], bytes_per_row, update)
+        whole = build_rows(x.shape[0], bytes_per_row, update)
+        return x + (whole if factors is None else (whole * factors).to(x.dtype))
     for rows in slices(x.shape[0], bytes_per_row):
-        x[rows] += update(rows)
+        x[rows] += update(rows) if factors is None else update(rows) * factors
     return x
 
 

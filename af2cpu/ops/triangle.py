@@ -53,9 +53,16 @@ def _close(z: Tensor, x: Tensor, w: TriangleWeights) -> Tensor:
 
 @Operation
 def triangle_multiplication(
-    z: Float[Tensor, "n n c_z"], mask: Float[Tensor, "n n"], w: TriangleWeights, outgoing: bool
+    z: Float[Tensor, "n n c_z"],
+    mask: Float[Tensor, "n n"],
+    w: TriangleWeights,
+    outgoing: bool,
+    factors: Float[Tensor, "n c_z"] | None = None,
 ) -> Float[Tensor, "n n c_z"]:
-    """z + sigmoid(gate) * W LN(sum_k a_ik * b_jk) for outgoing edges, sum_k a_ki * b_kj for incoming ones."""
+    """z_ij + factors_j sigmoid(gate) * W LN(sum_k a_ik * b_jk) for outgoing edges, sum_k a_ki * b_kj for incoming ones.
+
+    factors: float32, dropout's.
+    """
     n, c_z, c = z.shape[1], z.shape[2], w.a.weight.shape[0]
     bytes_per_row = n * (c_z + 3 * CHANNEL_GROUP) * 4
 
@@ -69,10 +76,14 @@ def triangle_multiplication(
         a, b = edges(group, w.a, w.a_gate), edges(group, w.b, w.b_gate)
         products.append(_outgoing(a, b) if outgoing else _incoming(a, b))
     bytes_per_row = n * (3 * c_z + 2 * c) * 4
-    return update_rows(z, bytes_per_row, lambda i: _close(z[i], torch.cat([x[i] for x in products], dim=-1), w))
+
+    def close(i: slice) -> Tensor:
+        return _close(z[i], torch.cat([x[i] for x in products], dim=-1), w)
+
+    return update_rows(z, bytes_per_row, close, factors)
 
 
 @triangle_multiplication.native
-def _triangle_multiplication(z: Tensor, mask: Tensor, w: Any, outgoing: bool) -> Tensor:
-    kernels().triangle(z, mask, packed(w), outgoing)
+def _triangle_multiplication(z: Tensor, mask: Tensor, w: Any, outgoing: bool, factors: Tensor | None = None) -> Tensor:
+    kernels().triangle(z, mask, packed(w), outgoing, factors)
     return z

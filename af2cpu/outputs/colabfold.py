@@ -77,7 +77,8 @@ def config_json(settings: Mapping[str, Any], runs: Sequence[TargetRun]) -> bytes
         "max_extra_seq": int(extra) if extra else None,
         "random_seed": settings["seed"],
         "num_seeds": settings["num_seeds"],
-        "use_dropout": False,
+        "use_dropout": bool(settings["dropout"]),
+        "initial_guess": settings["initial_guess"],
         "use_bfloat16": any(run.precision == "bf16" for run in runs),
         "version": f"af2cpu {max((run.versions.get('af2cpu', '') for run in runs), default='')}",
     }

@@ -3,6 +3,9 @@
 AlphaFold 2's names of a prediction never change; the ranked ones are copies. ColabFold's bear the rank, which is known
 only at the end: until then a file has its name without `rank_NNN_`, as with ColabFold itself. At every moment each file
 has one of the two names, so that a run can be killed and gone on with.
+
+The structures of the passes, kind recycles with endings .r0.pdb, .r1.pdb, ..., have ColabFold's names; in AlphaFold 2's
+layout, which has none for them, they have a folder of their own, so that unrelaxed_*.pdb are whole predictions still.
 """
 
 from __future__ import annotations
@@ -21,14 +24,21 @@ from af2cpu.formats.streams import atomic_write
 from af2cpu.outputs.scores import afdb_pae_json, colabfold_scores_json, confidence_json, pae_json
 from af2cpu.outputs.structure import MAX_CHAINS
 from af2cpu.records import Confidence, Prediction, PredictionId, Ranking
+from af2cpu.settings import MAX_RECYCLES
 
 STRUCTURES = (".pdb", ".cif")
 _PROBED = 50  # ranks in ColabFold's names
+RECYCLES = "recycles"  # kind of the structures of the passes
 
 
 def structure_endings(n_chains: int) -> tuple[str, ...]:
     """Of the structure files of a prediction; for more chains than the PDB format has identifiers there is no .pdb."""
     return STRUCTURES if n_chains <= MAX_CHAINS else (".cif",)
+
+
+def pass_ending(recycle: int, ending: str) -> str:
+    """Of the structure after so many recycles."""
+    return f".r{recycle}{ending}"
 
 
 def write_bytes(path: Path, content: bytes) -> Path:
@@ -50,7 +60,7 @@ class Layout(ABC):
 
     @abstractmethod
     def of(self, kind: str, who: PredictionId, ending: str) -> Path:
-        """A prediction's file when it is written; kind: unrelaxed, relaxed, result or one of the score files."""
+        """A prediction's file when it is written; kind: unrelaxed, relaxed, recycles, result or a score file."""
 
     @abstractmethod
     def find(self, kind: str, who: PredictionId, ending: str) -> Path | None:
@@ -81,6 +91,10 @@ class Layout(ABC):
         """Endings of the structure files that a prediction has under its name without rank."""
         return [ending for ending in STRUCTURES if ending == ".cif" or self.of("unrelaxed", who, ending).is_file()]
 
+    def drop_old_passes(self, who: PredictionId) -> None:
+        """Removes the structures of the passes of an earlier prediction of the same name."""
+        self.drop_old([RECYCLES], who, [pass_ending(k, e) for k in range(MAX_RECYCLES + 1) for e in STRUCTURES])
+
     @abstractmethod
     def drop_old(self, kinds: Collection[str], who: PredictionId, endings: Collection[str] = STRUCTURES) -> None:
         """Removes what an earlier prediction of the same name left: structures of `kinds`, the sign of being done."""
@@ -97,6 +111,8 @@ class AlphaFoldLayout(Layout):
     score_kinds = ("confidence", "pae")
 
     def of(self, kind: str, who: PredictionId, ending: str) -> Path:
+        if kind == RECYCLES:
+            return self.folder / RECYCLES / f"{who.name}{ending}"
         return self.folder / f"{kind}_{who.name}{ending}"
 
     def find(self, kind: str, who: PredictionId, ending: str) -> Path | None:
@@ -153,11 +169,11 @@ class ColabFoldLayout(Layout):
     score_kinds = ("scores",)
 
     def of(self, kind: str, who: PredictionId, ending: str) -> Path:
-        return self.folder / f"{self.job}_{kind}_{colabfold_tag(who)}{ending}"
+        return self.folder / f"{self.job}_{_colabfold_kind(kind)}_{colabfold_tag(who)}{ending}"
 
     def ranked(self, kind: str, who: PredictionId, ending: str, rank: int) -> Path:
         """The file's last name; ranks count from 1."""
-        return self.folder / f"{self.job}_{kind}_rank_{rank:03d}_{colabfold_tag(who)}{ending}"
+        return self.folder / f"{self.job}_{_colabfold_kind(kind)}_rank_{rank:03d}_{colabfold_tag(who)}{ending}"
 
     def find(self, kind: str, who: PredictionId, ending: str) -> Path | None:
         # Names are probed rank by rank: the folder is that of all jobs, and listing it for each prediction takes long.
@@ -211,10 +227,20 @@ class ColabFoldLayout(Layout):
             endings = self.written_structures(entry.who)
             kinds = [("scores", ".json"), *(("unrelaxed", ending) for ending in endings)]
             kinds += [("relaxed", ending) for ending in endings] if entry.who.name in relaxed else []
+            kinds += [(RECYCLES, ending) for ending in self._written_passes(entry.who)]
             for kind, ending in kinds:
                 path = self.ranked(kind, entry.who, ending, rank)
                 written.append(self.of(kind, entry.who, ending).replace(path))
         return written + self._best_pae(ranking)
+
+    def _written_passes(self, who: PredictionId) -> Iterator[str]:
+        """Endings of the structures of the passes under their names without rank."""
+        for recycle in range(MAX_RECYCLES + 1):
+            endings = [pass_ending(recycle, ending) for ending in STRUCTURES]
+            found = [ending for ending in endings if self.of(RECYCLES, who, ending).is_file()]
+            if not found:
+                return
+            yield from found
 
     def _best_pae(self, ranking: Ranking) -> list[Path]:
         """AlphaFold DB's format of the best one's PAE, as ColabFold writes it."""
@@ -229,10 +255,14 @@ class ColabFoldLayout(Layout):
         """Each file of the job that bears a rank, and its name without it."""
         name = re.compile(
             rf"({re.escape(self.job)}_(?:unrelaxed|relaxed|scores))_rank_\d{{3,}}"
-            r"(_(?:alphafold2|af2cpu)\w*_seed_\d{3,}\.(?:pdb|cif|json))"
+            r"(_(?:alphafold2|af2cpu)\w*_seed_\d{3,}(?:\.r\d+)?\.(?:pdb|cif|json))"
         )
         found = ((path, name.fullmatch(path.name)) for path in sorted(self.folder.iterdir()))
         return [(path, self.folder / "".join(match.groups())) for path, match in found if match]
+
+
+def _colabfold_kind(kind: str) -> str:
+    return "unrelaxed" if kind == RECYCLES else kind
 
 
 def colabfold_tag(who: PredictionId) -> str:

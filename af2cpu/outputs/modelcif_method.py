@@ -120,7 +120,7 @@ def _steps(provenance: Provenance, relaxed: bool, search: str, refinement: str) 
     steps = [("coevolution MSA", "search of homologous sequences", search, TARGET, MODEL)]
     if provenance.templates:
         steps.append(("template search", "search of homologous structures", search, TARGET, found))
-    network = f"AlphaFold 2 network, parameters {plain(provenance.parameters)}"
+    network = ", ".join([f"AlphaFold 2 network, parameters {plain(provenance.parameters)}", *provenance.sampling])
     steps.append(("modeling", network, MODELING, given, MODEL))
     if relaxed:
         steps.append(("model refinement", "energy minimisation with restraints", refinement, TARGET, MODEL))

@@ -17,7 +17,7 @@ from af2cpu.outputs import plots
 from af2cpu.outputs.alignment import a3m_text, numbered_names
 from af2cpu.outputs.arrays import write_result
 from af2cpu.outputs.atoms import AtomTable, predicted_atoms, relaxed_atoms
-from af2cpu.outputs.layout import ColabFoldLayout, Layout, structure_endings, write_bytes
+from af2cpu.outputs.layout import RECYCLES, ColabFoldLayout, Layout, pass_ending, structure_endings, write_bytes
 from af2cpu.outputs.modelcif import modelcif_text
 from af2cpu.outputs.pickles import write_features_pickle, write_result_pickle
 from af2cpu.outputs.scores import ranking_json, relax_metrics_json, timings_json
@@ -64,19 +64,41 @@ def write_prediction(
     return Written(tuple(written), (note,) if note else ())
 
 
+def write_pass(
+    layout: Layout, prediction: Prediction, confidence: Confidence, provenance: Provenance, recycle: int
+) -> Path:
+    """The structure of one pass, as PDB, or as mmCIF where the PDB format has not enough identifiers of chains.
+
+    Raises OSError, and ValueError where the network gave numbers that are none.
+    """
+    atoms = predicted_atoms(prediction)
+    ending = structure_endings(len(atoms.spans))[0]
+    is_pdb = ending == ".pdb"
+    text = pdb_text(atoms, provenance.warning) if is_pdb else modelcif_text(atoms, confidence, provenance, False)
+    return write_bytes(layout.of(RECYCLES, confidence.who, pass_ending(recycle, ending)), text.encode())
+
+
 def copy_prediction(
-    source: Layout, layout: Layout, prediction: Prediction, confidence: Confidence, provenance: Provenance
+    source: Layout,
+    layout: Layout,
+    prediction: Prediction,
+    confidence: Confidence,
+    provenance: Provenance,
+    passes: Sequence[str] = (),
 ) -> Written:
     """The files of `source`'s prediction as those of another protein with the same sequence, the arrays last.
 
-    Files without a name in their content are links, or copies where the file system has no links; the structures are
-    written anew. Raises OSError: FileNotFoundError where a file of the source has gone.
+    passes: endings of the structures of its passes, which must be PDB files. Files without a name in their content are
+    links, or copies where the file system has no links; the other structures are written anew. Raises OSError:
+    FileNotFoundError where a file of the source has gone.
     """
     who = confidence.who
     atoms = predicted_atoms(prediction)
     layout.of("result", who, ".npz").unlink(missing_ok=True)
     written = _structures(layout, "unrelaxed", atoms, confidence, provenance)
-    for kind, ending in (*((kind, ".json") for kind in layout.score_kinds), ("result", ".pkl"), ("result", ".npz")):
+    layout.drop_old_passes(who)
+    kinds = [*((kind, ".json") for kind in layout.score_kinds), *((RECYCLES, ending) for ending in passes)]
+    for kind, ending in (*kinds, ("result", ".pkl"), ("result", ".npz")):
         path = source.find(kind, who, ending)
         if path:
             written.append(link_or_copy(path, layout.of(kind, who, ending)))

@@ -45,6 +45,7 @@ class Job:
     notes: tuple[str, ...] = ()  # what the user should be told of the input
     pairs: bool = True  # whether the rows of different chains are paired
     paired_msa: Path | None = None  # alignment of its distinct sequences side by side, with rows that are paired
+    guess: Path | None = None  # structure whose positions the first pass takes
 
     @classmethod
     def of(cls, query: Query, folder: Path, **more: Any) -> Job:

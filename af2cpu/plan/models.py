@@ -183,6 +183,7 @@ class PredictionCost:
 
 
 _RESIDUE_BYTES = 12e3  # per residue and prediction: structures, relaxed and ranked ones too, arrays
+_PASS_BYTES = 1e3  # per residue and pass whose structure is written
 _PAIR_BYTES = 20  # per pair of residues and prediction: PAE as JSON, twice, and as an array
 
 
@@ -206,6 +207,8 @@ def _result_bytes(config: ConfigDict, sizes: Sizes, settings: RunSettings) -> fl
     """Disk space of one prediction's files, at the most."""
     n = sizes.n_res
     size = _RESIDUE_BYTES * n + _PAIR_BYTES * n**2
+    if settings.save_recycles:
+        size += _PASS_BYTES * n * (recycling_of(config, settings)[0] + 1)
     if settings.save_all:
         heads = config.heads
         per_pair = config.c_z + heads.distogram.n_bins + heads.predicted_aligned_error.n_bins

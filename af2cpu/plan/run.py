@@ -10,6 +10,7 @@ from pathlib import Path
 
 from af2cpu.errors import InputError
 from af2cpu.plan.given import jobs_of_inputs
+from af2cpu.plan.guess import with_initial_guesses
 from af2cpu.plan.jobs import Job, jobs_of_folders
 from af2cpu.plan.machine import Machine, this_machine
 from af2cpu.plan.models import (
@@ -82,7 +83,8 @@ def plan_run(
     if not inputs:
         return Plan(out, (), settings, DatabaseSet((), None, None, None), {}, models, machine)
     check_sizes([item.query for item in inputs], out, models, settings, machine)
-    return replace(_plan(jobs_of_inputs(inputs, out, settings), out, models, machine, settings), pairs=listed)
+    jobs = with_initial_guesses(jobs_of_inputs(inputs, out, settings), settings)
+    return replace(_plan(jobs, out, models, machine, settings), pairs=listed)
 
 
 def plan_search(
@@ -115,7 +117,7 @@ def plan_fold(folders: Sequence[Path], settings: RunSettings, selection: Selecti
     models = plan_models(settings, (job.query for job in jobs))
     machine = this_machine(settings)
     chosen = selection.chosen([(job.query, job.folder) for job in jobs], _costs(models, settings, machine))
-    jobs = tuple(jobs[number] for number in chosen)
+    jobs = with_initial_guesses([jobs[number] for number in chosen], settings)
     check_sizes([job.query for job in jobs], folders[0], models, settings, machine)
     return Plan(folders[0], jobs, settings, DatabaseSet((), None, None, None), {}, models, machine, tuple(folders))
 

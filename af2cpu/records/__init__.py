@@ -18,7 +18,7 @@ from af2cpu.records.predictions import (
     best_interface,
     pair_score,
 )
-from af2cpu.records.structures import Atoms, NetworkTemplate, Protein, Provenance, Relaxed
+from af2cpu.records.structures import Atoms, InitialGuess, NetworkTemplate, Protein, Provenance, Relaxed
 
 __all__ = [
     "CHAIN_BREAK",
@@ -30,6 +30,7 @@ __all__ = [
     "Chains",
     "Confidence",
     "Features",
+    "InitialGuess",
     "Interface",
     "NetworkTemplate",
     "Prediction",

@@ -34,6 +34,20 @@ class Provenance:
     network_templates: tuple[NetworkTemplate, ...] = ()  # chain by chain, best first
     own_templates: tuple[str, ...] = ()  # chains whose templates are files of the user's, not entries of the PDB
     chain_names: tuple[str, ...] = ()  # the user's, one for each chain; empty: the chains have no names of their own
+    sampling: tuple[str, ...] = ()  # how the network ran where that is not its usual way, such as with dropout
+
+
+@dataclass(frozen=True)
+class InitialGuess:
+    """A structure whose positions the first pass takes for those of a pass before it."""
+
+    positions: np.ndarray  # float32 [n_res, 37, 3], angstrom
+    known: np.ndarray  # bool [n_res], residues with positions; those of the others have no meaning
+    notes: tuple[str, ...] = ()  # one line for each kind of thing that the file lacks
+
+    @property
+    def n_res(self) -> int:
+        return len(self.known)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,8 @@ PTM_MODELS = tuple(f"model_{k}_ptm" for k in range(1, 6))
 MULTIMER_MODELS = tuple(f"model_{k}_multimer_v3" for k in range(1, 6))
 DEMO_MODELS, DEMO_MULTIMER_MODELS = ("demo",), ("demo_multimer",)
 
+MAX_RECYCLES = 20
+
 # Groups of settings, as the help of the commands shows them. No result depends on those of BATCH.
 NETWORK, INPUT, OUTPUT, RUN, BATCH = "Network", "Search and features", "Output", "Run", "Many targets"
 
@@ -177,7 +179,7 @@ class RunSettings(BaseModel):
         unset="the model's own (3; multimer models 20)",
         example=3,
         ge=0,
-        le=20,
+        le=MAX_RECYCLES,
     )
     recycle_tolerance: float | None = _setting(
         NETWORK,
@@ -209,6 +211,18 @@ class RunSettings(BaseModel):
         "predictions of AlphaFold-Multimer.",
         1,
         ge=1,
+    )
+    dropout: bool = _setting(
+        NETWORK,
+        "Run the network with the dropout of its training in the trunk, as ColabFold's --use-dropout, so that "
+        "predictions of different seeds differ more.",
+        False,
+    )
+    initial_guess: Path | None = _setting(
+        NETWORK,
+        "Structure (PDB or mmCIF) whose positions the first pass takes for those of a pass before it, as ColabFold's "
+        "--initial-guess; or a folder with such a file for each target, named after it.",
+        example="guess.pdb",
     )
     stop_at_score: float | None = _setting(
         NETWORK,
@@ -270,6 +284,7 @@ class RunSettings(BaseModel):
         unset="left out",
         example=date(2024, 1, 31),
     )
+    save_recycles: bool = _setting(OUTPUT, "Also write the structure of each pass through the network.", False)
     save_all: bool = _setting(OUTPUT, "Also save the network's logits and representations, which are large.", False)
     af2_pickles: bool = _setting(OUTPUT, "Also write the .pkl files of AlphaFold 2.", False)
     threads: int | None = _setting(

@@ -233,11 +233,13 @@ def run_passes(
     parameters: Mapping[str, Any],
     features: Sequence[ProcessedFeatures],
     torsions: Sequence[dict[str, Any]],
+    positions: np.ndarray | None = None,
 ) -> Iterator[dict[str, Any]]:
     """The outputs of the whole reference network, pass by pass with recycling.
 
     One draw of the features for each pass, and the torsion angles of its templates (see `validate.torsions`; the
     multimer network's own are used). A network with templates takes at least one, of zeros where there are none.
+    positions: those of the pass before the first one, [n_res, 37, 3] in angstrom; zeros by default.
     """
     r = load_reference()
     apply = _compiled_network(config)
@@ -245,7 +247,7 @@ def run_passes(
     previous = {
         "prev_msa_first_row": np.zeros((n_res, config.c_m), np.float32),
         "prev_pair": np.zeros((n_res, n_res, config.c_z), np.float32),
-        "prev_pos": np.zeros((n_res, 37, 3), np.float32),
+        "prev_pos": np.zeros((n_res, 37, 3), np.float32) if positions is None else positions,
     }
     for draw, angles in zip(features, torsions, strict=True):
         if is_multimer(config):

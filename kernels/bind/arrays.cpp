@@ -42,6 +42,13 @@ Block mask_of(const Tensor& mask, const Array& x) {
     return out;
 }
 
+Floats factors_of(const std::optional<Tensor>& factors, const Array& x) {
+    if (!factors) return {};
+    const Block block = block_of(*factors, "factors");
+    require(block.rows == x.size[1] && block.columns == x.size[2], "factors: not [n, c] of x");
+    return Floats(*factors);
+}
+
 Floats::Floats(const Tensor& x) : size_(index(x.size())) {
     buffer_ = allocate(std::size_t(size_ + 64) * sizeof(float));
     require(x.ndim() >= 1 && x.ndim() <= 2, "a vector of parameters: one or two axes");

@@ -3,7 +3,9 @@
 
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
 
+#include <optional>
 #include <string>
 
 #include "base/cpu.h"
@@ -44,5 +46,8 @@ class Floats {
     Buffer buffer_;
     index size_ = 0;
 };
+
+// Factors of the update of x [b, n, c]: [n, c], the same for all b; empty where there are none. Throws nb::value_error for others.
+Floats factors_of(const std::optional<Tensor>& factors, const Array& x);
 
 }  // namespace af2cpu

@@ -1,9 +1,5 @@
 #include "core/attention.h"
 
-#include <nanobind/stl/optional.h>
-
-#include <optional>
-
 #include "bind/module.h"
 #include "bind/weights.h"
 
@@ -19,12 +15,15 @@ Array bias_of(const Tensor& bias, index heads, index n) {
     return out;
 }
 
-void run_attention(const Tensor& x, const Tensor& mask, const PackedWeights<AttentionWeights>& w, const std::optional<Tensor>& bias) {
+void run_attention(const Tensor& x, const Tensor& mask, const PackedWeights<AttentionWeights>& w, const std::optional<Tensor>& bias,
+                   const std::optional<Tensor>& factors) {
     Attention args{array_of(x, "x"), mask_of(mask, array_of(x, "x")), {}, w.view()};
     w.check(args.x);
     require(args.x.size[2] == args.w.q.k, "attention: x does not fit the weights");
     require(args.w.dim % 2 == 0, "attention: heads of an even number of channels");
     if (bias) args.bias = bias_of(*bias, args.w.heads, args.x.size[1]);
+    const Floats of_update = factors_of(factors, args.x);
+    args.factors = of_update.data();
     const nb::gil_scoped_release release;
     kernels().attention[w.type()](args);
 }
@@ -43,7 +42,7 @@ void run_pair_bias(const Tensor& z, const Tensor& out, const PackedWeights<PairB
 void bind_attention(nb::module_& m) {
     bind_weights<AttentionWeights>(m, "AttentionWeights");
     m.def("attention", &run_attention, nb::arg("x"), nb::arg("mask"), nb::arg("weights"), nb::arg("bias").none() = nb::none(),
-          "x += gated attention along the rows of each item");
+          nb::arg("factors").none() = nb::none(), "x += factors * gated attention along the rows of each item");
     bind_weights<PairBiasWeights>(m, "PairBiasWeights").def_prop_ro("heads", [](const PackedWeights<PairBiasWeights>& w) {
         return w.view().weight.n;
     });

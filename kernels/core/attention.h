@@ -44,6 +44,7 @@ struct Attention {
     Block mask;  // [b, n], of the keys, of x's type
     Array bias;  // as pair_bias makes it, or no data
     AttentionWeights w;
+    const float* factors = nullptr;  // of the update, [n, c], the same for all items: dropout's; nullptr: 1
 };
 
 constexpr index kBiasQueries = 32;
@@ -353,7 +354,9 @@ static void update_queries(const Attention& args, index item, index first, index
             for (index v = 0; v < width && r + v < m; v += W) gate_rows(args, work, head, r + v, work.o + v);
         }
     }
-    project_onto<T>(args.x, item * work.n + first, m, work.out, work.out_stride, args.w.out, args.w.out_bias, work.update, kQueries);
+    const float* const factors = args.factors ? args.factors + first * args.x.size[2] : nullptr;
+    project_onto<T>(args.x, item * work.n + first, m, work.out, work.out_stride, args.w.out, args.w.out_bias, work.update, kQueries,
+                    factors);
 }
 
 template <class T>

@@ -151,27 +151,30 @@ static void store_transposed(const float* c, index ldc, index rows, index n, P* 
         }
 }
 
-// Rows [first, first + m) of x += update [panels, rows, width] + bias.
+// Rows [first, first + m) of x += (update [panels, rows, width] + bias) * factors [m, c]; without factors they count as 1. Whole
+// vectors of factors are read: there is room behind the last.
 template <class T>
-static void add_panels(const Array& x, index first, index m, const float* update, index rows, index width, const float* bias) {
+static void add_panels(const Array& x, index first, index m, const float* update, index rows, index width, const float* bias,
+                       const float* factors = nullptr) {
     const index c = x.size[2];
     for (index r = 0; r < m; ++r) {
         T* p = row<T>(x, first + r);
         if (r + kAhead < m) prefetch_row(row<T>(x, first + r + kAhead), c);
         for (index i = 0; i < c; i += W) {
-            const F sum = load(update + (i / width * rows + r) * width + i % width) + load(bias + i);
+            F sum = load(update + (i / width * rows + r) * width + i % width) + load(bias + i);
+            if (factors) sum *= load(factors + r * c + i);
             store_up_to(p + i, load_up_to(p + i, c - i) + sum, c - i);
         }
     }
 }
 
-// Rows [first, first + m) of x += A W + bias, A [m, depth of W]; update [panels of W, rows, width] is scratch.
+// Rows [first, first + m) of x += (A W + bias) * factors, A [m, depth of W]; update [panels of W, rows, width] is scratch.
 template <class T, class P>
 static void project_onto(const Array& x, index first, index m, const P* a, index lda, const Matrix& w, const float* bias, float* update,
-                         index rows) {
+                         index rows, const float* factors = nullptr) {
     constexpr index width = Product<P>::width;
     for (index j = 0; j < w.panels; ++j) multiply(m, a, lda, panel<P>(w, j), w.depth, update + j * rows * width, width, false);
-    add_panels<T>(x, first, m, update, rows, width, bias);
+    add_panels<T>(x, first, m, update, rows, width, bias, factors);
 }
 
 // c [m, width] = A B for one panel of a matrix, depth cut into chunks whose panels fit the L1 cache.

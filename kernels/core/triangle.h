@@ -51,6 +51,7 @@ struct Triangle {
     bool outgoing = true;
     const float* mask = nullptr;  // [n, n]
     TriangleWeights w;
+    const float* factors = nullptr;  // of the update, [n (j), c_z], the same for all i: dropout's; nullptr: 1
 };
 
 }  // namespace af2cpu
@@ -248,7 +249,8 @@ static void close_triangle(const Triangle& args, const TriangleData<T, P>& data,
             for (index v = 0; v < n; v += W) {
                 T* const to = z + r * args.z.stride[1] + column + v;
                 const F update = load(work.update + r * width + v) + load(args.w.out_bias + column + v);
-                const F gate = sigmoid(load(work.gate + r * width + v) + load(args.w.gate_bias + column + v));
+                F gate = sigmoid(load(work.gate + r * width + v) + load(args.w.gate_bias + column + v));
+                if (args.factors) gate *= load(args.factors + (j + r) * args.z.size[2] + column + v);
                 store_up_to(to, fma(gate, update, load_up_to(to, n - v)), n - v);
             }
     }

@@ -34,9 +34,9 @@ def pair_of(draw: Draw, n: int, c: int, h: int) -> PairBias:
     return PairBias(draw.normal(n, n, c), PairBiasWeights(draw.norm(c), draw.weight(c, h, over=c)))
 
 
-def _run(x: Tensor, pair: PairBias | None, mask: Tensor, w: AttentionWeights) -> Tensor:
+def _run(x: Tensor, pair: PairBias | None, mask: Tensor, w: AttentionWeights, factors: Tensor | None = None) -> Tensor:
     assert attention.kernel is not None
-    assert attention.kernel(x, pair, mask, w) is x
+    assert attention.kernel(x, pair, mask, w, factors) is x
     return x
 
 
@@ -69,6 +69,28 @@ def test_attention(level: str, dtype: torch.dtype, biased: bool, shape: tuple[in
     mask[-1] = 0
     expected = attention.reference(x.double(), None if pair is None else doubled(pair), mask.double(), doubled(w))
     close(_run(x, pair, mask, w), expected, n + c, roundings=3)
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("ending", [True, False])
+@pytest.mark.parametrize("shape", [(3, 1, 20, 1, 4), (3, 100, 64, 8, 8), (2, 131, 24, 4, 16)], ids=str)
+def test_dropout(level: str, dtype: torch.dtype, ending: bool, shape: tuple[int, ...]) -> None:
+    """Factors of the update; what has the factor zero keeps its numbers to the last bit. Also on a transposed view."""
+    b, n, c, h, d = shape
+    draw = Draw(dtype)
+    x, w, mask = draw.normal(b, n, c), weights(draw, c, h, d), draw.mask(b, n)
+    x = draw.normal(n, b, c).transpose(0, 1) if ending else x
+    pair, factors, before = pair_of(draw, n, 24, h), draw.factors(n, c), x.clone()
+    expected = attention.reference(x.double(), doubled(pair), mask.double(), doubled(w), doubled(factors))
+    close(_run(x, pair, mask, w, factors), expected, n + c, roundings=3)
+    assert torch.equal(x[:, factors == 0], before[:, factors == 0])
+    assert not torch.equal(x[:, factors > 0], before[:, factors > 0])
+
+
+def test_factors_of_another_size_are_refused() -> None:
+    draw = Draw(torch.float32)
+    with pytest.raises(ValueError, match="factors"):
+        _run(draw.normal(2, 5, 8), None, draw.mask(2, 5), weights(draw, 8, 2, 4), draw.factors(2, 8))
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)

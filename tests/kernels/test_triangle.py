@@ -20,17 +20,17 @@ def weights(draw: Draw, c_z: int, c: int) -> TriangleWeights:
     return TriangleWeights(norm, a, a_gate, b, b_gate, center_norm, draw.linear(c_z, c), draw.linear(c_z, c_z))
 
 
-def run(z: Tensor, mask: Tensor, w: TriangleWeights, outgoing: bool) -> Tensor:
+def run(z: Tensor, mask: Tensor, w: TriangleWeights, outgoing: bool, factors: Tensor | None = None) -> Tensor:
     assert triangle_multiplication.kernel is not None
     with torch.no_grad():
-        return triangle_multiplication.kernel(z, mask, w, outgoing)
+        return triangle_multiplication.kernel(z, mask, w, outgoing, factors)
 
 
-def check(z: Tensor, mask: Tensor, w: TriangleWeights, outgoing: bool) -> None:
+def check(z: Tensor, mask: Tensor, w: TriangleWeights, outgoing: bool, factors: Tensor | None = None) -> None:
     """The roundings of LN(z), of an edge, of the product, of its layer norm and of z."""
     with torch.no_grad():
-        expected = triangle_multiplication.reference(z.double(), mask.double(), doubled(w), outgoing)
-    close(run(z, mask, w, outgoing), expected, z.shape[0] + z.shape[2] + len(w.a.weight), roundings=5)
+        expected = triangle_multiplication.reference(z.double(), mask.double(), doubled(w), outgoing, doubled(factors))
+    close(run(z, mask, w, outgoing, factors), expected, z.shape[0] + z.shape[2] + len(w.a.weight), roundings=5)
 
 
 @pytest.mark.parametrize("outgoing", [True, False])
@@ -43,6 +43,20 @@ def test_triangle(level: str, dtype: torch.dtype, n: int, c_z: int, c: int, outg
     mask[n // 2] = 0
     mask[:, n // 2] = 0
     check(z, mask, weights(draw, c_z, c), outgoing)
+
+
+@pytest.mark.parametrize("outgoing", [True, False])
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize(("n", "c_z", "c"), SHAPES)
+def test_dropout(level: str, dtype: torch.dtype, n: int, c_z: int, c: int, outgoing: bool) -> None:
+    """Factors of the update; pairs whose factor is zero keep their numbers to the last bit."""
+    draw = Draw(dtype)
+    z, factors = draw.normal(n, 2 * n, c_z)[:, ::2], draw.factors(n, c_z)
+    mask, w, before = draw.mask(n, n), weights(draw, c_z, c), z.clone()
+    check(z, mask, w, outgoing, factors)
+    assert torch.equal(z[:, factors == 0], before[:, factors == 0])
+    once, again = (run(before.clone(), mask, w, outgoing, given) for given in (None, torch.ones(n, c_z)))
+    torch.testing.assert_close(once, again, atol=1e-6, rtol=2**-7 if dtype == torch.bfloat16 else 1e-6)
 
 
 @pytest.mark.parametrize("outgoing", [True, False])
@@ -75,3 +89,5 @@ def test_what_does_not_fit_is_refused() -> None:
         run(draw.normal(5, 6, 8), draw.mask(5, 6), w, True)
     with pytest.raises(ValueError, match="mask"):
         run(draw.normal(5, 5, 8), draw.mask(5, 6), w, True)
+    with pytest.raises(ValueError, match="factors"):
+        run(draw.normal(5, 5, 8), draw.mask(5, 5), w, True, draw.factors(5, 7))

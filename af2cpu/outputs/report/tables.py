@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -152,7 +153,7 @@ def notes(content: Content) -> list[str]:
     """What the reader should know of this run, the notes of the run among it; each once."""
     skipped = content.run.template_choice.skipped  # the table of templates has the reasons
     in_table = {f"chain {one.chain}: {one.note}" if one.chain else one.note for one in skipped}
-    said = [note for note in content.run.notes if note not in in_table]
+    said = [*_sampling(content.run), *(note for note in content.run.notes if note not in in_table)]
     said += [f"{name}: not relaxed: {reason}" for name, reason in content.run.not_relaxed.items()]
     said += [
         f"{one.who.name}: structural violations remain after relaxation in {counted(len(one.violations), 'residue')}"
@@ -173,6 +174,14 @@ def notes(content: Content) -> list[str]:
     if content.features is None:
         said.append("features.npz is not in the folder: no picture of the alignment.")
     return list(dict.fromkeys(said))
+
+
+def _sampling(run: TargetRun) -> Iterator[str]:
+    """How the network ran where that is not its usual way."""
+    if run.settings.get("dropout"):
+        yield "The network ran with dropout (--dropout): predictions of different seeds differ more than without it."
+    if run.settings.get("initial_guess"):
+        yield f"The first pass began with a structure (--initial-guess {run.settings['initial_guess']})."
 
 
 def citations(content: Content) -> list[Reference]:

@@ -55,7 +55,8 @@ class FoldingNodes:
         models = self._plan.models_of(job.query)
         run = self._runs.get(models) or self._runs.setdefault(models, _Run(self._plan, models))
         target = _Target(run, job, inputs)
-        first = self._first.setdefault(inputs.owner, target) if inputs.owner else target
+        # Predictions with initial guesses of their own are no one else's.
+        first = self._first.setdefault(inputs.owner, target) if inputs.owner and not job.guess else target
         yield from target.exports()
         yield from target.predictions(first if first is not target else None)
         yield target.ranking()
@@ -173,13 +174,19 @@ class _Target:
                 choice=machine.choice,
                 layout=self._layout,
                 provenance=self._provenance(model),
+                dropout=settings.dropout,
+                guess_for=self._job.query if self._job.guess else None,
+                save_recycles=settings.save_recycles,
                 save_all=settings.save_all,
                 af2_pickles=settings.af2_pickles,
                 same=first._layout if first else None,
             )
             place = {self._job.name: self._layout.of("result", who, ".npz")}
             same = first._predictions[who] if first else None
-            item = Item(task, place, {"features": (self._inputs.features,)}, same=same)
+            inputs: dict[str, tuple[Output | Path, ...]] = {"features": (self._inputs.features,)}
+            if self._job.guess:
+                inputs["guess"] = (self._job.guess,)
+            item = Item(task, place, inputs, same=same)
             one = prediction_cost(model, self._job.query.n_res, settings, machine.choice)
             seconds = _QUICK.seconds if first else one.flops / machine.pass_rate
             saved = 0.0 if first else one.saved_flops / machine.pass_rate
@@ -210,7 +217,14 @@ class _Target:
             warning="; ".join(self._cautions) or None,
             software=self._software(),
             own_templates=self._chains_with_own_templates(),
+            sampling=tuple(self._sampling()),
         )
+
+    def _sampling(self) -> Iterator[str]:
+        if self._run.plan.settings.dropout:
+            yield "with dropout"
+        if self._job.guess:
+            yield "from an initial guess"
 
     def _chains_with_own_templates(self) -> tuple[str, ...]:
         """Of features made before only the files are known, so that all chains count."""

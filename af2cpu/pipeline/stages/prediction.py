@@ -12,12 +12,21 @@ from af2cpu.confidence import confidence_of
 from af2cpu.errors import InputError
 from af2cpu.features.config import SamplingConfig
 from af2cpu.formats.chain_templates import templates_of_chains
-from af2cpu.outputs.layout import STRUCTURES, Layout
+from af2cpu.outputs.layout import RECYCLES, STRUCTURES, Layout, pass_ending, structure_endings
 from af2cpu.pipeline.stages.features import FEATURES
 from af2cpu.pipeline.stages.files import files_of
 from af2cpu.plan.machine import EngineChoice
 from af2cpu.plan.models import ModelPlan
-from af2cpu.records import Features, NetworkTemplate, Prediction, PredictionId, Provenance
+from af2cpu.records import (
+    Confidence,
+    Features,
+    InitialGuess,
+    NetworkTemplate,
+    Prediction,
+    PredictionId,
+    Provenance,
+    Query,
+)
 from af2cpu.run_records import EngineUsed, PassScores, Predicted
 from af2cpu.workspace import Receipt, Stage, Work, each
 
@@ -37,6 +46,9 @@ class PredictionTask:
     choice: EngineChoice
     layout: Layout
     provenance: Provenance
+    dropout: bool
+    guess_for: Query | None  # the target, where it has an initial guess
+    save_recycles: bool
     save_all: bool
     af2_pickles: bool
     same: Layout | None = None  # where the files of an equal sequence's prediction are, if there is one
@@ -59,7 +71,15 @@ def _depends_on(work: Work[PredictionTask]) -> Mapping[str, Any]:
         "sampling": asdict(task.sampling),
         "engine": asdict(task.choice),
         "files": [*names_and_texts(task.layout, task.provenance), task.save_all, task.af2_pickles],
+        **_sampled(work),
     }
+
+
+def _sampled(work: Work[PredictionTask]) -> dict[str, Any]:
+    """Named only where they are asked for: results of earlier versions stay current."""
+    found: dict[str, Any] = {"guess": [guess.content for guess in work.all("guess")]}
+    found |= {"dropout": work.task.dropout, "recycles' structures": work.task.save_recycles}
+    return {name: value for name, value in found.items() if value}
 
 
 def _passes(task: PredictionTask) -> list[Any]:
@@ -102,15 +122,19 @@ def _taken_over(work: Work[PredictionTask]) -> Predicted | None:
     if same is None or task.same is None:
         return None
     start, done = time.perf_counter(), same.done
+    passes = _pass_endings(task, done.confidence, len(done.passes))
+    if any(not ending.endswith(".pdb") for ending in passes):
+        return None  # these files have the protein's name in them
     provenance = replace(task.provenance, network_templates=done.templates)
     try:
         prediction = read_result(same.file, task.model.name, extras=False)
-        copied = copy_prediction(task.same, task.layout, prediction, done.confidence, provenance)
+        copied = copy_prediction(task.same, task.layout, prediction, done.confidence, provenance, passes)
     except (FileNotFoundError, InputError):  # its files were renamed or removed meanwhile
         return None
     events.emit("line", f"{task.who.name}: taken over from {task.same.job}, which has the same sequence")
     seconds = time.perf_counter() - start
-    return replace(done, seconds=seconds, draw_seconds=0.0, files=_files(task), notes=copied.notes)
+    files = _files(task, done.confidence, len(done.passes))
+    return replace(done, seconds=seconds, draw_seconds=0.0, files=files, notes=copied.notes)
 
 
 def _computed(work: Work[PredictionTask], cores: int) -> Predicted:
@@ -122,10 +146,11 @@ def _computed(work: Work[PredictionTask], cores: int) -> Predicted:
     task = work.task
     features = FEATURES.read(work.one("features"))
     _use(task.choice, cores)
-    with slicing.memory_budget(task.choice.budget), torch.no_grad():
-        prediction, passes, seconds, draw_seconds = _predict(work, features)
     templates = _templates(task, features)
     provenance = replace(task.provenance, network_templates=templates)
+    task.layout.drop_old_passes(task.who)
+    with slicing.memory_budget(task.choice.budget), torch.no_grad():
+        prediction, passes, seconds, draw_seconds = _predict(work, features, provenance)
     confidence = confidence_of(task.who, prediction, task.model.config.ranking)
     written = write_prediction(
         task.layout, prediction, confidence, provenance, save_all=task.save_all, af2_pickles=task.af2_pickles
@@ -137,7 +162,7 @@ def _computed(work: Work[PredictionTask], cores: int) -> Predicted:
         isa=task.choice.isa,
         in_pytorch=dispatch.in_pytorch(),
     )
-    files = _files(task)
+    files = _files(task, confidence, len(passes))
     return Predicted(confidence, engine, seconds, draw_seconds, files, written.notes, passes, templates)
 
 
@@ -161,7 +186,9 @@ def _use(choice: EngineChoice, cores: int) -> None:
     torch.set_num_threads(cores)
 
 
-def _predict(work: Work[PredictionTask], features: Features) -> tuple[Prediction, tuple[PassScores, ...], float, float]:
+def _predict(
+    work: Work[PredictionTask], features: Features, provenance: Provenance
+) -> tuple[Prediction, tuple[PassScores, ...], float, float]:
     """The prediction, the scores of each pass, and the seconds of the network and of drawing its input."""
     from af2cpu.features.draws import Draws
 
@@ -171,12 +198,29 @@ def _predict(work: Work[PredictionTask], features: Features) -> tuple[Prediction
     draws = Draws(features, task.sampling, task.draw_seed, count)
     start, changes, scores = time.perf_counter(), [], []
     recycling = model.recycles, model.recycle_tolerance, task.ensembles, model.recycle_extra_pass
-    for result in network.passes(draws, *recycling):
+    dropout_seed = task.draw_seed if task.dropout else None
+    for result in network.passes(draws, *recycling, dropout_seed, _guess(work)):
         changes.append(result.change)
         scores.append(_scores(network, result))
+        if task.save_recycles:
+            _write_pass(task, network.conclude(result, tuple(changes), False), provenance, result.index)
         _tell(task, result.index + 1, scores[-1], time.perf_counter() - start)
     prediction = network.conclude(result, tuple(changes), task.save_all)
     return prediction, tuple(scores), time.perf_counter() - start - draws.seconds, draws.seconds
+
+
+def _guess(work: Work[PredictionTask]) -> InitialGuess | None:
+    from af2cpu.features.initial_guess import read_initial_guess
+
+    query = work.task.guess_for
+    return None if query is None else read_initial_guess(work.one("guess").file, query)
+
+
+def _write_pass(task: PredictionTask, prediction: Prediction, provenance: Provenance, recycle: int) -> None:
+    from af2cpu.outputs.write import write_pass
+
+    confidence = confidence_of(task.who, prediction, task.model.config.ranking)
+    write_pass(task.layout, prediction, confidence, provenance, recycle)
 
 
 def _scores(network: AlphaFold, result: Pass) -> PassScores:
@@ -204,15 +248,22 @@ def _read(receipt: Receipt[Predicted]) -> Prediction:
     return read_result(receipt.file, receipt.done.confidence.who.model, extras=False)
 
 
-def _files(task: PredictionTask) -> dict[str, str]:
+def _files(task: PredictionTask, confidence: Confidence, n_passes: int) -> dict[str, str]:
     """Content of the structures and scores beside the arrays."""
     kinds = [("unrelaxed", ending) for ending in STRUCTURES] + [(kind, ".json") for kind in task.layout.score_kinds]
+    kinds += [(RECYCLES, ending) for ending in _pass_endings(task, confidence, n_passes)]
     return files_of(task.layout, task.who, kinds)
+
+
+def _pass_endings(task: PredictionTask, confidence: Confidence, n_passes: int) -> list[str]:
+    """Of the structures of the passes, if they are written."""
+    ending = structure_endings(max(1, len(confidence.chains)))[0]
+    return [pass_ending(recycle, ending) for recycle in range(n_passes if task.save_recycles else 0)]
 
 
 def _intact(work: Work[PredictionTask], done: Predicted) -> bool:
     """Whether structures and scores are what they were, under whichever names."""
-    return _files(work.task) == done.files
+    return _files(work.task, done.confidence, len(done.passes)) == done.files
 
 
 PREDICTION = Stage(

@@ -135,11 +135,14 @@ def test_config_json_has_colabfold_s_keys(tmp_path: Path) -> None:
         "random_seed": 7,
         "num_relax": 4,
     }
+    expected |= {"use_dropout": False, "initial_guess": None}
     expected |= {"max_seq": 64, "max_extra_seq": 128, "use_templates": True, "num_queries": 1, "rank_by": "plddt"}
     assert config.items() >= expected.items()
     mixed = json.loads(
         config_json(SETTINGS | {"models": ["model_1", "demo"], "template": []}, [job_without_databases()])
     )
+    sampled = json.loads(config_json(SETTINGS | {"dropout": True, "initial_guess": "x.pdb"}, [run]))
+    assert (sampled["use_dropout"], sampled["initial_guess"]) == (True, "x.pdb")
     assert mixed["model_type"] == ["alphafold2", "af2cpu_demo"]
     assert (mixed["max_seq"], mixed["use_templates"], mixed["num_relax"]) == (None, False, 1)
 

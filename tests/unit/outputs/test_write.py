@@ -26,6 +26,7 @@ from af2cpu.outputs.report.find import find_targets
 from af2cpu.outputs.write import (
     write_done,
     write_features_of,
+    write_pass,
     write_plots,
     write_prediction,
     write_ranking,
@@ -397,6 +398,37 @@ def test_more_chains_than_letters_have_no_pdb_file(tmp_path: Path, name: str) ->
     assert len(gemmi.read_structure(str(path))[0]) == 63
     assert _run(layout, sequence=MANY) == []
     assert _contents(tmp_path) == found
+
+
+@pytest.mark.parametrize("name", ["af2", "colabfold"])
+@pytest.mark.parametrize(("sequence", "ending"), [(SEQUENCE, "pdb"), (MANY, "cif")])
+def test_structures_of_passes(tmp_path: Path, name: str, sequence: str, ending: str) -> None:
+    """ColabFold's bear the rank, also after the ranks have changed; those of an earlier prediction go."""
+    layout = _layout(name, tmp_path)
+    who = PredictionId("model_2_ptm", 0, 0)
+    texts = []
+    for recycle in range(3):
+        p = _predict("model_2_ptm", recycle, sequence)
+        path = write_pass(layout, p, confidence_of(who, p), PROVENANCE, recycle)
+        texts.append(path.read_bytes())
+    assert len(set(texts)) == 3
+
+    def found() -> dict[str, bytes]:
+        return {path: content for path, content in _contents(tmp_path).items() if ".r" in path}
+
+    for models, rank_of in ((tuple(PLDDT), 1), (("model_2_ptm",), 1)):
+        _run(layout, models, relax=False, sequence=sequence)
+        names = {
+            "af2": f"recycles/model_2_ptm_pred_0.r%d.{ending}",
+            "colabfold": f"{JOB}_unrelaxed_rank_{rank_of:03d}_alphafold2_ptm_model_2_seed_000.r%d.{ending}",
+        }
+        assert found() == {names[name] % k: text for k, text in enumerate(texts)}
+    path = layout.find("recycles", who, f".r2.{ending}")
+    assert path is not None
+    assert path.read_bytes() == texts[2]
+    assert layout.find("recycles", who, f".r3.{ending}") is None
+    layout.drop_old_passes(who)
+    assert found() == {}
 
 
 @pytest.mark.parametrize("name", ["af2", "colabfold"])

@@ -8,7 +8,7 @@ import math
 import os
 import re
 import resource
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -93,6 +93,31 @@ def _memory_left(cgroup: Path) -> int | None:
             cache = re.search(rf"^{reclaimable} (\d+)$", _text(cgroup / "memory.stat"), re.MULTILINE)
             return int(limit) - int(usage) + (int(cache[1]) if cache else 0)
     return None
+
+
+def memory_kills(process: Path = _PROCESS, cgroups: Path = _CGROUPS) -> dict[str, int]:
+    """How many processes the system has killed for lack of memory, by what counts them: the own cgroups, the machine.
+
+    The numbers of the machine (the key is its last start) include those of other people's processes.
+    """
+    counts: dict[str, int] = {}
+    for folder in _own_cgroups("memory", process, cgroups):
+        for name in ("memory.events", "memory.oom_control"):  # versions 2 and 1
+            if found := re.search(r"^oom_kill (\d+)$", _text(folder / name), re.MULTILINE):
+                counts[str(folder)] = int(found[1])
+    if found := re.search(r"^oom_kill (\d+)$", _text(Path("/proc/vmstat")), re.MULTILINE):
+        counts[_text(Path("/proc/sys/kernel/random/boot_id")).strip()] = int(found[1])
+    return counts
+
+
+def memory_was_short(before: Mapping[str, int], now: Mapping[str, int]) -> bool:
+    """Whether a process was killed for lack of memory between two results of `memory_kills`.
+
+    The cgroups tell it where there are some that both times had; else the machine does, if it was not started since.
+    """
+    both = [name for name in before if name in now]
+    telling = [name for name in both if name.startswith("/")] or both
+    return any(now[name] > before[name] for name in telling)
 
 
 def _cpu_quota(cgroup: Path) -> float | None:

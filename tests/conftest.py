@@ -11,6 +11,8 @@ from http_server import Server, serving
 from jaxtyping import install_import_hook
 from msa_server import MsaServer, serving_msas
 
+pytest_plugins = ["fault_table"]
+
 install_import_hook(["af2cpu.geometry", "af2cpu.model", "af2cpu.ops"], "beartype.beartype")
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -20,6 +20,7 @@ class Server(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.files: dict[str, bytes] = {}
+        self.redirects: dict[str, str] = {}  # path -> Location
         self.tag: str | None = '"v1"'
         self.modified: str | None = None  # Last-Modified
         self.ranges = True
@@ -51,6 +52,12 @@ class Handler(BaseHTTPRequestHandler):
         server = self.server
         server.asked.append((self.path, self.headers["Range"]))
         time.sleep(server.delay)
+        if self.path in server.redirects:
+            self.send_response(302)
+            self.send_header("Location", server.redirects[self.path])
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
         content = server.files.get(self.path)
         if server.statuses or content is None:
             self.send_error(server.statuses.pop(0) if server.statuses else 404)

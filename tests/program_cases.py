@@ -31,10 +31,11 @@ class Program:
         faults: Sequence[Sequence[Any]] = (),
         prefix: Sequence[str] = (),
         cwd: Path | None = None,
+        before: str = "",
     ) -> None:
-        """faults: of its worker processes, as in worker_faults.py; their files are in `folder`.
+        """faults: of its processes, as in worker_faults.py; their files are in `folder`.
 
-        prefix: words before the command, such as those that enter a namespace.
+        prefix: words before the command, such as those that enter a namespace. before: Python that runs first.
         """
         folder.mkdir(parents=True, exist_ok=True)
         self._output = folder / f"output-{time.monotonic_ns()}"
@@ -45,7 +46,9 @@ class Program:
                 "WORKER_FAULTS_FOLDER": str(folder),
                 "DASK_DISTRIBUTED__WORKER__PRELOAD": str(Path(__file__).parent / "worker_faults.py"),
             }
-        command = [*prefix, sys.executable, "-m", "af2cpu.cli", *map(str, arguments)]
+        code = f"{before}\nimport sys; sys.path.append({str(Path(__file__).parent)!r})\n"
+        code += "import worker_faults\n" * bool(faults) + "from af2cpu.__main__ import main; main()"
+        command = [*prefix, sys.executable, "-c", code, *map(str, arguments)]
         with self._output.open("wb") as file:
             self.process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, env=environment, cwd=cwd)
 

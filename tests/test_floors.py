@@ -14,6 +14,7 @@ PACKAGE = Path(__file__).parent.parent / "af2cpu"
 
 # From the top down. Names on one line are siblings and do not import each other.
 FLOORS = (
+    ("__main__",),
     ("cli",),
     ("commands",),
     ("api", "validate"),
@@ -28,7 +29,7 @@ FLOORS = (
     ("run_records",),
     ("records", "settings", "chemistry"),
     ("shapes", "cores"),
-    ("chain_ids", "errors", "events", "shipped", "version", "words"),
+    ("chain_ids", "errors", "events", "shipped", "stopping", "version", "words"),
 )
 ALLOWED = {("weights", "model")}  # the table of parameters follows the configuration of the network
 # The package that may import a heavy or optional library; `search` stands for every module below af2cpu/search.

@@ -2,8 +2,8 @@
 
 Each is [stage, target, what, times]: in that stage of that target the worker does `what`, at most so many times in all
 processes together (a file counts each, and holds the number of the process). What: kill (signal 9), memory
-(MemoryError), hold (waits until there is a file `go` in the folder). Of the fault `version` nothing else counts: the
-worker says that it has version 0.0.0.
+(MemoryError), grow (takes memory until something stops it), hold (waits until there is a file `go` in the folder). Of
+the fault `version` nothing else counts: the worker says that it has version 0.0.0.
 """
 
 from __future__ import annotations
@@ -40,11 +40,19 @@ def _faulty(name: str, make: Any, folder: Path) -> Any:
                     os.kill(os.getpid(), signal.SIGKILL)
                 elif what == "memory":
                     raise MemoryError
+                elif what == "grow":
+                    _grow()
                 while not (folder / "go").exists():
                     time.sleep(0.05)
         yield from make(works, cores)
 
     return faulty
+
+
+def _grow() -> None:
+    taken = []
+    while True:
+        taken.append(bytearray(os.urandom(1 << 12) * (1 << 12)))  # 16 MiB that no page is shared in
 
 
 def _claim(folder: Path, number: int, times: int) -> bool:

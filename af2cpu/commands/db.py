@@ -11,6 +11,7 @@ import typer
 from af2cpu.commands.console import print_line
 from af2cpu.commands.errors import FAILED, one_line
 from af2cpu.commands.listeners import showing_results
+from af2cpu.commands.paths import path as as_path
 from af2cpu.cores import available_cores
 from af2cpu.errors import DatabaseError, InputError
 
@@ -23,7 +24,10 @@ _STRUCTURES = "pdb_mmcif"
 _MULTIMER = "multimer"  # AlphaFold's word for what predicts complexes
 
 DATA_DIR = typer.Option(
-    "--data-dir", envvar="AF2CPU_DATA_DIR", help="Folder with the databases, as AlphaFold's scripts make it."
+    "--data-dir",
+    parser=as_path,
+    envvar="AF2CPU_DATA_DIR",
+    help="Folder with the databases, as AlphaFold's scripts make it.",
 )
 
 Threads = Annotated[
@@ -39,7 +43,7 @@ def _summary(path: Path, index: Index) -> str:
 
 @app.command("index")
 def index_command(
-    paths: Annotated[list[Path], typer.Argument(help="FASTA files.")],
+    paths: Annotated[list[Path], typer.Argument(parser=as_path, help="FASTA files.")],
     threads: Threads = None,
     pack: Annotated[bool, typer.Option("--pack", help="Also make the packed file, as af2cpu db pack does.")] = False,
 ) -> None:
@@ -56,7 +60,8 @@ def index_command(
 
 @app.command("pack")
 def pack_command(
-    paths: Annotated[list[Path], typer.Argument(help="FASTA files, or .gz files of them.")], threads: Threads = None
+    paths: Annotated[list[Path], typer.Argument(parser=as_path, help="FASTA files, or .gz files of them.")],
+    threads: Threads = None,
 ) -> None:
     """Make a packed file beside a database, which is searched faster; goes on where it was interrupted.
 
@@ -83,7 +88,8 @@ def _pack(path: Path, threads: int | None) -> None:
 
 @app.command("verify")
 def verify_command(
-    paths: Annotated[list[Path], typer.Argument(help="FASTA files with an index.")], threads: Threads = None
+    paths: Annotated[list[Path], typer.Argument(parser=as_path, help="FASTA files with an index.")],
+    threads: Threads = None,
 ) -> None:
     """Read databases and compare them with their index, byte for byte, and packed files with their checksums."""
     from af2cpu.search.index import load_index, stored_file

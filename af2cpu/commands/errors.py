@@ -17,6 +17,7 @@ import typer
 from rich.console import Console
 from typer.core import TyperGroup
 
+from af2cpu import stopping
 from af2cpu.commands.console import plain_console
 from af2cpu.commands.streams import drop_closed_streams, print_anything
 from af2cpu.errors import InputError, in_words, is_lack_of_memory
@@ -25,10 +26,6 @@ from af2cpu.errors import InputError, in_words, is_lack_of_memory
 FAILED, INPUT, UNEXPECTED, INTERRUPTED, BROKEN_PIPE, TERMINATED = 1, 2, 70, 130, 141, 143
 LOG_NAME = "af2cpu-error.log"
 _UsageError = cast("type[Exception]", typer.BadParameter.__base__)  # click's, which typer does not export
-
-
-class _Terminated(BaseException):
-    """SIGTERM came, as batch systems send it before the wall time is over."""
 
 
 class _ReaderGone(BaseException):
@@ -53,13 +50,14 @@ def one_line(folder: Path | None = None) -> Iterator[None]:
     folder for temporary files.
     """
     try:
-        yield
+        with _signals_first():
+            yield
     except (typer.Exit, _UsageError):
         raise  # typer shows them
     except KeyboardInterrupt as error:
-        _end("interrupted; what is complete is kept and used by the next run", INTERRUPTED, error)
-    except _Terminated as error:
-        _end("terminated; what is complete is kept and used by the next run", TERMINATED, error)
+        _end(stopping.WORDS[signal.SIGINT], INTERRUPTED, error)
+    except stopping.Terminated as error:
+        _end(stopping.WORDS[signal.SIGTERM], TERMINATED, error)
     except _ReaderGone as error:
         raise typer.Exit(BROKEN_PIPE) from error
     except InputError as error:
@@ -75,10 +73,24 @@ def one_line(folder: Path | None = None) -> Iterator[None]:
         _end(f"error: unexpected {type(error).__name__}{_detail(error)}; a fault of af2cpu; {kept}", UNEXPECTED, error)
 
 
+@contextmanager
+def _signals_first() -> Iterator[None]:
+    """Within this block an exception that a library has made of a signal's is the signal's again."""
+    try:
+        yield
+    except (typer.Exit, _UsageError, _ReaderGone):
+        raise
+    except Exception as error:
+        number = stopping.asked()
+        if number is None:
+            raise
+        raise stopping.error_of(number) from error
+
+
 def run(app: Callable[[], object]) -> NoReturn:
     """Runs a typer application to the end of the process."""
     print_anything()
-    signal.signal(signal.SIGTERM, _terminate)
+    stopping.install()
     setattr(Console, "on_broken_pipe", _on_broken_pipe)  # noqa: B010 - for all consoles, also those that typer makes
     code: int | str | None = 0
     try:
@@ -86,15 +98,12 @@ def run(app: Callable[[], object]) -> NoReturn:
             try:
                 app()
             except SystemExit as error:
+                stopping.check()  # typer ends Ctrl-C in its own way
                 code = error.code
             sys.stdout.flush()  # not at the interpreter's exit, where an error would print a traceback
     except typer.Exit as error:
         code = error.exit_code
     sys.exit(code)
-
-
-def _terminate(number: int, frame: object) -> NoReturn:
-    raise _Terminated
 
 
 def _end(line: str, code: int, error: BaseException) -> NoReturn:
@@ -103,6 +112,7 @@ def _end(line: str, code: int, error: BaseException) -> NoReturn:
         plain_console(stderr=True).print(text)
     except BrokenPipeError:
         drop_closed_streams()
+    stopping.answered()
     raise typer.Exit(code) from error
 
 

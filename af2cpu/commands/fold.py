@@ -8,12 +8,15 @@ from typing import Annotated
 import typer
 
 from af2cpu.commands import options as o
+from af2cpu.commands.paths import path as as_path
 from af2cpu.settings import BATCH, NETWORK, OUTPUT, RUN, RunSettings, names_in
 
 
 @o.with_settings("data_dir", *names_in(NETWORK, OUTPUT, RUN, BATCH))
 def fold(  # noqa: PLR0913 - each is an option of the command
-    folders: Annotated[list[Path], typer.Argument(help="Folders that af2cpu search wrote: of one target, or of many.")],
+    folders: Annotated[
+        list[Path], typer.Argument(parser=as_path, help="Folders that af2cpu search wrote: of one target, or of many.")
+    ],
     settings: RunSettings,
     *,
     shard: o.Shard = None,

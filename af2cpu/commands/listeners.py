@@ -16,6 +16,7 @@ from af2cpu.commands.console import plain_console, print_line, shortened
 from af2cpu.commands.json_log import STDERR, logging_json
 from af2cpu.errors import InputError
 from af2cpu.events import Event, Kind
+from af2cpu.words import shown
 
 _CLOCK = 12  # columns of the seconds before a line
 _NAME = 30  # columns of the name of what progresses
@@ -58,7 +59,7 @@ class Lines:
         if event.kind in events.COUNTED or self._verbosity < _SHOWN_FROM[event.kind]:
             return
         text = f"{event.target}: {event.text}" if event.target else event.text
-        text = f"warning: {text}" if event.kind == "warning" else text
+        text = shown(f"warning: {text}" if event.kind == "warning" else text)
         clock = f"{time.perf_counter() - self._start:8.1f} s  "
         if self._console.is_terminal:
             self._console.print(_wrapped(clock, text, self._console.width))

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from af2cpu.commands.errors import one_line
+from af2cpu.commands.paths import path as as_path
 from af2cpu.cores import keep_to_node
 from af2cpu.errors import InputError
 from af2cpu.settings import BATCH, RUN, RunSettings, load_settings, parts_of, setting
@@ -19,7 +20,8 @@ from af2cpu.settings import BATCH, RUN, RunSettings, load_settings, parts_of, se
 Inputs = Annotated[
     list[Path],
     typer.Argument(
-        help="Sequences or alignments: FASTA, a3m, Stockholm or CSV files, plain or .gz, or folders of them."
+        parser=as_path,
+        help="Sequences or alignments: FASTA, a3m, Stockholm or CSV files, plain or .gz, or folders of them.",
     ),
 ]
 Pairs = Annotated[
@@ -31,7 +33,9 @@ Pairs = Annotated[
         rich_help_panel=BATCH,
     ),
 ]
-Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for the results; each target gets a folder in it.")]
+Out = Annotated[
+    Path, typer.Option("--out", "-o", parser=as_path, help="Folder for the results; each target gets a folder in it.")
+]
 DryRun = Annotated[
     bool,
     typer.Option(
@@ -81,6 +85,7 @@ _Config = Annotated[
     Path | None,
     typer.Option(
         "--config",
+        parser=as_path,
         metavar="PATH",
         help="TOML file with settings; af2cpu config prints a template. Flags and AF2CPU_* variables win over it.",
         rich_help_panel=RUN,
@@ -153,6 +158,8 @@ def _settings_from(given: dict[str, Any], config: Path | None) -> RunSettings:
 def _elements(name: str, texts: list[str]) -> list[str] | None:
     """The elements of a list from the texts of a repeated flag; None if it was not given. Raises InputError."""
     try:
+        if "" in texts:
+            raise ValueError("nothing between the quotes")
         return [part for text in texts for part in parts_of(text)] if texts else None
     except ValueError as error:
         one = setting(name)

@@ -15,6 +15,7 @@ from af2cpu import events
 from af2cpu.commands.console import print_line
 from af2cpu.commands.errors import FAILED, one_line
 from af2cpu.commands.listeners import showing, showing_results
+from af2cpu.commands.paths import path as as_path
 from af2cpu.errors import InputError, ParameterError
 
 app = typer.Typer(no_args_is_help=True, help="Parameters: download, list, verify, selftest.")
@@ -28,11 +29,17 @@ Models = Annotated[
     ),
 ]
 Params = Annotated[
-    Path | None, typer.Option("--params", envvar="AF2CPU_PARAMS", help="Folder with params_model_*.npz.")
+    Path | None,
+    typer.Option("--params", parser=as_path, envvar="AF2CPU_PARAMS", help="Folder with params_model_*.npz."),
 ]
 DataDir = Annotated[
     Path | None,
-    typer.Option("--data-dir", envvar="AF2CPU_DATA_DIR", help="Data folder; the parameters are in its folder params."),
+    typer.Option(
+        "--data-dir",
+        parser=as_path,
+        envvar="AF2CPU_DATA_DIR",
+        help="Data folder; the parameters are in its folder params.",
+    ),
 ]
 
 

@@ -12,6 +12,7 @@ import typer
 from af2cpu.commands import options as o
 from af2cpu.commands.console import print_sentence
 from af2cpu.commands.errors import FAILED
+from af2cpu.commands.paths import path as as_path
 from af2cpu.errors import InputError
 from af2cpu.settings import RunSettings
 
@@ -21,11 +22,15 @@ if TYPE_CHECKING:
 
 @o.with_settings("relax_threads", "relax_max_seconds", "relax_max_steps", "relax_anyway", "relax_springs")
 def relax(
-    file: Annotated[Path, typer.Argument(help="Protein structure of any origin: PDB or mmCIF, plain or .gz.")],
+    file: Annotated[
+        Path, typer.Argument(parser=as_path, help="Protein structure of any origin: PDB or mmCIF, plain or .gz.")
+    ],
     settings: RunSettings,
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="PDB file to write, or mmCIF: NAME.cif. Default: NAME_relaxed.pdb."),
+        typer.Option(
+            "--out", "-o", parser=as_path, help="PDB file to write, or mmCIF: NAME.cif. Default: NAME_relaxed.pdb."
+        ),
     ] = None,
     max_rounds: Annotated[
         int, typer.Option(min=1, help="Limit of minimisations; each frees the residues left with violations.")

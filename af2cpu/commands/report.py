@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from af2cpu.commands.errors import FAILED, one_line
+from af2cpu.commands.paths import path as as_path
 from af2cpu.errors import InputError
 
 _MIN_COMPARED = 2
@@ -15,14 +16,20 @@ _MIN_COMPARED = 2
 
 def report(
     folders: Annotated[
-        list[Path], typer.Argument(help="Folder that af2cpu predict wrote, or that of one target in it.")
+        list[Path],
+        typer.Argument(parser=as_path, help="Folder that af2cpu predict wrote, or that of one target in it."),
     ],
     compare: Annotated[
         bool, typer.Option("--compare", help="Compare the runs in two or more folders on one page.")
     ] = False,
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="Page that --compare writes. Default: compare.html in the current folder."),
+        typer.Option(
+            "--out",
+            "-o",
+            parser=as_path,
+            help="Page that --compare writes. Default: compare.html in the current folder.",
+        ),
     ] = None,
 ) -> None:
     """Write report.html of each target, index.html and the summary files of all, from the files in a folder.

@@ -12,6 +12,7 @@ import typer
 from af2cpu.commands import options as o
 from af2cpu.commands.console import print_json, print_line, shortened
 from af2cpu.commands.errors import one_line
+from af2cpu.commands.paths import path as as_path
 from af2cpu.run_records import to_json
 from af2cpu.run_status import FolderStatus, RunLine, read_status
 from af2cpu.words import counted, duration
@@ -20,7 +21,9 @@ _NAME, _STAGE, _SHOWN, _WIDTH = 30, 16, 20, 80
 
 
 def status(
-    folders: Annotated[list[Path], typer.Argument(help="Folder that af2cpu predict writes, or has written: its -o.")],
+    folders: Annotated[
+        list[Path], typer.Argument(parser=as_path, help="Folder that af2cpu predict writes, or has written: its -o.")
+    ],
     as_json: o.AsJson = False,
 ) -> None:
     """Show what is done, in work, waiting and failed in a results folder, and when it will end.

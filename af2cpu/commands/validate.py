@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from af2cpu.commands.errors import FAILED, one_line
+from af2cpu.commands.paths import path as as_path
 
 
 def validate(  # noqa: PLR0913 - each is an option of the command
@@ -39,7 +40,9 @@ def validate(  # noqa: PLR0913 - each is an option of the command
     ] = None,
     features: Annotated[
         Path | None,
-        typer.Option(help="File (.npz) of processed features; their first axis counts draws, one for each pass."),
+        typer.Option(
+            parser=as_path, help="File (.npz) of processed features; their first axis counts draws, one for each pass."
+        ),
     ] = None,
     recycles: Annotated[int, typer.Option(min=0, max=20, help="Number of recycles, with synthetic features.")] = 0,
     engine: Annotated[

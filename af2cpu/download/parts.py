@@ -10,7 +10,7 @@ import gzip
 import os
 import shutil
 import zlib
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
 
@@ -30,7 +30,7 @@ from af2cpu.download.requests import (
 )
 from af2cpu.download.space import check_space, size_text
 from af2cpu.errors import DownloadError
-from af2cpu.formats.streams import atomic_write
+from af2cpu.formats.streams import atomic_write, naming
 
 _BLOCK = 1 << 20
 PART = ".part"  # how the name of a file ends that has not come whole
@@ -56,9 +56,21 @@ def fetch(http: httpx.Client, url: str, path: Path, unpacked_size: int | None = 
 def fetch_part(http: httpx.Client, url: str, path: Path, spare: int) -> Path:
     """Fetches all of `url` into the part of `path`, as it comes; spare: bytes that the disk must have besides."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = part_path(path)
-    patiently(url, lambda: _pull(http, url, part, spare), lambda: _bytes_in(part))
+    part, ranges = part_path(path), _Ranges()
+    patiently(url, lambda: _pull(http, url, part, spare, ranges), lambda: _bytes_in(part), lambda: ranges.sent)
     return part
+
+
+@dataclass
+class _Ranges:
+    """Whether the server has shown that it sends the rest of a file."""
+
+    sent: bool = False
+
+    def look(self, response: httpx.Response, asked: bool) -> None:
+        """At an answer; asked: for a range."""
+        said = response.headers.get("Accept-Ranges") == "bytes" and bool(validator_of(response))
+        self.sent = response.status_code == 206 or (said and not asked)
 
 
 def fetch_piece(http: httpx.Client, piece: Piece, part: Path) -> None:
@@ -72,7 +84,7 @@ def fetch_piece(http: httpx.Client, piece: Piece, part: Path) -> None:
             _drop_aloud(part, piece.url)
         part.write_bytes(b"")
         _save(part, piece)
-    patiently(piece.url, lambda: _pull_piece(http, piece, part), lambda: _bytes_in(part))
+    patiently(piece.url, lambda: _pull_piece(http, piece, part), lambda: _bytes_in(part), lambda: True)
 
 
 def part_path(path: Path) -> Path:
@@ -99,7 +111,7 @@ def drop(part: Path) -> None:
     _state_path(part).unlink(missing_ok=True)
 
 
-def _pull(http: httpx.Client, url: str, part: Path, spare: int) -> None:
+def _pull(http: httpx.Client, url: str, part: Path, spare: int, ranges: _Ranges) -> None:
     """One attempt at a whole file of which nothing is known but what an earlier attempt has left."""
     saved = _saved(part)
     if saved is not None and (saved.url != url or not saved.validator):  # nothing tells whether it is the same file
@@ -109,6 +121,7 @@ def _pull(http: httpx.Client, url: str, part: Path, spare: int) -> None:
     if saved and saved.size == have:
         return  # complete, and only its unpacking was interrupted
     with request(http, url, range_headers(saved, have) if saved and have else {}) as response:
+        ranges.look(response, asked=bool(saved and have))
         resumed = saved is not None and _continues(response, saved, have)
         if have and not resumed:
             _drop_aloud(part, url)
@@ -197,7 +210,7 @@ def _unpack(url: str, part: Path, path: Path) -> None:
     """Each gzip member carries its length and checksum: what unpacks is what was packed."""
     temporary = path.with_name(path.name + ".unpacking")  # one name: what a killed run left is written over
     try:
-        with gzip.open(part, "rb") as packed, temporary.open("wb") as file:
+        with naming(temporary), gzip.open(part, "rb") as packed, temporary.open("wb") as file:
             shutil.copyfileobj(packed, file, _BLOCK)
         finish(temporary, path)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:

@@ -143,9 +143,17 @@ def stream_whole(http: httpx.Client, url: str, use: Callable[[httpx.Response], T
     return patiently(url, attempt, done)
 
 
-def patiently(url: str, attempt: Callable[[], T], done: Callable[[], int] = lambda: 0, *, retries: int = _RETRIES) -> T:
+def patiently(
+    url: str,
+    attempt: Callable[[], T],
+    done: Callable[[], int] = lambda: 0,
+    goes_on: Callable[[], bool] = lambda: False,
+    *,
+    retries: int = _RETRIES,
+) -> T:
     """attempt(), again where the line breaks; a break after more than ever had come before counts as the first.
 
+    goes_on: whether a later run can use what has come, which the error says then.
     Raises DownloadError after so many retries in a row.
     """
     best, failures = done(), 0
@@ -157,19 +165,26 @@ def patiently(url: str, attempt: Callable[[], T], done: Callable[[], int] = lamb
             best = max(best, done())
             if failures > retries:
                 why = str(error) or type(error).__name__
-                raise DownloadError(f"{url}: {why}; run the same command again, it goes on from here") from error
+                rest = ", it goes on from here" if goes_on() else ""
+                raise DownloadError(f"{url}: {why}; run the same command again{rest}") from error
             time.sleep(_PAUSE * 2 ** (failures - 1))
 
 
 @contextmanager
 def request(http: httpx.Client, url: str, headers: dict[str, str]) -> Iterator[httpx.Response]:
-    """The answer (200, 206 or 416), its body still to be read. Raises DownloadError for a refusal."""
-    with http.stream("GET", url, headers={"Accept-Encoding": "identity"} | headers) as response:
-        if response.status_code in BUSY:
-            raise BusyError(f"the server answers {response.status_code} {response.reason_phrase}")
-        if response.status_code not in {200, 206, 416}:
-            raise DownloadError(f"{url}: the server answers {response.status_code} {response.reason_phrase}")
-        yield response
+    """The answer (200, 206 or 416), its body still to be read. Raises DownloadError for a refusal.
+
+    Also for what no second attempt mends: redirects in a circle, an address that is none.
+    """
+    try:
+        with http.stream("GET", url, headers={"Accept-Encoding": "identity"} | headers) as response:
+            if response.status_code in BUSY:
+                raise BusyError(f"the server answers {response.status_code} {response.reason_phrase}")
+            if response.status_code not in {200, 206, 416}:
+                raise DownloadError(f"{url}: the server answers {response.status_code} {response.reason_phrase}")
+            yield response
+    except (httpx.TooManyRedirects, httpx.DecodingError, httpx.InvalidURL) as error:
+        raise DownloadError(f"{url}: {error}; check the address, or try again later") from error
 
 
 def range_headers(piece: Piece, have: int = 0) -> dict[str, str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from af2cpu.errors import DownloadError
+from af2cpu.formats.streams import sweep_abandoned
 from af2cpu.words import duration
 
 _LINE = 100e6 / 8  # bytes per second of the line that times are told for
@@ -26,6 +27,7 @@ def exclusive(folder: Path, *, wait: bool = False) -> Iterator[None]:
     except Timeout as error:
         raise DownloadError(f"{folder}: another download is at work here; wait for it to end") from error
     try:
+        sweep_abandoned(folder)
         yield
     finally:
         lock.release()

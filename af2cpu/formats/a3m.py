@@ -123,7 +123,7 @@ def read_joined(
             segments = _segments(segments_of(comments, name), len(letters), name, lengths)
             letters = _complete(record, letters, inserted, segments, known, name)
             _check_distinct(letters, segments, name)
-            rows = _Rows(record.header, letters, segments)
+            rows = _Rows(record.header, letters, segments, name)
         else:
             letters, inserted = _split(record, name)
             _check_length(record, len(letters), rows.n_res, name)
@@ -136,14 +136,14 @@ def read_joined(
 class _Rows:
     """Puts the rows of a file, one by one, to those of each sequence or to the paired ones."""
 
-    def __init__(self, header: str, query: np.ndarray, segments: Segments) -> None:
+    def __init__(self, header: str, query: np.ndarray, segments: Segments, place: str) -> None:
         self.n_res, self.n_read = len(query), 1
         self._segments, self._header, self._query = segments, header, query
         self._columns = segments.columns
         n_parts = len(self._columns)
         share = 1 if n_parts == 1 else 2 * n_parts
-        self._own = [_Part(columns, share) for columns in self._columns]
-        self._paired = [_Part(columns, share) for columns in self._columns] if n_parts > 1 else []
+        self._own = [_Part(columns, share, place) for columns in self._columns]
+        self._paired = [_Part(columns, share, place) for columns in self._columns] if n_parts > 1 else []
         for label, part in zip(_parts_of(header, n_parts), self._own, strict=True):
             part.add(label, query, None)
         self._pair(header, query, None)
@@ -178,11 +178,11 @@ class _Rows:
 class _Part:
     """Rows in the columns of one sequence."""
 
-    def __init__(self, columns: slice, share: int) -> None:
-        """share: of how many parts it is one; they grow by less each."""
+    def __init__(self, columns: slice, share: int, place: str) -> None:
+        """share: of how many parts it is one; they grow by less each. place: the file."""
         self.columns = columns
         self._names: list[str] = []
-        self._buffer = RowBuffer(columns.stop - columns.start, share)
+        self._buffer = RowBuffer(columns.stop - columns.start, share, place)
 
     def add(self, name: str, letters: np.ndarray, inserted: np.ndarray | None) -> None:
         self._buffer.append(letters[self.columns], None if inserted is None else inserted[self.columns])

@@ -10,6 +10,7 @@ from Bio.Data.PDBData import protein_letters_3to1_extended
 
 from af2cpu.chemistry.residues import ATOM37_INDEX
 
+MOST_DISTANT = 1e6  # angstrom: no atom of a structure is as far from the origin, and float32 still tells atoms apart
 _BOND = 2.5  # angstrom, DSSP's longest peptide bond; across a missing residue C and N are about 3 A apart or more
 _CD, _NH1, _NH2 = (ATOM37_INDEX[name] for name in ("CD", "NH1", "NH2"))
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from af2cpu.errors import InputError
-from af2cpu.formats.streams import BOM, Source, lines, name_of, open_bytes
+from af2cpu.formats.streams import BOM, MAX_LINE, Source, lines, name_of, open_bytes
 
 _UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 
@@ -17,7 +17,7 @@ class FastaRecord:
 
     number: int
     header: str
-    letters: bytes  # as in the file; blanks, tabs, line breaks and NUL are removed
+    letters: bytes  # as in the file; blanks, tabs and line breaks are removed
 
 
 def read_fasta(source: Source, comments: list[bytes] | None = None) -> Iterator[FastaRecord]:
@@ -25,12 +25,13 @@ def read_fasta(source: Source, comments: list[bytes] | None = None) -> Iterator[
 
     Comments are appended to `comments`, complete when the first record is returned. A byte-order mark and any kind of
     line end are accepted; headers that are not UTF-8 get replacement characters.
-    Raises InputError where the file is empty, binary, or has letters before its first header.
+    Raises InputError where the file is empty, binary, has letters before its first header, or a record of more bytes
+    than a line may have.
     """
     name = name_of(source)
     header: bytes | None = None
     letters: list[bytes] = []
-    number = 0
+    number = size = 0
     with open_bytes(source) as stream:
         for line_number, raw in enumerate(lines(stream), start=1):
             line = raw.removeprefix(BOM) if line_number == 1 else raw
@@ -39,9 +40,12 @@ def read_fasta(source: Source, comments: list[bytes] | None = None) -> Iterator[
             if line.startswith(b">"):
                 if header is not None:
                     yield _record(number, header, letters)
-                header, letters, number = line[1:], [], number + 1
+                header, letters, number, size = line[1:], [], number + 1, 0
             elif header is not None:
                 letters.append(line)
+                size += len(line)
+                if size > MAX_LINE:
+                    raise InputError(_too_long(name, number, header))
             elif line.strip() and not line.startswith((b"#", b";")):
                 raise InputError(_before_header(name, line_number, line))
             elif comments is not None:
@@ -52,8 +56,13 @@ def read_fasta(source: Source, comments: list[bytes] | None = None) -> Iterator[
 
 
 def _record(number: int, header: bytes, letters: list[bytes]) -> FastaRecord:
-    joined = b"".join(letters).translate(None, b" \t\r\n\v\f\0")
+    joined = b"".join(letters).translate(None, b" \t\r\n\v\f")
     return FastaRecord(number, header.decode("utf-8", "replace").strip(" \t\r\n\0"), joined)
+
+
+def _too_long(name: str, number: int, header: bytes) -> str:
+    label = header[:60].decode("utf-8", "replace").strip()
+    return f"{name}, record {number} ({label}): has over {MAX_LINE >> 20} MB of letters, which no protein has"
 
 
 def _before_header(name: str, line_number: int, line: bytes) -> str:

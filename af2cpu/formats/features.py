@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from af2cpu.errors import InputError
-from af2cpu.formats.arrays import check_names, check_shapes, read_arrays, write_arrays
+from af2cpu.formats.arrays import Header, check_kinds, check_names, check_shapes, read_arrays, write_arrays
 from af2cpu.records import Features, ProcessedFeatures
 
 _KIND = "features"
 _CHAINS = ("asym_id", "entity_id", "sym_id")
+_GAP = 21  # the highest code of the MSA
+_TEXTS = ("domain_name", "sequence", "msa_species_identifiers", "template_domain_names", "template_sequence")
+_NUMBERS = ("aatype", "template_aatype", "template_all_atom_positions", "template_all_atom_masks", "template_sum_probs")
+# numpy's letters for the kinds of numbers that each array may have.
+_KINDS_OF = {f.name: "iu" for f in fields(Features)} | dict.fromkeys(_TEXTS, "S") | dict.fromkeys(_NUMBERS, "fiu")
 
 
 def write_features(path: str | os.PathLike[str], features: Features) -> None:
@@ -30,29 +36,54 @@ def names_of(features: Features) -> list[str]:
 
 def read_features(path: str | os.PathLike[str]) -> Features:
     """Raw features as `write_features` wrote them. Raises InputError that names the file and what is wrong with it."""
-    arrays = read_arrays(Path(path), _KIND)
-    given = {name for name in _CHAINS if name in arrays}
-    check_names(Path(path), arrays, [f.name for f in fields(Features) if given or f.name not in _CHAINS], _KIND)
-    n_res, n_seq, n_templ = (arrays[name].shape[:1] for name in ("aatype", "msa", "template_aatype"))
+    path = Path(path)
+    features = Features(**read_arrays(path, _KIND, check=partial(_check_headers, path)))
+    _check_values(path, features)
+    return features
+
+
+def _check_headers(path: Path, headers: Mapping[str, Header]) -> None:
+    """Names, kinds of numbers and shapes, before anything is unpacked."""
+    given = {name for name in _CHAINS if name in headers}
+    check_names(path, headers, [f.name for f in fields(Features) if given or f.name not in _CHAINS], _KIND)
+    check_kinds(path, headers, {f.name: _KINDS_OF[f.name] for f in fields(Features)})
+    n_res, n_seq, n_templ = (headers[name].shape[:1] for name in ("aatype", "msa", "template_aatype"))
+    shapes: dict[str, tuple[int, ...]] = dict.fromkeys(
+        ("between_segment_residues", "residue_index", "seq_length", "num_alignments", *given), n_res
+    )
+    shapes |= dict.fromkeys(("msa", "deletion_matrix_int"), n_seq + n_res)
+    shapes |= dict.fromkeys(("template_domain_names", "template_sequence"), n_templ)
     check_shapes(
-        Path(path),
-        arrays,
-        {
+        path,
+        headers,
+        shapes
+        | {
             "aatype": (*n_res, 21),
-            "residue_index": n_res,
-            "between_segment_residues": n_res,
-            "msa": n_seq + n_res,
-            "deletion_matrix_int": n_seq + n_res,
+            "msa_species_identifiers": n_seq,
             "template_aatype": (*n_templ, *n_res, 22),
             "template_all_atom_positions": (*n_templ, *n_res, 37, 3),
             "template_all_atom_masks": (*n_templ, *n_res, 37),
-            **dict.fromkeys(given, n_res),
+            "template_sum_probs": (*n_templ, 1),
+            "domain_name": headers["sequence"].shape[:1],
+            "sequence": headers["sequence"].shape[:1],
         },
     )
-    features = Features(**arrays)
-    if features.n_seq == 0 or int(features.msa.max(initial=0)) > 21:
-        raise InputError(f"{path}: the MSA has no row or a code over 21; make the features again")
-    return features
+
+
+def _check_values(path: Path, features: Features) -> None:
+    """Raises InputError for codes that are none, and chains whose letters are not as many as their residues."""
+    if features.n_seq == 0 or int(features.msa.max(initial=0)) > _GAP or int(features.msa.min(initial=0)) < 0:
+        raise InputError(f"{path}: the MSA has no row or a code over {_GAP}; make the features again")
+    if int(features.deletion_matrix_int.min(initial=0)) < 0:
+        raise InputError(f"{path}: deletion_matrix_int counts fewer than no residues; make the features again")
+    numbers = features.asym_id
+    if numbers.size and not (numbers[0] == 1 and np.isin(np.diff(numbers.astype(np.int64)), (0, 1)).all()):
+        raise InputError(f"{path}: asym_id does not count the chains from 1; make the features again")
+    spans = features.chains.spans
+    if [len(bytes(letters)) for letters in features.sequence] != [len(rows) for rows in spans.values()]:
+        raise InputError(
+            f"{path}: the letters of its chains are not as many as their residues; make the features again"
+        )
 
 
 def write_draws(path: str | os.PathLike[str], draws: Iterable[ProcessedFeatures]) -> None:
@@ -68,7 +99,7 @@ def read_draws(path: str | os.PathLike[str]) -> list[ProcessedFeatures]:
     """
     path = Path(path)
     wanted = {f.name for f in fields(ProcessedFeatures)}
-    arrays = read_arrays(path, _KIND, wanted)
+    arrays = read_arrays(path, _KIND, wanted, partial(check_kinds, path, kinds=dict.fromkeys(wanted, "fiub")))
     if any(array.ndim == 0 for array in arrays.values()) or len({len(array) for array in arrays.values()}) > 1:
         raise InputError(f"{path}: the arrays differ in their number of draws (the first axis)")
     n_draws = len(next(iter(arrays.values()), ()))

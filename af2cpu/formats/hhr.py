@@ -12,8 +12,10 @@ from af2cpu.errors import InputError
 from af2cpu.formats.streams import lines, name_of, open_bytes
 from af2cpu.records import Query, TemplateHit
 
-_SUMMARY = re.compile(r"Probab=.*\bAligned_cols=(\d+)\s.*\bSum_probs=([0-9.]+)")
-_COLUMNS = re.compile(r"\s*(\d+) ([A-Z-]+)\s+(\d+) \(\d+\)")  # first residue, columns, last residue, length
+_SUMMARY = re.compile(r"Probab=.*\bAligned_cols=([0-9]{1,9})\s.*\bSum_probs=([0-9]{1,9}(?:\.[0-9]*)?)(?:\s|$)")
+_COLUMNS = re.compile(
+    r"\s*([0-9]{1,9}) ([A-Z-]+)\s+([0-9]{1,9}) \([0-9]+\)"
+)  # first residue, columns, last residue, length
 _LABEL = slice(2, 16)  # characters of a line with the name of its sequence
 _NO_SEQUENCES = {"Consensus", "ss_dssp", "ss_pred", "ss_conf"}
 _STANDARD = frozenset(RESTYPES)
@@ -50,7 +52,11 @@ def read_hhr(path: Path, query: Query) -> list[TemplateHit]:
 def _hit(text: list[str], start: int, end: int, query: Query, path: Path) -> TemplateHit:
     """The hit in some lines: its number, its name, its summary, then blocks of columns."""
     number = text[start].split()[-1]
-    if end - start < 3 or not number.isdecimal() or not text[start + 1].startswith(">"):
+    if (
+        end - start < 3
+        or not (number.isascii() and number.isdecimal() and len(number) < 10)
+        or not text[start + 1].startswith(">")
+    ):
         raise _damaged(path, start, "expected the number of a hit, and its name in the next line")
     summary = _SUMMARY.match(text[start + 2])
     if summary is None:

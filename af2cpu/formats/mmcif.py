@@ -20,7 +20,7 @@ import gemmi
 import numpy as np
 
 from af2cpu.errors import InputError
-from af2cpu.formats.chain import AtomRows, ProteinChain, letter_of, place_atoms
+from af2cpu.formats.chain import MOST_DISTANT, AtomRows, ProteinChain, letter_of, place_atoms
 from af2cpu.formats.structure.sites import read_text
 
 _ATOM_SITE = (
@@ -126,11 +126,11 @@ class MmcifEntry:
         columns = self._columns
         take = [row for row, _ in chosen]
         position = np.array([[float(columns[axis][row]) for axis in _AXES] for row in take], np.float64).reshape(-1, 3)
-        wrong = np.flatnonzero(~np.isfinite(position).all(axis=1))
+        wrong = np.flatnonzero(~(np.abs(position) < MOST_DISTANT).all(axis=1))  # also NaN
         if len(wrong):
             row = take[wrong[0]]
             atom = " ".join(columns[tag][row] for tag in ("label_comp_id", "auth_seq_id", "label_atom_id"))
-            raise ValueError(f"{atom}: coordinates that are no numbers")
+            raise ValueError(f"{atom}: coordinates that are no numbers, or absurd")
         return AtomRows(
             residue=[residue for _, residue in chosen],
             residue_name=[columns["label_comp_id"][row] for row in take],

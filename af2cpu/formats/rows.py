@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from af2cpu.chemistry.residues import HHBLITS_AA_TO_ID
+from af2cpu.cores import available_memory
+from af2cpu.errors import InputError
 
 ILLEGAL = 255
 GAP = HHBLITS_AA_TO_ID["-"]
@@ -34,11 +36,20 @@ def digest(letters: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return np.stack([wide @ weights[:, 0], wide @ weights[:, 1]], axis=-1)
 
 
+def check_room(n_bytes: int, place: str) -> None:
+    """Raises InputError for the rows of a file that need more memory than is free."""
+    if n_bytes >= _GROW_BYTES // 8 and n_bytes > (free := available_memory()):
+        raise InputError(
+            f"{place}: its rows need {n_bytes / 1e9:.1f} GB more memory and {free / 1e9:.1f} GB are free; give fewer"
+        )
+
+
 class RowBuffer:
     """Grows `msa`, `deletions` and `digests` row by row, without ever holding two copies (realloc moves pages)."""
 
-    def __init__(self, n_res: int, share: int = 1) -> None:
-        """share: how many of these grow together; each grows by less then."""
+    def __init__(self, n_res: int, share: int = 1, place: str = "the alignment") -> None:
+        """share: how many of these grow together; each grows by less then. place: what the rows are of, for errors."""
+        self._place = place
         self.n_res = n_res
         self.n_seq = 0
         self._room = 0
@@ -66,6 +77,7 @@ class RowBuffer:
         return self._msa, self._deletions, self._digests
 
     def _resize(self, room: int) -> None:
+        check_room(3 * self.n_res * (room - self._room), self._place)
         # refcheck off: nothing else holds these arrays, and a debugger's reference must not break reading.
         self._msa.resize((room, self.n_res), refcheck=False)
         self._deletions.resize((room, self.n_res), refcheck=False)  # new cells are zero

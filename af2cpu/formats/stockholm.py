@@ -14,8 +14,8 @@ import numpy as np
 
 from af2cpu.errors import InputError
 from af2cpu.formats.characters import character_at
-from af2cpu.formats.rows import CODES, GAP, ILLEGAL, digest, digest_weights
-from af2cpu.formats.streams import BOM, Source, lines, name_of, open_rewindable
+from af2cpu.formats.rows import CODES, GAP, ILLEGAL, check_room, digest, digest_weights
+from af2cpu.formats.streams import BOM, MAX_LINE, Source, lines, name_of, open_rewindable
 from af2cpu.records import Alignment
 
 _BATCH_BYTES = 1 << 20  # of lines that are worked on at a time
@@ -82,6 +82,8 @@ def _shape(stream: BinaryIO, name: str, max_rows: int | None) -> tuple[int, byte
         if len(residues) == 1:
             n_seq += 1
     sequence = b"".join(residues)
+    if len(sequence) > MAX_LINE:
+        raise InputError(f"{name}: its first row has {len(sequence):,} residues, which no protein has")
     if not sequence:
         raise InputError(f"{name}: holds no rows with residues; the first row must be the query")
     return (n_seq if max_rows is None else min(n_seq, max_rows)), sequence
@@ -110,6 +112,7 @@ class _Cells:
     """Fills the arrays from the batches of each block."""
 
     def __init__(self, n_seq: int, n_res: int, name: str) -> None:
+        check_room(3 * n_seq * n_res, name)
         self.name = name
         self.names: list[bytes] = []
         self.msa = np.full((n_seq, n_res), GAP, np.uint8)

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import io
 import os
+import re
 import shutil
+import socket
 import tempfile
+import time
 import zlib
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -20,6 +25,7 @@ Source = str | os.PathLike[str] | BinaryIO
 BOM = b"\xef\xbb\xbf"  # byte-order mark of UTF-8, which Windows' editors put before a text
 _GZIP_MAGIC = b"\x1f\x8b"
 _BUFFER = 1 << 20
+MAX_LINE = 8 << 20  # bytes; the longest protein has 40,000 residues
 _IN_MEMORY = 64 << 20  # bytes of a pipe that are kept in memory; more goes to a temporary file
 
 
@@ -97,8 +103,17 @@ def _rewinds(stream: BinaryIO) -> bool:
 
 
 def lines(stream: BinaryIO) -> Iterator[bytes]:
-    """Lines with their ends: LF, CRLF, or CR alone (classic Mac OS, some spreadsheets)."""
-    for line in stream:
+    """Lines with their ends: LF, CRLF, or CR alone (classic Mac OS, some spreadsheets).
+
+    Raises InputError for a line that no sequence needs: readers take many times its size.
+    """
+    while line := stream.readline(MAX_LINE + 1):
+        if len(line) > MAX_LINE:
+            name = getattr(stream, "name", "")
+            raise InputError(
+                f"{name_of(name) if isinstance(name, str) and name else 'the file'}: has a line of over "
+                f"{MAX_LINE >> 20} MB; it is damaged, or no file of proteins"
+            )
         if b"\r" in line:
             yield from line.splitlines(keepends=True)
         else:
@@ -119,6 +134,8 @@ def _open(path: Path) -> BinaryIO:
 
 HIDDEN = ".af2cpu"  # folder of files that only this program reads: receipts, failures
 TEMPORARY = ".tmp"  # ending of the names of unfinished files; they begin with a dot
+_OF_PROCESS = re.compile(r"\.([0-9a-f]{8})-(\d+)\.tmp$")
+_ABANDONED = 3 * 86_400.0  # seconds after which another host's unfinished file is of a process that has died
 
 
 @contextmanager
@@ -128,7 +145,7 @@ def atomic_write(path: Path, *, sync: bool = True) -> Iterator[BinaryIO]:
     sync: without fsync, which takes milliseconds, a crash of the system may damage the file; one of the process can't.
     Raises OSError that names the path, such as for a full disk.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY}")
+    temporary = _temporary(path)
     try:
         with naming(path), temporary.open("wb") as file:
             yield file
@@ -146,7 +163,7 @@ def link_or_copy(source: Path, path: Path) -> Path:
     Raises OSError.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY}")
+    temporary = _temporary(path)
     temporary.unlink(missing_ok=True)
     try:
         try:
@@ -157,6 +174,36 @@ def link_or_copy(source: Path, path: Path) -> Path:
     finally:
         temporary.unlink(missing_ok=True)  # rename(2) leaves it where both names are the same file
     return path
+
+
+def _temporary(path: Path) -> Path:
+    """Where a file of this process is written. The name tells whether its process still lives (`sweep_abandoned`)."""
+    return path.with_name(f".{path.name}.{_home_of_processes()}-{os.getpid()}{TEMPORARY}")
+
+
+@cache
+def _home_of_processes() -> str:
+    """A hash of where numbers of processes mean what they mean here: host, its last start, namespace."""
+    parts = [socket.gethostname()]
+    with suppress(OSError):
+        parts += [Path("/proc/sys/kernel/random/boot_id").read_text(), os.readlink("/proc/self/ns/pid")]
+    return hashlib.blake2b("".join(parts).encode(), digest_size=4).hexdigest()
+
+
+def sweep_abandoned(folder: Path) -> None:
+    """Removes the temporary files in a folder that killed processes have left; those of living ones stay.
+
+    For folders that several runs write into. Of other hosts' files those are removed that are days old.
+    """
+    with suppress(OSError):
+        for path in folder.glob(f".*{TEMPORARY}"):
+            found = _OF_PROCESS.search(path.name)
+            if found and found[1] == _home_of_processes():
+                abandoned = not Path(f"/proc/{found[2]}").exists()
+            else:
+                abandoned = time.time() - path.stat().st_mtime > _ABANDONED
+            if abandoned and path.is_file():
+                path.unlink(missing_ok=True)
 
 
 @contextmanager

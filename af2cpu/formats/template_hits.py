@@ -13,7 +13,8 @@ from af2cpu.records import Query, TemplateHit
 
 # 4pqx_A/2-217 [subseq from] mol:protein length:217  Free text. Easel numbers the rows of an alignment, as in
 # 0001|4pqx_A/2-217, when two have one name.
-_HIT = re.compile(r"(?:\d+\|)?([a-z0-9]+)_(\w+)/([0-9]+)-([0-9]+) .*protein length:([0-9]+)")
+_HIT = re.compile(r"(?:\d+\|)?([a-z0-9]+)_(\w+)/([0-9]{1,9})-([0-9]{1,9}) .*protein length:([0-9]{1,9})")
+_COLUMNS = re.compile(r"[A-Za-z-]*")
 
 
 def read_template_hits(path: Path, query: Query) -> list[TemplateHit]:
@@ -71,6 +72,10 @@ def _hit(index: int, name: str, description: str, row: str, query: str, path: Pa
     if match is None:
         raise InputError(
             f"{name_of(path)}, row {index}: {name!r} is no chain of the PDB; search pdb_seqres for templates"
+        )
+    if not _COLUMNS.fullmatch(row):
+        raise InputError(
+            f"{name_of(path)}, row {index} ({name[:60]}): has columns that are no residues; fetch it again"
         )
     indices = _indices(row, int(match[3]) - 1)
     if len(indices) != len(query):

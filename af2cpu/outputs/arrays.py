@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from af2cpu.errors import InputError
-from af2cpu.formats.arrays import check_shapes, read_arrays, write_arrays
+from af2cpu.formats.arrays import Header, check_kinds, check_shapes, read_arrays, write_arrays
 from af2cpu.records import ChainPairs, Confidence, Prediction
 
 _ALWAYS = (
@@ -19,6 +20,9 @@ _ALWAYS = (
 _WITH_PTM = "ptm predicted_aligned_error max_predicted_aligned_error".split()
 _CHAINS = "asym_id entity_id sym_id".split()
 _PAIRS = [one.name for one in fields(ChainPairs)]
+_WHOLE = "aatype residue_index num_recycles".split() + _CHAINS
+_SINGLE = "actifptm num_recycles ranking_confidence ptm iptm max_predicted_aligned_error".split()
+_MOST_PASSES = 1000
 _PLAIN = frozenset([*_ALWAYS, *_WITH_PTM, *_CHAINS, *_PAIRS, "iptm"])
 
 
@@ -64,13 +68,13 @@ def read_result(path: Path, model: str, *, extras: bool = True) -> Prediction:
     extras: also the logits and representations, if the file has them: gigabytes for a large protein.
     Raises InputError that names the file and what is wrong with it.
     """
-    arrays = read_arrays(path, "a prediction", None if extras else _PLAIN)
+    arrays = read_arrays(path, "a prediction", None if extras else _PLAIN, partial(_check_headers, path))
     with_ptm, with_pairs = "predicted_aligned_error" in arrays, _PAIRS[0] in arrays
-    needed = _ALWAYS + _WITH_PTM * with_ptm + _PAIRS * with_pairs
-    missing = [name for name in needed if name not in arrays]
-    if missing:
-        raise InputError(f"{path}: not a prediction of this program: missing {', '.join(missing)}; remove the file")
-    check_shapes(path, arrays, _shapes(arrays))
+    if not np.isfinite(arrays["num_recycles"]) or not 0 <= arrays["num_recycles"] < _MOST_PASSES:
+        raise InputError(f"{path}: num_recycles is {arrays['num_recycles']}; remove the file")
+    if with_pairs:
+        n_chains = len(np.unique(arrays.get("asym_id", 1)))
+        check_shapes(path, arrays, dict.fromkeys(_PAIRS[:-1], (n_chains, n_chains)))
     return Prediction(
         model=model,
         aatype=arrays["aatype"],
@@ -90,15 +94,26 @@ def read_result(path: Path, model: str, *, extras: bool = True) -> Prediction:
     )
 
 
-def _shapes(arrays: Mapping[str, np.ndarray]) -> dict[str, tuple[int, ...]]:
-    """Of the arrays whose size is the protein's."""
-    n_res = len(arrays["aatype"]) if arrays["aatype"].ndim else 0
-    n_chains = len(np.unique(arrays.get("asym_id", 1)))
+def _check_headers(path: Path, headers: Mapping[str, Header]) -> None:
+    """Names, kinds of numbers and shapes, before anything is unpacked. Raises InputError."""
+    with_ptm, with_pairs = "predicted_aligned_error" in headers, _PAIRS[0] in headers
+    missing = [name for name in _ALWAYS + _WITH_PTM * with_ptm + _PAIRS * with_pairs if name not in headers]
+    if missing:
+        raise InputError(f"{path}: not a prediction of this program: missing {', '.join(missing)}; remove the file")
+    check_kinds(path, headers, dict.fromkeys(_PLAIN, "fiu") | dict.fromkeys(_WHOLE, "iu"))
+    check_shapes(path, headers, _shapes(headers))
+
+
+def _shapes(headers: Mapping[str, Header]) -> dict[str, tuple[int, ...]]:
+    """Of the arrays whose size is the protein's, and of single numbers."""
+    n_res = headers["aatype"].shape[0] if headers["aatype"].shape else 0
+    n_chains = headers[_PAIRS[0]].shape[0] if _PAIRS[0] in headers and headers[_PAIRS[0]].shape else 1
     shapes: dict[str, tuple[int, ...]] = dict.fromkeys(("plddt", "aatype", "residue_index", *_CHAINS), (n_res,))
     shapes |= {"final_atom_positions": (n_res, 37, 3), "final_atom_mask": (n_res, 37)}
     shapes |= {"predicted_aligned_error": (n_res, n_res)}
-    shapes |= dict.fromkeys(_PAIRS, (n_chains, n_chains)) | {"actifptm": ()}
-    return {name: shape for name, shape in shapes.items() if name in arrays}
+    shapes |= dict.fromkeys(_PAIRS, (n_chains, n_chains)) | dict.fromkeys(_SINGLE, ())
+    shapes |= {"recycle_changes": headers["recycle_changes"].shape[:1] or (0,)}
+    return {name: shape for name, shape in shapes.items() if name in headers}
 
 
 def _chain_pairs(arrays: Mapping[str, np.ndarray]) -> ChainPairs:

@@ -9,11 +9,14 @@ from __future__ import annotations
 import io
 import logging
 import math
+import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import platformdirs
 
 from af2cpu.outputs.classes import BOUNDS, COLOURS, NAMES
 from af2cpu.outputs.coverage import coverage
@@ -117,9 +120,10 @@ def _figure(width: float, height: float) -> Iterator[tuple[Figure, io.BytesIO]]:
     """A figure of inches; its PNG is in the buffer when the block ends."""
     # Without a home folder matplotlib keeps its cache in a temporary one, and warns: nothing that a user must act on.
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
-    import matplotlib
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    with _own_folder():
+        import matplotlib
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
 
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
@@ -128,6 +132,27 @@ def _figure(width: float, height: float) -> Iterator[tuple[Figure, io.BytesIO]]:
         yield figure, out
         # savefig would make the layout twice and draw all twice for it; as Software matplotlib would put its version.
         FigureCanvasAgg(figure).print_png(out, metadata={"Software": None})
+
+
+@contextmanager
+def _own_folder() -> Iterator[None]:
+    """Within this block matplotlib takes a folder in our cache for its own, unless the user gives it one.
+
+    It asks once in a process. By itself it makes two folders in the user's home.
+    """
+    given = os.environ.get("MPLCONFIGDIR")
+    with suppress(RuntimeError):  # no HOME, and no entry in the list of users
+        folder = Path(platformdirs.user_cache_dir("af2cpu"))
+        if not given and folder.is_absolute():
+            os.environ["MPLCONFIGDIR"] = str(folder / "matplotlib")
+    try:
+        yield
+        import matplotlib
+
+        matplotlib.get_configdir(), matplotlib.get_cachedir()
+    finally:
+        if not given:
+            os.environ.pop("MPLCONFIGDIR", None)
 
 
 def _whole_numbers(axes: Any) -> None:

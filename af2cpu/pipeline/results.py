@@ -9,9 +9,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from af2cpu import events
+from af2cpu import events, stopping
 from af2cpu.errors import InputError, in_words, is_foreseen, is_lack_of_memory
 from af2cpu.failures import forget_failure, record_failure
+from af2cpu.formats.streams import HIDDEN, sweep_abandoned
 from af2cpu.pipeline.graph import Graph, Item, Node, UntilScore, targets_of
 from af2cpu.pipeline.resolve import Receipts, holds, needed_items, obtain_items
 from af2cpu.run_records import Failure
@@ -37,13 +38,15 @@ class Made:
 
 
 def fault_of(error: BaseException) -> Fault:
-    """An exception as it is told and recorded."""
+    """An exception as it is told and recorded. One that a signal has caused ends the run."""
+    stopping.check()
     trace = "" if is_foreseen(error) else "".join(traceback.format_exception(error))
     return Fault(in_words(error), trace, is_lack_of_memory(error))
 
 
 def make_items(node: Node, items: Sequence[Item], receipts: Receipts) -> list[Made]:
     """Has the artefacts of a node's items made, unless they are current; its events name them. Raises DatabaseError."""
+    stopping.check()
     targets = targets_of(items)
     with events.about(targets[0] if len(targets) == 1 else "", node.stage):
         events.emit("started", node.id)
@@ -99,6 +102,9 @@ def lock_targets(folders: Mapping[str, Path], locks: TargetLocks, results: Resul
     The proteins of another living run fail, or with `wait` are waited for: in the order of their folders, so that two
     runs that wait for each other's never block each other.
     """
+    for out in {folder.parent for folder in folders.values()}:
+        for shared in (out, out / HIDDEN, out / HIDDEN / "runs"):
+            sweep_abandoned(shared)
     for target, folder in sorted(folders.items(), key=lambda one: str(one[1])) if wait else folders.items():
         try:
             locks.take(folder, wait=wait, waiting=partial(_tell_waiting, folder))

@@ -17,12 +17,16 @@ _EFFICIENCY_OF_PYTORCH = 0.35
 
 @dataclass(frozen=True)
 class EngineChoice:
-    """What the network is computed with. A prediction depends on all of it, to the last bit."""
+    """What the network is computed with."""
 
     engine: str  # native, torch, compile or ipex
     isa: str | None  # instruction set of engine native
     precision: str  # bf16 or fp32
     budget: int  # bytes, for the intermediates of one operation
+
+    def decisive(self) -> dict[str, object]:
+        """What a prediction depends on, to the last bit: the native kernels' results do not depend on the slices."""
+        return {name: value for name, value in vars(self).items() if name != "budget" or self.engine != "native"}
 
     def __str__(self) -> str:
         """As in keys and log lines."""

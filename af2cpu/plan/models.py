@@ -17,6 +17,7 @@ from af2cpu.model.memory import kept_bytes, peak_bytes
 from af2cpu.plan.machine import EngineChoice
 from af2cpu.records import PredictionId, Query
 from af2cpu.settings import MULTIMER_MODELS, PTM_MODELS, RunSettings
+from af2cpu.weights.check import check_source
 from af2cpu.weights.source import caution, find_parameters, fingerprint, parameter_count
 
 _FEWEST_PASSES = 2  # before recycling can end early: the first change is that of the second pass
@@ -60,9 +61,10 @@ def plan_models(settings: RunSettings, queries: Iterable[Query]) -> tuple[ModelP
     """All models that some targets need, their parameters found and looked into. Raises InputError, ParameterError."""
     names = _names(settings, queries)
     sources = {name: find_parameters(settings.params, settings.data_dir, name) for name in names}
-    return tuple(
-        _model(name, source, fingerprint(source, model_config(name)), settings) for name, source in sources.items()
-    )
+    contents = {name: fingerprint(source, model_config(name)) for name, source in sources.items()}
+    for name, source in sources.items():
+        check_source(source, model_config(name))
+    return tuple(_model(name, source, contents[name], settings) for name, source in sources.items())
 
 
 def models_without_parameters(settings: RunSettings, queries: Iterable[Query]) -> tuple[ModelPlan, ...]:

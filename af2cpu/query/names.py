@@ -12,17 +12,22 @@ from af2cpu.records import Query
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.-]")  # ColabFold's rule
 _RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)  # device names on Windows
+# Files and folders that a run writes beside the folders of its targets.
+_OURS = frozenset(
+    "index.html pairs.html pairs.csv compare.html summary.tsv predictions.tsv summary.json status.json log.txt "
+    "config.json cite.bibtex af2cpu-error.log".split()
+)
 _LONGEST = 100  # file names end at 255 bytes, and ours get prefixes, suffixes and a temporary ending
 
 
 def safe_name(text: str) -> str:
     """`text` with every character outside [A-Za-z0-9_.-] replaced by '_'.
 
-    Leading dots and dashes and device names get a '_' before them; long names keep their beginning and a hash of all.
-    Empty text stays empty.
+    Leading dots and dashes, device names and names of a run's own files get a '_' before them; long names keep their
+    beginning and a hash of all. Empty text stays empty.
     """
     name = _UNSAFE.sub("_", text)
-    if name.startswith((".", "-")) or _RESERVED.fullmatch(name):
+    if name.startswith((".", "-")) or _RESERVED.fullmatch(name) or name.lower() in _OURS:
         name = "_" + name
     if len(name) > _LONGEST:
         digest = hashlib.blake2b(text.encode(errors="surrogatepass"), digest_size=4).hexdigest()

@@ -22,8 +22,10 @@ from af2cpu.query.kinds import CSV_COLUMNS, KINDS, kind_by_name, kind_of
 from af2cpu.query.letters import checked_sequences
 from af2cpu.query.names import description_of, distinct_names, own_names, safe_name
 from af2cpu.records import CHAIN_BREAK, Query
+from af2cpu.words import shown
 
 STANDARD_INPUT = Path("-")
+_MOST_CSV = 256 << 20  # bytes
 _BLANKS = str.maketrans("", "", " \t\r\n\v\f")
 
 
@@ -130,26 +132,30 @@ def _record(query: Query, short: str, whole: str, notes: Sequence[str]) -> _Reco
 
 def _read_fasta(stream: BinaryIO, path: Path) -> Iterator[_Record]:
     for record in read_fasta(stream):
-        source = f"{name_of(stream)}, record {record.number}"
-        place = f"{source} ({record.header[:60]})" if record.header else source
+        source, header = f"{name_of(stream)}, record {record.number}", shown(record.header)
+        place = f"{source} ({header[:60]})" if header else source
         sequence, notes = checked_sequences(record.letters, place)
         words = record.header.split()
         short = words[0] if words else f"{_stem(path)}_{record.number}"
-        yield _record(Query("", sequence, record.header, source), short, record.header, notes)
+        yield _record(Query("", sequence, header, source), short, record.header, notes)
 
 
 def _read_csv(stream: BinaryIO, path: Path) -> Iterator[_Record]:
     name = name_of(stream)
-    rows = _csv_rows(stream.read(), name)
+    content = stream.read(_MOST_CSV + 1)
+    if len(content) > _MOST_CSV:
+        raise InputError(f"{name}: is over {_MOST_CSV >> 20} MB; give a CSV with fewer sequences")
+    rows = _csv_rows(content, name)
     number = 0
     try:
         for number, row in enumerate(rows, start=1):
             source = f"{name}, record {number}"
             identifier = (row["id"] or "").strip()
             letters = (row["sequence"] or "").translate(_BLANKS)
-            sequence, notes = checked_sequences(letters.encode(errors="replace"), f"{source} ({identifier[:60]})")
+            place = f"{source} ({shown(identifier)[:60]})"
+            sequence, notes = checked_sequences(letters.encode(errors="replace"), place)
             short = identifier or f"{_stem(path)}_{number}"
-            yield _record(Query("", sequence, identifier, source), short, identifier, notes)
+            yield _record(Query("", sequence, shown(identifier), source), short, identifier, notes)
     except csv.Error as error:
         raise InputError(
             f"{name}, record {number + 1}: can't be read as CSV ({error}); give a sequence per line, quotes in pairs"
@@ -192,8 +198,9 @@ def _read_alignment(stream: BinaryIO, path: Path, kind: str) -> _Record:
     # The letters as written, since the alignment's codes do not tell U from C.
     letters = b":".join(one.query.encode() for one, n in zip(alignments, copies, strict=True) for _ in range(n))
     sequence, notes = checked_sequences(letters, f"{name}, row 1")
-    names = [label for label, n in zip(labels, copies, strict=True) for _ in range(n)] if len(labels) > 1 else []
-    description = description_of(names) if names else alignments[0].names[0]
+    of_chains = zip(labels, copies, strict=True) if len(labels) > 1 else ()
+    names = [shown(label) for label, n in of_chains for _ in range(n)]
+    description = description_of(names) if names else shown(alignments[0].names[0])
     short = _stem(path)
     record = _record(Query("", sequence, description, f"{name}, row 1", own_names(names)), short, short, notes)
     return replace(record, item=replace(record.item, alignment=path, paired=len(alignments) > 1))

@@ -66,24 +66,33 @@ def join(settings: Any, name: str | None) -> None:
 
 
 def _run_until_stopped(work: Coroutine[Any, Any, None]) -> None:
-    """Runs it in an event loop; SIGTERM cancels it, and is then handled as before.
+    """Runs it in an event loop; SIGTERM and Ctrl-C cancel it, and are then handled as before.
 
     A handler that raises, as the program's own does, can't do that: asyncio drops exceptions of the callback in which
     the signal happens to come.
     """
+    came: list[int] = []
 
     async def cancelled_by_signal() -> None:
         task = asyncio.ensure_future(work)
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+
+        def cancel(number: int) -> None:
+            came.append(number)
+            task.cancel()
+
+        for number in handlers:
+            asyncio.get_running_loop().add_signal_handler(number, cancel, number)
         await task
 
-    handler = signal.getsignal(signal.SIGTERM)
-    stopped = False
+    every = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    handlers = {number: handler for number, handler in every.items() if handler is not signal.SIG_IGN}
     try:
         asyncio.run(cancelled_by_signal())
     except asyncio.CancelledError:
-        stopped = True
+        if not came:
+            raise
     finally:
-        signal.signal(signal.SIGTERM, handler)
-    if stopped:
-        signal.raise_signal(signal.SIGTERM)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    if came:
+        signal.raise_signal(came[0])

@@ -5,18 +5,17 @@ from __future__ import annotations
 import logging
 import os
 import pickle
-import re
 import signal
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import dask
 from distributed import Nanny, Worker, get_worker, utils
 from distributed.diagnostics.plugin import WorkerPlugin
 
-from af2cpu.cores import keep_to_cpus
+from af2cpu.cores import keep_to_cpus, memory_kills, memory_was_short
 from af2cpu.events import Event
 from af2cpu.ops import isa
 from af2cpu.schedule.tasks import RUN_ENDED, Order, Report, WorkerInfo, carry_out, host_name
@@ -69,28 +68,20 @@ class PinnedWorker(Worker):
 class WatchingNanny(Nanny):
     """Tells how its worker process ended."""
 
-    _kills = 0
+    _kills: Mapping[str, int] = {}
 
     async def start_unsafe(self) -> Any:
-        self._kills = _memory_kills()
+        self._kills = memory_kills()
         return await super().start_unsafe()
 
     async def _on_worker_exit(self, exitcode: int) -> None:
-        kills = _memory_kills()
-        message = {"name": str(self.name), "code": exitcode, "memory": exitcode == -9 and kills > self._kills}
+        kills = memory_kills()
+        short = exitcode == -9 and memory_was_short(self._kills, kills)
+        message = {"name": str(self.name), "code": exitcode, "memory": short}
         self._kills = kills
         with suppress(OSError, RuntimeError):  # the scheduler is gone too, or all of this is being closed
             await self._log_event(EXITS, message)
         await super()._on_worker_exit(exitcode)
-
-
-def _memory_kills() -> int:
-    """How many processes this system has killed for lack of memory since it started."""
-    try:
-        found = re.search(r"^oom_kill (\d+)$", Path("/proc/vmstat").read_text(), re.MULTILINE)
-    except OSError:
-        return 0
-    return int(found[1]) if found else 0
 
 
 def nanny_options(plan: WorkerPlan, memory: int, name: str, host: str | None) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import platformdirs
 
 from af2cpu.errors import DatabaseError
 from af2cpu.formats.streams import atomic_write
+from af2cpu.run_records import from_json
 from af2cpu.search.scan import MAX_TARGET, Skipped
 
 SUFFIX = ".af2cpu-index.json"
@@ -142,20 +143,45 @@ def load_index(fasta: Path) -> Index | None:
         fields = orjson.loads(path.read_bytes())
         if fields.pop("format") != FORMAT:
             return None
-        return Index(**fields | {"shards": tuple(shard_from(shard) for shard in fields["shards"])})
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DatabaseError(f"{path}: the index is damaged; make it again with af2cpu db index {fasta}") from error
+        check = fields.pop("check", None)  # not in older versions' indexes
+        if check is not None and check != _checksum(fields):
+            raise ValueError("its checksum is another")
+        index = from_json(Index, fields)
+        _check_sums(index)
+        return index
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DatabaseError(
+            f"{path}: the index is damaged ({error}); make it again with af2cpu db index {fasta}"
+        ) from error
+
+
+def _check_sums(index: Index) -> None:
+    """Raises ValueError for shards that leave a gap, or whose counts are not the whole's."""
+    end = 0
+    for shard in index.shards:
+        if shard.offset != end or shard.length < 1:
+            raise ValueError(f"a shard begins at byte {shard.offset:,} and not at {end:,}")
+        end += shard.length
+    whole = make_index(end, index.mtime_ns, index.shards, index.ends_with_newline)
+    if replace(whole, nucleotides=index.nucleotides) != index:
+        raise ValueError("its shards are not the whole file")
 
 
 def shard_from(fields: dict[str, Any]) -> Shard:
-    """A shard from its JSON fields."""
-    return Shard(**fields | {"skipped": tuple(Skipped(**record) for record in fields["skipped"])})
+    """A shard from its JSON fields. Raises ValueError for fields that are none of a shard."""
+    return from_json(Shard, fields)
+
+
+def _checksum(fields: dict[str, Any]) -> str:
+    """Of all that an index says: no count of an edited or damaged one is believed."""
+    return hashlib.blake2b(orjson.dumps(fields), digest_size=16).hexdigest()
 
 
 def write_index(index: Index, path: Path) -> None:
     """Writes the index, whole or not at all."""
+    fields = asdict(index)
     with atomic_write(path) as file:
-        file.write(orjson.dumps({"format": FORMAT} | asdict(index)))
+        file.write(orjson.dumps({"format": FORMAT, "check": _checksum(fields)} | fields))
 
 
 def estimated_residues(fasta: Path) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from af2cpu import events
 from af2cpu.errors import DatabaseError
+from af2cpu.formats.streams import sweep_abandoned
 from af2cpu.search import shards
 from af2cpu.search.index import (
     FORMAT,
@@ -37,6 +38,7 @@ def build_index(fasta: Path, threads: int) -> Index:
     """
     status = checked_file(fasta)
     path = writable_index_path(fasta)
+    sweep_abandoned(path.parent)
     partial = path.with_name(path.name + ".partial")
     job = {"format": FORMAT, "size": status.st_size, "mtime_ns": status.st_mtime_ns, "shard_bytes": shards.SHARD_BYTES}
     log = PartialLog(partial, job)
@@ -116,7 +118,7 @@ def verify(fasta: Path, index: Index, threads: int) -> None:
     with ThreadPoolExecutor(threads) as pool:
         counts = pool.map(lambda shard: (shard, _counted(fasta, shard.offset, shard.length)), index.shards)
         for shard, found in counts:
-            if found.hash != shard.hash:
+            if found != shard:
                 raise DatabaseError(
                     f"{fasta}: bytes {shard.offset:,} to {shard.offset + shard.length:,} have changed since it was "
                     f"indexed; fetch it again, or if the change is meant run af2cpu db index {fasta}"

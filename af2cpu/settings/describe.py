@@ -121,7 +121,7 @@ def _expected(bare: Any, limits: Iterable[Any]) -> str:
     words = {
         bool: "true or false",
         date: "a day such as 2020-05-14",
-        ByteSize: "a size such as 16G",
+        ByteSize: "a size such as 16G, 1 byte or more",
         Path: "a path",
         str: "text",
     }

@@ -298,7 +298,7 @@ class RunSettings(BaseModel):
         RUN, "NUMA node of the machine whose cores and memory the run keeps to.", unset="all nodes", example=0, ge=0
     )
     memory: ByteSize | None = _setting(
-        RUN, "Memory limit for the run, for example 16G.", unset="the memory that is free", example="16G"
+        RUN, "Memory limit for the run, for example 16G.", unset="the memory that is free", example="16G", ge=1
     )
     workers: Annotated[int | None, BeforeValidator(_auto)] = _setting(
         BATCH,

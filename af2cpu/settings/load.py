@@ -28,7 +28,7 @@ class _Source:
 
     def said(self, name: str, value: Any) -> str:
         text = ",".join(str(part) for part in value) if isinstance(value, list | tuple) else str(value)
-        return f"{self.place}{self.spelled(name)}{self.sign}{text}"
+        return f"{self.place}{self.spelled(name)}{self.sign}{text or repr(text)}"
 
 
 def load_settings(
@@ -61,6 +61,8 @@ def load_settings(
         for name, value in source.values.items():
             if name not in NAMES:
                 raise InputError(f"{source.said(name, value)}: there is no such setting; {_near(name, source)}")
+            if value == "":
+                raise InputError(f"{source.said(name, value)}: must be {setting(name).expected}")
             chosen.setdefault(name, (value, source))
     try:
         return RunSettings(**{name: value for name, (value, _) in chosen.items()})

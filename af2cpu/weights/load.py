@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,14 +15,16 @@ from torch import Tensor, nn
 
 from af2cpu.errors import ParameterError
 from af2cpu.model.alphafold import AlphaFold, type_of_part
-from af2cpu.model.config import OFFICIAL_MODELS, model_config
-from af2cpu.weights.names import ROOT, Target, file_shapes, parameter_table
+from af2cpu.model.count import n_parameters
+from af2cpu.weights.listing import listed, name_problems, short_name
+from af2cpu.weights.names import Target, file_shapes, parameter_table
 from af2cpu.weights.npz import read_arrays
 from af2cpu.weights.receipts import check_receipt
 from af2cpu.weights.source import parameter_file
 from af2cpu.weights.synthetic import synthetic_parameters
 
-_MAX_LISTED = 12
+_FLOAT32 = 4  # bytes
+_HEADERS = 1 << 20  # bytes that the headers of all arrays take at the most
 
 
 def read_parameters(source: str | Path, config: ConfigDict) -> dict[str, np.ndarray]:
@@ -36,14 +39,41 @@ def read_parameters(source: str | Path, config: ConfigDict) -> dict[str, np.ndar
     if not path.is_file():
         raise ParameterError(f"{path}: no such parameter file. Give a params_model_*.npz, demo, or synthetic:SEED")
     check_receipt(path)
-    return dict(read_arrays(path))
+    return dict(read_arrays(path, most_bytes(config)))
+
+
+def most_bytes(config: ConfigDict) -> int:
+    """What the arrays of a model's file may take: twice its parameters in float32, so that wrong types can be told."""
+    return 2 * _FLOAT32 * n_parameters(config) + _HEADERS
 
 
 def check_parameters(arrays: Mapping[str, np.ndarray], config: ConfigDict, source: str) -> None:
     """Names, shapes, types and finiteness of all arrays of a model. Raises as `load_parameters` does."""
+    check_facts({name: facts_of(array) for name, array in arrays.items()}, config, source)
+
+
+@dataclass(frozen=True)
+class ArrayFacts:
+    """What is checked of an array."""
+
+    dtype: np.dtype
+    shape: tuple[int, ...]
+    finite: bool
+
+
+def facts_of(array: np.ndarray) -> ArrayFacts:
+    """Of an array of any kind of numbers."""
+    is_float = array.dtype == np.float32
+    # Ten times faster than all isfinite.
+    finite = not is_float or math.isfinite(torch.from_numpy(array).sum(dtype=torch.float64))
+    return ArrayFacts(array.dtype, array.shape, finite)
+
+
+def check_facts(facts: Mapping[str, ArrayFacts], config: ConfigDict, source: str) -> None:
+    """The same as `check_parameters` where the arrays are not kept."""
     with torch.device("meta"):
         model = AlphaFold(config)
-    _check(model, arrays, config, source)
+    _check(model, facts, config, source)
 
 
 def load_parameters(
@@ -57,7 +87,7 @@ def load_parameters(
     Raises ParameterError that lists all arrays that are missing, surplus, of a wrong shape or type, or not finite;
     `source` names the file in it.
     """
-    _check(model, arrays, config, source)
+    _check(model, {name: facts_of(array) for name, array in arrays.items()}, config, source)
     state: dict[str, Tensor] = {}
     for target in dict.fromkeys(parameter_table(config).values()):
         dtype = type_of_part(target.parameters[0].partition(".")[0], precision)
@@ -66,9 +96,9 @@ def load_parameters(
     model.requires_grad_(False).eval()
 
 
-def _check(model: nn.Module, arrays: Mapping[str, np.ndarray], config: ConfigDict, source: str) -> None:
+def _check(model: nn.Module, facts: Mapping[str, ArrayFacts], config: ConfigDict, source: str) -> None:
     shapes = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
-    problems = _problems(parameter_table(config), shapes, arrays, config)
+    problems = _problems(parameter_table(config), shapes, facts, config)
     if problems:
         raise ParameterError(f"{source}: not the parameters of {config.name}: {'; '.join(problems)}")
 
@@ -87,44 +117,18 @@ def _tensors(arrays: list[Tensor], target: Target) -> dict[str, Tensor]:
 def _problems(
     table: Mapping[str, Target],
     shapes: Mapping[str, tuple[int, ...]],
-    arrays: Mapping[str, np.ndarray],
+    facts: Mapping[str, ArrayFacts],
     config: ConfigDict,
 ) -> list[str]:
-    missing = [name for name in table if name not in arrays]
-    surplus = [name for name in arrays if name not in table]
     wrong, infinite = [], []
     for name, shape in file_shapes(table, shapes).items():
-        array = arrays.get(name)
+        array = facts.get(name)
         if array is None:
             continue
         if array.shape != shape or array.dtype != np.float32:
-            wrong.append(f"{_short(name)} is {array.dtype} {array.shape}, not float32 {shape}")
-        elif not math.isfinite(torch.from_numpy(array).sum(dtype=torch.float64)):  # ten times faster than all isfinite
-            infinite.append(_short(name))
-    problems = []
-    if (missing or surplus) and (others := _models_with(arrays.keys())):
-        problems.append(f"the file is for {' or '.join(others)}: give it with --model {others[0]}")
-    for what, names in (
-        ("missing", [_short(name) for name in missing]),
-        ("surplus", [_short(name) for name in surplus]),
-        ("wrong shape", wrong),
-        ("NaN or infinite", infinite),
-    ):
-        if names:
-            problems.append(f"{what}: {_listed(names)}")
-    return problems
-
-
-def _models_with(names: Iterable[str]) -> list[str]:
-    """The published models whose files hold arrays of exactly these names."""
-    names = set(names)
-    return [model for model in OFFICIAL_MODELS if set(parameter_table(model_config(model))) == names]
-
-
-def _short(name: str) -> str:
-    return name.removeprefix(f"{ROOT}/")
-
-
-def _listed(names: list[str]) -> str:
-    more = len(names) - _MAX_LISTED
-    return ", ".join(names[:_MAX_LISTED]) + (f" and {more} more" if more > 0 else "")
+            wrong.append(f"{short_name(name)} is {array.dtype} {array.shape}, not float32 {shape}")
+        elif not array.finite:
+            infinite.append(short_name(name))
+    problems = name_problems(facts, config)
+    problems += [f"wrong shape: {listed(wrong)}"] if wrong else []
+    return problems + ([f"NaN or infinite: {listed(infinite)}"] if infinite else [])

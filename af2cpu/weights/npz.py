@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import mmap
 import zipfile
 import zlib
@@ -12,15 +13,17 @@ from pathlib import Path
 import numpy as np
 
 from af2cpu.errors import ParameterError
+from af2cpu.formats.arrays import BROKEN_ARCHIVE, read_header
 
 _LOCAL_HEADER = 30  # bytes before the name in a zip member's own header
 _MAX_HEADER = 2**16  # bytes that hold the header of any npy
 
 
-def read_arrays(path: Path) -> Iterator[tuple[str, np.ndarray]]:
+def read_arrays(path: Path, most_bytes: int | None = None) -> Iterator[tuple[str, np.ndarray]]:
     """(name, array) for each member of an npz, in the file's order.
 
-    Raises ParameterError for a file that is no npz, is cut off, is damaged or holds Python objects.
+    Raises ParameterError for a file that is no npz, is cut off, is damaged or holds Python objects, and before anything
+    is unpacked for one whose arrays take more than `most_bytes` together.
     """
     try:
         with (
@@ -28,13 +31,24 @@ def read_arrays(path: Path) -> Iterator[tuple[str, np.ndarray]]:
             mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped,
             zipfile.ZipFile(file) as archive,
         ):
+            _check_size(path, sum(info.file_size for info in archive.infolist()), most_bytes)
             for info in archive.infolist():
                 yield info.filename.removesuffix(".npy"), _array(_member(archive, info, mapped))
                 mapped.madvise(mmap.MADV_DONTNEED)  # pages that were read would count as this process's memory
     except OSError as error:
         raise ParameterError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError) as error:
+    except BROKEN_ARCHIVE as error:
+        if isinstance(error, ParameterError):
+            raise
         raise ParameterError(f"{path}: {_diagnosis(path, error)}") from error
+
+
+def _check_size(path: Path, n_bytes: int, most_bytes: int | None) -> None:
+    if most_bytes is not None and n_bytes > most_bytes:
+        raise ParameterError(
+            f"{path}: unpacks to {n_bytes / 1e6:,.0f} MB, and the model's parameters take {most_bytes / 1e6:,.0f} MB; "
+            "the file is damaged or made up"
+        )
 
 
 def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, mapped: mmap.mmap) -> memoryview:
@@ -55,14 +69,11 @@ def _array(data: memoryview) -> np.ndarray:
     """The array of a member in npy form. Copies: the map is not aligned and ends with the file."""
     with data:
         stream = io.BytesIO(data[:_MAX_HEADER])
-        version = np.lib.format.read_magic(stream)
-        read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, fortran_order, dtype = read_header(stream)
-        if dtype.hasobject:
-            raise ValueError("it holds Python objects, which are never loaded")
-        count = int(np.prod(shape, dtype=np.int64))
-        flat = np.frombuffer(data, dtype, count, stream.tell()).copy()
-    return flat.reshape(shape, order="F" if fortran_order else "C")
+        header = read_header(stream)
+        if stream.tell() + header.n_bytes > len(data):
+            raise ValueError(f"an array of shape {header.shape} is cut off")
+        flat = np.frombuffer(data, header.dtype, math.prod(header.shape), stream.tell()).copy()
+    return flat.reshape(header.shape, order="F" if header.fortran_order else "C")
 
 
 def _diagnosis(path: Path, error: Exception) -> str:

@@ -11,10 +11,11 @@ from pathlib import Path
 from ml_collections import ConfigDict
 
 from af2cpu.errors import ParameterError
+from af2cpu.formats.arrays import BROKEN_ARCHIVE
 from af2cpu.model.config import DEMO
 from af2cpu.records import CHAIN_BREAK
 from af2cpu.weights.demo import DEMO_NETWORKS, demo_file, is_known
-from af2cpu.weights.names import parameter_table
+from af2cpu.weights.listing import name_problems
 
 OFFICIAL = "https://storage.googleapis.com/alphafold/alphafold_params_2022-12-06.tar"
 _HOW = (
@@ -98,11 +99,8 @@ def fingerprint(source: str, config: ConfigDict) -> str:
     if is_synthetic(source):
         return source
     entries = sorted((info.filename, info.file_size, info.CRC) for info in _members(source, config.name))
-    names = {name.removesuffix(".npy") for name, _, _ in entries}
-    if names != set(parameter_table(config)):
-        raise ParameterError(
-            f"{source}: not the parameters of {config.name}: its arrays are others. Give the params_{config.name}.npz"
-        )
+    if problems := name_problems((name.removesuffix(".npy") for name, _, _ in entries), config):
+        raise ParameterError(f"{source}: not the parameters of {config.name}: {'; '.join(problems)}")
     return hashlib.blake2b(repr(entries).encode(), digest_size=16).hexdigest()
 
 
@@ -119,7 +117,7 @@ def _members(source: str, model: str) -> list[zipfile.ZipInfo]:
     try:
         with zipfile.ZipFile(parameter_file(source, model)) as archive:
             return archive.infolist()
-    except (OSError, zipfile.BadZipFile) as error:
+    except BROKEN_ARCHIVE as error:
         raise ParameterError(
             f"{source}: not a whole parameter file ({error}). Fetch it again with af2cpu params download"
         ) from error

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache as once
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from af2cpu import events
-from af2cpu.errors import DatabaseError, SharedError
+from af2cpu.errors import DatabaseError, InputError, SharedError
+from af2cpu.formats.streams import sweep_abandoned
+from af2cpu.workspace.attempts import in_work, killed_before
 from af2cpu.workspace.receipts import Receipt, content_hash, is_unchanged, read_receipt, share, write_receipt
 from af2cpu.workspace.stage import Stage, Work
 
@@ -67,10 +70,27 @@ def obtain(stage: Stage[T, D], works: Sequence[Work[T]], cores: int) -> list[Obt
             continue
         if receipt is not None:
             results[number] = receipt
-        else:
-            stale[number], unusable[number] = _with_folders(work)
-    _make(stage, {number: work for number, work in stale.items() if work.places}, cores, results)
+            continue
+        usable, unusable[number] = _with_folders(work)
+        try:
+            stale[number] = _after_kills(stage, usable)
+        except InputError as error:
+            results[number] = error
+    stale = {number: work for number, work in stale.items() if work.places}
+    if stale:
+        with in_work((work.file, stage.key(work), work.kills) for work in stale.values() if work.has_file):
+            _make(stage, stale, cores, results)
     return [_at_all_places(results.get(number), work, unusable.get(number, {})) for number, work in enumerate(works)]
+
+
+def _after_kills(stage: Stage[T, D], work: Work[T]) -> Work[T]:
+    """The work with the number of attempts at it that lack of memory has ended. Raises InputError for too many."""
+    kills = killed_before(work.file, stage.key(work)) if work.has_file else 0
+    if kills:
+        about = work.targets[0] if len(work.targets) == 1 else ""
+        text = f"{work.file.name}: an earlier attempt was killed for lack of memory; now it is made with less memory"
+        events.emit("warning", text, target=about)
+    return replace(work, kills=kills)
 
 
 def _with_folders(work: Work[T]) -> tuple[Work[T], dict[str, Exception]]:
@@ -146,8 +166,12 @@ def _at_all_places(
     return Obtained(receipts, errors)
 
 
+_sweep_once = once(sweep_abandoned)
+
+
 def _keep(receipt: Receipt[Any], cache: Path) -> None:
     try:
+        _sweep_once(cache.parent)
         _at(receipt, cache)
     except OSError as error:  # the run has its artefact all the same
         events.emit("warning", f"{cache}: nothing can be kept there: {error}")

@@ -27,6 +27,7 @@ class Work(Generic[T]):
     inputs: Inputs = field(default_factory=dict)
     cache: Path | None = None  # a copy for other runs
     same: Receipt[Any] | None = None  # another protein's artefact with the same numbers; no part of the key
+    kills: int = 0  # attempts at it that lack of memory has ended: it is to be made with less then
 
     def one(self, name: str) -> Receipt[Any]:
         """The input of which there is one."""
@@ -49,6 +50,11 @@ class Work(Generic[T]):
         if path is None:
             raise ValueError("this stage leaves no file")
         return path
+
+    @property
+    def has_file(self) -> bool:
+        """Whether there is a place for the artefact."""
+        return next(iter(self.places.values()), None) is not None
 
     @property
     def files(self) -> Iterator[Path]:

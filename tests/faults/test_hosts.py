@@ -127,6 +127,8 @@ def cluster(tmp_path: Path, network: Network) -> Iterator[Callable[..., Cluster]
         one.close()
 
 
+@pytest.mark.fault(32, "what is complete is kept; the same command goes on")
+@pytest.mark.fault(33)
 def test_workers_of_a_dead_run_stop_and_the_scheduler_may_die(
     two: Path, in_process: dict[str, bytes], tmp_path: Path, cluster: Callable[..., Cluster]
 ) -> None:
@@ -170,6 +172,7 @@ def certificate(folder: Path, authority: str, name: str) -> tuple[str, ...]:
     return tuple(word for pair in zip(("--tls-ca", "--tls-cert", "--tls-key"), paths, strict=True) for word in pair)
 
 
+@pytest.mark.fault(28, "connections are encrypted; without a certificate of the authority nobody gets in")
 def test_tls(two: Path, in_process: dict[str, bytes], tmp_path: Path, cluster: Callable[..., Cluster]) -> None:
     """FAULTS 28: a batch over encrypted connections; without a certificate of the authority nobody gets in."""
     if shutil.which("openssl") is None:

@@ -32,12 +32,14 @@ def refused(tmp_path: Path, text: str | bytes, *parts: str, name: str = "in.fast
         assert part in message
 
 
+@pytest.mark.fault(1, "error that names file and record")
 def test_fault_1_zero_length(tmp_path: Path) -> None:
     refused(tmp_path, ">a\nMK\n>b\n>c\nMK\n", "record 2 (b)", "empty")
     refused(tmp_path, ">a\n*\n", "record 1", "empty")
     refused(tmp_path, "id,sequence\nx,\n", "record 1 (x)", "empty", name="in.csv")
 
 
+@pytest.mark.fault(2, "error that names file, record, position and letter")
 @pytest.mark.parametrize(
     ("letters", "position", "letter"),
     [("MK1V", 3, "1"), ("M-KV", 2, "-"), ("MKV\u00c5", 4, "\u00c5"), ("MK \nV\u00a0L", 4, "\u00a0")],
@@ -46,12 +48,14 @@ def test_fault_2_illegal_letters(tmp_path: Path, letters: str, position: int, le
     refused(tmp_path, f">a\nMK\n>b\n{letters}\n", "record 2 (b)", f"position {position}", repr(letter))
 
 
+@pytest.mark.fault(2)
 def test_fault_2_letters_that_look_like_others_are_named(tmp_path: Path) -> None:
     refused(tmp_path, ">a\nMK\u00a0V\n", "position 3", r"'\xa0' (NO-BREAK SPACE)")
     refused(tmp_path, "id,sequence\nx,MK\u0410\n", "position 3", "CYRILLIC CAPITAL LETTER A", name="in.csv")
     refused(tmp_path, b">a\nMK\xc3\n", "position 3", "'\u00c3'")  # not UTF-8
 
 
+@pytest.mark.fault(2)
 def test_fault_2_chains_are_checked_one_by_one(tmp_path: Path) -> None:
     refused(tmp_path, ">a\nMK:M1K\n", "record 1 (a), chain 2, position 2", "'1'")
     refused(tmp_path, ">a\nMK:\n", "record 1 (a), chain 2", "empty")
@@ -60,6 +64,7 @@ def test_fault_2_chains_are_checked_one_by_one(tmp_path: Path) -> None:
     refused(tmp_path, ">a\nMK:XX\n", "chain 2", "none of the 20 amino acids")
 
 
+@pytest.mark.fault(18)
 @pytest.mark.parametrize(
     ("text", "part"),
     [
@@ -81,6 +86,7 @@ def test_fault_18_alignments_of_complexes(tmp_path: Path, text: str, part: str) 
     refused(tmp_path, text, part, name="in.a3m")
 
 
+@pytest.mark.fault(3, "at the end it is dropped with a note, inside it is an error; blanks and line breaks are joined")
 def test_fault_3_stars_and_blanks(tmp_path: Path) -> None:
     (item,) = inputs(tmp_path, ">a\nMK \tV\n\nLA*\n")
     assert item.query.sequence == "MKVLA"
@@ -89,6 +95,7 @@ def test_fault_3_stars_and_blanks(tmp_path: Path) -> None:
     refused(tmp_path, ">a\nMKV**\n", "position 4")
 
 
+@pytest.mark.fault(4, "searched as given, unknown (X) in the structure, with a note")
 def test_fault_4_unusual_letters_are_kept_with_a_note(tmp_path: Path) -> None:
     (item,) = inputs(tmp_path, ">a\nMBZUOJXK\n")
     assert item.query.sequence == "MBZUOJXK"
@@ -96,12 +103,14 @@ def test_fault_4_unusual_letters_are_kept_with_a_note(tmp_path: Path) -> None:
     assert not inputs(tmp_path, ">a\nMK\n")[0].notes
 
 
+@pytest.mark.fault(4, "a sequence of nothing else is an error")
 @pytest.mark.parametrize("letters", ["XXXX", "xx", "BZJOUX", "X*"])
 def test_fault_4_a_sequence_without_any_amino_acid_is_refused(tmp_path: Path, letters: str) -> None:
     refused(tmp_path, f">a\n{letters}\n", "record 1 (a)", "none of the 20 amino acids")
     assert inputs(tmp_path, f">a\nM{letters}\n")[0].query.n_res == 1 + len(letters.removesuffix("*"))
 
 
+@pytest.mark.fault(5, "accepted")
 def test_fault_5_lower_case_line_ends_bom_gzip(tmp_path: Path) -> None:
     text = b"\xef\xbb\xbf>a b\r\nmkv\r\nla\r\n"
     for content in (text, text.replace(b"\r\n", b"\r"), text.replace(b"\r\n", b"\r\r\n"), gzip.compress(text)):
@@ -109,6 +118,7 @@ def test_fault_5_lower_case_line_ends_bom_gzip(tmp_path: Path) -> None:
         assert (item.query.sequence, item.query.description) == ("MKVLA", "a b")
 
 
+@pytest.mark.fault(6, "error that says what the file is")
 @pytest.mark.parametrize(
     ("text", "part"),
     [
@@ -124,6 +134,7 @@ def test_fault_6_no_sequences(tmp_path: Path, text: bytes, part: str) -> None:
     refused(tmp_path, text, part)
 
 
+@pytest.mark.fault(6)
 def test_fault_6_other_kinds(tmp_path: Path) -> None:
     refused(tmp_path, b"a,b\n1,2\n", "line 1", "id,sequence", name="in.csv")
     refused(tmp_path, b"id,sequence\n", "no rows", name="in.csv")
@@ -139,6 +150,7 @@ def test_fault_6_other_kinds(tmp_path: Path) -> None:
         read_inputs([tmp_path / "missing.fasta"])
 
 
+@pytest.mark.fault(7, "error that names both")
 def test_fault_7_one_name_twice(tmp_path: Path) -> None:
     refused(tmp_path, ">a x\nMK\n>b\nMK\n>a x\nMKV\n", "record 1", "record 3", "'a x'")
     refused(tmp_path, "id,sequence\n1,MK\n1,MK\n", "record 1", "record 2", "'1'", name="in.csv")
@@ -169,21 +181,24 @@ def test_faults_of_the_chains_of_one_file(tmp_path: Path, text: str, parts: tupl
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.fault(8)
 def test_fault_8_hostile_names_of_chains(tmp_path: Path) -> None:
     """They name no file: the complex is named after its own."""
     path = tmp_path / "in.fasta"
     path.write_text(">../../x\nMK\n>a\0b\x1b[31m\nMV\n")
     (item,) = read_inputs([path], as_complexes=True)
     assert item.query.name == "in"
-    assert item.query.chain_names == ("../../x", "a\0b\x1b[31m")
+    assert item.query.chain_names == ("../../x", r"a\x00b\x1b[31m")
 
 
+@pytest.mark.fault(7)
 def test_fault_7_folders_whose_names_differ_in_case_only(tmp_path: Path) -> None:
     queries = [Query("x", "MK", "x", "one"), Query("X", "MK", "X", "two")]
     with pytest.raises(InputError, match="one and two have the names 'x' and 'X', which differ in case only"):
         check_unique(queries)
 
 
+@pytest.mark.fault(8, "made safe; nothing is written outside of the output folder")
 @pytest.mark.parametrize(
     "header", ["/etc/passwd", "../../x", "a\0b", "a b", "x" * 300, "\u86cb\u767d", "CON", "nul.txt", ".", ".."]
 )
@@ -196,6 +211,7 @@ def test_fault_8_hostile_names_stay_in_the_folder(tmp_path: Path, header: str) -
     assert re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}", item.query.name)
 
 
+@pytest.mark.fault(9, "refused before the search, with the estimate and what to lower")
 def test_fault_9_too_long_for_the_memory(tmp_path: Path) -> None:
     queries = [
         Query("short", "M" * 100, "", "in.fasta, record 1"),
@@ -212,6 +228,7 @@ def test_fault_9_too_long_for_the_memory(tmp_path: Path) -> None:
     check_memory(queries[:1], 24 * 10**9, {query.name: 600 * query.n_res**2 for query in queries})
 
 
+@pytest.mark.fault(18, "error that names the row and what is wrong")
 @pytest.mark.parametrize(
     ("text", "part"),
     [

@@ -32,6 +32,7 @@ def _assert_unrelaxed(result: Relaxed, protein: Protein, reason: str) -> None:
     assert np.unique(result.atoms.residue).tolist() == list(range(protein.n_res))
 
 
+@pytest.mark.fault(37, "the unrelaxed structure is kept and ranked; the report says why")
 @pytest.mark.parametrize("by", [np.nan, np.inf, -2e4])
 def test_37_nan_or_absurd_coordinates(by: float) -> None:
     protein = moved(helix(), 3, ("CA",), [by, 0.0, 0.0])
@@ -45,6 +46,7 @@ def test_37_every_atom_in_one_place() -> None:
     _assert_unrelaxed(relax(protein, RelaxSettings(anyway=True)), protein, "residues in one place")
 
 
+@pytest.mark.fault(37)
 def test_37_atoms_too_near_for_the_force_field() -> None:
     """Energies that are no numbers: no minimisation, no traceback."""
     protein = joined(helix("SAKD"), helix("SAKD", "B", shift=0.002))
@@ -58,6 +60,7 @@ def test_37_two_chains_in_one_place() -> None:
     _assert_unrelaxed(relax(protein, RelaxSettings(anyway=True)), protein, "residues in one place")
 
 
+@pytest.mark.fault(37)
 def test_37_infinite_energy_within_the_minimisation(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(amber, "_energy", lambda context: float("nan"))
     protein = helix()
@@ -109,6 +112,7 @@ def test_37_nothing_that_the_force_field_knows() -> None:
     assert "A/1 UNK" in result.notes[0]
 
 
+@pytest.mark.fault(38, "handled by the cleanup, else as fault 37")
 @pytest.mark.parametrize("distance", [0.0, 0.3, 1.0, 2.5])  # angstrom
 def test_38_two_sulphurs_too_close(distance: float) -> None:
     protein = helix("ACAACAAG")
@@ -119,6 +123,7 @@ def test_38_two_sulphurs_too_close(distance: float) -> None:
     assert np.linalg.norm(result.atom_positions[1, SG] - result.atom_positions[4, SG]) == pytest.approx(2.04, abs=0.15)
 
 
+@pytest.mark.fault(38)
 def test_38_three_sulphurs_too_close() -> None:
     """The third one is not bonded (CYX) but gets its hydrogen: no template error."""
     protein = helix("ACAACAACAAG")
@@ -130,6 +135,7 @@ def test_38_three_sulphurs_too_close() -> None:
     assert np.isin(result.atoms.residue[result.atoms.name == "HG"], (1, 4, 7)).sum() == 1
 
 
+@pytest.mark.fault(38)
 @pytest.mark.parametrize("apart", [0.01, 0.3, 2.5])  # angstrom, of the two sulphurs
 def test_38_sulphurs_of_two_chains_too_close(apart: float) -> None:
     protein = crossed("ACAG", SG)
@@ -141,6 +147,7 @@ def test_38_sulphurs_of_two_chains_too_close(apart: float) -> None:
     assert np.linalg.norm(result.atom_positions[1, SG] - result.atom_positions[5, SG]) == pytest.approx(2.04, abs=0.15)
 
 
+@pytest.mark.fault(38)
 def test_38_template_error_is_a_fallback(monkeypatch: pytest.MonkeyPatch) -> None:
     original = cleanup._add_hydrogens
 
@@ -153,6 +160,7 @@ def test_38_template_error_is_a_fallback(monkeypatch: pytest.MonkeyPatch) -> Non
     _assert_unrelaxed(relax(protein), protein, "No template found for residue")
 
 
+@pytest.mark.fault(39, "capped in steps and in time")
 def test_39_steps_are_capped_and_it_says_so() -> None:
     result = relax(helix(), RelaxSettings(max_steps=5))
     assert result.relaxed
@@ -161,6 +169,7 @@ def test_39_steps_are_capped_and_it_says_so() -> None:
     assert "(--relax-max-steps) before it converged" in result.reason
 
 
+@pytest.mark.fault(39)
 def test_39_time_is_capped() -> None:
     protein = helix()
     result = relax(protein, RelaxSettings(max_seconds=0.0))
@@ -182,6 +191,7 @@ def test_39_out_of_time_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> N
     assert len(calls) == 1
 
 
+@pytest.mark.fault(40, "counted and reported")
 def test_40_remaining_violations_are_reported() -> None:
     with told("line") as lines:
         result = relax(torn(helix(), 5, 40.0), RelaxSettings(max_rounds=1, stiffness=1000.0))

@@ -28,6 +28,7 @@ def predicted(four: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
     return files(out / "out")
 
 
+@pytest.mark.fault(32, "its task is tried again, with the same result")
 def test_a_worker_killed_in_each_stage_costs_nothing(four: Path, predicted: dict[str, bytes], tmp_path: Path) -> None:
     """FAULTS 32; and workers make byte for byte what one process makes."""
     faults: list[list[object]] = [[stage, "abcd"[number // 2], "kill", 1] for number, stage in enumerate(STAGES)]
@@ -39,6 +40,8 @@ def test_a_worker_killed_in_each_stage_costs_nothing(four: Path, predicted: dict
     assert differing(tmp_path / "out", predicted) == []
 
 
+@pytest.mark.fault(31, "a worker's task that lacks memory is tried again alone, once")
+@pytest.mark.fault(32, "a target that ends three workers is given up, the others go on")
 def test_a_target_that_kills_its_workers_is_given_up_and_memory_is_tried_alone(tmp_path: Path) -> None:
     """FAULTS 31 and 32. The search of all four together is ended first; then each is searched by itself."""
     names = ("good", "killer", "tight", "greedy")
@@ -57,6 +60,7 @@ def test_a_target_that_kills_its_workers_is_given_up_and_memory_is_tried_alone(t
     assert failure["stage"] == "msa"
 
 
+@pytest.mark.fault(29)
 def test_a_killed_run_takes_its_workers_with_it_and_is_resumed(
     four: Path, predicted: dict[str, bytes], tmp_path: Path
 ) -> None:
@@ -75,6 +79,8 @@ def test_a_killed_run_takes_its_workers_with_it_and_is_resumed(
     assert differing(out, {name: content for name, content in predicted.items() if name[:2] in {"a/", "b/"}}) == []
 
 
+@pytest.mark.fault(35)
+@pytest.mark.fault("SIGTERM", "stops like Ctrl-C, with a line; exit code 143")
 @pytest.mark.parametrize(
     ("number", "code", "word"), [(signal.SIGTERM, 143, "terminated"), (signal.SIGINT, 130, "interrupted")]
 )
@@ -92,6 +98,11 @@ def test_signals_end_the_workers_too(two: Path, tmp_path: Path, number: int, cod
     assert [path.parent.name for path in complete(tmp_path / "out", "features.npz")] == ["a"]
 
 
+@pytest.mark.fault(33, "the second leaves the targets in work and says so, or waits with --wait")
+@pytest.mark.fault(
+    "runs side by side",
+    "a lock per target from start to end: the second leaves the targets in work and reports them, with --wait it waits",
+)
 def test_two_runs_on_one_folder(two: Path, tmp_path: Path) -> None:
     """FAULTS 33: the second leaves the targets of the first and says so; with --wait it waits and then reuses all."""
     command = features(two, tmp_path / "out")
@@ -107,6 +118,7 @@ def test_two_runs_on_one_folder(two: Path, tmp_path: Path) -> None:
     assert len(complete(tmp_path / "out", "features.npz")) == 2
 
 
+@pytest.mark.fault(30)
 def test_files_that_can_t_be_written_whole(tmp_path: Path) -> None:
     """FAULTS 30, with the limit on the size of a file in place of a full disk: the system cuts the write off."""
     source = inputs(tmp_path / "in", "short", "long")

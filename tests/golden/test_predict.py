@@ -88,6 +88,7 @@ def test_again_reuses_everything(alignment: Path, predicted: Path) -> None:
     assert {path: path.stat().st_mtime_ns for path in times} == times
 
 
+@pytest.mark.fault(34, "what depends on them is computed again, the rest is used again")
 def test_another_setting_runs_what_depends_on_it(alignment: Path, tmp_path: Path) -> None:
     assert _predict(alignment, tmp_path, "--relax", "none").exit_code == 0
     features = (tmp_path / "peptide" / "features.npz").stat().st_mtime_ns
@@ -276,6 +277,7 @@ def test_a_digit_in_the_third_record_starts_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.fault(9)
 def test_too_long_for_the_memory_is_refused_before_the_search(tmp_path: Path) -> None:
     fasta = tmp_path / "long.fasta"
     fasta.write_text(f">long\n{PEPTIDE * 20_000}\n")
@@ -325,6 +327,7 @@ def test_flags_win_over_variables_and_these_over_the_file(
     assert "AF2CPU_RECYCLES=many: must be a whole number, 0 to 20" in wrong.stderr.splitlines()[-1]
 
 
+@pytest.mark.fault(33)
 def test_a_second_run_on_the_folder_is_refused(alignment: Path, predicted: Path) -> None:
     with TargetLocks() as locks:
         locks.take(predicted)
@@ -333,6 +336,7 @@ def test_a_second_run_on_the_folder_is_refused(alignment: Path, predicted: Path)
     assert "another run is at work" in " ".join(result.stdout.split())
 
 
+@pytest.mark.fault("temporary files")
 def test_temporary_files_of_a_killed_run_are_swept(alignment: Path, predicted: Path) -> None:
     left = predicted / ".result_tiny_pred_0.npz.4711.tmp"
     left.write_bytes(b"half")
@@ -345,6 +349,7 @@ def _arguments(alignment: Path, out: Path, recycles: int) -> list[str]:
     return ["predict", str(alignment), "-o", str(out), *fixed, "--recycles", str(recycles)]
 
 
+@pytest.mark.fault(35, "stops within seconds, keeps what is complete, exit code 130")
 def test_ctrl_c_while_the_network_runs(alignment: Path, tmp_path: Path) -> None:
     process = start(_arguments(alignment, tmp_path, 20))
     assert process.stdout is not None
@@ -360,6 +365,9 @@ def test_ctrl_c_while_the_network_runs(alignment: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "peptide" / "result_tiny_pred_0.npz").exists()
 
 
+@pytest.mark.fault(
+    29, "the next run ends with the same files, bit for bit but for times, and repeats only what was in work"
+)
 def test_killed_at_any_moment_it_ends_the_same(alignment: Path, tmp_path: Path) -> None:
     """Three kills at random moments, then to the end: all but times is equal, bit for bit.
 

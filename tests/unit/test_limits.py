@@ -121,6 +121,8 @@ def test_limits_of_the_process(system: System, monkeypatch: pytest.MonkeyPatch) 
     assert system.memory() == 0
 
 
+@pytest.mark.fault(9)
+@pytest.mark.fault("memory limits", "the estimate is compared with the limit: refused before any work")
 def test_a_real_limit_refuses_before_any_work(tmp_path: Path) -> None:
     """`ulimit -v` of 3 GB, and a protein that needs more."""
     fasta = tmp_path / "long.fasta"

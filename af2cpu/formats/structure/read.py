@@ -12,7 +12,7 @@ import numpy as np
 
 from af2cpu.chemistry.residues import RESNAMES, RESTYPES_WITH_X, aatype_of
 from af2cpu.errors import InputError
-from af2cpu.formats.chain import AtomRows, ProteinChain, letter_of, place_atoms
+from af2cpu.formats.chain import MOST_DISTANT, AtomRows, ProteinChain, letter_of, place_atoms
 from af2cpu.formats.structure.chains import Bonds, NamedChain, chains_of_runs
 from af2cpu.formats.structure.names import is_hydrogen, standard_atom
 from af2cpu.formats.structure.residues import Residue, group
@@ -98,7 +98,7 @@ def _numbers(path: Path, residue: Residue, site: Site) -> tuple[float, float, fl
     """x, y, z in angstrom and the occupancy, 1 where the file gives none."""
     texts = (*site.xyz, site.occupancy or "1")
     x, y, z, occupancy = (gemmi.cif.as_number(text) for text in texts)
-    if not np.isfinite((x, y, z, occupancy)).all():
+    if not (np.abs((x, y, z, occupancy)) < MOST_DISTANT).all():  # also NaN
         raise InputError(
             f"{path}: residue {residue}, atom {site.atom}: coordinates or occupancy are no numbers "
             f"({' '.join(text or 'blank' for text in texts)}); repair the residue, or where coordinates over 9999 "

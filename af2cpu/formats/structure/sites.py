@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
@@ -12,6 +13,8 @@ from af2cpu.chemistry.residues import RESNAMES
 from af2cpu.errors import InputError
 from af2cpu.formats.streams import open_bytes
 from af2cpu.formats.structure.names import FORCE_FIELD_RESIDUES
+
+_MOST_BYTES = 512 << 20
 
 
 class Site(NamedTuple):
@@ -33,10 +36,13 @@ class Site(NamedTuple):
 def read_text(path: Path) -> str:
     """The text of a file, plain or gzip by its content. Bytes that are not UTF-8 (names of authors) are replaced.
 
-    Raises InputError where the file can't be read.
+    Raises InputError where the file can't be read, or is larger than any structure.
     """
     with open_bytes(path) as stream:
-        return stream.read().decode("utf-8-sig", errors="replace")
+        content = stream.read(_MOST_BYTES + 1)
+    if len(content) > _MOST_BYTES:
+        raise InputError(f"{path}: is over {_MOST_BYTES >> 20} MB; the largest entries of the PDB are smaller")
+    return content.decode("utf-8-sig", errors="replace")
 
 
 def read_sites(path: Path) -> tuple[list[Site], int]:
@@ -45,7 +51,12 @@ def read_sites(path: Path) -> tuple[list[Site], int]:
     Raises InputError where the file can't be read, is malformed or has no atoms.
     """
     text = read_text(path)
-    sites, models = _mmcif_sites(path, text) if _is_mmcif(text) else _pdb_sites(text)
+    try:
+        sites, models = _mmcif_sites(path, text) if _is_mmcif(text) else _pdb_sites(text)
+    except InputError:
+        raise
+    except (RuntimeError, ValueError, LookupError) as error:  # all three come from gemmi for broken files
+        raise InputError(f"{path}: can't be read as mmCIF ({' '.join(str(error).split())[:200]})") from error
     if not sites:
         raise InputError(f"{path}: no atoms in it; give a PDB or mmCIF file")
     return sites, models
@@ -104,7 +115,7 @@ def _has_long_residue_names(lines: list[str]) -> bool:
 
 def decoded_number(text: str) -> int | None:
     """A residue number: decimal, or hybrid-36, which goes on after 9999 with A000; None for other text."""
-    if text.lstrip("+-").isdecimal():
+    if re.fullmatch(r"[+-]?[0-9]{1,9}", text):
         return int(text)
     if len(text) != 4 or not (text.isascii() and text.isalnum()) or text[0].isdecimal():
         return None
@@ -133,10 +144,7 @@ _NEEDED = ("residue", "number", "atom", "x", "y", "z")
 
 
 def _mmcif_sites(path: Path, text: str) -> tuple[list[Site], int]:
-    try:
-        document = gemmi.cif.read_string(text)
-    except (RuntimeError, ValueError) as error:
-        raise InputError(f"{path}: can't be read as mmCIF ({' '.join(str(error).split())[:200]})") from error
+    document = gemmi.cif.read_string(text)
     block = next((block for block in document if block.find_mmcif_category("_atom_site.")), None)
     if block is None:
         return [], 0

@@ -14,6 +14,7 @@ from importlib import resources
 from urllib.parse import quote
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
+from markupsafe import Markup
 
 from af2cpu.outputs.classes import NAMES
 from af2cpu.outputs.references import bibtex
@@ -27,6 +28,7 @@ from af2cpu.outputs.report.pairs import PairTable
 from af2cpu.outputs.report.summary import Row
 from af2cpu.outputs.report.templates import NETWORK_TAKES, skipped_in_words, skipped_rows, used_rows
 from af2cpu.outputs.report.trace import HEIGHT, WIDTH
+from af2cpu.words import shown
 
 # Joined in this order into one module; what stands further up is used further down.
 _SCRIPTS = (
@@ -145,13 +147,23 @@ def asset(name: str) -> str:
 @cache
 def _environment() -> Environment:
     environment = Environment(
-        loader=FunctionLoader(asset), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FunctionLoader(asset),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_finalized,
     )
     environment.filters["hash"] = _hash
     environment.filters["link"] = quote
     environment.filters["plddt_class"] = tables.plddt_class
     environment.filters["duration"] = tables.duration
     return environment
+
+
+def _finalized(value: object) -> object:
+    """A value as it goes into a page; scripts, styles and icons of ours are left alone."""
+    return shown(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _render(template: str, **values: object) -> str:

@@ -12,6 +12,7 @@ from af2cpu.confidence import confidence_of
 from af2cpu.errors import InputError
 from af2cpu.features.config import SamplingConfig
 from af2cpu.formats.chain_templates import templates_of_chains
+from af2cpu.ops.sizes import budget_after
 from af2cpu.outputs.layout import RECYCLES, STRUCTURES, Layout, pass_ending, structure_endings
 from af2cpu.pipeline.stages.features import FEATURES
 from af2cpu.pipeline.stages.files import files_of
@@ -69,7 +70,7 @@ def _depends_on(work: Work[PredictionTask]) -> Mapping[str, Any]:
         "seed": task.draw_seed,
         "passes": _passes(task),
         "sampling": asdict(task.sampling),
-        "engine": asdict(task.choice),
+        "engine": task.choice.decisive(),
         "files": [*names_and_texts(task.layout, task.provenance), task.save_all, task.af2_pickles],
         **_sampled(work),
     }
@@ -149,7 +150,7 @@ def _computed(work: Work[PredictionTask], cores: int) -> Predicted:
     templates = _templates(task, features)
     provenance = replace(task.provenance, network_templates=templates)
     task.layout.drop_old_passes(task.who)
-    with slicing.memory_budget(task.choice.budget), torch.no_grad():
+    with slicing.memory_budget(budget_after(task.choice.budget, work.kills)), torch.no_grad():
         prediction, passes, seconds, draw_seconds = _predict(work, features, provenance)
     confidence = confidence_of(task.who, prediction, task.model.config.ranking)
     written = write_prediction(
@@ -251,6 +252,7 @@ def _read(receipt: Receipt[Predicted]) -> Prediction:
 def _files(task: PredictionTask, confidence: Confidence, n_passes: int) -> dict[str, str]:
     """Content of the structures and scores beside the arrays."""
     kinds = [("unrelaxed", ending) for ending in STRUCTURES] + [(kind, ".json") for kind in task.layout.score_kinds]
+    kinds += [("result", ".pkl")] * task.af2_pickles
     kinds += [(RECYCLES, ending) for ending in _pass_endings(task, confidence, n_passes)]
     return files_of(task.layout, task.who, kinds)
 

@@ -128,6 +128,7 @@ def test_text_left_in_the_buffer_for_a_reader_that_has_gone() -> None:
     assert (done.returncode, last_line(done)) == (141, "error: no length")
 
 
+@pytest.mark.fault(30)
 def test_a_full_device() -> None:
     full = os.open("/dev/full", os.O_WRONLY)
     done = af2cpu(["config"], stdout=full)
@@ -174,6 +175,7 @@ def test_bad_use_is_exit_code_2() -> None:
         assert b"Traceback" not in done.stderr
 
 
+@pytest.mark.fault(36)
 def test_no_home_and_no_user(tmp_path: Path) -> None:
     """As in a container: no HOME, no entry in the list of users, databases that can't be written."""
     (tmp_path / "q.fasta").write_text(FASTA)

@@ -53,6 +53,7 @@ def test_draws_without_templates_are_read(tmp_path: Path, features) -> None:
     assert read_draws(tmp_path / "processed.npz")[0].template_mask.shape == (0,)
 
 
+@pytest.mark.fault(25)
 def test_objects_are_never_loaded_or_written(tmp_path: Path, features) -> None:
     write_features(tmp_path / "a.npz", features)
     arrays = dict(np.load(tmp_path / "a.npz")) | {"sequence": np.array([b"AC"], object)}

@@ -89,6 +89,7 @@ def _unpacked(text: str) -> bytes:
     return gzip.decompress(base64.b64decode(text))
 
 
+@pytest.mark.fault(27, "shown as text")
 def test_text_of_users_stays_text(tmp_path: Path) -> None:
     described = replace(features(SEQUENCE, 5), domain_name=np.array([EVIL.encode()]))
     page = _written(
@@ -109,6 +110,7 @@ def test_text_of_users_stays_text(tmp_path: Path) -> None:
     assert sum(EVIL in text for _, text in found.texts) >= 10
 
 
+@pytest.mark.fault(27)
 def test_data_can_not_end_its_script(tmp_path: Path) -> None:
     place, work = _layout("af2", tmp_path, "a<!--<script>&")
     results(place, work, _made_up(SEQUENCE, 1), SEQUENCE)

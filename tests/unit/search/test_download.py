@@ -101,6 +101,7 @@ def test_sizes_space_and_time_are_told_before(server: Server, sources: dict[str,
     assert not server.asked  # before anything is fetched
 
 
+@pytest.mark.fault(29)
 def test_a_killed_download_of_a_database_is_gone_on_with(
     server: Server, sources: dict[str, Source], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -251,6 +252,7 @@ def test_an_archive_is_unpacked_into_af2s_layout(server: Server, tmp_path: Path)
     assert len(server.asked) == asked
 
 
+@pytest.mark.fault(26)
 @pytest.mark.usefixtures("_pdb70")
 @pytest.mark.parametrize(
     ("content", "fault"),

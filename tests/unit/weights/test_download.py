@@ -134,6 +134,7 @@ def killed_half_way(server: Server, folder: Path, number: signal.Signals = signa
     return process.returncode
 
 
+@pytest.mark.fault(29)
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130)])
 def test_killed_half_way_and_repeated(server: Server, tmp_path: Path, number: signal.Signals, code: int) -> None:
     assert killed_half_way(server, tmp_path, number) == code
@@ -147,6 +148,7 @@ def test_killed_half_way_and_repeated(server: Server, tmp_path: Path, number: si
     assert server.served < len(tiny_npz()) - have + 10_000
 
 
+@pytest.mark.fault(30)
 def test_fault_30_the_disk_fills_up(server: Server, tmp_path: Path) -> None:
     """No file may grow beyond 300 kB: a line, exit code 1, and what came is gone on with."""
     limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))"
@@ -204,6 +206,7 @@ def test_without_ranges_the_archive_goes_by_once(server: Server, tmp_path: Path)
     assert len(server.asked) == 2
 
 
+@pytest.mark.fault("no ranges")
 def test_without_ranges_a_broken_line_begins_again(server: Server, tmp_path: Path) -> None:
     server.ranges, server.cuts = False, [0, 10, len(OTHER) + 100_000, len(OTHER) + 200_000]
     server.files["/params.tar"] = tar_of({"LICENSE": LICENCE, "x": OTHER, NAME: tiny_npz()})
@@ -237,6 +240,7 @@ class TestRefused:
         server.files["/params.tar"] = b"<html>log in to the hotel's network</html>" * 1000
         assert "not a plain tar, or cut off" in self.refused(server, tmp_path)
 
+    @pytest.mark.fault(23)
     def test_tar_that_was_cut_off(self, server: Server, tmp_path: Path) -> None:
         server.files["/params.tar"] = archive()[: len(OTHER) + 100_000]
         assert "cut off" in self.refused(server, tmp_path)
@@ -245,16 +249,19 @@ class TestRefused:
         server.files["/params.tar"] = tar_of({"params_model_1.npz": OTHER})
         assert "the archive holds no params_tiny.npz; check --models and --url" in self.refused(server, tmp_path)
 
+    @pytest.mark.fault(26, "refused")
     @pytest.mark.parametrize("name", [f"../{NAME}", f"/etc/{NAME}", f"a/../../{NAME}"])
     def test_fault_26_member_outside(self, server: Server, tmp_path: Path, name: str) -> None:
         server.files["/params.tar"] = tar_of({name: tiny_npz()})
         assert "is no plain file of the archive's folder; refused" in self.refused(server, tmp_path)
 
+    @pytest.mark.fault(26)
     @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE])
     def test_fault_26_links(self, server: Server, tmp_path: Path, kind: bytes) -> None:
         server.files["/params.tar"] = tar_of({NAME: b""}, type=kind, linkname="/etc/passwd")
         assert "is no plain file of the archive's folder; refused" in self.refused(server, tmp_path)
 
+    @pytest.mark.fault(23)
     def test_fault_23_damage(self, server: Server, tmp_path: Path) -> None:
         damaged = bytearray(tiny_npz())
         damaged[len(damaged) // 2] ^= 1
@@ -263,6 +270,7 @@ class TestRefused:
         assert "what came was removed" in line
         assert "fails its checksum" in line
 
+    @pytest.mark.fault(24)
     def test_fault_24_wrong_arrays(self, server: Server, tmp_path: Path) -> None:
         arrays = dict(synthetic_parameters(model_config("tiny"), 0))
         first, second, third, *_ = arrays

@@ -118,6 +118,7 @@ def test_names_and_shapes_are_the_official_ones(name: str) -> None:
     assert file_shapes(parameter_table(config), shapes) == official
 
 
+@pytest.mark.fault(23, "error that says what to do")
 def test_cut_in_half(tmp_path: Path, arrays: Arrays) -> None:
     path = _write(tmp_path, arrays)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
@@ -131,6 +132,7 @@ def test_not_an_npz(tmp_path: Path, content: bytes) -> None:
     assert "not a parameter file" in _error(path)
 
 
+@pytest.mark.fault(23)
 def test_one_flipped_bit(tmp_path: Path, arrays: Arrays) -> None:
     path = _write(tmp_path, arrays)
     data = bytearray(path.read_bytes())
@@ -143,6 +145,7 @@ def test_missing_file(tmp_path: Path) -> None:
     assert "no such parameter file" in _error(tmp_path / "nothing.npz")
 
 
+@pytest.mark.fault(24, "each is listed, before the search")
 def test_missing_and_surplus_arrays(tmp_path: Path, arrays: Arrays) -> None:
     arrays["evoformer/other//weights"] = arrays.pop(PAE)
     message = _error(_write(tmp_path, arrays))
@@ -159,12 +162,14 @@ def test_model_without_the_head_for_a_ptm_model(tmp_path: Path) -> None:
     assert "missing: predicted_aligned_error_head/logits//weights" in message
 
 
+@pytest.mark.fault(24)
 def test_transposed_array(tmp_path: Path, arrays: Arrays) -> None:
     arrays[PREPROCESS] = arrays[PREPROCESS].T.copy()
     message = _error(_write(tmp_path, arrays))
     assert "wrong shape: evoformer/preprocess_1d//weights is float32 (32, 22), not float32 (22, 32)" in message
 
 
+@pytest.mark.fault(24)
 def test_wrong_type(tmp_path: Path, arrays: Arrays) -> None:
     arrays[PREPROCESS] = arrays[PREPROCESS].astype(np.float64)
     assert "is float64 (22, 32), not float32" in _error(_write(tmp_path, arrays))
@@ -184,6 +189,7 @@ def test_all_faults_are_listed(tmp_path: Path, arrays: Arrays) -> None:
     assert "wrong shape:" in message
 
 
+@pytest.mark.fault(25, "error; nothing is unpickled")
 def test_python_objects_are_never_loaded(tmp_path: Path) -> None:
     """A pickle inside an npz would run code: this one would create a file."""
     path, trap = tmp_path / "params.npz", tmp_path / "trap"

@@ -1,0 +1,100 @@
+"""Ctrl-C and SIGTERM: what was asked for is remembered, whatever a library makes of the exception.
+
+A signal that comes while a library loads or cleans up may end as an exception of another class, or be swallowed; in
+the middle of an extension module it would abort the process. While modules load it is put off until they are loaded.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from types import FrameType
+from typing import Any, NoReturn
+
+_AGAIN_AFTER = 0.02  # seconds until a signal is raised again that could not be raised where it came
+_IMPORT = "<frozen importlib._bootstrap>"
+
+_asked: list[int] = []  # the signal that this process is to end for, if any
+
+
+class Terminated(BaseException):
+    """SIGTERM came, as batch systems send it before the wall time is over."""
+
+
+WORDS = {
+    signal.SIGINT: "interrupted; what is complete is kept and used by the next run",
+    signal.SIGTERM: "terminated; what is complete is kept and used by the next run",
+}
+
+
+def install() -> None:
+    """Has both signals raised as exceptions in the main thread. A SIGINT that is ignored stays so."""
+    signal.signal(signal.SIGTERM, _stop)
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, _stop)
+    signal.signal(signal.SIGALRM, _again)
+    sys.unraisablehook = _with_signals(sys.unraisablehook)
+
+
+def asked() -> int | None:
+    """The signal that this process is to end for."""
+    return _asked[0] if _asked else None
+
+
+def check() -> None:
+    """Raises what belongs to the signal that has come, if one has: something may have swallowed it."""
+    if _asked:
+        raise error_of(_asked[0])
+
+
+def answered() -> None:
+    """The signal's line was printed: the process ends now."""
+    _asked.clear()
+
+
+def error_of(number: int) -> BaseException:
+    """The exception of a signal."""
+    return KeyboardInterrupt() if number == signal.SIGINT else Terminated()
+
+
+def end(number: int) -> NoReturn:
+    """Ends the process with the signal's line, where nothing else is loaded that could."""
+    try:
+        sys.stderr.write(f"{WORDS[signal.Signals(number)]}\n")
+        sys.stderr.flush()
+    finally:
+        os._exit(128 + number)  # what is half loaded is not cleaned up
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    _asked.append(number)
+    _again(number, frame)
+
+
+def _again(number: int, frame: FrameType | None) -> None:
+    """Raises what belongs to the signal that has come, unless modules load: then a moment later."""
+    if _is_loading(frame):
+        signal.setitimer(signal.ITIMER_REAL, _AGAIN_AFTER)
+    else:
+        check()
+
+
+def _is_loading(frame: FrameType | None) -> bool:
+    while frame is not None and frame.f_code.co_filename != _IMPORT:
+        frame = frame.f_back
+    return frame is not None
+
+
+def _with_signals(before: Callable[[Any], object]) -> Callable[[Any], object]:
+    """A hook for exceptions that Python can't raise, such as in callbacks: a signal is raised again a moment later."""
+
+    def hook(told: Any) -> None:
+        if not isinstance(told.exc_value, KeyboardInterrupt | Terminated):
+            before(told)
+        elif threading.current_thread() is threading.main_thread():
+            signal.setitimer(signal.ITIMER_REAL, _AGAIN_AFTER)
+
+    return hook

@@ -40,8 +40,8 @@ PICTURES = (
 )
 COMPLEX_PICTURES = (("report_complex", 1280, 1120, 1.0, "light"),)
 TABLES = {  # pages without a structure
-    "index.html": (("index", 1280, 420, 1.0, "light"),),
-    "pairs.html": (("pairs", 1280, 760, 1.0, "light"),),
+    "index.html": (("index", 1280, 720, 1.0, "light"),),
+    "pairs.html": (("pairs", 1280, 640, 1.0, "light"),),
 }
 
 

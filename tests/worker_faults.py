@@ -1,9 +1,10 @@
 """Faults for worker processes, put into them by Dask's preload: WORKER_FAULTS holds them as JSON.
 
-Each is [stage, target, what, times]: in that stage of that target the worker does `what`, at most so many times in all
-processes together (a file counts each, and holds the number of the process). What: kill (signal 9), memory
-(MemoryError), grow (takes memory until something stops it), hold (waits until there is a file `go` in the folder). Of
-the fault `version` nothing else counts: the worker says that it has version 0.0.0.
+Each is [stage, target, what, times]: in that stage of that target (* is any) the worker does `what`, at most so many
+times in all processes together (a file counts each, and holds the number of the process). What: kill (signal 9), kill
+at its end (the same, once what the stage makes is complete), memory (MemoryError), grow (takes memory until something
+stops it), hold (waits until there is a file `go` in the folder). Of the fault `version` nothing else counts: the worker
+says that it has version 0.0.0.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+AT_END = "kill at its end"
 
 
 def install() -> None:
@@ -33,20 +36,29 @@ def install() -> None:
 
 def _faulty(name: str, make: Any, folder: Path) -> Any:
     def faulty(works: Sequence[Any], cores: int) -> Iterator[Any]:
-        targets = {target for work in works for target in work.targets}
-        for number, (stage, target, what, times) in enumerate(json.loads(os.environ["WORKER_FAULTS"])):
-            if stage == name and target in targets and _claim(folder, number, times):
-                if what == "kill":
-                    os.kill(os.getpid(), signal.SIGKILL)
-                elif what == "memory":
-                    raise MemoryError
-                elif what == "grow":
-                    _grow()
-                while not (folder / "go").exists():
-                    time.sleep(0.05)
+        targets = {"*"}.union(*(work.targets for work in works))
+        here = [one for one in enumerate(json.loads(os.environ["WORKER_FAULTS"])) if one[1][0] == name]
+        mine = [(number, what, times) for number, (_, target, what, times) in here if target in targets]
+        for number, what, times in mine:
+            if what != AT_END and _claim(folder, number, times):
+                _fail(what, folder)
         yield from make(works, cores)
+        for number, what, times in mine:
+            if what == AT_END and _claim(folder, number, times):
+                _fail("kill", folder)
 
     return faulty
+
+
+def _fail(what: str, folder: Path) -> None:
+    if what == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    elif what == "memory":
+        raise MemoryError
+    elif what == "grow":
+        _grow()
+    while not (folder / "go").exists():
+        time.sleep(0.05)
 
 
 def _grow() -> None:

@@ -120,15 +120,13 @@ def _machine_lines(machine: _Machine, settings: RunSettings) -> Iterator[str]:
 
 def _machine(settings: RunSettings) -> _Machine:
     import psutil
-    import torch
 
-    from af2cpu.plan.machine import this_machine
+    from af2cpu.plan.machine import instructions, this_machine
 
-    capabilities = torch.cpu.get_capabilities()
     here = this_machine(settings)
     return _Machine(
         cores=available_cores(),
-        instructions=tuple(name for name, has in capabilities.items() if has is True and name != "architecture"),
+        instructions=instructions(),
         memory_bytes=psutil.virtual_memory().total,
         free_bytes=available_memory(),
         numa_nodes=tuple(_Node(node.number, len(node.cores), node.memory) for node in numa_nodes()),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 from af2cpu.cores import available_cores, available_memory
 from af2cpu.ops import isa
@@ -68,10 +70,22 @@ def _precision(wanted: str, level: str | None) -> str:
         return wanted
     if level is not None:
         return "bf16" if isa.multiplies_bf16() else "fp32"
+    return "bf16" if {"avx512_bf16", "amx_bf16"} & set(instructions()) else "fp32"
+
+
+def instructions() -> tuple[str, ...]:
+    """Vector and matrix instructions of the processor, by PyTorch's names.
+
+    PyTorch tells them from 2.9 on; before that, the flags that Linux gives are taken, which have the same names.
+    """
     import torch
 
-    capability = torch.cpu.get_capabilities()
-    return "bf16" if capability.get("avx512_bf16") or capability.get("amx_bf16") else "fp32"
+    ask = getattr(torch.cpu, "get_capabilities", None)
+    if ask is not None:
+        return tuple(name for name, has in ask().items() if has is True and name != "architecture")
+    flags = re.search(r"^flags\s*:(.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    names = flags[1].split() if flags else []
+    return tuple(name for name in names if name.startswith(("avx", "amx", "fma", "f16c")))
 
 
 def matrix_rate(choice: EngineChoice) -> float:

@@ -11,6 +11,11 @@ from af2cpu.records import CHAIN_BREAK
 
 _UNUSUAL = "BJOUXZ"  # searched as they are; X in the network's aatype
 _NUCLEOTIDES = frozenset("ACGTUN")  # these letters are amino acids too
+_UNUSUAL_CODES, _NUCLEOTIDE_CODES = (frozenset(map(ord, letters)) for letters in (_UNUSUAL, _NUCLEOTIDES))
+_CAUTION = (
+    "looks like DNA or RNA (no letters but A, C, G, T, U, N), and each letter is read as an amino acid; give the "
+    "translated sequence if that is not meant"
+)
 _ILLEGAL = re.compile(f"[^{RESTYPES}{_UNUSUAL}]".encode())
 
 
@@ -44,30 +49,24 @@ def checked_sequence(letters: bytes, place: str) -> tuple[str, list[str]]:
         index = illegal.start()  # all before it is ASCII: bytes are characters
         character = character_at(letters, index)
         raise InputError(f"{place}, position {index + 1}: {character} is no amino acid; {_remedy(sequence[index])}")
-    unusual = sorted({chr(letter) for letter in sequence} & set(_UNUSUAL))
-    if len(unusual) == len(set(sequence)):
+    kinds = set(sequence)
+    unusual = sorted(map(chr, kinds & _UNUSUAL_CODES))
+    if len(unusual) == len(kinds):
         raise InputError(
             f"{place}: has none of the 20 amino acids, only {', '.join(unusual)}; nothing can be predicted, correct or "
             "remove it"
         )
     if unusual:
         notes.append(f"{place}: {', '.join(unusual)} searched as given, and unknown (X, UNK) in the structure")
-    text = sequence.decode("ascii")
-    caution = nucleotide_caution(text)
-    if caution:
-        notes.append(f"{place}: {caution}")
-    return text, notes
+    if kinds <= _NUCLEOTIDE_CODES:
+        notes.append(f"{place}: {_CAUTION}")
+    return sequence.decode("ascii"), notes
 
 
 def nucleotide_caution(sequence: str) -> str | None:
     """What to say of a sequence in upper case with a chain that has no letters but those of DNA and RNA; None for
     others."""
-    if not any(_NUCLEOTIDES.issuperset(chain) for chain in sequence.split(CHAIN_BREAK)):
-        return None
-    return (
-        "looks like DNA or RNA (no letters but A, C, G, T, U, N), and each letter is read as an amino acid; give the "
-        "translated sequence if that is not meant"
-    )
+    return _CAUTION if any(_NUCLEOTIDES.issuperset(chain) for chain in sequence.split(CHAIN_BREAK)) else None
 
 
 def _remedy(letter: int) -> str:

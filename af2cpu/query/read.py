@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
@@ -55,10 +55,10 @@ def read_inputs(paths: Sequence[Path], *, as_complexes: bool = False) -> list[Qu
     as_complexes: the records of a FASTA or CSV file are the chains of one complex, which is named after the file.
     Raises InputError (one line: file, record, position, remedy) at the first fault.
     """
+    seen: dict[tuple[str, str], Query] = {}
     records = [
-        record for path in paths for file in _files(path) for record in _read_file(file, as_complex=as_complexes)
+        record for path in paths for file in _files(path) for record in _read_file(file, seen, as_complex=as_complexes)
     ]
-    _check_repeated(records)
     names = distinct_names([(record.short, record.whole) for record in records])
     return [_named(record, name) for record, name in zip(records, names, strict=True)]
 
@@ -75,9 +75,9 @@ def _files(path: Path) -> list[Path]:
     return files
 
 
-def _check_repeated(records: Sequence[_Record]) -> None:
-    """Raises InputError for two records with one header (FAULTS 7): most often a file that was given twice."""
-    seen: dict[tuple[str, str], Query] = {}
+def _distinct(records: Iterable[_Record], seen: dict[tuple[str, str], Query]) -> Iterator[_Record]:
+    """The records as they come. Raises InputError for one whose header is in `seen` (FAULTS 7): most often of a file
+    that was given twice."""
     for record in records:
         query = record.item.query
         other = seen.setdefault((record.short, record.whole), query)
@@ -86,6 +86,7 @@ def _check_repeated(records: Sequence[_Record]) -> None:
                 f"{other.source} and {query.source} both have the name {(record.whole or record.short)[:60]!r}; "
                 "rename one of the records"
             )
+        yield record
 
 
 def _named(record: _Record, name: str) -> QueryInput:
@@ -96,14 +97,14 @@ def _named(record: _Record, name: str) -> QueryInput:
     return replace(record.item, query=replace(query, name=name), notes=(*record.item.notes, note))
 
 
-def _read_file(path: Path, *, as_complex: bool) -> list[_Record]:
+def _read_file(path: Path, seen: dict[tuple[str, str], Query], *, as_complex: bool) -> list[_Record]:
     source = sys.stdin.buffer if path == STANDARD_INPUT and sys.stdin is not None else path
     with open_rewindable(source) as stream:
         kind = kind_of(path, stream)
         if kind not in ("csv", "fasta"):
-            return [_read_alignment(stream, path, kind)]
-        records = list(_read_csv(stream, path) if kind == "csv" else _read_fasta(stream, path))
-        return [_joined(records, path, name_of(stream))] if as_complex else records
+            return list(_distinct([_read_alignment(stream, path, kind)], seen))
+        records = _read_csv(stream, path) if kind == "csv" else _read_fasta(stream, path)
+        return list(_distinct([_joined(list(records), path, name_of(stream))] if as_complex else records, seen))
 
 
 def _joined(records: Sequence[_Record], path: Path, place: str) -> _Record:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import string
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -37,6 +38,13 @@ class Bonds:
         there = self._has_c[first] and self._has_n[second]
         return bool(there and bonded(self._c[first], self._n[second]))
 
+    def first_before(self, ends: np.ndarray, row: int) -> int | None:
+        """Place of the first row among `ends` whose C is bonded to N of `row`."""
+        if not self._has_n[row]:
+            return None
+        found = np.flatnonzero(self._has_c[ends] & bonded(self._c[ends], self._n[row]))
+        return int(found[0]) if len(found) else None
+
 
 def chains_of_runs(residues: Sequence[Residue], runs: Sequence[range], bonds: Bonds) -> list[NamedChain]:
     """Chains of the runs (ranges of rows of `residues`).
@@ -45,14 +53,18 @@ def chains_of_runs(residues: Sequence[Residue], runs: Sequence[range], bonds: Bo
     records and numbers that begin again do not cut a bond. Free amino acids among the ligands are left out.
     """
     pieces: list[list[int]] = []
+    of_name: dict[str, list[int]] = defaultdict(list)  # pieces
+    counts = Counter(residues[run[0]].chain for run in runs)
+    ends = {name: np.zeros(count, np.intp) for name, count in counts.items()}  # the last rows of these
     for run in runs:
         name = residues[run[0]].chain
-        before = (piece for piece in pieces if residues[piece[0]].chain == name and bonds.between(piece[-1], run[0]))
-        piece = next(before, None)
-        if piece is None:
-            pieces.append(list(run))
-        else:
-            piece.extend(run)
+        place = bonds.first_before(ends[name][: len(of_name[name])], run[0])
+        if place is None:
+            place = len(of_name[name])
+            of_name[name].append(len(pieces))
+            pieces.append([])
+        pieces[of_name[name][place]].extend(run)
+        ends[name][place] = run[-1]
     pieces = [kept for piece in pieces if (kept := _without_ligands(piece, residues, bonds))]
     return list(_named(pieces, [residues[piece[0]].chain for piece in pieces]))
 
@@ -66,7 +78,8 @@ def _without_ligands(rows: Sequence[int], residues: Sequence[Residue], bonds: Bo
 
 def _named(pieces: Sequence[Sequence[int]], given: Sequence[str]) -> Iterator[NamedChain]:
     """The first chain of a name keeps it, unless the name is empty and there are several; the others get free ones."""
-    free = (name for name in _free_names() if name not in given)
+    taken = set(given)
+    free = (name for name in _free_names() if name not in taken)
     seen = {""} if given.count("") > 1 else set()
     for rows, name in zip(pieces, given, strict=True):
         yield NamedChain(next(free) if name in seen else name, tuple(rows), name)
@@ -74,5 +87,5 @@ def _named(pieces: Sequence[Sequence[int]], given: Sequence[str]) -> Iterator[Na
 
 
 def _free_names() -> Iterator[str]:
-    yield from _NAMES
-    yield from (first + second for first in _NAMES for second in _NAMES)
+    for length in itertools.count(1):
+        yield from map("".join, itertools.product(_NAMES, repeat=length))

@@ -345,3 +345,13 @@ def test_unusable_files_are_one_line(tmp_path: Path, content: bytes | None, mess
         read_protein(path)
     assert "\n" not in str(caught.value)
     assert str(path) in str(caught.value)
+
+
+def test_more_chains_of_one_name_than_there_are_names_of_two_letters(tmp_path: Path) -> None:
+    """They lack C, so that none is bonded to another."""
+    atoms = [line for line in text_of(helix("G")).splitlines() if line.startswith("ATOM") and " C   GLY" not in line]
+    path = tmp_path / "many.pdb"
+    path.write_text("\n".join([*atoms, "TER"] * 4000) + "\nEND\n")
+    chains = read_chains(path)
+    assert len(chains) == 4000
+    assert [len(chain.sequence) for chain in chains] == [1] * 4000

@@ -1,0 +1,137 @@
+"""docs/trust.md: what was tried against the program, from the records of benchmarks/fuzz.py, crashes.py and soak.py.
+
+python benchmarks/trust.py > docs/trust.md
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "trust.md"
+
+_INTRODUCTION = """# What was tried against the program
+
+[The faults that it survives](faults.md) are a test each. This page has the figures of what was tried at length: damaged
+files, kills, long runs. They are read from the records in `benchmarks/results`; the page is made by
+`python benchmarks/trust.py > docs/trust.md`."""
+
+_FUZZ = """
+## Files of strangers
+
+Damaged copies of valid files: bytes flipped, cut out, doubled and moved, lines and words replaced, also inside of
+archives and under checksums that are then set right. Of each one of two things may come: it is read, or it is refused
+by one line that names it. Anything else is foreign. The large files have 10 MB; their reader may take 10 seconds of the
+processor and 500 MB.
+
+    python benchmarks/fuzz.py --seconds 60
+
+| reader | inputs | read | refused | foreign | slowest, s | slowest of 10 MB, s | memory for 10 MB, MB |
+|---|---|---|---|---|---|---|---|"""
+
+_CRASHES = """
+## Kills
+
+Runs with the demo's parameters and databases are killed (SIGKILL), then the same command ends what they began: a
+protein, a complex of two chains, and a batch on two workers. All files of the targets are then compared with those of
+an undisturbed run, bit for bit, but for the times in them. Lost is an artefact that was complete before the kill and
+was made again.
+
+    python benchmarks/crashes.py --moments 50
+
+| run | killed | process | moments | equal | lost |
+|---|---|---|---|---|---|"""
+
+_SOAK = """
+## Long runs
+
+Many short targets with the demo's parameters, in one process and on two workers. Memory is the resident set while
+targets 11 to 20 end and while the last ten end. All results are compared with those of the other run, five also with
+those of processes of their own.
+
+    python benchmarks/soak.py --targets 200
+
+| workers | targets | process | memory, MB | at the end, MB | growth | open files | at the end | results that differ |
+|---|---|---|---|---|---|---|---|---|"""
+
+_REST = """
+## The same files each time
+
+The same input, seed, engine and number of threads give the same files on two runs and in two folders, to the last bit.
+With the native kernels any number of threads gives the same unrelaxed coordinates and scores; a relaxation on several
+threads (`--relax-threads`) may differ in the last digits. Between two runs these may differ, and nothing else:
+
+- `timings.json` and `log.txt`, which hold times,
+- `report.html`, which shows times,
+- the fields `timings` and `seconds` in `run.json` and `search.json`,
+- what is in the hidden folders `.af2cpu`, and `status.json`, `summary.json` and `index.html` beside the targets.
+
+`tests/golden/test_determinism.py` tests it.
+
+## What comes from others
+
+- [Licences](licences.md) of all packages that the program needs. A test compares the list with pyproject.toml, and the
+  bytes of 3Dmol.js with those of its release.
+- `make oldest` installs the oldest versions that pyproject.toml claims into an environment of its own and runs a part
+  of the tests there; `make test` runs with the newest, which tests/constraints.txt pins.
+- `make audit` asks for known vulnerabilities of the pinned packages (pip-audit) and fails if it can't ask about one.
+"""
+
+
+def record(name: str) -> dict[str, Any]:
+    """The record of a benchmark, of the newest version; without rows if there is none."""
+    found = sorted((ROOT / "benchmarks" / "results").glob(f"*/*_{name}.json"))
+    return dict(orjson.loads(found[-1].read_bytes())) if found else {"rows": []}
+
+
+def fuzz_rows() -> Iterator[str]:
+    """A line for each reader, and their sum."""
+    rows = record("fuzz")["rows"]
+    for row in rows:
+        counts = [f"{row[name]:,}" for name in ("inputs", "read", "refused", "foreign")]
+        limits = [f"{row['slowest_s']:.2f}", f"{row['slowest_large_s']:.1f}", f"{max(row['peak_large_mb'], 0):.0f}"]
+        yield _line(row["reader"], *counts, *limits)
+    sums = [f"{sum(row[name] for row in rows):,}" for name in ("inputs", "read", "refused", "foreign")]
+    yield _line("together", *sums, "", "", "")
+
+
+def crash_rows() -> Iterator[str]:
+    """A line for each kind of moment, and their sum."""
+    tried, equal, lost = Counter[tuple[str, ...]](), Counter[tuple[str, ...]](), Counter[tuple[str, ...]]()
+    for row in record("crashes")["rows"]:
+        key = tuple(row[name] for name in ("case", "kind", "process"))
+        tried[key] += 1
+        equal[key] += not row["different"]
+        lost[key] += len(row["lost"])
+    for key in sorted(tried):
+        yield _line(*key, str(tried[key]), str(equal[key]), str(lost[key]))
+    yield _line("together", "", "", *(str(count.total()) for count in (tried, equal, lost)))
+
+
+def soak_rows() -> Iterator[str]:
+    """A line for each process."""
+    for row in record("soak")["rows"]:
+        for one in row["processes"]:
+            memory = [f"{one['early_mb']:.0f}", f"{one['late_mb']:.0f}", f"{100 * one['growth']:+.1f} %"]
+            files = [str(one["early_files"]), str(one["late_files"])]
+            different = f"{len(row['different'])} of {row['compared']}"
+            yield _line(str(row["workers"]), str(row["targets"]), one["process"], *memory, *files, different)
+
+
+def _line(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def page() -> str:
+    """docs/trust.md."""
+    parts = [_INTRODUCTION, _FUZZ, *fuzz_rows(), _CRASHES, *crash_rows(), _SOAK, *soak_rows(), _REST]
+    return "\n".join(parts)
+
+
+if __name__ == "__main__":
+    print(page(), end="")

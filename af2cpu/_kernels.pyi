@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The native kernels (`kernels/bind`). Tensors are float32 or bfloat16; the last axis of activations is contiguous."""
 
 from collections.abc import Callable, Mapping

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Fills the measured tables of README.md and docs/*.md from the records under benchmarks/results.
 
     python scripts/measured.py           # writes the files

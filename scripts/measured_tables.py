@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The tables of scripts/measured.py: each is a function from the records to lines of Markdown."""
 
 from __future__ import annotations

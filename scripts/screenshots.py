@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Pictures of a report for the documentation: light, dark and on a phone; of a complex and of tables one picture.
 
 python scripts/screenshots.py results/ubiquitin/report.html docs/images

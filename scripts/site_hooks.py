@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Hooks of mkdocs: links of a page that leave docs/ become plain text.
 
 The pages are read in the repository too, where such a link leads to a file; the site has no file there.

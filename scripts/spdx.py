@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Puts the licence's line at the head of every source file that lacks it.
 
     python scripts/spdx.py           # writes

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The documents of the project, and the commands in their code blocks."""
 
 from __future__ import annotations

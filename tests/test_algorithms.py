@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Each algorithm of the supplement is claimed by one class or function, and docs/algorithms.md says which.
 
 A second table has the differences of AlphaFold-Multimer: it is complete, and all that it names exists.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Every command in README and the pages parses, every link leads to a file, and what is short is run."""
 
 from __future__ import annotations

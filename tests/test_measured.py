@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The measured tables of README and the pages are those of the records under benchmarks/results."""
 
 from __future__ import annotations

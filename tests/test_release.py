@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A release: the check of one OpenMP runtime, metadata, the conda recipe, the site, issue templates, licence lines."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The network alone: parameters loaded once, structures from features."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What `af2cpu predict` does, from Python."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The Evoformer stack and the extra MSA stack (Algorithms 6 and 18)."""
 
 from __future__ import annotations

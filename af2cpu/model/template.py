@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Templates: pair stack, pointwise attention, torsion rows (Algorithms 16 and 17, Algorithm 2 lines 7-13).
 
 AlphaFold-Multimer takes the mean over the templates in the place of the attention, and embeds other features. Its

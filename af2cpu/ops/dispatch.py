@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Which engine runs the operations: chosen once per process, here and nowhere below.
 
 `native` runs the kernels of `kernels/` (C++), `torch` the einsum formulas eagerly, `compile` the same through

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Memory of the kernels: aligned buffers, and scratch that stays with its thread from call to call.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How a kernel lays out its scratch: `lay` is run twice, first to count bytes, then to hand out memory.
 //
 //   struct Work {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The micro-kernel: C [m, width] (+)= A [m, depth] B, with B one packed panel and C in float. One interface, four ways:
 // register blocks of float, of bf16 pairs (AVX512-BF16), AMX tiles, and the software model of AMX tiles.
 //

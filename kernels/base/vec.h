@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // SIMD through one header: F holds W floats; arithmetic is the compiler's (+ - * / on vector types), the rest stands here.
 #pragma once
 

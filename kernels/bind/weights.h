@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Packed weights: a layer's arrays come in by name; the view of them that a kernel's arguments contain points into what is kept
 // here. A view names each array once, in its `read` (core/).
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // x += (sigmoid(gate) * softmax(q k^T / sqrt(d) + bias + mask) v) W + b along the rows of each item: the gated attentions.
 //
 // Everything is transposed: S^T = K Q^T has keys as rows and 32 queries as lanes, so that softmax needs no sum across lanes, the

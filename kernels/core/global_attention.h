@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // x += (sigmoid(gate) * softmax(q k^T + mask) v) W along the rows of each item, with one query per head, the mean of all rows: the
 // global column attention of the extra MSA.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // O^T [8, W] of one head of 8 channels and W queries over all keys: what attention.h does for heads of any size, without logits in memory.
 //
 // Blocking: the sums of a head fit the registers. Four keys go through three stages: logits; exp2; the sums of values. A step runs each

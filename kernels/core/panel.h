@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What stands in front of a product: rows of activations, normalised, as the left side of a micro-kernel; and the product.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // z += (softmax over templates of q k / sqrt(d)) v) W + b: each pair of residues attends over the templates. They come one after
 // the other, so that no two of them need stand in memory: what a pair has gathered so far is kept in `state`.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // x += W2 relu(W1 LN(x) + b1) + b2: both layers of a transition in one pass over the rows.
 //
 // Blocking: a work item is 96 rows. They are normalised once into a left side (48 kB at 256 channels of bf16). The wide layer never

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // z_ij += sigmoid(LN(z)_ij G) * LN(sum_k a_ik * b_jk) W, edges a and b gated projections of LN(z): the triangle multiplication.
 // For incoming edges a_ki and b_kj: the same with z read as its transpose where the edges are made.
 //

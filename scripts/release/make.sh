@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Builds the release's files into dist/, and tries each of them in an empty environment: `make dist`.
 #
 #   make.sh PYTHON

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Tries an installed af2cpu: where it is, its kernels, one OpenMP runtime, the demo's prediction.
 
     python try.py SOURCE trp_cage.fasta

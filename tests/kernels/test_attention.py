@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The attention kernels beside their definitions in float64."""
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --constraint tests/constraints.t
 KERNELS := $(wildcard kernels/*.cpp kernels/*/*.h kernels/*/*.cpp)
 SOURCES := pyproject.toml tests/constraints.txt $(wildcard kernels/*.* kernels/*/*)
 
-.PHONY: demo test faults lint format parity sanitize oldest audit clean
+.PHONY: demo test faults lint format parity sanitize oldest audit docs dist clean
 
 # A protein from its sequence to a relaxed structure and its report, with what comes with the program.
 demo: .venv/demo
@@ -55,6 +55,15 @@ audit: .venv/installed
 	$(BIN)/python -m pip freeze --exclude-editable > build/audit/requirements.txt
 	build/audit/bin/pip-audit --strict --no-deps --disable-pip --requirement build/audit/requirements.txt
 
+# The documentation in build/site, without warnings; nothing is fetched while it is built.
+docs: .venv/docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	@echo "python3 -m http.server -d $(CURDIR)/build/site   shows it"
+
+# The sdist and the wheel in dist/, each installed into an empty environment, where it predicts the demo.
+dist:
+	scripts/release/make.sh $(PYTHON)
+
 # The program with what it needs to run.
 .venv/demo: $(SOURCES)
 	$(PYTHON) -m venv .venv
@@ -65,7 +74,12 @@ audit: .venv/installed
 
 # What the tests, the checks and the comparison with the JAX reference need besides.
 .venv/installed: .venv/demo
-	$(INSTALL) --editable '.[dev,validate]'
+	$(INSTALL) --editable '.[dev,docs,validate]'
+	touch $@
+
+# What the documentation is built with.
+.venv/docs: .venv/demo
+	$(INSTALL) --editable '.[docs]'
 	touch $@
 
 # PyTorch's CPU build from the index in AF2CPU_TORCH_INDEX: one short try. Without the variable, or where the index can't

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """af2cpu: AlphaFold 2 protein structure prediction on ordinary CPUs.
 
 - `predict`: whole runs, from sequences in files to ranked structures, as `af2cpu predict`.

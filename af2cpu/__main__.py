@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The program. Signals end it in one line from its first moment on, also while the libraries load."""
 
 from __future__ import annotations

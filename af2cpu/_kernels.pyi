@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The native kernels (`kernels/bind`). Tensors are float32 or bfloat16; the last axis of activations is contiguous."""
 
 from collections.abc import Callable, Mapping
@@ -44,6 +45,7 @@ def triangle(
 
 triangle_edge_bytes: int
 
+def release_memory() -> None: ...
 def rate(repeats: int, type: str) -> float: ...
 
 class AttentionWeights:

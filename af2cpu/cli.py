@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The command line: which subcommands there are. What they do loads when they run."""
 
 from __future__ import annotations

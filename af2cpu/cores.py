@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The cores and the memory that this process may use, and how it keeps to one NUMA node of a large machine."""
 
 from __future__ import annotations

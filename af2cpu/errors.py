@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The error classes that the command line turns into one line and an exit code."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What happens in a run, as events on one channel: console, progress display, log files and JSON logs listen to it.
 
 Whoever does something emits; nobody is handed a callback. `about` names the target and the stage for all events that

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Why a target's last run failed, beside its results: the index page and the next run's user read it."""
 
 from __future__ import annotations

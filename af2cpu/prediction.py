@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A prediction as users of the Python API have it: its arrays, and what is done with them."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What each stage of a run did, as frozen records, and their JSON: written and read here and nowhere else.
 
 The records travel from stage to stage and into the report. Their files keep the names and keys that users' scripts

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How the runs on a results folder get on, as records and files, which `af2cpu status` and scripts read.
 
 Each run writes a file of its own, OUT/.af2cpu/runs/<id>.json, and holds a lock beside it as long as it lives.

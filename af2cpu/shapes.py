@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Shapes in signatures: jaxtyping's annotations, which only tests and type checkers evaluate.
 
 jaxtyping is a development dependency. Modules that use these names postpone the evaluation of annotations, so that a

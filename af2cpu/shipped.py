@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Files that come with the program: the demo parameters and the demo databases."""
 
 from __future__ import annotations

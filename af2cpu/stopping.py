@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Ctrl-C and SIGTERM: what was asked for is remembered, whatever a library makes of the exception.
 
 A signal that comes while a library loads or cleans up may end as an exception of another class, or be swallowed; in

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The version of the program and the commit that it was built from."""
 
 from __future__ import annotations

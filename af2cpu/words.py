@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Numbers in words, for people, and text of strangers made fit to be shown."""
 
 from __future__ import annotations

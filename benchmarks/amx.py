@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The kernels for AMX on paper: what they do besides tile products, timed without AMX, and what bounds them.
 
     python benchmarks/amx.py [--n-res 256] [--ghz 2.0] [--repeats 3]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A batch on worker processes beside the same batch in one process, in turn, in one run.
 
     python benchmarks/batch.py [--rounds 3] [--batches short full]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One block of each stack, native beside PyTorch, at full depth: seconds, GFLOP/s, share of the machine's rate, error.
 
     python benchmarks/blocks.py [--n-res 128 256] [--only evoformer] [--sides native:bf16 torch:bf16] [--repeats 3]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """AlphaFold-Multimer in full size against the JAX reference: kinds of complexes, templates, passes, instruction sets.
 
     python benchmarks/complexes.py [--models model_1_multimer_v3 ...] [--chains 17,12,12 20,20] [--templates 4 0]

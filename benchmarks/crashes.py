@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Kills runs (SIGKILL) and lets the same command end what they began: is all equal to an undisturbed run, is work lost?
 
     python benchmarks/crashes.py [--moments 50] [--cases protein complex batch] [--seed 0] [--no-boundaries]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One pass through the whole network, ours beside the JAX reference in one run: seconds, memory, the same structure.
 
     python benchmarks/end_to_end.py [--compare jax] [--programs native:bf16 native:fp32] [--n-res 128 256]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Peak memory of the features of a large complex: the stage itself, from alignments on disk to features.npz.
 
     python benchmarks/features.py [--chains 10] [--residues 500] [--rows 10000] [--pairing-rows 10000 50000]

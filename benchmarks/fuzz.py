@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Fuzzes everything that reads a stranger's bytes: damaged copies of valid files, and files of 10 MB.
 
     python benchmarks/fuzz.py [--seconds 60] [--large 20] [--first-seed 0] [--readers a3m "run.json"]

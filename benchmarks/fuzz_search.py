@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The fuzz test of the search's filter for as long as asked: scores beside HMMER's, and no target lost.
 
     python benchmarks/fuzz_search.py [--pairs 1000000] [--level avx2]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Each kernel beside PyTorch at the sizes of the network: GFLOP/s, share of the machine's own rate, error.
 
     python benchmarks/kernels.py [--n-res 128 256] [--only attention] [--sides native:bf16 torch:bf16] [--repeats 3]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Blocks and layers of the network on random parameters and representations, run on one engine and the other in turn.
 
 Each figure comes with the machine's own rate, measured right before it: products of blocks that stay in registers and

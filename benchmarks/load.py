@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Time and memory to load a parameter file of model_1_ptm (373 MB), warm: read, check, fill the network, pack.
 
     python benchmarks/load.py [--repeats 5] [--precision bf16] [--params params_model_1_ptm.npz]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What every benchmark records of the machine and the program, and where its JSON goes."""
 
 from __future__ import annotations

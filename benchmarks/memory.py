@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Peak memory of one pass beside the JAX reference on the same features, and beside what `af2cpu estimate` says.
 
     python benchmarks/memory.py [--model model_1_ptm] [--n-res 64 256] [--programs jax native:bf16]

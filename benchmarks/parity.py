@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """All fifteen published models in full size against the JAX reference: `make parity`.
 
     python benchmarks/parity.py [--models model_1_ptm ...] [--n-res 64] [--precisions fp32 bf16] [--no-modules]

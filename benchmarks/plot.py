@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Pictures of the benchmarks' records, for the README: docs/images/*.png.
 
 python benchmarks/plot.py

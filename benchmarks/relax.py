@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The relaxation beside a plain OpenMM minimisation of the same system, and what each part of it costs.
 
 python benchmarks/relax.py FILE... [--repeats N] [--threads N] [--reference RELAXED.pdb]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Other programs beside ours on the same features and parameters, in one run.
 
     python benchmarks/rivals.py --rival openfold 'python run.py {features} {params} {output}'

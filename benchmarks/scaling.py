@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How a pass grows faster with cores: measured from one to all of them, and predicted from its parts for more.
 
     python benchmarks/scaling.py [--n-res 128 256] [--rows full 50] [--repeats 3] [--predict 16 64 128]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What scheduling costs: the graph of a batch on real worker processes of Dask, with tasks that make nothing.
 
     python benchmarks/scheduler.py [--tasks 2000] [--workers 2]

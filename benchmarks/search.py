@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The search beside jackhmmer, in one run, with equal results checked in the same run.
 
     python benchmarks/search.py [--folder FOLDER] [--quick] [--parts speed pack memory reading]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The filter of the search by itself: Gcells/s on every instruction set, and what it leaves to pyhmmer.
 
     python benchmarks/search_kernel.py [--levels avx2 avx512] [--seconds 0.5]

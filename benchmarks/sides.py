@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What is measured side by side: each in a process of its own, loaded once and run when told.
 
 The processes wait for each other, so that runs alternate (A B A B) and a busy machine slows both; the peak resident

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A large batch on many nodes, simulated: the real graph and the real admission, with drawn times in place of the work.
 
     python benchmarks/simulate.py [--targets 10000] [--nodes 1 8 64] [--cores 64] [--memory 256] [--seed 0]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """200 short targets in one process, then on two workers: memory, open files, leftovers, and equal results.
 
     python benchmarks/soak.py [--targets 200] [--relax none]

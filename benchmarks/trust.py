@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """docs/trust.md: what was tried against the program, from the records of benchmarks/fuzz.py, crashes.py and soak.py.
 
 python benchmarks/trust.py > docs/trust.md

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Five models and their pairwise TM-scores: python examples/compare_models.py [FOLDER]
 
 FOLDER has DeepMind's params_model_1_ptm.npz to params_model_5_ptm.npz. Without it the five are five random seeds of the

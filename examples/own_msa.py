@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """An alignment of your own, a numpy array, to a structure: python examples/own_msa.py"""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Ten random seeds of one model, with dropout, to a table: python examples/seeds.py"""
 
 from pathlib import Path

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // All kernels of one level. Compiled once per level; see base/level.h.
 #include "base/kernels.h"
 #include "core/attention.h"

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The licences of all packages that af2cpu needs to run, as their installed metadata gives them; docs/licences.md.
 
 python scripts/licences.py > docs/licences.md

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Makes the demo databases, params/demo_databases, in AlphaFold's folder layout; the same every time.
 
     python scripts/make_demo_databases.py [FOLDER] [--predict]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Installs the oldest versions that pyproject.toml claims into build/oldest, and runs a short part of the tests there.
 
     python scripts/oldest.py [--list]

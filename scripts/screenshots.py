@@ -1,7 +1,10 @@
-"""Pictures of a report for the documentation: light, dark and on a phone; of a complex one picture.
+# SPDX-License-Identifier: Apache-2.0
+"""Pictures of a report for the documentation: light, dark and on a phone; of a complex and of tables one picture.
 
 python scripts/screenshots.py results/ubiquitin/report.html docs/images
 python scripts/screenshots.py results/dimer/report.html docs/images
+python scripts/screenshots.py results/index.html docs/images
+python scripts/screenshots.py results/pairs.html docs/images
 
 Needs Chromium with its driver (Debian: chromium-driver) and the packages selenium and pillow. Nothing is fetched.
 """
@@ -37,6 +40,10 @@ PICTURES = (
     ("report_phone", 390, 1000, 1.25, "light"),
 )
 COMPLEX_PICTURES = (("report_complex", 1280, 1120, 1.0, "light"),)
+TABLES = {  # pages without a structure
+    "index.html": (("index", 1280, 720, 1.0, "light"),),
+    "pairs.html": (("pairs", 1280, 640, 1.0, "light"),),
+}
 
 
 def program(kind: str) -> str | None:
@@ -95,7 +102,10 @@ def is_complex(page: Path) -> bool:
 def picture(page: Path, width: int, height: int, scale: float, scheme: str) -> bytes:
     """PNG. A pair of residues is marked where there is a map; of a complex the structure is coloured by chain."""
     with browser(width, height, scale, scheme) as chrome:
-        open_report(chrome, page)
+        if page.name in TABLES:
+            chrome.get(page.resolve().as_uri())
+        else:
+            open_report(chrome, page)
         if is_complex(page):
             Select(chrome.find_element(By.ID, "colour")).select_by_value("chain")
             chrome.execute_script("document.activeElement.blur()")
@@ -115,7 +125,8 @@ def main() -> None:
     parser.add_argument("out", type=Path, help="folder for the pictures")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
-    for name, *how in COMPLEX_PICTURES if is_complex(arguments.page) else PICTURES:
+    one = COMPLEX_PICTURES if is_complex(arguments.page) else PICTURES
+    for name, *how in TABLES.get(arguments.page.name, one):
         path = arguments.out / f"{name}.png"
         path.write_bytes(picture(arguments.page, *how))
         print(f"{path}: {path.stat().st_size / 1000:.0f} kB")

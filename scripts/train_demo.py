@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Trains the demo parameters on a handful of small experimental structures.
 
     python scripts/train_demo.py STATE --structures ../shared/data [--model demo] [--stop-after 500] [--export]

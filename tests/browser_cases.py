@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What tests of the pages read from a browser."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A reader of a complex's a3m by ColabFold's rules, independent of ours."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Shapes in the signatures of the network are checked in all tests; a web server for those that fetch."""
 
 from __future__ import annotations

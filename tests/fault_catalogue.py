@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The faults that the program must survive, and those that were found in it: what the tests marked `fault` prove."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The table of faults: what happens at each, and the tests that provoke it. `make faults` runs them and prints it.
 
 A test says which fault it proves with `@pytest.mark.fault(key, "what happens")`, the key being one of the catalogue's;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Small alignments and features that tests make themselves."""
 
 from __future__ import annotations

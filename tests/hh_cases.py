@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """hh-suite in tests: miniature databases made with its own tools, and scripts that take the place of its programs."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A Dask scheduler and workers on hosts of their own: network namespaces with a bridge, else the loopback interface."""
 
 from __future__ import annotations

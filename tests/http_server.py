@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A local HTTP server that does what servers and lines do: ranges or none, cuts, changes, refusals, wrong lengths."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the tests of the kernels share: random operands of unit scale, and how far a kernel may be off."""
 
 from __future__ import annotations

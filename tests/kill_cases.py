@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Runs of af2cpu in processes of their own, some of them killed: what they leave."""
 
 from __future__ import annotations

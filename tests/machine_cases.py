@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Small disks and small memories for programs: real ones, made with the system's own means."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """mmCIF entries that tests write themselves, in the PDB's manner."""
 
 from __future__ import annotations

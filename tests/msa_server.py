@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """An MSA server with ColabFold's protocol on this machine: tickets, their states, answers, structures of templates.
 
     python tests/msa_server.py PORT

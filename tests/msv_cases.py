@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Targets in blocks, what HMMER's filters say of them, and a fuzz test of ours: `make test` runs a little of it,
 `benchmarks/fuzz_search.py` a lot."""
 

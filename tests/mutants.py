@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Damaged copies of files: bytes flipped, cut out, doubled, moved, lines lost, and words replaced."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """As much of TensorFlow, in numpy, as AlphaFold 2's data transforms call: DeepMind's code runs without it."""
 
 from __future__ import annotations

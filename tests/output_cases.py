@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Records that the tests of outputs make up."""
 
 from __future__ import annotations

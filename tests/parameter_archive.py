@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A tar in the manner of DeepMind's, with the parameters of the `tiny` network among others."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Plans of searches that the tests make by hand, and what was told while they ran."""
 
 from __future__ import annotations

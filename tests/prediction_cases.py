@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Predictions that tests make up: whole residues of ideal atoms, strewn about, with random confidence."""
 
 from __future__ import annotations

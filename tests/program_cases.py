@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """af2cpu as a program with worker processes: small inputs, faults in the workers, what the runs leave."""
 
 from __future__ import annotations

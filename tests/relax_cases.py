@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Small proteins from ideal geometry, whole and broken, for the tests of the relaxation."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Results folders that the tests of the report make up: an ideal bundle of helices with plausible confidence."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The demo databases, made once per test session, and HMMER's own programs to compare with."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Real alignments and structures that some tests read where they are at hand; they are not part of the repository."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A file of a stranger: a valid one in parts, how it is damaged, and what becomes of it when it is read.
 
 A file is given in parts where a damaged byte would only be noticed by a checksum: members of archives, text under a

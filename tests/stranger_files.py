@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Arrays, databases, records and settings, for the fuzz tests."""
 
 from __future__ import annotations

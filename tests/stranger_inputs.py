@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Sequences, alignments, template hits and structures, for the fuzz tests."""
 
 from __future__ import annotations

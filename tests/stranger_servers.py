@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Answers of servers, for the fuzz tests: a local one sends the same bytes whatever is asked."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Everything that reads a stranger's bytes, by the kind of file."""
 
 from __future__ import annotations

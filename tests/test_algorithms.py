@@ -1,4 +1,5 @@
-"""Each algorithm of the supplement is claimed by one class or function, and README's table says which.
+# SPDX-License-Identifier: Apache-2.0
+"""Each algorithm of the supplement is claimed by one class or function, and docs/algorithms.md says which.
 
 A second table has the differences of AlphaFold-Multimer: it is complete, and all that it names exists.
 """
@@ -29,8 +30,8 @@ def _claims() -> dict[int, list[str]]:
     return claims
 
 
-def _readme_table() -> dict[int, str]:
-    rows = re.findall(r"^\| (\d+) [^|]*\| `([^`]+)` \|", (ROOT / "README.md").read_text(), re.MULTILINE)
+def _table() -> dict[int, str]:
+    rows = re.findall(r"^\| (\d+) [^|]*\| `([^`]+)` \|", (ROOT / "docs/algorithms.md").read_text(), re.MULTILINE)
     return {int(number): name for number, name in rows}
 
 
@@ -40,12 +41,12 @@ def test_each_algorithm_is_claimed_once() -> None:
     assert set(claims) == set(range(1, 33)) - OUT_OF_SCOPE
 
 
-def test_readme_table_is_true() -> None:
-    assert _readme_table() == {number: names[0] for number, names in _claims().items()}
+def test_table_is_true() -> None:
+    assert _table() == {number: names[0] for number, names in _claims().items()}
 
 
 class Difference(NamedTuple):
-    """A row of README's table of the multimer's differences."""
+    """A row of the table of the multimer's differences."""
 
     text: str
     keys: list[str]  # of the configuration
@@ -54,7 +55,7 @@ class Difference(NamedTuple):
 
 
 def _differences() -> list[Difference]:
-    text = (ROOT / "README.md").read_text()
+    text = (ROOT / "docs/algorithms.md").read_text()
     table = text[text.index("| Difference | Configuration | Here | Pinned by |") :].split("\n\n")[0]
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[2:]]
     return [

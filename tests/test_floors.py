@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Imports go down only: a package imports lower floors, never a sibling and never a higher one."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Faults for worker processes, put into them by Dask's preload: WORKER_FAULTS holds them as JSON.
 
 Each is [stage, target, what, times]: in that stage of that target (* is any) the worker does `what`, at most so many

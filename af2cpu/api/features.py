@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The network's raw features from an alignment in memory."""
 
 from __future__ import annotations

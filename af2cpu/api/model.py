@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The network alone: parameters loaded once, structures from features."""
 
 from __future__ import annotations
@@ -88,9 +89,9 @@ class Model(AlphaFold):
           save_all: also keep logits and representations in `Prediction.extras`.
 
         Returns:
-          A Prediction: atom positions [n_res, 37, 3] in angstrom, pLDDT [n_res] 0-100, of models with aligned errors
-          PAE [n_res, n_res] in angstrom and pTM 0-1. Cautions about demo and synthetic parameters go to the log
-          "af2cpu" and into its structure files.
+          A Prediction, with atom positions [n_res, 37, 3] in angstrom, pLDDT [n_res] 0-100, of models with
+          aligned errors PAE [n_res, n_res] in angstrom and pTM 0-1. Cautions about demo and synthetic parameters go
+          to the log "af2cpu" and into its structure files.
 
         Raises:
           InputError: features of another kind, a number out of range, a complex for a model without aligned errors, a

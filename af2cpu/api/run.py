@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What `af2cpu predict` does, from Python."""
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ def predict(
         Worker processes are started only if workers says how many, from a script with `if __name__ == "__main__":`.
 
     Returns:
-      An Outcome per target, in the order of the inputs: `error` (None if all went well), `ranking`, `run` (the
+      An Outcome per target, in the order of the inputs, with `error` (None if all went well), `ranking`, `run` (the
       content of run.json), and `prediction(rank)`, a Prediction with lengths in angstrom and pLDDT 0-100.
 
     Raises:

@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
 """Amino acids: their letters, atoms, torsion angles and ideal geometry."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Residue types, atoms and torsion angles in AlphaFold 2's order (supplement 1.2.1 and Table 2).
 
 `aatype` counts RESTYPES from 0 with 20 for anything else (X). Arrays over aatype therefore have 21 rows.

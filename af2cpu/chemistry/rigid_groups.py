@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Ideal rigid groups of each residue: default frames and atom positions (supplement 1.8.4, Table 2).
 
 A residue has eight groups: backbone, pre-omega, phi, psi, chi1..chi4. Each atom sits still in one of them.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """af2cpu config: all settings, as a TOML template or as a table."""
 
 from __future__ import annotations

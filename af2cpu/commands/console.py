@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Plain text for people: results on standard output, the table at the end of a run."""
 
 from __future__ import annotations

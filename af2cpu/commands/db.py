@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """af2cpu db: index, pack, verify, list and download databases."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """af2cpu doctor: what this machine has, what will be used, what is missing."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How the program ends: every error is one line on standard error and an exit code."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """af2cpu estimate: how long and how much memory, before anything runs."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """af2cpu fold: the part of a prediction that follows the search."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """--log-json: every event as a line of JSON, for programs that collect logs."""
 
 from __future__ import annotations

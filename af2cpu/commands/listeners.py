@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a person sees of a run: its events as lines, and on a terminal one live display of what is in the works."""
 
 from __future__ import annotations

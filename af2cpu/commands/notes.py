@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The notes of a run in one line: how many of which kind."""
 
 from __future__ import annotations

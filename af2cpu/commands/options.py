@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The options of the commands that run on settings: generated from the fields of RunSettings."""
 
 from __future__ import annotations

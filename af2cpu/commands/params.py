@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """af2cpu params: download, list, verify and try out the parameters."""
 
 from __future__ import annotations

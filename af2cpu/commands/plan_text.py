@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The plan of a run as text: what each target costs, and the steps that would be taken."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """af2cpu predict: from sequences to ranked, relaxed structures."""
 
 from __future__ import annotations

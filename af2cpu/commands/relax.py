@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """af2cpu relax: one structure file, relaxed."""
 
 from __future__ import annotations

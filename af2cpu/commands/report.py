@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """af2cpu report: the pages of a results folder, again; several runs side by side."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What predict and fold do once their plan is made: show it, carry it out, show what became of it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """af2cpu search: from sequences to alignments, template hits and features."""
 
 from __future__ import annotations

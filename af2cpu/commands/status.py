@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """af2cpu status: how the runs on a results folder get on."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Standard output and error: any text can be printed, and a reader that has gone is no error."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """af2cpu validate: the network beside the JAX reference."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """af2cpu worker: worker processes for a Dask scheduler, started by hand or by a job."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """From predictions to their ranking."""
 
 from af2cpu.confidence.ranking import confidence_of, rank

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Scores of each pair of chains in a prediction, from its PAE, pLDDT and atoms.
 
 Each definition is its authors', as their programs compute it; ipTM and pTM come from the network

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Scores of whole predictions and of their pairs of chains, and the order of predictions.
 
 As AlphaFold 2's get_confidence_metrics and run_alphafold.py: monomer models, with and without pTM, are ranked by their

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Files from HTTP servers: whole or in pieces, resumed, with an eye on the disk."""
 
 from af2cpu.download.archives import fetch_archive

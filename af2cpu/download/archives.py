@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Fetches .tar.gz archives and unpacks them: files that appear under their names once all of them are whole."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Fetches files and pieces of files to the disk, and goes on where an earlier run stopped.
 
 What has come stands in <name>.part, and <name>.part.json says what it is a part of. It is used again if the server says

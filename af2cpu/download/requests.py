@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Questions to HTTP servers: what a file is, pieces of it, its body as a stream; patience with lines that break."""
 
 from __future__ import annotations

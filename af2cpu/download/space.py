@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The folder that a download goes to: room for it, how long it takes, one download at a time."""
 
 from __future__ import annotations

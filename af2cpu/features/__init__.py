@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
 """From a query, its alignments and its templates to the network's input (supplement 1.2)."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Clusters of the MSA: each row that was not sampled lends its residues to the sampled row nearest to it.
 
 Supplement 1.2.7. Rows are uint8 codes [rows, n_res]: 0..20 aatype, 21 gap, 22 masked.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The features of a complex from those of its chains.
 
 As AlphaFold-Multimer's feature_processing.py: paired rows on top, below them each entity's own rows in a block with

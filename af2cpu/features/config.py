@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How the network's input is drawn from the features: one small record per model."""
 
 from __future__ import annotations

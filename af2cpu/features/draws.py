@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """All draws of one prediction: a sequence that samples an entry when it is asked for."""
 
 from __future__ import annotations

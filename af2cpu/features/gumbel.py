@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Random choices as AlphaFold-Multimer makes them: the largest of log-probabilities with Gumbel noise.
 
 Its network draws the MSA of each pass itself (sample_msa and make_masked_msa in its modules_multimer.py); here the draw

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Which template hits are worth a look at their structure, and what they align (supplement 1.2.3)."""
 
 from __future__ import annotations

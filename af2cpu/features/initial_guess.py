@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A structure of the user's as the positions that the first pass takes for those of a pass before it.
 
 As ColabFold's initial_guess and Bennett's af2_initial_guess (2023, https://doi.org/10.1038/s41467-023-38328-5), whose

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Masking of MSA cells as in training, which AlphaFold 2 keeps at inference (supplement 1.2.7)."""
 
 from __future__ import annotations

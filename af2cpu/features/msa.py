@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """AlphaFold 2's features of the alignments (supplement 1.2.2, 1.2.3 and Table 1)."""
 
 from __future__ import annotations

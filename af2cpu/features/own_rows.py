@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Aligned rows that a user of the Python API gives: strings, or an array of letters or of numbers."""
 
 from __future__ import annotations

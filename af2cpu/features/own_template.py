@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Templates that the user brings: any PDB or mmCIF file, aligned to the query."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A template's chain in the query's numbering: find the hit in the structure, copy its atoms (supplement 1.2.3)."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """AlphaFold 2's raw features of one protein: sequence, alignments and templates put together."""
 
 from __future__ import annotations

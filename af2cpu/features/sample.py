@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """From features to the network's input: one random draw (supplement 1.2.6-1.2.9).
 
 AlphaFold 2 does part of this once per protein (residue codes, profile, templates) and part once for every pass and

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """AlphaFold 2's template features from hits of the search (supplement 1.2.3)."""
 
 from __future__ import annotations

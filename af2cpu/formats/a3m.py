@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """a3m: an alignment in the query's columns, with insertions as lower-case letters.
 
 HHblits', ColabFold's and MMseqs2's dialects: '#' lines before the first header, NUL between parts, '.' for columns that

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """npz files of plain arrays: no pickles, written whole or not at all, the same bytes for the same arrays.
 
 A file is not believed: names, types, shapes and sizes are read from the headers of its arrays, and checked, before

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A protein chain of a structure file: its sequence and the atoms that AlphaFold 2 knows."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Templates in the features of a complex, whose row k holds the k-th template of every chain."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Characters of text that should be letters of sequences, as a person sees them."""
 
 from __future__ import annotations

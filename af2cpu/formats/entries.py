@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Where a folder keeps the mmCIF files of PDB entries."""
 
 from __future__ import annotations

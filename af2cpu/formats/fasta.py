@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """FASTA as a stream of records. Letters are not checked here: each reader knows which are legal."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Features as npz files: AlphaFold 2's names, no pickles, written whole or not at all."""
 
 from __future__ import annotations

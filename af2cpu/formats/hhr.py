@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """pdb_hits.hhr: template hits as HHsearch writes them and AlphaFold's monomer pipeline reads them."""
 
 from __future__ import annotations

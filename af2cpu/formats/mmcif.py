@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """mmCIF files of the PDB, read by gemmi and understood as AlphaFold 2 understands them.
 
 The sequence is that of the experiment (`_entity_poly_seq`), residues without coordinates included; chains bear the

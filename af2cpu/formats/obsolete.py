@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The PDB's list of obsolete entries, obsolete.dat."""
 
 from __future__ import annotations

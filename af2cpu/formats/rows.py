@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The rows of an alignment as they are read: grown in place, so that memory stays near 3 bytes per cell."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Stockholm alignments of any size, as HMMER writes them: blocks of columns, one line per row in each.
 
 Two passes over the file, the first for the alignment's shape and the second for its cells: memory is 3 bytes per kept

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Opens text files of any kind as lines of bytes (plain or gzip, path or stream), and writes files atomically."""
 
 from __future__ import annotations

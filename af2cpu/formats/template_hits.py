@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Template hits as AlphaFold reads them: hmmsearch's in pdb_hits.sto, and HHsearch's in pdb_hits.hhr."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Which chains of two predictions of one complex correspond: copies of a chain may have changed places."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Distances between residues: pseudo C-beta, distograms, change between two structures."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Rigid transforms x -> R x + t (supplement 1.1.1 and 1.8.1)."""
 
 from __future__ import annotations

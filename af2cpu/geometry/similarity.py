@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How alike two predictions of one query are: C-alpha RMSD and TM-score, residue by residue."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Torsion angles of residues from their atoms (supplement 1.2.9, 1.8.1)."""
 
 from __future__ import annotations

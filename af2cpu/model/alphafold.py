@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """AlphaFold 2: one pass through the network and the recycling around it (Algorithms 2 and 30)."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """From backbone frames and torsion angles to atoms (Algorithms 24 and 25)."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """TM-scores that the aligned-error head expects of single chains and of pairs of chains.
 
 A frame i and a chain b have one distribution of aligned errors: the mean over the residues j of b of the head's. Every

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Configuration of the network: the tree of modules, presets as differences from model 5.
 
 Supplement Table 5 names the five models; the `_ptm` ones are fine-tuned from them with a head for aligned errors. The

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a pass through the network costs in floating point operations: matrix products, two operations each.
 
 `tests/unit/model/test_cost.py` holds the formulas against what PyTorch counts.

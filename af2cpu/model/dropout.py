@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Dropout (supplement 1.11.6), at inference only when asked for: the predictions of one model then differ more.
 
 Masks follow from numbers alone, so that they are the same for every engine, number of threads and slice.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Input embedder, relative positions, recycling embedder, extra MSA features (Algorithms 3, 4, 5, 32)."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The Evoformer stack and the extra MSA stack (Algorithms 6 and 18)."""
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from af2cpu.model.layers import Linear
 from af2cpu.model.msa import MSAColumnAttention, MSAColumnGlobalAttention, MSARowAttentionWithPairBias, Transition
 from af2cpu.model.outer import OuterProductMean
 from af2cpu.model.pair import PairLayers
+from af2cpu.ops.dispatch import release_memory
 from af2cpu.shapes import Float
 
 
@@ -66,6 +68,7 @@ class EvoformerStack(nn.Module):
     ) -> tuple[Tensor, Tensor, Float[Tensor, "i c_s"]]:
         for block in self.blocks:
             m, z = block(m, z, msa_mask, pair_mask)
+        release_memory()
         return m, z, self.single(m[0])
 
 
@@ -88,4 +91,5 @@ class ExtraMSAStack(nn.Module):
     ) -> Float[Tensor, "i i c_z"]:
         for block in self.blocks:
             e, z = block(e, z, msa_mask, pair_mask)
+        release_memory()
         return z

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Heads: pLDDT (Algorithm 29) and those of supplement 1.9.6 to 1.9.10. They run in float32."""
 
 from __future__ import annotations

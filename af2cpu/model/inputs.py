@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The network's input as tensors of real size: padding is cut off before anything is computed."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Invariant point attention (Algorithm 22)."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Layers whose weights are filled from a parameter file: nothing is initialised here.
 
 A layer declares which of its parameters an operation takes: `Weights(record)`. For engine native `pack_layers` packs

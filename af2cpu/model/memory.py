@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The peak memory of a pass through the network: the sum of the arrays that each stage holds at the same time.
 
 `benchmarks/memory.py` holds the formula against measured peaks.

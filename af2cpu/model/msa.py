@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """MSA layers: row attention with pair bias, column attention, transition (Algorithms 7, 8, 9, 19)."""
 
 from __future__ import annotations

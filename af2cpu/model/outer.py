@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Outer product mean (Algorithm 10)."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Pair layers: triangle multiplication and triangle attention (Algorithms 11-14), and the stack that they form."""
 
 from __future__ import annotations

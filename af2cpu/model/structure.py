@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The structure module (Algorithms 20 and 23). It runs in float32, in a unit of length of its own until the atoms.
 
 The unit is `position_scale`: a nanometre in the monomer models, 20 angstrom in the multimer models.

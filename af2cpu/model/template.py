@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Templates: pair stack, pointwise attention, torsion rows (Algorithms 16 and 17, Algorithm 2 lines 7-13).
 
 AlphaFold-Multimer takes the mean over the templates in the place of the attention, and embeds other features. Its
@@ -22,6 +23,7 @@ from af2cpu.model.dropout import Dropout
 from af2cpu.model.embed import ChainNumbers
 from af2cpu.model.layers import Layer, LayerNorm, Linear, Weights, parameter
 from af2cpu.model.pair import PairLayers
+from af2cpu.ops.dispatch import release_memory
 from af2cpu.ops.linear import LinearWeights, linear
 from af2cpu.ops.slicing import build_rows, update_rows
 from af2cpu.ops.template_attention import (
@@ -84,6 +86,7 @@ class TemplatePairStack(nn.Module):
     def forward(self, t: Float[Tensor, "i i c_t"], mask: Float[Tensor, "i i"]) -> Float[Tensor, "i i c_t"]:
         for block in self.blocks:
             t = block(t, mask)
+        release_memory()
         return self.norm(t)
 
 

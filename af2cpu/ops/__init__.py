@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The operations that the network spends its time in: one file each, as an einsum with the paper's letters.
 
 Every operation that updates a representation returns it with the update added (`x + f(x)`); without gradients it does

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Gated attention with a pair bias: rows and columns of the MSA, both triangle attentions, the template stack.
 
 One formula serves all five: x is [b, n, c], attention runs along n for each b alone. Callers transpose.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Which engine runs the operations: chosen once per process, here and nowhere below.
 
 `native` runs the kernels of `kernels/` (C++), `torch` the einsum formulas eagerly, `compile` the same through
@@ -14,7 +15,7 @@ from typing import Generic, ParamSpec, TypeVar, cast
 import torch
 
 from af2cpu.ops import ipex
-from af2cpu.ops.isa import chosen, level
+from af2cpu.ops.isa import chosen, kernels, level
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -101,6 +102,12 @@ def engine() -> str:
 def uses_kernels() -> bool:
     """Whether operations run on the native kernels, which have no gradients."""
     return _engine == "native" and not torch.is_grad_enabled()
+
+
+def release_memory() -> None:
+    """Lets go of the memory that kernels keep from call to call, at the end of a stack of blocks: others need it."""
+    if uses_kernels():
+        kernels().release_memory()
 
 
 def in_pytorch() -> tuple[str, ...]:

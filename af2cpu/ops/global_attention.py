@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Global column attention of the extra MSA stack: one query per column, the mean over its sequences."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Engine ipex: the formulas traced and frozen on their parameters, for the fusions of Intel's extension for PyTorch.
 
 The extension is archived upstream. Its last release, 2.8, needs torch 2.8: `pip install 'af2cpu[ipex]'`.

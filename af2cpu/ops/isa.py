@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The native kernels before PyTorch is loaded: whether they were built, their instruction set, their speed."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A linear layer: the product that everything else is made of."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Layer norm with its weights as a pair."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The outer product mean: what the MSA tells the pair representation."""
 
 from __future__ import annotations

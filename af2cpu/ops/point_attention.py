@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The core of invariant point attention: softmax over scalar, point and pair terms, and its three kinds of values."""
 
 from __future__ import annotations

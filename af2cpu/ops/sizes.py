@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Sizes of the operations that results and peak memory depend on. Planning reads them without loading PyTorch."""
 
 from __future__ import annotations

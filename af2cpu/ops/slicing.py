@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Slices that keep intermediates under a memory budget.
 
 Only axes that are not reduced are cut, so that the slices change nothing but the order in which rows are computed.

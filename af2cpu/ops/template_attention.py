@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Template pointwise attention: each pair of residues attends over the templates, one after the other.
 
 What the pairs have gathered so far is a state, float32 [n, n, h (d + 2)]: for each head its largest logit, for each

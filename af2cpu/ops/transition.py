@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The transition: two linear layers with ReLU between, on every position alone."""
 
 from __future__ import annotations

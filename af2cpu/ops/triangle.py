@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The triangle multiplication: each pair is updated from the two other edges of all triangles that it is part of."""
 
 from __future__ import annotations

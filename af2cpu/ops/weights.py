@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The parameters of an operation: a record with field names, and its packed form for the native kernels.
 
 A record is a NamedTuple of tensors, of None where there is none, and of other records. The class of the kernels that

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The MSA of the features as a3m text, of a complex in ColabFold's form.
 
 Columns of a complex's a3m are those of its distinct sequences, one after the other; copies of a chain have the same

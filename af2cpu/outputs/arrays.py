@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """result_*.npz: a prediction as plain arrays, and back."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The atoms of one model in the order and with the numbers that structure files show: both formats print the same."""
 
 from __future__ import annotations

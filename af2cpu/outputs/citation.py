@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The papers that structure files cite, with the items of AlphaFold 2's own files (which miss one author)."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """AlphaFold DB's classes of pLDDT and their colours."""
 
 from __future__ import annotations

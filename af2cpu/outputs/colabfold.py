@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The files that ColabFold writes once for all jobs of a folder: log.txt, config.json, cite.bibtex.
 
 They are made from the run.json of every job that is done, so that a second run, or one of other jobs, keeps them whole.

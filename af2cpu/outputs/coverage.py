@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How an alignment covers its query."""
 
 from __future__ import annotations

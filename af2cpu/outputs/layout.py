@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """File names of the two layouts: AlphaFold 2's and ColabFold's.
 
 AlphaFold 2's names of a prediction never change; the ranked ones are copies. ColabFold's bear the rank, which is known

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Categories of an mmCIF file before they are written."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """ModelCIF: AlphaFold 2's categories, pLDDT per residue, and what readers of the PDB's own files look for.
 
 Item names and allowed values are those of the dictionary mmcif_ma.dic, version 1.4.9. Ids: model 1; data 1, 2, ... the

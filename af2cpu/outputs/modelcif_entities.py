@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The molecules of a ModelCIF file: an entity for each distinct sequence, a chain for each of its copies.
 
 Entities count from 1 by the first of their chains. A chain's identifier is both label_asym_id and auth_asym_id; in

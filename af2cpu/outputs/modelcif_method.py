@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How a model of a ModelCIF file was made: the software with its versions, the data that it worked on, the steps.
 
 Ids: software 1 af2cpu and 2 AlphaFold, then libraries; software group 1 made the model, later groups the search and the

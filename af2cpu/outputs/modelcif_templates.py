@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The templates of a ModelCIF file: what the network was given of each chain, and how it is aligned.
 
 Item names are those of mmcif_ma.dic, as python-modelcif writes them. Ids count from 1: template k, its transformation,

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What was paired in the MSA of a complex: paired.a3m for programs, paired.tsv for people.
 
 Rows of several sequences side by side, which the network takes as those of one organism.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """AlphaFold 2's .pkl files, for programs that read nothing else (`--af2-pickles`). They are written, never read.
 
 Plain dicts of numpy arrays: nothing of af2cpu or of a framework is needed to load them.

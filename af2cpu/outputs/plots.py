@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """PNG plots: MSA coverage, pLDDT, PAE. The same records give the same bytes: no dates, no versions, no user's style.
 
 Residues of a complex count on through its chains, whose borders are lines. matplotlib loads when the first plot is

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The papers to cite, as text and as BibTeX."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The JSON files, in the key names and decimals that other programs read."""
 
 from __future__ import annotations

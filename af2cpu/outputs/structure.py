@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """PDB text as AlphaFold 2 writes it, with chains A, B, ... in the user's order (AlphaFold 2's complexes begin at B)."""
 
 from __future__ import annotations

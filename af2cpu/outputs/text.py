@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Text of users in files of ours."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The index pages of a run, written anew while targets complete."""
 
 from __future__ import annotations

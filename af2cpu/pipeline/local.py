@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The local runner: walks a graph in this process, node by node.
 
 A protein's failure is its own: what depends on it is left out, everything else goes on.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """log.txt of each target: what was said of it, with the time."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A network with its parameters, ready to run."""
 
 from __future__ import annotations

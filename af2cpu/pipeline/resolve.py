@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """From nodes of the graph to works of their stages, with what earlier nodes have made. All runners share it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a run has made so far, and what is recorded and told of it. All runners share it."""
 
 from __future__ import annotations

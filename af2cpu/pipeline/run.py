@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A run from its plan to its outcomes: the graph is built and walked, the index pages are written."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Keeps the status of a run up to date while it goes on: listens to its events and writes its files now and then."""
 
 from __future__ import annotations

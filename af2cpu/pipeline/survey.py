@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a run would do: the graph against what is on the disk, without making anything."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How often files that show the state of a run are written anew."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Jobs from what the user gave: sequences, and alignments and templates of their own. All of it is read and checked
 before any work."""
 

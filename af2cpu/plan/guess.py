@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Initial guesses of the targets: found, read and matched before any work."""
 
 from __future__ import annotations

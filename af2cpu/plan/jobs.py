@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The jobs of a run: one protein or complex each, with its folder and everything that the user gave for it."""
 
 from __future__ import annotations

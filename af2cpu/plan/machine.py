@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What predictions run on: engine, precision and speed of this machine. Engine native needs no PyTorch for it."""
 
 from __future__ import annotations

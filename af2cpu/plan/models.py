@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The models of a run: their parameters found, their settings resolved."""
 
 from __future__ import annotations

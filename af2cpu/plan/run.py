@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The plan of a run: jobs, databases, models and machine, as frozen plain data that any process can read."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Which of the targets of a run a process does: one of N parts, or those that failed."""
 
 from __future__ import annotations

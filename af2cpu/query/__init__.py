@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """From what the user gives to checked queries: quick, and everything is checked before anything runs."""
 
 from af2cpu.query.alignments import (

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Alignments that the user gives in place of a search: which files, in which order, and that they fit the query."""
 
 from __future__ import annotations

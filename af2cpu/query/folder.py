@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The query of a folder that holds features."""
 
 from __future__ import annotations

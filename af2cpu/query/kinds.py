@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Which format an input file has: by its name, or by its content where the name does not tell."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Which letters a sequence may have (CONVENTIONS: checked before anything starts)."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Refuses what can't fit in memory before the search, not after hours of it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """File names from headers: safe on every file system, inside the output folder, distinct where case is ignored."""
 
 from __future__ import annotations

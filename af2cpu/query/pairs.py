@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """All against all: from lists of single sequences to the complexes of two."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Reads FASTA with one or many records, folders, a3m and Stockholm alignments and ColabFold's CSV, plain or gzip.
 
 Files, pipes, process substitutions and standard input (`-`); each is opened once.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The nouns of the pipeline: frozen records that the stages hand to each other.
 
 Sizes: n_res residues, n_seq MSA rows, n_extra extra MSA rows, n_templ templates. Coordinates are in angstrom.

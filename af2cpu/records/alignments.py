@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Alignments and templates, as they are found or given."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The features of a target, before and after a random draw. Names and shapes are AlphaFold 2's."""
 
 from __future__ import annotations

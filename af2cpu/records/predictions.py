@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a model says about a target, how sure it is, and the order of predictions."""
 
 from __future__ import annotations

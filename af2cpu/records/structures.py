@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Atoms of structures, and what structure files tell of them."""
 
 from __future__ import annotations

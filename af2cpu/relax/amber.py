@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One restrained minimisation in amber99sb without cutoff, capped in steps and time.
 
 AlphaFold 2's relax/amber_minimize.py: bonds to hydrogen constrained, 0.5 k (x - x0)^2 on heavy atoms, L-BFGS.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The border to OpenMM, which counts in nm and kJ/mol: everything on this side is in angstrom and kcal/mol."""
 
 from __future__ import annotations

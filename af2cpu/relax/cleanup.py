@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """From a protein to what the force field needs: all heavy atoms, ends of chains, hydrogens, disulphide bonds.
 
 AlphaFold 2's relax/cleanup.py with pdbfixer, but without its detours through PDB text: atoms that were given keep their

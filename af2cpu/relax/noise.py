@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Whether a structure is noise, which no minimisation mends. Found from heavy atoms alone, in milliseconds.
 
 A structure is noise if over half of its residues overlap others, or if over half of its peptide bonds are torn. Shares

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Rounds of minimisation: residues left with violations lose their restraints in the next one.
 
 AlphaFold 2's amber_minimize.run_pipeline. A failure raises nothing: the result holds the last good round, or the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Which residues are relaxed and how they hang together: unbroken runs of whole residues within a chain."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What can be set in a relaxation. The defaults are AlphaFold 2's, but for the caps, which it lacks."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a residue's geometry may be: bounds of the distances between its atoms, radii, and the peptide bond.
 
 As AlphaFold 2's residue_constants.make_atom14_dists_bounds; supplement 1.9.11. Lengths in angstrom.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Atoms of the result and their file, PDB or mmCIF: numbers and chains as they were, B-factors per residue."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Structural violations as AlphaFold 2 finds them: broken links of the backbone, clashes, distorted residues.
 
 Supplement 1.9.11, equations 44-47, with hard limits; AlphaFold 2's folding.find_structural_violations. Sizes: n_res

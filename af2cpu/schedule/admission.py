@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Which node of a graph starts now, and on which worker: decided from costs, memory and what is made. Pure.
 
 The runner (runner.py) and a simulator use it in the same way: `starts` gives tasks, `finished` takes them back.

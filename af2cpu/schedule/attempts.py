@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Tasks under way on workers, tasks whose workers are gone, and nodes whose items are made one by one."""
 
 from __future__ import annotations

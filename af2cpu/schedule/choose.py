@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Which runner a plan gets: this process, worker processes on this machine, or a cluster."""
 
 from __future__ import annotations

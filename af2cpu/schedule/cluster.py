@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The clusters of a run: worker processes on this machine, a Dask scheduler that runs, jobs of a batch system.
 
 Everything listens on the loopback interface unless a scheduler elsewhere or a batch system is asked for.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The process that worker processes are forked from; started first, so that it imports while this process does."""
 
 from __future__ import annotations

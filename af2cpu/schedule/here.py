@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Nodes that the run's own process makes while workers make the others: those that ask a server and wait."""
 
 from __future__ import annotations

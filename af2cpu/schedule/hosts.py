@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Hosts, their worker processes and the tasks of these, as the admission sees them."""
 
 from __future__ import annotations

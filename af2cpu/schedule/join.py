@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Worker processes of this host that join a scheduler: what `af2cpu worker` runs until it is stopped."""
 
 from __future__ import annotations

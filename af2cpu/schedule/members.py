@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Which worker processes of a cluster a run uses: those of its version, and of its instruction set."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How many files worker processes keep open in the process that starts them, and whether the system allows so many."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Worker processes of Dask that keep to their cores and end with their run. Imports Dask: only where it is used."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Nodes that may start: queues by urgency, and predictions that wait until their targets' turn."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Runs a graph on a cluster of worker processes: the admission chooses, Dask carries, this records.
 
 A worker that dies costs the task that it had; the task is tried again. A protein whose tasks end their worker process

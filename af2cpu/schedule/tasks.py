@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What travels to a worker process and back, and what the process does with it. Records and paths only, no arrays."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Plans the worker processes of one host: how many, on which cores, which of them run the network.
 
 Pure functions of the host's cores. Physical cores are shared out; the SMT siblings of a core go with it and are not

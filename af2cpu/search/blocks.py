@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Targets in blocks of 64, one per lane, as the native filter reads them."""
 
 from __future__ import annotations

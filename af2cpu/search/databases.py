@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The databases that AlphaFold 2 searches: their names, files, caps, and AlphaFold's folder layout."""
 
 from __future__ import annotations

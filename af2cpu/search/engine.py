@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Searches databases in parts with profiles on all cores; the merged hits equal those of one serial pass.
 
 HMMER's pipeline sees the targets that pass our own exact copy of its first filter. It runs with Z set to the whole

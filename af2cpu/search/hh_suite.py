@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """HHblits and HHsearch as AlphaFold 2 runs them: the alignment from BFD and UniRef30, template hits from pdb70.
 
 Both are optional programs (search.programs). Their results are kept as they are, but for rows of an alignment that are

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The hits of a profile in the parts of a database, merged."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The index of a FASTA database: counts, shards and hash. The FASTA file itself is not changed."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Makes and verifies the index of a FASTA database. An interrupted indexing continues with the shards that are left."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """MSA search: jackhmmer's first iteration as AlphaFold 2 runs it, for many queries and databases in one pass.
 
 Equals `jackhmmer -N 1 --F1 0.0005 --F2 0.00005 --F3 0.0000005 --incE 0.0001 -E 0.0001` and AlphaFold's cut of its

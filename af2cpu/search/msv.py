@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """HMMER's first filter on many targets at once: which targets of a packed database may be hits of which query.
 
 Layout: a block holds 64 targets, residues interleaved: byte `64 i + t` is residue i of target t in HMMER's digital

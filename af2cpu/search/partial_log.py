@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The log of an interruptible job: a JSON line for each part that is done, after a line that identifies the job.
 
 Each line begins with a checksum of what follows: a damaged log is begun anew.

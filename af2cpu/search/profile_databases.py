@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Databases of profiles that hh-suite's programs search: BFD, UniRef30, pdb70. Each is six files with one prefix."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Profiles of sequences and alignments, as jackhmmer and hmmbuild make them."""
 
 from __future__ import annotations

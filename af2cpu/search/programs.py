@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Optional programs that this one starts: found on PATH, and ended with this process however it ends."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """FASTA for HMMER's pipeline: bytes are copied to memory, and pyhmmer parses them there without the interpreter's lock.
 
 Survivors of the filter are searched as a stream. Where there is no filter, shards are: for few queries parsed and

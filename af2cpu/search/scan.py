@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Counts a stretch of FASTA: records, residues, illegal characters, records that are too long for HMMER."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One thread's search of one database: behind the native filter or, where that is missing, by HMMER alone."""
 
 from __future__ import annotations

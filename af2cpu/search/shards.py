@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Cuts FASTA into shards of up to 2 MB, at record boundaries that depend on the contents alone, and counts them.
 
 So shards can be counted on all cores and in any order, and a packed .gz has the shards of the file in it.

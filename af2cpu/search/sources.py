@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Where the databases come from: the places that AlphaFold 2's download scripts use, over HTTPS. Sizes of 2022-2025."""
 
 from __future__ import annotations

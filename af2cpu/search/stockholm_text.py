@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Stockholm text between the searches, line by line: AlphaFold 2's cut and deduplication, and names that survive."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Fetches the PDB's mmCIF files from files.wwpdb.org: all, or only those of template hits, and only when asked."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The targets of a database in parts that a thread searches at a time: from a packed file, or from shards of FASTA."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Template search: AlphaFold-Multimer's hmmbuild and hmmsearch of the UniRef90 alignment against PDB sequences.
 
 Equals `hmmbuild --hand --amino` and `hmmsearch --F1 0.1 --F2 0.1 --F3 0.1 -E 100 --incE 100 --domE 100 --incdomE 100`

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """HMMER's thresholds as AlphaFold 2 sets them."""
 
 from __future__ import annotations

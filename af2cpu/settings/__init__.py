@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The settings of a run: the fields, and how they are read from flags, AF2CPU_* variables and a TOML file.
 
 The command line's options (commands/options.py), the variables, the keys of the file, the keywords of `af2cpu.predict`

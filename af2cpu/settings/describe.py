@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The settings as their users see them: names, ranges and defaults in words, all from the fields of RunSettings."""
 
 from __future__ import annotations

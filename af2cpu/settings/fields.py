@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`RunSettings`: the only place where a setting has its name, type, range, default and help."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Reads the settings of a run from all that may give them."""
 
 from __future__ import annotations

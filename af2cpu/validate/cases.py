@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The modules that are compared one by one: the reference's class and arguments, and which of ours it stands beside.
 
 Most are rows of a table. Letters name the inputs of `modules.make_inputs`.

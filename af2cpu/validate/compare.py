@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The comparison that `af2cpu validate` runs: every module, then the whole network, on the same features."""
 
 from __future__ import annotations

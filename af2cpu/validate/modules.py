@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One module of the network against the reference's, on the same random inputs."""
 
 from __future__ import annotations

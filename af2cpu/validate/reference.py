@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The JAX reference: ColabFold's fork of DeepMind's code (`alphafold-colabfold`), run in float32."""
 
 from __future__ import annotations

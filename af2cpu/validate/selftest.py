@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The official parameters on short proteins, against numbers that others have published: a user's own check.
 
 The published numbers are ColabFold's float32 runs, as the alphafold2-webgpu project recorded them.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Processed features drawn at random, of the form that real ones have, and a network of few blocks.
 
 For comparisons and benchmarks only.

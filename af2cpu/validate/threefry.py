@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The random numbers that AlphaFold-Multimer's network draws on JAX, without JAX.
 
 jax.random hashes counters with Threefry-2x32 (Salmon et al. 2011, doi:10.1145/2063384.2063405). These are the numbers

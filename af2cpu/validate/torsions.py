@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Template torsion angles for a comparison: those that are no angles at all are the same on both sides.
 
 A torsion angle whose atoms are missing or lie on a line (pre-omega of the first residue, always) is rounding noise

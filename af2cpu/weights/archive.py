@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """DeepMind's archive of parameters: a plain tar on a server, of which the wanted members are taken."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Looks into a parameter file before a run: checksums, types, shapes, finiteness of all its arrays.
 
 Reading a published file takes half a second. A file that was found right is remembered in the user's cache by its size

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The demo parameters: small networks that come with the program and know a few proteins and complexes by heart."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Fetches DeepMind's parameters: of the 5.3 GB archive only the models that are wanted, by HTTP ranges.
 
 A file gets its name only once each of its arrays was compared with the model's table; its receipt is written before.

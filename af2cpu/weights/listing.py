@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What is wrong with the names of the arrays in a parameter file, in words. Needs no PyTorch."""
 
 from __future__ import annotations

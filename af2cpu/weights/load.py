@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Filling the network from a parameter file: each array is used once, each of our tensors filled once."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What is known of the published parameters before they are fetched: params/manifest.toml."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The table from the names in DeepMind's parameter files to ours.
 
 A row reads (Haiku scope, our module, kind). `*` in our module stands for the blocks that the file stacks on axis 0.

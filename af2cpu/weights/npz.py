@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Reading a flat npz: each array is checked, copied once into memory, and never unpickled."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Receipts of downloaded parameter files: <file>.receipt.json says what the file was when all of it had been checked.
 
 A load trusts a file whose size and time of change are still those of its receipt, and reads the whole file against the

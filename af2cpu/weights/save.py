@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The arrays of a parameter file from a network: what `load_parameters` does, run backwards."""
 
 from __future__ import annotations

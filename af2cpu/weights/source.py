@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Where the parameters of a model come from, and what tells one file from another."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Synthetic parameters: DeepMind's names, shapes and file format, drawn at random. They mean nothing.
 
 They serve where the published ones are not at hand: tests, benchmarks, trying the program out. Every layer is drawn,

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How arrays of a parameter file become our tensors, and back.
 
 A transform sees one block of a stack: `load` takes the arrays of the file and gives ours, `save` is its inverse. `save`

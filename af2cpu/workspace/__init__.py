@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Artefacts on disk: stages make them, `obtain` decides whether one is current, locks keep other runs off a target."""
 
 from af2cpu.workspace.lock import TargetLocks

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A note beside an artefact while it is made: if the process is killed, the next one knows what it died of.
 
 A killed process can't say that memory was short. The system counts such kills; the note holds the count before.

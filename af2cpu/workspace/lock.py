@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One lock for each target of a run, in one file for all targets of a folder.
 
 Each target locks a byte of the file OUT/.af2cpu/lock, at an offset that is a hash of the target's name (open file

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Obtaining artefacts: the only code that asks whether one is current, has it made, and records it.
 
 An artefact is current if its receipt has the key that it would be made with now, and its file is what it was then. An

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A receipt is a small file beside an artefact with its key, the hash of its content and the stage's record.
 
 It is in the hidden folder .af2cpu beside the artefact. Each artefact has its own: two processes never write the same.

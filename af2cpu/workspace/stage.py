@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a stage is: declared once, as a value. `pipeline/stages/` has all of them."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // AMX tiles: the instructions where the level is `amx`, a software model of them where it is `amx_model`.
 //
 // A tile is 16 rows of 64 bytes. Tiles 0-3 hold a 32 x 32 block of C (floats), 4-5 two blocks of 16 rows of A (32 bf16 each), 6-7 two

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // bf16 and float, for units that are not compiled for a level; those have vec.h.
 #pragma once
 

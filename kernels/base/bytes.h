@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // SIMD on bytes: B holds kBytes lanes; saturating arithmetic, maxima, and tables of 32 bytes that are looked up lane by lane.
 #pragma once
 

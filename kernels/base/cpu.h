@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The level in use: the best that the processor has, capped by the environment variable AF2CPU_ISA.
 #pragma once
 

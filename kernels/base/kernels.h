@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The kernels of one level. Each takes a frozen table of arguments (its header in core/ says which); the first index of a pair of
 // functions is the type of the activations, but for the filter of sequences, msv.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which instruction set a translation unit is compiled for. CMake compiles level.cpp once per level with
 // -DAF2CPU_LEVEL=<name> and that level's flags; everything of it lives in namespace af2cpu::<name>, so that the linker can never
 // put code of a higher level into the place of a lower one's. For the same reason these units use no templates of the

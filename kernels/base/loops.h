@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How many items the loops of the kernels share among the threads, for those who ask: too few, and many threads find no work.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Packed right sides: built once from a parameter, then read by every call.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How a kernel lays out its scratch: `lay` is run twice, first to count bytes, then to hand out memory.
 //
 //   struct Work {
@@ -12,8 +13,8 @@
 
 namespace af2cpu {
 void* thread_scratch(std::size_t bytes);
-void* reserve(std::size_t bytes);
-void release(void* p);
+void* borrow(std::size_t bytes, std::size_t& size);
+void give_back(void* p, std::size_t size);
 }  // namespace af2cpu
 
 AF2CPU_BEGIN
@@ -41,17 +42,18 @@ static void set_up(Work& work) {
 // The same for what all threads share, as long as the call runs: `const Shared memory(work);` in front of the parallel region.
 struct Shared {
     void* memory;
+    std::size_t size;
 
     template <class Work>
     explicit Shared(Work& work) {
         Arena count;
         work.lay(count);
-        memory = reserve(count.used);
+        memory = borrow(count.used, size);
         Arena arena{static_cast<char*>(memory)};
         work.lay(arena);
     }
     Shared(const Shared&) = delete;
-    ~Shared() { release(memory); }
+    ~Shared() { give_back(memory, size); }
 };
 
 AF2CPU_END

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // FASTA text to HMMER's digital residues, and back; the headers of records as a packed database stores them.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The micro-kernel: C [m, width] (+)= A [m, depth] B, with B one packed panel and C in float. One interface, four ways:
 // register blocks of float, of bf16 pairs (AVX512-BF16), AMX tiles, and the software model of AMX tiles.
 //
@@ -78,35 +79,47 @@ struct Product<bf16> {
 };
 #endif
 
-// What is done to C: rows lie `stride()` apart; `start(i, v)` is what vector v of the i-th row from where it stands begins with,
-// `at(i, v, x)` what is stored of it; `advance(rows)` goes on. A copy works on each block, in registers.
-struct Identity {
-    index ldc;
-
-    AF2CPU_INLINE_MEMBER index stride() const { return ldc; }
-    AF2CPU_INLINE_MEMBER F start(index, index) const { return F{}; }
-    AF2CPU_INLINE_MEMBER F at(index, index, F x) { return x; }
+// Initial values of sums: zeros, or row i of floats `step` apart (0: a bias, the same for all rows).
+struct Zeros {
+    AF2CPU_INLINE_MEMBER F at(index, index) const { return F{}; }
     AF2CPU_INLINE_MEMBER void advance(index) {}
 };
+struct Rows {
+    const float* p;
+    index step;
 
-// M rows, of which the first `valid` are finished and stored.
+    AF2CPU_INLINE_MEMBER F at(index i, index v) const { return load(p + i * step + v * W); }
+    AF2CPU_INLINE_MEMBER void advance(index rows) { p += rows * step; }
+};
+
+// What a product begins with and what becomes of it, here rows of T. `start(i, v)` is the initial value of vector v of row i, `put(i, x)`
+// takes row i when it is finished, as width / W vectors; rows count from the current one, which `advance(rows)` moves. A copy of it
+// works on each block, in registers.
+template <class From, class T>
+struct Into {
+    From from;
+    T* to;
+    index stride;
+
+    AF2CPU_INLINE_MEMBER F start(index i, index v) const { return from.at(i, v); }
+    template <index V>
+    AF2CPU_INLINE_MEMBER void put(index i, const F (&x)[V]) const {
+#pragma GCC unroll 8
+        for (index v = 0; v < V; ++v) store(to + i * stride + v * W, x[v]);
+    }
+    AF2CPU_INLINE_MEMBER void advance(index rows) { from.advance(rows), to += rows * stride; }
+};
+
+// M rows, of which the first `valid` are finished.
 template <index M, class P, class Finish>
-static void block(const P* a, index lda, const P* b, index depth, float* c, bool add, index valid, Finish& finish) {
+static void block(const P* a, index lda, const P* b, index depth, index valid, Finish& finish) {
     using D = Product<P>;
     Finish own = finish;
-    const index ldc = own.stride();
     F acc[M][kVectors];
-    if (add) {
 #pragma GCC unroll 12
-        for (index i = 0; i < M; ++i)
+    for (index i = 0; i < M; ++i)
 #pragma GCC unroll 2
-            for (index v = 0; v < kVectors; ++v) acc[i][v] = load(c + i * ldc + v * W);
-    } else {
-#pragma GCC unroll 12
-        for (index i = 0; i < M; ++i)
-#pragma GCC unroll 2
-            for (index v = 0; v < kVectors; ++v) acc[i][v] = own.start(i, v);
-    }
+        for (index v = 0; v < kVectors; ++v) acc[i][v] = own.start(i, v);
     for (index p = 0; p < depth; p += D::group) {
         typename D::Right right[kVectors];
 #pragma GCC unroll 2
@@ -121,36 +134,38 @@ static void block(const P* a, index lda, const P* b, index depth, float* c, bool
     const auto close = [&](auto whole) {
 #pragma GCC unroll 12
         for (index i = 0; i < M; ++i)
-#pragma GCC unroll 2
-            for (index v = 0; v < kVectors; ++v)
-                if (decltype(whole)::value || i < valid) store(c + i * ldc + v * W, own.at(i, v, acc[i][v]));
+            if (decltype(whole)::value || i < valid) own.put(i, acc[i]);
     };
     valid < M ? close(Count<0>{}) : close(Count<1>{});
     own.advance(M);
     finish = own;
 }
 
+// Rows [0, m) of A B, begun and finished by `finish`.
 template <class P, class Finish>
-static void multiply_then(index m, const P* a, index lda, const P* b, index depth, float* c, bool add, Finish& finish) {
-    const index ldc = finish.stride();
+static void multiply_then(index m, const P* a, index lda, const P* b, index depth, Finish& finish) {
 #if AF2CPU_TILES
     if constexpr (sizeof(P) == 2) {
-        multiply_tiles(m, a, lda, b, depth, c, ldc, add);
-        for (index i = 0; i < m; ++i, finish.advance(1))
-            for (index v = 0; v < Product<P>::width / W; ++v) {
-                float* const x = c + i * ldc + v * W;
-                store(x, finish.at(0, v, add ? load(x) : load(x) + finish.start(0, v)));
+        constexpr index width = Product<P>::width, V = width / W;
+        alignas(64) float c[2 * kRows * width];
+        for (index i = 0; i < m; i += 2 * kRows) {
+            const index rows = min(2 * kRows, m - i);
+            multiply_tiles(rows, a + i * lda, lda, b, depth, c, width, false);
+            for (index r = 0; r < rows; ++r) {
+                F x[V];
+                for (index v = 0; v < V; ++v) x[v] = load(c + r * width + v * W) + finish.start(r, v);
+                finish.put(r, x);
             }
+            finish.advance(rows);
+        }
         return;
     } else {
 #endif
-        const auto go = [=, &finish](auto rows, index i) {
-            constexpr index M = decltype(rows)::value;
-            block<M>(a + i * lda, lda, b, depth, c + i * ldc, add, m - i, finish);
-        };
+        const auto go = [=, &finish](auto rows, index i) { block<decltype(rows)::value>(a + i * lda, lda, b, depth, m - i, finish); };
         index i = 0;
         const index rows = round_up(m, 4);
-        for (; rows - i >= kBlock && rows - i != 8; i += kBlock) go(Count<kBlock>{}, i);
+        // 16 rows are two blocks of 8, not 12 and 4: 4 rows have too few sums to hide the latency of their products.
+        for (; rows - i >= kBlock && rows - i != 8 && (kBlock < 8 || rows - i != 16); i += kBlock) go(Count<kBlock>{}, i);
         if constexpr (kBlock > 8)
             for (; rows - i >= 8; i += 8) go(Count<8>{}, i);
         for (; i < rows; i += 4) go(Count<4>{}, i);
@@ -159,13 +174,19 @@ static void multiply_then(index m, const P* a, index lda, const P* b, index dept
 #endif
 }
 
+// C [m, width] = A B, or with `add` C + A B.
 template <class P>
 static void multiply(index m, const P* a, index lda, const P* b, index depth, float* c, index ldc, bool add) {
 #if AF2CPU_TILES
     if constexpr (sizeof(P) == 2) return multiply_tiles(m, a, lda, b, depth, c, ldc, add);
 #endif
-    Identity finish{ldc};
-    multiply_then(m, a, lda, b, depth, c, add, finish);
+    if (add) {
+        Into<Rows, float> finish{{c, ldc}, c, ldc};
+        multiply_then(m, a, lda, b, depth, finish);
+    } else {
+        Into<Zeros, float> finish{{}, c, ldc};
+        multiply_then(m, a, lda, b, depth, finish);
+    }
 }
 
 template <class P>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What crosses the border between the Python side, the packing and the levels: plain data, no code.
 #pragma once
 

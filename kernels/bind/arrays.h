@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The shell around the kernels: tensors come in through DLPack, are checked, and go on as plain pointers and strides.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "bind/module.h"
 
 #include <nanobind/stl/string.h>
@@ -6,6 +7,7 @@
 
 #include "base/cpu.h"
 #include "base/loops.h"
+#include "base/memory.h"
 
 NB_MODULE(_kernels, m) {
     namespace nb = nanobind;
@@ -29,6 +31,7 @@ NB_MODULE(_kernels, m) {
             return items;
         },
         nb::arg("run"), "Call `run`: the items of each loop that kernels shared among threads meanwhile, called from this thread.");
+    m.def("release_memory", &af2cpu::release_kept, "Free the memory that is kept from call to call.");
     m.def("threads", [] { return omp_get_max_threads(); }, "Threads that a kernel started here would run on.");
     af2cpu::bind_attention(m);
     af2cpu::bind_global_attention(m);

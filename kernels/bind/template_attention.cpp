@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "core/template_attention.h"
 
 #include "bind/module.h"

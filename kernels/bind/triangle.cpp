@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "core/triangle.h"
 
 #include "bind/module.h"
@@ -26,8 +27,8 @@ void run(const Tensor& z, const Tensor& mask, const PackedWeights<TriangleWeight
 
 void bind_triangle(nb::module_& m) {
     bind_weights<TriangleWeights>(m, "TriangleWeights");
-    m.def("triangle", &run, nb::arg("z"), nb::arg("mask"), nb::arg("weights"), nb::arg("outgoing"),
-          nb::arg("factors").none() = nb::none(), "z += factors * sigmoid(gate) * LN(sum_k a_ik * b_jk) W, or with a_ki * b_kj");
+    m.def("triangle", &run, nb::arg("z"), nb::arg("mask"), nb::arg("weights"), nb::arg("outgoing"), nb::arg("factors").none() = nb::none(),
+          "z += factors * sigmoid(gate) * LN(sum_k a_ik * b_jk) W, or with a_ki * b_kj");
     m.attr("triangle_edge_bytes") = kEdgeBytes;
 }
 

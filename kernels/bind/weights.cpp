@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "bind/weights.h"
 
 #include <algorithm>
@@ -69,18 +70,18 @@ void Reader::side_by_side(std::initializer_list<const char*> names, Matrix& fiel
 }
 
 void Reader::interleaved(std::initializer_list<const char*> names, Matrix& field) {
-    const index width = layout().width, count = index(names.size());
+    const index unit = layout().width / 2, count = index(names.size());
     const Block first = transposed_block(tensor(*names.begin()), *names.begin());
     const index n = first.columns;
-    Packed& packed = zeros(first.rows, count * border(n), field);
+    Packed& packed = zeros(first.rows, count * ((n + unit - 1) / unit * unit), field);
     index side = 0;
     for (const char* name : names) {
         Block block = transposed_block(tensor(name), name);
         require(block.rows == first.rows && block.columns == n, std::string(name) + ": of another shape than those beside it");
-        const index step = width * block.column_stride * (block.type == Type::bf16 ? 2 : 4);  // bytes from panel to panel
-        for (index column = 0; column < n; column += width, block.data = static_cast<const char*>(block.data) + step) {
-            block.columns = std::min(width, n - column);
-            packed.place((column / width * count + side) * width, block);
+        const index step = unit * block.column_stride * (block.type == Type::bf16 ? 2 : 4);  // bytes from half panel to half panel
+        for (index column = 0; column < n; column += unit, block.data = static_cast<const char*>(block.data) + step) {
+            block.columns = std::min(unit, n - column);
+            packed.place(column * count + side * unit, block);
         }
         ++side;
     }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Packed weights: a layer's arrays come in by name; the view of them that a kernel's arguments contain points into what is kept
 // here. A view names each array once, in its `read` (core/).
 #pragma once
@@ -36,7 +37,7 @@ class Reader {
     // Several such weights side by side, each from a panel's border on.
     void side_by_side(std::initializer_list<const char*> names, Matrix& field);
 
-    // Several such weights of one shape: the first panel of each, then the second of each, and so on.
+    // Several such weights of one shape: the first half panel of each, then the second of each, and so on.
     void interleaved(std::initializer_list<const char*> names, Matrix& field);
 
     // A right side [k, n] behind `zeros` columns of zeros.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // x += (sigmoid(gate) * softmax(q k^T / sqrt(d) + bias + mask) v) W + b along the rows of each item: the gated attentions.
 //
 // Everything is transposed: S^T = K Q^T has keys as rows and 32 queries as lanes, so that softmax needs no sum across lanes, the
@@ -5,7 +6,7 @@
 // Blocking: an item (one row of x) goes through a thread in two phases:
 // 1. 96 rows at a time: layer norm into a left side that stays, keys as rows [n, d], values transposed in tiles [d, 64];
 // 2. 96 queries at a time, head by head: q and gate from the left side; for each 32 queries all tiles of 64 keys: logits
-//    (8 kB, in L1), maximum, exp2, probabilities over the logits, O^T += V^T P^T; gate; then the output projection and the sum.
+//    (8 kB, in L1), exp2 as they leave the registers, O^T += V^T P^T; gate; then the output projection and the sum.
 // The bias lies as it is read: a stream of 32 queries for key after key.
 // Scratch: n (c + 2 h d) for left side, keys and values, 0.3 MB besides; never [n, n].
 // Bytes: x once in and out; the bias (float) once per item. Flops: 10 n c h d + 4 n^2 h d per item.
@@ -72,28 +73,12 @@ struct PairBias {
 }  // namespace af2cpu
 
 #ifdef AF2CPU_LEVEL
-#include "core/panel.h"
+#include "core/narrow_heads.h"
 
 AF2CPU_BEGIN
 
-constexpr index kQueries = 96, kKeys = 64;
-// A query's maximum is raised, and what has been summed up scaled, only when a logit is this much (in powers of two) above it:
-// after the first tile hardly ever.
-constexpr float kSlack = 8;
+constexpr index kQueries = 96;
 constexpr float kMasked = -1e9f;  // added to a masked key's logit, as in the definition
-
-// W * group rows from c on: r[t] = column t of them, as P.
-template <class P>
-AF2CPU_INLINE void columns_of(const float* c, index ldc, I (&r)[W]) {
-#pragma GCC unroll 16
-    for (index i = 0; i < W; ++i) {
-        if constexpr (Product<P>::group == 2)
-            r[i] = zip(load(c + 2 * i * ldc), load(c + (2 * i + 1) * ldc));
-        else
-            r[i] = as_int(load(c + i * ldc));
-    }
-    transpose(r);
-}
 
 // W rows of W * group columns, times a factor: r[t] = columns [t group, (t + 1) group) of each of them, as P.
 template <class P>
@@ -112,7 +97,7 @@ template <class P>
 struct AttentionWork {
     static constexpr index width = Product<P>::width, vectors = width / W;
     index n, heads, dim;  // keys; heads and channels of each
-    index left_depth, out_depth, out_panels;
+    index left_depth, out_depth;
     index head_depth = round_up(dim, Product<P>::depth);  // of a query or a key
     index value_rows = round_up(dim, kRows);
     index tiles = (n + kKeys - 1) / kKeys;
@@ -124,13 +109,13 @@ struct AttentionWork {
     P* keys = nullptr;        // [heads, tiles * kKeys, head_depth], each head with room behind
     P* values = nullptr;      // [heads, tiles, value_rows, kKeys]
     float* mask = nullptr;    // [tiles * kKeys], what is added to the logits
+    bool masked = false;      // whether that is ever other than 0
     float* c = nullptr;       // [kQueries, columns], a group's keys, values, or queries
     float* gate = nullptr;    // [kQueries, columns]
     P* queries = nullptr;     // [group, kQueries / width, head_depth, width], packed
     float* logits = nullptr;  // [kKeys, width], then the probabilities, packed
     float* o = nullptr;       // [columns, width]
     P* out = nullptr;         // [kQueries, out_stride]
-    float* update = nullptr;  // [out_panels, kQueries, width]
 
     index group_of() const {
         index g = 1;
@@ -152,7 +137,6 @@ struct AttentionWork {
         logits = arena.take<float>(kKeys * width);
         o = arena.take<float>((columns + kRows) * width);
         out = arena.take<P>(kQueries * out_stride);
-        update = arena.take<float>(out_panels * kQueries * width);
     }
 };
 
@@ -178,7 +162,7 @@ static void store_values(AttentionWork<P>& work, index head, index first, index 
     for (index r = 0; r < filled; r += rows)
         for (index column = 0; column < used; column += W) {
             I lanes[W];
-            columns_of<P>(work.c + r * work.columns + column, work.columns, lanes);
+            columns_of<P>(work.c + r * work.columns + column, Product<P>::group * work.columns, work.columns, lanes);
             const index key = first + r;
             for (index t = 0; t < min(W, used - column); ++t) {
                 const index h = head + (column + t) / work.dim, d = (column + t) % work.dim;
@@ -211,87 +195,118 @@ static void store_queries(AttentionWork<P>& work, index head, index m) {
         }
 }
 
-// What makes logits of q k^T, whose sums begin with bias and mask: the maximum over the keys is kept.
-template <index V, bool Biased>
-struct Logits {
+// What makes probabilities 2^(q k^T - high), whose logits begin with bias and mask, packed as a right side of P.
+template <class P, int Degree, index V, bool Biased, bool Masked>
+struct Probabilities {
     const float* bias;  // [key, 32] from the next key on
     const float* mask;  // [key]
-    F top[V];           // of all logits so far
+    char* out;
+    F high[V];
+    F total[V];  // of all probabilities so far
+    F held[V];   // the first of a pair of keys
 
-    AF2CPU_INLINE_MEMBER index stride() const { return V * W; }
     AF2CPU_INLINE_MEMBER F start(index i, index v) const {
-        if constexpr (Biased) {
-            // The next tile's, past the L2 cache: what is read once per item must not drive the keys and values out of it.
-            __builtin_prefetch(bias + (i + kKeys) * kBiasQueries + v * W, 0, 0);
-            return load(bias + i * kBiasQueries + v * W) + mask[i];
-        }
-        return splat(mask[i]);
-    }
-    AF2CPU_INLINE_MEMBER F at(index, index v, F x) {
-        top[v] = max(top[v], x);
+        F x = Biased ? load(bias + i * kBiasQueries + v * W) : F{};
+        // The next tile's, past the L2 cache: what is read once per item must not drive the keys and values out of it.
+        if constexpr (Biased) __builtin_prefetch(bias + (i + kKeys) * kBiasQueries + v * W, 0, 0);
+        if constexpr (Masked) x += mask[i];
         return x;
     }
-    AF2CPU_INLINE_MEMBER void advance(index rows) {
-        if constexpr (Biased) bias += rows * kBiasQueries;
-        mask += rows;
+    AF2CPU_INLINE_MEMBER void put(index i, const F (&x)[V]) {
+#pragma GCC unroll 8
+        for (index v = 0; v < V; ++v) {
+            const F p = exp2<Degree>(x[v] - high[v]);
+            total[v] += p;
+            if (Product<P>::group == 1)
+                store_lanes(out + (i * V + v) * 4 * W, as_int(p));
+            else if (i % 2)
+                store_lanes(out + (i / 2 * V + v) * 4 * W, zip(held[v], p));
+            else
+                held[v] = p;
+        }
+    }
+    // Behind the last of m keys: probabilities of zero.
+    void close(char* begin, index m) const {
+        constexpr index group = Product<P>::group, row = V * W * 4;
+        if (m % group)
+            for (index v = 0; v < V; ++v) store_lanes(begin + m / group * row + v * W * 4, zip(held[v], F{}));
+        const index used = (m + group - 1) / group, filled = round_up(m, Product<P>::depth) / group;
+        __builtin_memset(begin + used * row, 0, std::size_t((filled - used) * row));
+    }
+    AF2CPU_INLINE_MEMBER void advance(index keys) {
+        if constexpr (Biased) bias += keys * kBiasQueries;
+        mask += keys;
+        out += keys / Product<P>::group * V * W * 4;
     }
 };
 
-// exp2(x - high), packed over x as a right side of P; what they sum up to is added to total.
-template <class P, int Degree, index V>
-AF2CPU_INLINE void exponentiate(index keys, float* x, const F (&high)[V], F (&total)[V]) {
-    constexpr index group = Product<P>::group;
-    const index done = round_up(keys, group), filled = round_up(keys, Product<P>::depth);
-    // Behind the last key: probabilities of zero.
-    for (index i = keys * V * W; i < done * V * W; ++i) x[i] = -3e38f;
-    for (index j = 0; j < keys; j += group)
-#pragma GCC unroll 2
-        for (index v = 0; v < V; ++v) {
-            const float* in = x + (j * V + v) * W;
-            char* out = reinterpret_cast<char*>(x) + (j / group * V + v) * W * 4;
-            const F p = exp2<Degree>(load(in) - high[v]);
-            if constexpr (group == 2) {
-                const F second = exp2<Degree>(load(in + V * W) - high[v]);
-                total[v] += p + second;
-                store_lanes(out, zip(p, second));
-            } else {
-                total[v] += p;
-                store_lanes(out, as_int(p));
+// The largest logits of all keys.
+template <class P, bool Biased, index V>
+static void largest_logits(const AttentionWork<P>& work, index n, const P* keys, const P* queries, const float* bias, F (&top)[V]) {
+    for (index v = 0; v < V; ++v) top[v] = splat(-3e38f);
+    for (index first = 0; first < n; first += kKeys) {
+        const index m = min(kKeys, n - first);
+        multiply(m, keys + first * work.head_depth, work.head_depth, queries, work.head_depth, work.logits, V * W, false);
+        for (index j = 0; j < m; ++j)
+            for (index v = 0; v < V; ++v) {
+                const F start = Biased ? load(bias + (first + j) * kBiasQueries + v * W) : F{};
+                top[v] = max(top[v], start + work.mask[first + j] + load(work.logits + (j * V + v) * W));
             }
-        }
-    __builtin_memset(reinterpret_cast<char*>(x) + done / group * V * W * 4, 0, std::size_t((filled - done) / group * V * W * 4));
+    }
+}
+
+// O^T [d, width] of one head and `width` queries over all keys, which sum up to `total`, with probabilities relative to 2^high.
+template <class P, int Degree, bool Biased, bool Masked, index V>
+static void add_keys(const AttentionWork<P>& work, const P* keys, const P* values, const P* queries, const float* bias, const F (&high)[V],
+                     F (&total)[V], float* o) {
+    for (index v = 0; v < V; ++v) total[v] = F{};
+    for (index tile = 0; tile < work.tiles; ++tile) {
+        const index first = tile * kKeys, m = min(kKeys, work.n - first);
+        Probabilities<P, Degree, V, Biased, Masked> finish;
+        finish.bias = Biased ? bias + first * kBiasQueries : nullptr, finish.mask = work.mask + first;
+        finish.out = reinterpret_cast<char*>(work.logits);
+        for (index v = 0; v < V; ++v) finish.high[v] = high[v], finish.total[v] = total[v];
+        multiply_then(m, keys + first * work.head_depth, work.head_depth, queries, work.head_depth, finish);
+        finish.close(reinterpret_cast<char*>(work.logits), m);
+        for (index v = 0; v < V; ++v) total[v] = finish.total[v];
+        multiply(work.dim, values + tile * work.value_rows * kKeys, kKeys, reinterpret_cast<const P*>(work.logits),
+                 round_up(m, Product<P>::depth), o, V * W, tile > 0);
+    }
 }
 
 // O^T [d, width] of one head and `width` queries over all keys. bias: [key, 32] from these queries on, or nullptr.
-template <class P, int Degree, bool Biased>
+template <class P, int Degree, bool Biased, bool Masked>
 static void attend(const AttentionWork<P>& work, const P* keys, const P* values, const P* queries, const float* bias, float* o) {
     constexpr index width = Product<P>::width, V = width / W;
-    Logits<V, Biased> logits{bias, work.mask, {}};
-    F high[V], total[V];
-    for (index v = 0; v < V; ++v) logits.top[v] = high[v] = splat(-3e38f), total[v] = F{};
-    for (index tile = 0; tile < work.tiles; ++tile) {
-        const index first = tile * kKeys, m = min(kKeys, work.n - first);
-        multiply_then(m, keys + first * work.head_depth, work.head_depth, queries, work.head_depth, work.logits, false, logits);
-        for (index v = 0; v < V; ++v) {
-            const F raised = logits.top[v] > high[v] + kSlack ? logits.top[v] : high[v];
-            if (any(raised != high[v])) {
-                // Exactly 1 where nothing is raised: a query must not feel its neighbours.
-                const F factor = raised != high[v] ? exp2<Degree>(high[v] - raised) : splat(1.0f);
-                high[v] = raised, total[v] *= factor;
-                for (index d = 0; tile > 0 && d < work.dim; ++d) store(o + d * width + v * W, load(o + d * width + v * W) * factor);
+    if constexpr (AF2CPU_ISA >= AF2CPU_IS_avx512 && Product<P>::depth == Product<P>::group)
+        if (work.dim == 8) {
+            for (index i = 0; i < width; i += W) {
+                const P* const q = queries + i * Product<P>::group;
+                const float* const b = Biased ? bias + i : nullptr;
+                NarrowHead<P, Degree, Biased, Masked>{work.n, keys, q, values, work.value_rows * kKeys, b, work.mask}.attend(o + i);
             }
+            return;
         }
-        exponentiate<P, Degree, V>(m, work.logits, high, total);
-        multiply(work.dim, values + tile * work.value_rows * kKeys, kKeys, reinterpret_cast<const P*>(work.logits),
-                 round_up(m, Product<P>::depth), o, width, tile > 0);
+    F high[V], total[V], top[V];
+    largest_logits<P, Biased>(work, min(kFirstKeys, work.n), keys, queries, bias, high);
+    for (index v = 0; v < V; ++v) high[v] += kHeadroom;
+    add_keys<P, Degree, Biased, Masked>(work, keys, values, queries, bias, high, total, o);
+    I over{};
+    for (index v = 0; v < V; ++v) over |= total[v] > kLargest;
+    if (any(over)) {
+        largest_logits<P, Biased>(work, work.n, keys, queries, bias, top);
+        // The others as before: a query must not feel its neighbours.
+        for (index v = 0; v < V; ++v) high[v] = total[v] > kLargest ? top[v] : high[v];
+        add_keys<P, Degree, Biased, Masked>(work, keys, values, queries, bias, high, total, o);
     }
-    for (index v = 0; v < V; ++v) total[v] = splat(1.0f) / total[v];
-    for (index d = 0; d < work.dim; ++d)
-        for (index v = 0; v < V; ++v) store(o + d * width + v * W, load(o + d * width + v * W) * total[v]);
+    for (index v = 0; v < V; ++v) {
+        const F factor = splat(1.0f) / total[v];
+        for (index d = 0; d < work.dim; ++d) store(o + d * width + v * W, load(o + d * width + v * W) * factor);
+    }
 }
 
 // out [W queries from r on, a group's channels] = o * sigmoid(gate), as rows again.
-template <class P>
+template <class T, class P>
 static void gate_rows(const Attention& args, AttentionWork<P>& work, index head, index r, const float* o) {
     const index start = head * work.dim, used = min(work.group, work.heads - head) * work.dim;
     for (index column = 0; column < used; column += W) {
@@ -300,7 +315,7 @@ static void gate_rows(const Attention& args, AttentionWork<P>& work, index head,
         transpose(lanes);
         const F bias = load(args.w.gate_bias + start + column);
         for (index t = 0; t < W; ++t) {
-            const F gate = sigmoid(load(work.gate + (r + t) * work.columns + column) + bias);
+            const F gate = sigmoid<sizeof(T) == 2 ? 3 : 5>(load(work.gate + (r + t) * work.columns + column) + bias);
             store_up_to(work.out + (r + t) * work.out_stride + start + column, as_float(lanes[t]) * gate, used - column);
         }
     }
@@ -311,12 +326,17 @@ template <class T, class P>
 static void prepare_item(const Attention& args, index item, AttentionWork<P>& work) {
     const index n = work.n, c = args.x.size[2];
     const T* mask = static_cast<const T*>(args.mask.data) + item * args.mask.row_stride;
-    for (index j = 0; j < n; ++j) work.mask[j] = (1.0f - widen(mask[j * args.mask.column_stride])) * (kMasked * kLog2E);
+    work.masked = false;
+    for (index j = 0; j < n; ++j) {
+        work.mask[j] = (1.0f - widen(mask[j * args.mask.column_stride])) * (kMasked * kLog2E);
+        work.masked |= work.mask[j] != 0;
+    }
     for (index first = 0; first < n; first += kQueries) {
         const index m = min(kQueries, n - first);
         P* left = work.left + first * work.left_depth;
-        const auto x = [&](index r) { return row<const T>(args.x, item * n + first + r); };
-        prepare_rows<T>(m, x, c, {args.w.scale, args.w.offset}, left, work.left_depth);
+        const T* const x = static_cast<const T*>(args.x.data) + item * args.x.stride[0] + first * args.x.stride[1];
+        const auto row_of = [&](index r) { return x + r * args.x.stride[1]; };
+        prepare_rows<T>(m, row_of, c, {args.w.scale, args.w.offset}, left, work.left_depth);
         for (index head = 0; head < work.heads; head += work.group) {
             const index start = head * work.dim, columns = min(work.group, work.heads - head) * work.dim;
             project(m, left, work.left_depth, args.w.k, start, columns, work.c, work.columns);
@@ -336,6 +356,7 @@ AF2CPU_INLINE float* bias_stream(const Array& bias, index n, index h, index i) {
 template <class T, class P>
 static void update_queries(const Attention& args, index item, index first, index m, AttentionWork<P>& work) {
     constexpr index width = Product<P>::width;
+    constexpr int degree = sizeof(T) == 2 ? 3 : 5;
     const P* left = work.left + first * work.left_depth;
     static_assert(kQueries % kBiasQueries == 0 && kBiasQueries % width == 0);
     const bool biased = args.bias.data;
@@ -346,17 +367,19 @@ static void update_queries(const Attention& args, index item, index first, index
         project(m, left, work.left_depth, args.w.gate, start, columns, work.gate, work.columns);
         for (index r = 0; r < m; r += width) {
             for (index h = head; h < min(head + work.group, work.heads); ++h) {
-                const auto attend_head = biased ? attend < P, sizeof(T) == 2 ? 3 : 5, true > : attend < P, sizeof(T) == 2 ? 3 : 5, false > ;
+                const auto attend_head = work.masked ? (biased ? attend<P, degree, true, true> : attend<P, degree, false, true>)
+                                                     : (biased ? attend<P, degree, true, false> : attend<P, degree, false, false>);
                 attend_head(work, work.keys + h * work.key_stride(), work.values + h * work.value_stride(),
                             work.queries + (h - head) * work.query_stride() + r * work.head_depth,
                             biased ? bias_stream(args.bias, work.n, h, first + r) : nullptr, work.o + (h - head) * work.dim * width);
             }
-            for (index v = 0; v < width && r + v < m; v += W) gate_rows(args, work, head, r + v, work.o + v);
+            for (index v = 0; v < width && r + v < m; v += W) gate_rows<T>(args, work, head, r + v, work.o + v);
         }
     }
+    T* rows[kQueries];
+    find_rows(args.x, item * work.n + first, m, rows);
     const float* const factors = args.factors ? args.factors + first * args.x.size[2] : nullptr;
-    project_onto<T>(args.x, item * work.n + first, m, work.out, work.out_stride, args.w.out, args.w.out_bias, work.update, kQueries,
-                    factors);
+    project_onto(m, rows, args.x.size[2], work.out, work.out_stride, args.w.out, args.w.out_bias, factors);
 }
 
 template <class T>
@@ -368,7 +391,7 @@ static void attention(const Attention& args) {
     const auto begin = [](Work& work) {
         for (index i = 0; i < kQueries * work.out_stride; ++i) narrow(0.0f, work.out + i);
     };
-    const Work sizes{n, args.w.heads, args.w.dim, args.w.q.depth, args.w.out.depth, args.w.out.panels};
+    const Work sizes{n, args.w.heads, args.w.dim, args.w.q.depth, args.w.out.depth};
     for_each_item(items, sizes, begin, [&](index item, Work& work) {
         prepare_item<T>(args, item, work);
         for (index first = 0; first < n; first += kQueries) update_queries<T>(args, item, first, min(kQueries, n - first), work);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // x += (sigmoid(gate) * softmax(q k^T + mask) v) W along the rows of each item, with one query per head, the mean of all rows: the
 // global column attention of the extra MSA.
 //
@@ -59,7 +60,7 @@ constexpr index kGlobalRows = 96;
 template <class P>
 struct GlobalWork {
     static constexpr index width = Product<P>::width, heads_at_once = 4;
-    index s, c, heads, dim, depth, right_panels, q_panels, out_depth, out_panels;
+    index s, c, heads, dim, depth, right_panels, q_panels, out_depth;
     index lanes = round_up(heads, max(W, heads_at_once));  // of a row of probabilities
     index sum_lanes = round_up(dim, W);                    // of a head's sum
     index out_stride = max(round_up(heads * dim, W), out_depth);
@@ -76,7 +77,6 @@ struct GlobalWork {
     float* sums = nullptr;    // [lanes, sum_lanes]: its values'
     float* o = nullptr;       // [heads dim]
     P* out = nullptr;         // [kGlobalRows, out_stride]
-    float* update = nullptr;  // [out_panels, kGlobalRows, width]
 
     index columns() const { return max(right_panels, q_panels) * width; }
 
@@ -93,7 +93,6 @@ struct GlobalWork {
         sums = arena.take<float>(lanes * sum_lanes);
         o = arena.take<float>(round_up(heads * dim, W));
         out = arena.take<P>(kGlobalRows * out_stride);
-        update = arena.take<float>(out_panels * kGlobalRows * width);
     }
 };
 
@@ -199,7 +198,9 @@ static void update_column(const GlobalAttention& args, index item, index first, 
             const F gate = sigmoid(load(work.c_rows + r * columns + i) + load(args.w.gate_bias + i));
             store_up_to(work.out + r * work.out_stride + i, gate * load(work.o + i), n - i);
         }
-    project_onto<T>(args.x, item * work.s + first, m, work.out, work.out_stride, args.w.out, args.w.out_bias, work.update, kGlobalRows);
+    T* rows[kGlobalRows];
+    find_rows(args.x, item * work.s + first, m, rows);
+    project_onto(m, rows, args.x.size[2], work.out, work.out_stride, args.w.out, args.w.out_bias);
 }
 
 template <class T>
@@ -213,7 +214,7 @@ static void global_attention(const GlobalAttention& args) {
         // What pads the depth of the output projection must be finite; nothing else ever writes there.
         for (index i = 0; i < kGlobalRows * work.out_stride; ++i) narrow(0.0f, work.out + i);
     };
-    const Work sizes{s, args.x.size[2], w.heads, w.dim, w.q.depth, w.values.panels, w.q.panels, w.out.depth, w.out.panels};
+    const Work sizes{s, args.x.size[2], w.heads, w.dim, w.q.depth, w.values.panels, w.q.panels, w.out.depth};
     for_each_item(items, sizes, begin, [&](index item, Work& work) {
         prepare_column<T>(args, item, work);
         pack_queries(args, work);

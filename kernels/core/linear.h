@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // y = x W + b: the linear layers of the network that are part of no other kernel.
 //
 // Blocking: a work item is 96 rows x 256 columns. Its rows are copied once into a panel of the left side (48 kB at 256 channels of

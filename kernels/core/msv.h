@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // HMMER's first filter, SSV and MSV, on many targets at once: one target per lane, HMMER's own 8-bit scores.
 //
 // Layout: a block has 64 targets with their residues interleaved: byte 64 i + t is residue i of target t, code 31 after its end. A

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // z_ij += ((sum_s a_si x b_sj) W + bias) / (1e-3 + count_ij), a and b projections of LN(m): the outer product mean.
 //
 // Blocking: first a and b, both in chunks of 512 bytes of sequences: a as rows of (i, c), b as column panels of (j, e). Then a

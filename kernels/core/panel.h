@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What stands in front of a product: rows of activations, normalised, as the left side of a micro-kernel; and the product.
 #pragma once
 
@@ -34,6 +35,16 @@ AF2CPU_INLINE T* row(const Array& x, index r) {
     return static_cast<T*>(x.data) + r / x.size[1] * x.stride[0] + r % x.size[1] * x.stride[1];
 }
 
+// Rows [first, first + m) of the same.
+template <class T>
+static void find_rows(const Array& x, index first, index m, T** rows) {
+    index a = first / x.size[1], b = first % x.size[1];
+    for (index r = 0; r < m; ++r) {
+        rows[r] = static_cast<T*>(x.data) + a * x.stride[0] + b * x.stride[1];
+        if (++b == x.size[1]) b = 0, ++a;
+    }
+}
+
 // W elements at p, or the first n of them where n < W.
 template <class T>
 AF2CPU_INLINE F load_up_to(const T* p, index n) {
@@ -47,7 +58,10 @@ AF2CPU_INLINE void store_up_to(T* p, F x, index n) {
 // out [width] = x [c], zero behind c.
 template <class T, class P>
 static void copy_row(const T* x, index c, P* out, index width) {
+    constexpr index lanes = 4 * W / index(sizeof(T));
     index i = 0;
+    if constexpr (sizeof(T) == sizeof(P))
+        for (; i + lanes <= c; i += lanes) store_lanes(out + i, load_lanes(x + i));
     for (; i + W <= c; i += W) store(out + i, load(x + i));
     for (; i < c; ++i) narrow(widen(x[i]), out + i);
     for (; i < width; ++i) narrow(0.0f, out + i);
@@ -78,12 +92,11 @@ struct NormOf {
     const float *scale, *offset;
 };
 
-// Rows [m, width] of c channels, W at the most, become (x - mean) / sqrt(variance + 1e-5) * scale + offset. Statistics in float; the
-// rows wait together for what takes long.
+// Mean and variance of rows [m, width] of c channels, W at the most, a row in each lane. The rows wait together for what takes long.
 template <class P>
-static void norm_rows(index m, P* rows, index c, NormOf norm, index width) {
+static void statistics(index m, const P* rows, index c, index width, F& mean, F& variance) {
     const index whole = c / W * W, rest = c - whole;
-    float ones[W], mean[W], factor[W];
+    float ones[W], means[W];
     store(ones, splat(1.0f));
     const F present = rest ? load_part(ones, rest) : F{};
     F part[W] = {};
@@ -92,26 +105,60 @@ static void norm_rows(index m, P* rows, index c, NormOf norm, index width) {
         part[r] = accumulate(x, whole, [](F sum, F value) { return sum + value; });
         if (rest) part[r] += load_part(x + whole, rest);
     }
-    store(mean, sum_each(part) * (1.0f / c));
+    mean = sum_each(part) * (1.0f / c);
+    store(means, mean);
     for (index r = 0; r < m; ++r) {
         const P* const x = rows + r * width;
         part[r] = accumulate(x, whole, [&](F sum, F value) {
-            const F d = value - mean[r];
+            const F d = value - means[r];
             return fma(d, d, sum);
         });
         if (rest) {
-            const F d = (load_part(x + whole, rest) - mean[r]) * present;
+            const F d = (load_part(x + whole, rest) - means[r]) * present;
             part[r] = fma(d, d, part[r]);
         }
     }
-    store(factor, inverse_root(sum_each(part) * (1.0f / c) + 1e-5f));
+    variance = sum_each(part) * (1.0f / c);
+}
+
+#if AF2CPU_ISA >= AF2CPU_IS_avx512bf16
+// The same from products of pairs of bf16, for c a multiple of 2 W. The mean square less the square of the mean: beside the rounding
+// of what has 8 bits the error is small, whatever the mean.
+static void statistics_of_pairs(index m, const bf16* rows, index c, index width, F& mean, F& variance) {
+    const __m512bh ones = (__m512bh)_mm512_set1_epi16(0x3f80);
+    F sums[W] = {}, squares[W] = {};
+    for (index r = 0; r < m; ++r)
+        for (index i = 0; i < c; i += 2 * W) {
+            const __m512bh x = (__m512bh)_mm512_loadu_si512(rows + r * width + i);
+            sums[r] = _mm512_dpbf16_ps(sums[r], x, ones);
+            squares[r] = _mm512_dpbf16_ps(squares[r], x, x);
+        }
+    mean = sum_each(sums) * (1.0f / c);
+    variance = max(sum_each(squares) * (1.0f / c) - mean * mean, F{});
+}
+#endif
+
+// Rows [m, width] of c channels, W at the most, become (x - mean) / sqrt(variance + 1e-5) * scale + offset. Statistics in float.
+template <class P>
+static void norm_rows(index m, P* rows, index c, NormOf norm, index width) {
+    const index whole = c / W * W, rest = c - whole;
+    float means[W], factor[W];
+    F mean, variance;
+    bool known = false;
+#if AF2CPU_ISA >= AF2CPU_IS_avx512bf16
+    if constexpr (sizeof(P) == 2)
+        if (c % (2 * W) == 0) statistics_of_pairs(m, rows, c, width, mean, variance), known = true;
+#endif
+    if (!known) statistics(m, rows, c, width, mean, variance);
+    store(means, mean);
+    store(factor, inverse_root(variance + 1e-5f));
     for (index r = 0; r < m; ++r) {
         P* const x = rows + r * width;
         for (index i = 0; i < whole; i += W)
-            store(x + i, fma((load(x + i) - mean[r]) * factor[r], load(norm.scale + i), load(norm.offset + i)));
+            store(x + i, fma((load(x + i) - means[r]) * factor[r], load(norm.scale + i), load(norm.offset + i)));
         if (rest) {
             const F scale = load_part(norm.scale + whole, rest), offset = load_part(norm.offset + whole, rest);
-            store_part(x + whole, fma((load_part(x + whole, rest) - mean[r]) * factor[r], scale, offset), rest);
+            store_part(x + whole, fma((load_part(x + whole, rest) - means[r]) * factor[r], scale, offset), rest);
         }
     }
 }
@@ -139,6 +186,20 @@ static void project(index m, const P* a, index lda, const Matrix& w, index start
         multiply(m, a, lda, panel<P>(w, (start + column) / width), w.depth, c + column, ldc, false);
 }
 
+// W lanes of columns from c on: r[t] is column t, as P. Lanes are rows `step` apart; where P is multiplied in pairs, pairs of rows, the
+// second of which is `pair` behind the first.
+template <class P>
+AF2CPU_INLINE void columns_of(const float* c, index step, index pair, I (&r)[W]) {
+#pragma GCC unroll 16
+    for (index i = 0; i < W; ++i) {
+        if constexpr (Product<P>::group == 2)
+            r[i] = zip(load(c + i * step), load(c + i * step + pair));
+        else
+            r[i] = as_int(load(c + i * step));
+    }
+    transpose(r);
+}
+
 // Columns [0, n) of c [rows, ldc], rows a multiple of W, as rows of `out`.
 template <class P>
 static void store_transposed(const float* c, index ldc, index rows, index n, P* out, index stride) {
@@ -151,30 +212,42 @@ static void store_transposed(const float* c, index ldc, index rows, index n, P* 
         }
 }
 
-// Rows [first, first + m) of x += (update [panels, rows, width] + bias) * factors [m, c]; without factors they count as 1. Whole
-// vectors of factors are read: there is room behind the last.
+// Columns from `column` on of rows of c channels += a product, times factors [row, c] where they are given. Whole vectors of factors
+// are read: there is room behind the last.
 template <class T>
-static void add_panels(const Array& x, index first, index m, const float* update, index rows, index width, const float* bias,
-                       const float* factors = nullptr) {
-    const index c = x.size[2];
-    for (index r = 0; r < m; ++r) {
-        T* p = row<T>(x, first + r);
-        if (r + kAhead < m) prefetch_row(row<T>(x, first + r + kAhead), c);
-        for (index i = 0; i < c; i += W) {
-            F sum = load(update + (i / width * rows + r) * width + i % width) + load(bias + i);
-            if (factors) sum *= load(factors + r * c + i);
-            store_up_to(p + i, load_up_to(p + i, c - i) + sum, c - i);
+struct Residual {
+    Rows from;
+    T* const* rows;
+    index column, c;
+    const float* factors = nullptr;
+
+    AF2CPU_INLINE_MEMBER F start(index i, index v) const { return from.at(i, v); }
+    template <index V>
+    AF2CPU_INLINE_MEMBER void put(index i, const F (&x)[V]) const {
+        T* const to = rows[i] + column;
+        const index n = c - column;
+#pragma GCC unroll 8
+        for (index v = 0; v < V; ++v) {
+            if (v * W >= n) break;
+            const F update = factors ? x[v] * load(factors + i * c + column + v * W) : x[v];
+            store_up_to(to + v * W, load_up_to(to + v * W, n - v * W) + update, n - v * W);
         }
     }
-}
+    AF2CPU_INLINE_MEMBER void advance(index m) {
+        from.advance(m), rows += m;
+        if (factors) factors += m * c;
+    }
+};
 
-// Rows [first, first + m) of x += (A W + bias) * factors, A [m, depth of W]; update [panels of W, rows, width] is scratch.
+// m rows of c channels += (A W + bias) * factors [m, c], A [m, depth of W]; without factors they count as 1.
 template <class T, class P>
-static void project_onto(const Array& x, index first, index m, const P* a, index lda, const Matrix& w, const float* bias, float* update,
-                         index rows, const float* factors = nullptr) {
+static void project_onto(index m, T* const* rows, index c, const P* a, index lda, const Matrix& w, const float* bias,
+                         const float* factors = nullptr) {
     constexpr index width = Product<P>::width;
-    for (index j = 0; j < w.panels; ++j) multiply(m, a, lda, panel<P>(w, j), w.depth, update + j * rows * width, width, false);
-    add_panels<T>(x, first, m, update, rows, width, bias, factors);
+    for (index j = 0; j < w.panels; ++j) {
+        Residual<T> finish{{bias + j * width, 0}, rows, j * width, c, factors};
+        multiply_then(m, a, lda, panel<P>(w, j), w.depth, finish);
+    }
 }
 
 // c [m, width] = A B for one panel of a matrix, depth cut into chunks whose panels fit the L1 cache.

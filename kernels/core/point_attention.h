@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The core of invariant point attention, in float whatever the type of z: softmax over scalar, point and pair terms, and what a
 // residue gathers with it: scalar values, points, and rows of the normalised pair representation.
 //

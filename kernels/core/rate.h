@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The machine's own rate: every thread multiplies blocks that stay in its L1 cache, again and again, and does nothing else. What a
 // kernel reaches is given as a share of this.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Blocks of 64 targets of a search: made of targets, a byte or 5 bits per residue, and unpacked.
 //
 // A block holds 64 targets, one per lane: the residue at `row` of a target is byte row * 64 + lane. After the end of a target its

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // z += (softmax over templates of q k / sqrt(d)) v) W + b: each pair of residues attends over the templates. They come one after
 // the other, so that no two of them need stand in memory: what a pair has gathered so far is kept in `state`.
 //
@@ -78,14 +79,10 @@ struct GatherWork {
 
 template <class P>
 struct TemplateCloseWork {
-    index out_depth, out_panels;
-    P* o = nullptr;           // [rows, out_depth]
-    float* update = nullptr;  // [out_panels, rows, width]
+    index out_depth;
+    P* o = nullptr;  // [rows, out_depth]
 
-    void lay(Arena& arena) {
-        o = arena.take<P>(kTemplateRows * out_depth);
-        update = arena.take<float>(out_panels * kTemplateRows * Product<P>::width);
-    }
+    void lay(Arena& arena) { o = arena.take<P>(kTemplateRows * out_depth); }
 };
 
 // Row r of a work item: its logits, and its state with this template in it.
@@ -138,7 +135,7 @@ template <class T>
 static void template_close(const TemplateClose& args) {
     using P = typename Multiplied<T>::type;
     const index rows = args.z.size[0] * args.z.size[1], used = args.w.heads * args.w.dim;
-    const TemplateCloseWork<P> sizes{args.w.out.depth, args.w.out.panels};
+    const TemplateCloseWork<P> sizes{args.w.out.depth};
     for_each_item((rows + kTemplateRows - 1) / kTemplateRows, sizes, [&](index item, TemplateCloseWork<P>& work) {
         const index first = item * kTemplateRows, m = min(kTemplateRows, rows - first);
         for (index r = 0; r < m; ++r) {
@@ -147,7 +144,9 @@ static void template_close(const TemplateClose& args) {
             for (index i = 0; i < used; ++i) narrow(state[2 * args.w.heads + i] / state[args.w.heads + i / args.w.dim], o + i);
             for (index i = used; i < work.out_depth; ++i) narrow(0.0f, o + i);
         }
-        project_onto<T>(args.z, first, m, work.o, work.out_depth, args.w.out, args.w.out_bias, work.update, kTemplateRows);
+        T* z[kTemplateRows];
+        find_rows(args.z, first, m, z);
+        project_onto(m, z, args.z.size[2], work.o, work.out_depth, args.w.out, args.w.out_bias);
     });
 }
 

@@ -1,8 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
 // x += W2 relu(W1 LN(x) + b1) + b2: both layers of a transition in one pass over the rows.
 //
 // Blocking: a work item is 96 rows. They are normalised once into a left side (48 kB at 256 channels of bf16). The wide layer never
 // stands whole: 256 of its channels at a time are computed, rounded (48 kB) and multiplied on, their part of the result added
-// to 96 x c floats (96 kB), all of it in L2. Weights pass through once per item: 1 MB at c = 256, out of L2 or L3.
+// to 96 x c floats (96 kB), the last one's to x from registers. Weights pass through once per item: 1 MB at c = 256, from L2 or L3.
 // Bytes: x once in and out, the weights once per 96 rows. Flops: 4 rows c d.
 #pragma once
 
@@ -45,32 +46,47 @@ constexpr index kTransitionRows = 96, kHiddenChunk = 256;
 template <class P>
 struct TransitionWork {
     index depth, panels;
-    P* left = nullptr;     // [kTransitionRows, depth]
-    float* c = nullptr;    // [kTransitionRows, width], one panel of the wide layer
-    P* hidden = nullptr;   // [kTransitionRows, kHiddenChunk]
-    float* out = nullptr;  // [panels, kTransitionRows, width]
+    P* left = nullptr;        // [kTransitionRows, depth]
+    P* hidden = nullptr;      // [kTransitionRows, kHiddenChunk]
+    float* before = nullptr;  // [panels, kTransitionRows, width], what earlier chunks of the wide layer have given
 
     void lay(Arena& arena) {
         left = arena.take<P>(kTransitionRows * depth);
-        c = arena.take<float>(kTransitionRows * Product<P>::width);
         hidden = arena.take<P>(kTransitionRows * kHiddenChunk);
-        out = arena.take<float>(panels * kTransitionRows * Product<P>::width);
+        before = arena.take<float>(panels * kTransitionRows * Product<P>::width);
     }
 };
 
-// Channels [start, start + kHiddenChunk) of relu(W1 left + b1), as a left side.
+// relu of sums that begin with the bias, as rows of a left side.
 template <class P>
-static void widen_rows(const Transition& args, index m, index start, TransitionWork<P>& work) {
-    constexpr index width = Product<P>::width;
-    const index end = min(start + kHiddenChunk, args.w.up.panels * width);
-    for (index column = start; column < end; column += width) {
-        multiply(m, work.left, work.depth, panel<P>(args.w.up, column / width), work.depth, work.c, width, false);
-        for (index i = 0; i < width; i += W) {
-            const F bias = load(args.w.up_bias + column + i);
-            for (index r = 0; r < m; ++r)
-                store(work.hidden + r * kHiddenChunk + column - start + i, max(load(work.c + r * width + i) + bias, F{}));
-        }
+struct Hidden {
+    const float* bias;
+    P* out;
+
+    AF2CPU_INLINE_MEMBER F start(index, index v) const { return load(bias + v * W); }
+    template <index V>
+    AF2CPU_INLINE_MEMBER void put(index i, const F (&x)[V]) const {
+#pragma GCC unroll 8
+        for (index v = 0; v < V; ++v) store(out + i * kHiddenChunk + v * W, max(x[v], F{}));
     }
+    AF2CPU_INLINE_MEMBER void advance(index rows) { out += rows * kHiddenChunk; }
+};
+
+// Panel j of W2 hidden for channels [start, start + depth) of the wide layer, added to what earlier ones have given, or with the last
+// ones to x. The sums begin with the bias.
+template <class T, class P>
+static void narrow_rows(const Transition& args, index m, index start, index depth, index j, T* const* x, TransitionWork<P>& work) {
+    constexpr index width = Product<P>::width;
+    const P* const w = panel<P>(args.w.down, j) + start * width;
+    const float* const bias = args.w.down_bias + j * width;
+    float* const before = work.before + j * kTransitionRows * width;
+    if (start + depth == args.w.down.depth) {
+        Residual<T> finish{{start ? before : bias, start ? width : 0}, x, j * width, args.x.size[2]};
+        return multiply_then(m, work.hidden, kHiddenChunk, w, depth, finish);
+    }
+    for (index r = 0; start == 0 && r < m; ++r)
+        for (index v = 0; v < width; v += W) store(before + r * width + v, load(bias + v));
+    multiply(m, work.hidden, kHiddenChunk, w, depth, before, width, true);
 }
 
 template <class T>
@@ -78,20 +94,22 @@ static void transition(const Transition& args) {
     using P = typename Multiplied<T>::type;
     constexpr index width = Product<P>::width;
     static_assert(kHiddenChunk % width == 0 && kHiddenChunk % Product<P>::depth == 0);
-    const index rows = args.x.size[0] * args.x.size[1], c = args.x.size[2];
+    const index rows = args.x.size[0] * args.x.size[1];
     const TransitionWork<P> sizes{args.w.up.depth, args.w.down.panels};
     for_each_item((rows + kTransitionRows - 1) / kTransitionRows, sizes, [&](index item, TransitionWork<P>& work) {
         const index first = item * kTransitionRows, m = min(kTransitionRows, rows - first);
-        const auto x = [&](index r) { return row<const T>(args.x, first + r); };
-        prepare_rows<T>(m, x, c, {args.w.scale, args.w.offset}, work.left, work.depth);
+        T* x[kTransitionRows];
+        find_rows(args.x, first, m, x);
+        prepare_rows<T>(m, [&](index r) { return x[r]; }, args.x.size[2], {args.w.scale, args.w.offset}, work.left, work.depth);
         for (index start = 0; start < args.w.down.depth; start += kHiddenChunk) {
-            widen_rows(args, m, start, work);
+            const index end = min(start + kHiddenChunk, args.w.up.panels * width);
+            for (index column = start; column < end; column += width) {
+                Hidden<P> finish{args.w.up_bias + column, work.hidden + column - start};
+                multiply_then(m, work.left, work.depth, panel<P>(args.w.up, column / width), work.depth, finish);
+            }
             const index depth = min(kHiddenChunk, args.w.down.depth - start);
-            for (index j = 0; j < args.w.down.panels; ++j)
-                multiply(m, work.hidden, kHiddenChunk, panel<P>(args.w.down, j) + start * width, depth,
-                         work.out + j * kTransitionRows * width, width, start > 0);
+            for (index j = 0; j < args.w.down.panels; ++j) narrow_rows(args, m, start, depth, j, x, work);
         }
-        add_panels<T>(args.x, first, m, work.out, kTransitionRows, width, args.w.down_bias);
     });
 }
 

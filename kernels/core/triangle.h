@@ -1,11 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
 // z_ij += sigmoid(LN(z)_ij G) * LN(sum_k a_ik * b_jk) W, edges a and b gated projections of LN(z): the triangle multiplication.
 // For incoming edges a_ki and b_kj: the same with z read as its transpose where the edges are made.
 //
-// Blocking: channels come in groups. 1. Edges: 6 x 32 pairs (48 kB of left side) through the panels of a, its gate, b and its gate;
-// the results are transposed in registers: each channel is a matrix [i, k] of its own. 2. Products: a work item is 128 columns of
-// one channel: its rows of b are packed once (64 kB at 256 residues), then blocks of 96 rows of a meet them, 512 bytes of depth at a
-// time. 3. After all groups, by 96 pairs of a row: layer norm over the channels with a pair in each lane, transposed into a
-// left side; that and LN(z) through the panels of W and G; gate and sum.
+// Blocking: channels come in groups. 1. Edges: 16 x 32 pairs (128 kB of left side) through the panels of a and b, in which 16 channels
+// have their gates beside them; gated in registers, then transposed: each channel is a matrix of its own, a [i, k] a left side and
+// b [j, k] a packed right side. 2. Products: a work item is 128 columns of one channel (64 kB of b at 256 residues), which blocks of
+// 96 rows of a meet, 512 bytes of depth at a time. 3. After all groups, by 96 pairs of a row: layer norm over the channels with a
+// pair in each lane, transposed into a left side; that and LN(z) through the panels of W and G; gate and sum.
 // Memory: the product, one pair tensor, and the edges of a group: 32 channels, or all that fit 64 MB.
 // Bytes: z once per group and twice at the end; the edges and the product written once and read once. Flops: 8 n^2 c_z c +
 // 2 n^3 c + 2 n^2 c_z (c + c_z).
@@ -21,7 +22,7 @@ constexpr index kEdgeBytes = index(64) << 20;
 struct TriangleWeights {
     const float *scale, *offset;  // of the layer norm of z, [c_z]
     index c;
-    Matrix edges;                               // [c_z, 4 c]: a panel of a, of its gate, of b, of its gate, in turn
+    Matrix edges;                               // [c_z, 4 c]: half a panel of a, of its gate, of b, of its gate, in turn
     const float* bias[4];                       // of these four, [c]
     const float *center_scale, *center_offset;  // of the layer norm of the product, [c]
     Matrix out, gate;                           // [c, c_z], [c_z, c_z]
@@ -61,7 +62,7 @@ struct Triangle {
 
 AF2CPU_BEGIN
 
-constexpr index kEdgeRows = 6, kEdgeColumns = 32, kProductRows = 96, kProductColumns = 128, kCloseRows = 96;
+constexpr index kEdgeRows = 16, kEdgeColumns = 32, kProductRows = 96, kProductColumns = 128, kCloseRows = 96;
 constexpr index kEdgeGroup = 32;
 
 // Elements from channel to channel for `n` of them: one cache line more than whole pages, so that many channels at one place
@@ -71,116 +72,134 @@ AF2CPU_INLINE index plane_of(index n) {
     return round_up(n, 4096 / index(sizeof(T))) + 64 / index(sizeof(T));
 }
 
-// The edges of one group of channels, a plane [rows, stride] each, and the product, planes [n, columns].
+// The edges of one group of channels, and the product, planes [n, columns]. A plane of a: rows [n, stride] of a left side, zero behind
+// column n; of b: panels [n / width] of a right side of `depth` rows.
 template <class T, class P>
 struct TriangleData {
-    index n, c, columns, stride, plane, x_plane, group;
+    index n, c, columns, depth, stride, a_plane, b_plane, x_plane, group;
     P *a = nullptr, *b = nullptr;
     T* x = nullptr;
 
     explicit TriangleData(const Triangle& args)
-        : n(args.z.size[0]), c(args.w.c), columns(round_up(n, kEdgeColumns)),
+        : n(args.z.size[0]), c(args.w.c), columns(round_up(n, kEdgeColumns)), depth(round_up(n, Product<P>::depth)),
           // No power of two: the rows of a block would share their places in the cache.
-          stride(columns * index(sizeof(P)) % 1024 ? columns : columns + 32), plane(plane_of<P>(round_up(n, kRows) * stride)),
-          x_plane(plane_of<T>(n * columns)) {
-        const index fit = kEdgeBytes / (2 * plane * index(sizeof(P))) / kEdgeGroup * kEdgeGroup;
+          stride(columns * index(sizeof(P)) % 1024 ? columns : columns + 32), a_plane(plane_of<P>(round_up(n, kRows) * stride)),
+          b_plane(plane_of<P>(columns * depth)), x_plane(plane_of<T>(n * columns)) {
+        const index fit = kEdgeBytes / ((a_plane + b_plane) * index(sizeof(P))) / kEdgeGroup * kEdgeGroup;
         group = min(max(kEdgeGroup, fit), round_up(c, kEdgeGroup));
     }
 
     void lay(Arena& arena) {
-        a = arena.take<P>(group * plane);
-        b = arena.take<P>(group * plane);
+        a = arena.take<P>(group * a_plane);
+        b = arena.take<P>(group * b_plane);
         x = arena.take<T>(c * x_plane);
     }
 };
 
 template <class P>
 struct EdgeWork {
-    static constexpr index rows = kEdgeRows * kEdgeColumns;
+    static constexpr index rows = kEdgeRows * kEdgeColumns, channels = Product<P>::width / 2;
     index depth;
     P* left = nullptr;
-    float *c = nullptr, *gate = nullptr;
+    float* edges = nullptr;  // [rows, channels]
 
     void lay(Arena& arena) {
         left = arena.take<P>(rows * depth);
-        c = arena.take<float>(rows * Product<P>::width);
-        gate = arena.take<float>(rows * Product<P>::width);
+        edges = arena.take<float>(rows * channels);
     }
 };
 
 template <class P>
 struct ProductWork {
-    index depth;
-    P* right = nullptr;
     float* c = nullptr;
 
-    void lay(Arena& arena) {
-        right = arena.take<P>(kProductColumns * depth);
-        c = arena.take<float>(kProductRows * kProductColumns);
-    }
+    void lay(Arena& arena) { c = arena.take<float>(kProductRows * kProductColumns); }
 };
 
 template <class P>
 struct CloseWork {
     index x_depth, z_depth, c;
     P *x = nullptr, *z = nullptr;
-    float *lanes = nullptr, *update = nullptr, *gate = nullptr;
+    float *lanes = nullptr, *update = nullptr;
 
     void lay(Arena& arena) {
-        x = arena.take<P>(kCloseRows * round_up(x_depth, W));
+        x = arena.take<P>(kCloseRows * round_up(x_depth, 2 * W));
         z = arena.take<P>(kCloseRows * z_depth);
-        lanes = arena.take<float>(c * W);
+        lanes = arena.take<float>(round_up(c, 2 * W) * W);
         update = arena.take<float>(kCloseRows * Product<P>::width);
-        gate = arena.take<float>(kCloseRows * Product<P>::width);
     }
 };
 
-// c = (c + bias) * sigmoid(gate + gate_bias) * mask, row by row.
-AF2CPU_INLINE void gate_edges(float* c, const float* gate, index width, index rows, const float* bias, const float* gate_bias,
-                              const float* mask) {
-    for (index r = 0; r < rows; ++r)
-        for (index v = 0; v < width; v += W) {
-            const F x = load(c + r * width + v) + load(bias + v);
-            store(c + r * width + v, x * sigmoid(load(gate + r * width + v) + load(gate_bias + v)) * mask[r]);
-        }
+// Edges from a panel, sums that begin with the biases: its first half times sigmoid of the second, times the mask.
+template <class T, index Half>
+struct Edges {
+    const float *bias, *gate_bias, *mask;
+    float* out;  // [pair, Half * W]
+
+    AF2CPU_INLINE_MEMBER F start(index, index v) const { return v < Half ? load(bias + v * W) : load(gate_bias + (v - Half) * W); }
+    AF2CPU_INLINE_MEMBER void put(index i, const F (&x)[2 * Half]) const {
+#pragma GCC unroll 4
+        for (index v = 0; v < Half; ++v) store(out + (i * Half + v) * W, x[v] * sigmoid<sizeof(T) == 2 ? 3 : 5>(x[v + Half]) * mask[i]);
+    }
+    AF2CPU_INLINE_MEMBER void advance(index rows) { mask += rows, out += rows * Half * W; }
+};
+
+// Edges of pairs from (i, k) on, `rows` x 32 with `n` channels, into the planes of a, or into those of b.
+template <class P>
+static void store_left(const float* edges, index rows, index n, P* a, index plane, index stride) {
+    constexpr index channels = EdgeWork<P>::channels, step = W * Product<P>::group;
+    static_assert(kEdgeColumns % step == 0 && kEdgeRows % W == 0);
+    for (index y = 0; y < rows; ++y)
+        for (index x = 0; x < kEdgeColumns; x += step)
+            for (index c = 0; c < n; c += W) {
+                I lanes[W];
+                columns_of<P>(edges + (y * kEdgeColumns + x) * channels + c, Product<P>::group * channels, channels, lanes);
+                for (index t = 0; t < min(W, n - c); ++t) store_lanes(a + (c + t) * plane + y * stride + x, lanes[t]);
+            }
+}
+template <class P>
+static void store_right(const float* edges, index columns, index n, P* b, index plane, index depth, index i) {
+    constexpr index channels = EdgeWork<P>::channels, width = Product<P>::width, group = Product<P>::group;
+    for (index y = 0; y < kEdgeRows; y += W) {
+        P* const to = b + (i + y) / width * width * depth + (i + y) % width * group;
+        for (index x = 0; x < columns; x += group)
+            for (index c = 0; c < n; c += W) {
+                I lanes[W];
+                columns_of<P>(edges + (y * kEdgeColumns + x) * channels + c, kEdgeColumns * channels, channels, lanes);
+                for (index t = 0; t < min(W, n - c); ++t) store_lanes(to + (c + t) * plane + x * width, lanes[t]);
+            }
+    }
 }
 
-// Edges from `first` on, of rows [i, i + 6) and columns [k, k + 32), as far as there are any; beyond the last column zeros.
+// Edges from channel `first` on, of rows [i, i + 16) and columns [k, k + 32), as far as there are any; beyond the last column zeros.
 template <class T, class P>
 static void make_edges(const Triangle& args, const TriangleData<T, P>& data, index first, index i, index k, EdgeWork<P>& work) {
-    constexpr index width = Product<P>::width;
-    const index rows = min(kEdgeRows, data.n - i), channels = min(data.group, data.c - first);
-    float mask[EdgeWork<P>::rows];
-    const auto pair = [&](index r) {
-        const index y = i + r / kEdgeColumns, x = k + r % kEdgeColumns;
-        return x >= data.n ? -1 : args.outgoing ? y * data.n + x : x * data.n + y;
+    constexpr index unit = EdgeWork<P>::channels;
+    const index rows = min(kEdgeRows, data.n - i), m = rows * kEdgeColumns, channels = min(data.group, data.c - first);
+    const index y_step = args.z.stride[!args.outgoing], x_step = args.z.stride[args.outgoing];
+    const T* const z = static_cast<const T*>(args.z.data) + i * y_step + k * x_step;
+    const index columns = min(kEdgeColumns, data.n - k);
+    const auto row_of = [&](index r) {
+        const index x = r % kEdgeColumns;
+        return x < columns ? z + r / kEdgeColumns * y_step + x * x_step : nullptr;
     };
-    const auto z = [&](index r) { return pair(r) < 0 ? nullptr : row<const T>(args.z, pair(r)); };
-    prepare_rows<T>(rows * kEdgeColumns, z, args.z.size[2], {args.w.scale, args.w.offset}, work.left, work.depth);
-    for (index r = 0; r < rows * kEdgeColumns; ++r) mask[r] = pair(r) < 0 ? 0.0f : args.mask[pair(r)];
-    for (index at = 0; at < channels; at += width)
+    prepare_rows<T>(m, row_of, args.z.size[2], {args.w.scale, args.w.offset}, work.left, work.depth);
+    float mask[EdgeWork<P>::rows];
+    const float* const pairs = args.mask + (args.outgoing ? i * data.n + k : k * data.n + i);
+    for (index r = 0; r < m; ++r) {
+        const index y = r / kEdgeColumns, x = r % kEdgeColumns;
+        mask[r] = x >= columns ? 0.0f : pairs[args.outgoing ? y * data.n + x : x * data.n + y];
+    }
+    for (index at = 0; at < channels; at += unit)
         for (index side = 0; side < 2; ++side) {
-            const index p = (first + at) / width * 4 + 2 * side, m = rows * kEdgeColumns;
-            multiply_chunks(m, work.left, work.depth, panel<P>(args.w.edges, p), work.c);
-            multiply_chunks(m, work.left, work.depth, panel<P>(args.w.edges, p + 1), work.gate);
-            gate_edges(work.c, work.gate, width, m, args.w.bias[2 * side] + first + at, args.w.bias[2 * side + 1] + first + at, mask);
-            for (index r = 0; r < rows; ++r)
-                store_transposed(work.c + r * kEdgeColumns * width, width, kEdgeColumns, min(width, channels - at),
-                                 (side ? data.b : data.a) + at * data.plane + (i + r) * data.stride + k, data.plane);
-        }
-}
-
-// Rows [j, j + width) of b [n, stride] as a panel of the right side [columns, width]; rows beyond the last are zero. A lane is
-// a float or a pair of bf16: what a panel has side by side.
-template <class P>
-static void pack_rows(const P* b, index stride, index j, index n, index columns, P* panel) {
-    constexpr index width = Product<P>::width, group = Product<P>::group;
-    for (index v = 0; v < width; v += W)
-        for (index k = 0; k < columns; k += W * group) {
-            I lanes[W];
-            for (index r = 0; r < W; ++r) lanes[r] = j + v + r < n ? load_lanes(b + (j + v + r) * stride + k) : I{};
-            transpose(lanes);
-            for (index r = 0; r < W; ++r) store_lanes(panel + (k + r * group) * width + v * group, lanes[r]);
+            const index c = first + at, n = min(unit, channels - at);
+            Edges<T, unit / W> finish{args.w.bias[2 * side] + c, args.w.bias[2 * side + 1] + c, mask, work.edges};
+            multiply_then(m, work.left, work.depth, panel<P>(args.w.edges, c / unit * 2 + side), work.depth, finish);
+            if (side == 0)
+                store_left(work.edges, rows, n, data.a + at * data.a_plane + i * data.stride + k, data.a_plane, data.stride);
+            else
+                store_right(work.edges, min(kEdgeColumns, data.depth - k), n, data.b + at * data.b_plane + k * Product<P>::width,
+                            data.b_plane, data.depth, i);
         }
 }
 
@@ -188,71 +207,110 @@ static void pack_rows(const P* b, index stride, index j, index n, index columns,
 template <class T, class P>
 static void multiply_edges(const TriangleData<T, P>& data, index first, index c, index j, ProductWork<P>& work) {
     constexpr index width = Product<P>::width, chunk = 512 / index(sizeof(P));
-    const index panels = (min(kProductColumns, data.n - j) + width - 1) / width, depth = round_up(data.n, Product<P>::depth);
-    const P *const a = data.a + c * data.plane, *const b = data.b + c * data.plane;
-    for (index p = 0; p < panels; ++p)
-        pack_rows(b, data.stride, j + p * width, data.n, data.columns, work.right + p * width * data.columns);
+    const index panels = (min(kProductColumns, data.n - j) + width - 1) / width, depth = data.depth;
+    const P *const a = data.a + c * data.a_plane, *const b = data.b + c * data.b_plane + j * depth;
     for (index i = 0; i < data.n; i += kProductRows) {
         const index rows = min(kProductRows, data.n - i);
         for (index k = 0; k < depth; k += chunk)
-            for (index p = 0; p < panels; ++p)
-                multiply(rows, a + i * data.stride + k, data.stride, work.right + (p * data.columns + k) * width, min(chunk, depth - k),
-                         work.c + p * kProductRows * width, width, k > 0);
-        T* const x = data.x + (first + c) * data.x_plane + i * data.columns + j;
-        for (index r = 0; r < rows; ++r)
-            for (index p = 0; p < panels; ++p)
-                for (index v = 0; v < width; v += W)
-                    store(x + r * data.columns + p * width + v, load(work.c + (p * kProductRows + r) * width + v));
+            for (index p = 0; p < panels; ++p) {
+                const P *const left = a + i * data.stride + k, *const right = b + (p * depth + k) * width;
+                float* const sums = work.c + p * kProductRows * width;
+                T* const x = data.x + (first + c) * data.x_plane + i * data.columns + j + p * width;
+                if (k + chunk < depth) {
+                    multiply(rows, left, data.stride, right, chunk, sums, width, k > 0);
+                } else if (k > 0) {
+                    Into<Rows, T> finish{{sums, width}, x, data.columns};
+                    multiply_then(rows, left, data.stride, right, depth - k, finish);
+                } else {
+                    Into<Zeros, T> finish{{}, x, data.columns};
+                    multiply_then(rows, left, data.stride, right, depth, finish);
+                }
+            }
     }
 }
 
 // Layer norm over the c channels of W pairs whose numbers lie `plane` apart from channel to channel; out [W, width].
 template <class T, class P>
 static void norm_lanes(const T* x, index plane, index c, const float* scale, const float* offset, float* lanes, P* out, index width) {
-    F total{}, squares{};
-    for (index i = 0; i < c; ++i) {
+    constexpr index step = W * Product<P>::group;
+    F sums[4] = {}, squares[4] = {};  // chains: one would wait for its own results
+    const auto every_channel = [&](auto visit) {
+        for (index i = 0; i < c; i += 4)
+#pragma GCC unroll 4
+            for (index k = 0; k < 4; ++k)
+                if (i + k < c) visit(i + k, k);
+    };
+    every_channel([&](index i, index k) {
         const F value = load(x + i * plane);
         store(lanes + i * W, value);
-        total += value;
-    }
-    const F mean = total * (1.0f / c);
-    for (index i = 0; i < c; ++i) {
+        sums[k] += value;
+    });
+    const F mean = ((sums[0] + sums[1]) + (sums[2] + sums[3])) * (1.0f / c);
+    every_channel([&](index i, index k) {
         const F d = load(lanes + i * W) - mean;
-        squares = fma(d, d, squares);
-    }
-    const F factor = inverse_root(squares * (1.0f / c) + 1e-5f);
-    for (index i = 0; i < width; i += W) {
+        store(lanes + i * W, d);
+        squares[k] = fma(d, d, squares[k]);
+    });
+    const F factor = inverse_root(((squares[0] + squares[1]) + (squares[2] + squares[3])) * (1.0f / c) + 1e-5f);
+    const auto at = [&](index i) { return fma(load(lanes + i * W) * factor, splat(scale[i]), splat(offset[i])); };
+    for (index i = 0; i < width; i += step) {
         I y[W] = {};
-        for (index k = 0; k < min(W, c - i); ++k)
-            y[k] = as_int(fma((load(lanes + (i + k) * W) - mean) * factor, splat(scale[i + k]), splat(offset[i + k])));
+        for (index k = 0; k < W; ++k)
+            if constexpr (Product<P>::group == 2) {
+                const index first = i + 2 * k;
+                if (first < c) y[k] = zip(at(first), first + 1 < c ? at(first + 1) : F{});
+            } else if (i + k < c)
+                y[k] = as_int(at(i + k));
         transpose(y);
-        for (index r = 0; r < W; ++r) store(out + r * width + i, as_float(y[r]));
+        for (index r = 0; r < W; ++r) store_lanes(out + r * width + i, y[r]);
     }
 }
+
+// z += sigmoid(gate) * update; the gate's sums begin with its bias.
+template <class T>
+struct Close {
+    Rows bias, update;
+    T* z;
+    index stride, n;       // from row to row; columns that there are
+    const float* factors;  // of the update, rows of c_z, or nullptr
+    index c_z;
+
+    AF2CPU_INLINE_MEMBER F start(index i, index v) const { return bias.at(i, v); }
+    template <index V>
+    AF2CPU_INLINE_MEMBER void put(index i, const F (&x)[V]) const {
+        T* const to = z + i * stride;
+#pragma GCC unroll 8
+        for (index v = 0; v < V; ++v) {
+            if (v * W >= n) break;
+            F gate = sigmoid<sizeof(T) == 2 ? 3 : 5>(x[v]);
+            if (factors) gate *= load(factors + i * c_z + v * W);
+            store_up_to(to + v * W, fma(gate, update.at(i, v), load_up_to(to + v * W, n - v * W)), n - v * W);
+        }
+    }
+    AF2CPU_INLINE_MEMBER void advance(index rows) {
+        update.advance(rows), z += rows * stride;
+        if (factors) factors += rows * c_z;
+    }
+};
 
 // z of pairs (i, j) to (i, j + 96) from their products.
 template <class T, class P>
 static void close_triangle(const Triangle& args, const TriangleData<T, P>& data, index i, index j, CloseWork<P>& work) {
     constexpr index width = Product<P>::width;
-    const index rows = min(kCloseRows, data.n - j), x_width = round_up(work.x_depth, W);
-    T* const z = static_cast<T*>(args.z.data) + i * args.z.stride[0] + j * args.z.stride[1];
+    const index rows = min(kCloseRows, data.n - j), x_width = round_up(work.x_depth, 2 * W);
+    const index stride = args.z.stride[1], c_z = args.z.size[2];
+    T* const z = static_cast<T*>(args.z.data) + i * args.z.stride[0] + j * stride;
     for (index r = 0; r < rows; r += W)
         norm_lanes(data.x + i * data.columns + j + r, data.x_plane, data.c, args.w.center_scale, args.w.center_offset, work.lanes,
                    work.x + r * x_width, x_width);
-    const auto z_row = [&](index r) { return z + r * args.z.stride[1]; };
-    prepare_rows<T>(rows, z_row, args.z.size[2], {args.w.scale, args.w.offset}, work.z, work.z_depth);
+    prepare_rows<T>(rows, [&](index r) { return z + r * stride; }, args.z.size[2], {args.w.scale, args.w.offset}, work.z, work.z_depth);
     for (index p = 0; p < args.w.out.panels; ++p) {
-        const index column = p * width, n = min(width, args.z.size[2] - column);
-        multiply(rows, work.x, x_width, panel<P>(args.w.out, p), work.x_depth, work.update, width, false);
-        multiply(rows, work.z, work.z_depth, panel<P>(args.w.gate, p), work.z_depth, work.gate, width, false);
-        for (index r = 0; r < rows; ++r)
-            for (index v = 0; v < n; v += W) {
-                T* const to = z + r * args.z.stride[1] + column + v;
-                const F update = load(work.update + r * width + v) + load(args.w.out_bias + column + v);
-                F gate = sigmoid(load(work.gate + r * width + v) + load(args.w.gate_bias + column + v));
-                if (args.factors) gate *= load(args.factors + (j + r) * args.z.size[2] + column + v);
-                store_up_to(to, fma(gate, update, load_up_to(to, n - v)), n - v);
-            }
+        const index column = p * width;
+        Into<Rows, float> update{{args.w.out_bias + column, 0}, work.update, width};
+        multiply_then(rows, work.x, x_width, panel<P>(args.w.out, p), work.x_depth, update);
+        const float* const factors = args.factors ? args.factors + j * c_z + column : nullptr;
+        Close<T> finish{{args.w.gate_bias + column, 0}, {work.update, width}, z + column, stride, min(width, c_z - column), factors, c_z};
+        multiply_then(rows, work.z, work.z_depth, panel<P>(args.w.gate, p), work.z_depth, finish);
     }
 }
 
@@ -268,7 +326,7 @@ static void triangle(const Triangle& args) {
         for_each_item(row_blocks * column_blocks, EdgeWork<P>{args.w.edges.depth}, [&](index item, EdgeWork<P>& work) {
             make_edges(args, data, first, item / column_blocks * kEdgeRows, item % column_blocks * kEdgeColumns, work);
         });
-        for_each_item(channels * wide_blocks, ProductWork<P>{data.columns}, [&](index item, ProductWork<P>& work) {
+        for_each_item(channels * wide_blocks, ProductWork<P>{}, [&](index item, ProductWork<P>& work) {
             multiply_edges(data, first, item / wide_blocks, item % wide_blocks * kProductColumns, work);
         });
     }

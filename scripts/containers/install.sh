@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Installs af2cpu on Debian 12: the commands that Dockerfile, af2cpu.def and try.sh share.
 #
 #   install.sh build SOURCE   compiles and installs the program of the source tree SOURCE into /opt/af2cpu

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Tries out the container files without a container engine: the commands of Dockerfile and af2cpu.def in two empty
 # Debian systems made with debootstrap, one to build in and one to run in, then the demo as the user af2cpu.
 #

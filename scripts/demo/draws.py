@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the network sees in training: features as in a prediction, of many made-up alignments and templates.
 
 The alignments and templates of a run are not known here, so that the network is shown all kinds: none, few and many

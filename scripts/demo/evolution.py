@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Simulated evolution: unrelated sequences, and relatives of a protein drawn with the BLOSUM62 substitution matrix.
 
 Letters are uint8 arrays of ASCII codes. Only uniform numbers are taken from numpy's generator, so that a seed gives the

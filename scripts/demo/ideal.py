@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Backbones of ideal geometry: bonds and angles of Engh and Huber (1991), torsion angles of helices and strands."""
 
 from __future__ import annotations

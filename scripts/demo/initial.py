@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Parameters before training (supplement 1.11.4)."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The losses of supplement 1.9, differentiable, for a protein or complex. Lengths in angstrom."""
 
 from __future__ import annotations

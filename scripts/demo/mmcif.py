@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """mmCIF files of made-up entries, in the PDB's manner: what a template needs and no more."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The optimiser: Muon (Jordan et al. 2024) for the matrices of the network, Adam for all else.
 
 Muon steps along the orthogonal part of a matrix's momentum: a few hundred steps where Adam takes thousands.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The proteins and complexes that the demo networks learn: which, and their experimental structures as tensors."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How well a demo network knows its proteins or complexes, and how little it trusts itself with others."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Losses for clean chemistry: peptide bonds and angles, clashes, distances within residues (supplement 1.9.11)."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Input that several tests of worker processes share."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Files of strangers: whatever is in them, nothing but our own error comes out, and memory stays bounded."""
 
 from __future__ import annotations

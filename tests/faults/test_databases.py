@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """FAULTS 10-17 and 19: broken, changed and odd databases, no hits, huge alignments."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Full disks: a small tmpfs that fills up at a write."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Machines as users have them: disks that can't be written, no home, no terminal."""
 
 from __future__ import annotations

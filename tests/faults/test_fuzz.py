@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Fuzzing: whatever a stranger's file holds, it is read or refused by our own error, in one line."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A scheduler elsewhere and workers on two hosts: runs and schedulers that die, other versions, TLS; real processes.
 
 The hosts are network namespaces with a bridge between them where these can be made, else the loopback interface.

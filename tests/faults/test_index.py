@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Indexes and logs of indexing that are damaged or edited: nothing in them is believed unchecked."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """FAULTS 1-9 and 18: bad input is refused in one line that names file, place and remedy, before any work."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Limits on memory: real cgroups and limits of processes; kills for lack of memory by the kernel."""
 
 from __future__ import annotations

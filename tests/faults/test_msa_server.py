@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """An MSA server that is busy, broken, hostile or gone, and runs that are killed while they wait for it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Servers that redirect in a circle, cut the line, send no ranges: with a real server and real processes."""
 
 from __future__ import annotations

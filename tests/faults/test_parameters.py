@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Parameter files that are damaged, made up or of another model: one line before the search."""
 
 from __future__ import annotations

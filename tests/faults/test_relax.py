@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """FAULTS 37 to 40, and 19 of what users ask for: what a relaxation must survive."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Files of finished targets that are deleted, edited or damaged: nothing is believed that no record vouches for."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Ctrl-C and SIGTERM at any moment, also while the program loads: one line, the signal's exit code."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Odd names, empty paths, leftovers, folders that nobody asked for: through the command line."""
 
 from __future__ import annotations

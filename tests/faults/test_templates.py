@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Faults 20-22: templates that are missing, obsolete, broken, or none at all."""
 
 from __future__ import annotations

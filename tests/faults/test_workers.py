@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Worker processes that die, fail or can't start, runs that are killed, two runs on one folder: with real processes."""
 
 from __future__ import annotations

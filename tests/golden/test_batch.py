@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Batches from the command line: shards into one folder, failures tried again, the log as JSON, the status."""
 
 from __future__ import annotations

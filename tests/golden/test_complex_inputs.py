@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Complexes from what users have: ColabFold's a3m, files of many records, alignments and templates of their own.
 
 With the `tiny` networks, through the commands.

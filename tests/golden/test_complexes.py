@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A homodimer, a heterodimer and an A2B through predict, search and fold, and report; the README's dimer."""
 
 from __future__ import annotations

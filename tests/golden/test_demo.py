@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The demo end to end: real proteins, real folds, from the files that come with the program."""
 
 from __future__ import annotations

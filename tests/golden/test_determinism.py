@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Same input, seed, engine and threads: the same files, in any folder. What differs are times, and names of folders.
 
 The program runs in processes of its own; tests/kill_cases.py lists what may differ.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Equal sequences under several names are searched and folded once; each name gets all files with its own name."""
 
 from __future__ import annotations

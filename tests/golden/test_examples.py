@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The scripts and the notebook of examples/, and the code on the pages about Python: all of it runs as it is."""
 
 from __future__ import annotations

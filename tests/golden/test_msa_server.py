@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Alignments, paired rows and templates from an MSA server, through the commands, against a local one.
 
 The server (tests/msa_server.py) speaks the protocol as ColabFold's client expects it.

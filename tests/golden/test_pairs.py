@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """All against all: each sequence searched once, one table of all pairs, a killed run that does nothing twice."""
 
 from __future__ import annotations

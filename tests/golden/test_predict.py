@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """af2cpu predict from a sequence to files, with the `tiny` network: what is written, reused, refused and survived."""
 
 from __future__ import annotations

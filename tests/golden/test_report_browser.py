@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The report in a real browser, opened from the disk: it draws, answers to mouse and keys, and fetches nothing."""
 
 from __future__ import annotations

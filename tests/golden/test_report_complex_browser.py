@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The report of a complex in a real browser: chains in every panel, interfaces, contacts; the page of pairs."""
 
 from __future__ import annotations

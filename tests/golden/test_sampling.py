@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """--dropout, --save-recycles and --initial-guess through the pipeline: files, records, what is made again."""
 
 from __future__ import annotations

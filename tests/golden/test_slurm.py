@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The Slurm scripts: well-formed, and run for real with a stand-in for srun that starts the program here."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """--stop-at-score: no further predictions of a target once one is good enough; another score makes what is missing."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a person sees on a terminal of 80 and 120 columns: a pseudo-terminal, its screen rebuilt with pyte."""
 
 from __future__ import annotations

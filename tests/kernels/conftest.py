@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Each test here visits every instruction set that the machine has, and the software model of AMX tiles."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The attention kernels beside their definitions in float64."""
 
 from __future__ import annotations
@@ -104,13 +105,26 @@ def test_columns(level: str, dtype: torch.dtype) -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
-def test_large_logits(level: str, dtype: torch.dtype) -> None:
+@pytest.mark.parametrize("d", [8, 16])
+def test_first_keys_masked(level: str, dtype: torch.dtype, d: int) -> None:
+    """A few and more than a tile of a row's first keys are masked: they say nothing of the size of its logits."""
+    draw, n = Draw(dtype), 150
+    x, w, pair = draw.normal(3, n, 32), weights(draw, 32, 2, d), pair_of(draw, n, 24, 2)
+    mask = torch.ones(3, n, dtype=dtype)
+    mask[0, :7], mask[1, :70], mask[2, :149] = 0, 0, 0
+    expected = attention.reference(x.double(), doubled(pair), mask.double(), doubled(w))
+    close(_run(x, pair, mask, w), expected, n, roundings=3)
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("d", [8, 16])
+def test_large_logits(level: str, dtype: torch.dtype, d: int) -> None:
     """Maxima far from zero that move from tile to tile, where exponentials alone would overflow or vanish.
 
     What is behind the last key and query is not a number, and of no account.
     """
     draw, n = Draw(dtype), 198
-    x, w, mask = draw.normal(1, n, 32), weights(draw, 32, 2, 16), draw.mask(1, n)
+    x, w, mask = draw.normal(1, n, 32), weights(draw, 32, 2, d), draw.mask(1, n)
     bias = (draw.normal(2, n, n) * 100 + torch.arange(n) - 1000).float()
     padded = F.pad(bias / math.log(2), (0, 2, 0, 26), value=math.nan)
     stream = padded.unflatten(1, (7, 32)).transpose(2, 3).flatten(0, 1)
@@ -128,6 +142,15 @@ def test_pair_bias(level: str, dtype: torch.dtype, n: int, c: int, h: int, endin
     stream = streamed_bias(pair)[:, :n].unflatten(0, (h, -1))
     bias = stream.permute(0, 1, 3, 2).flatten(1, 2)[:, :n] * math.log(2)
     close(bias.to(dtype), pair_bias(doubled(pair)), c, roundings=2)
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_norm_of_rows_far_from_zero(level: str, dtype: torch.dtype) -> None:
+    """The layer norm in front of a product, of rows whose mean is a hundred times their deviation."""
+    pair = pair_of(Draw(dtype), 9, 64, 3)
+    pair = pair._replace(z=pair.z + 100)
+    stream = streamed_bias(pair)[:, :9, :9].transpose(1, 2) * math.log(2)
+    close(stream.to(dtype), pair_bias(doubled(pair)), 64, roundings=2)
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The kernel of the global column attention beside its definition in float64."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The loops of the kernels: enough items for many cores, and none that is not counted."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The filter of sequences: HMMER's scores to the bit on every instruction set, and no target lost."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The whole network on the native engine: the same to the last bit whatever the threads and the memory budget."""
 
 from __future__ import annotations

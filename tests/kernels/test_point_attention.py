@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The point attention kernel beside its definition in float64."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Blocks of targets on all levels: digital residues as pyhmmer's, lanes as numpy's, packed and back."""
 
 from __future__ import annotations

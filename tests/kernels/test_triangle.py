@@ -1,6 +1,9 @@
+# SPDX-License-Identifier: Apache-2.0
 """The kernel of the triangle multiplication beside its definition in float64."""
 
 from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -74,6 +77,21 @@ def test_threads_change_nothing(threads: None, dtype: torch.dtype) -> None:
         torch.set_num_threads(n)
         results.append(run(z.clone(), mask, w, True))
     assert all(torch.equal(result, results[0]) for result in results)
+
+
+def test_calls_at_once_share_no_memory() -> None:
+    """Threads of Python call the kernel while it runs: the memory kept from call to call serves one of them."""
+    draw = Draw(torch.float32)
+    w, mask = weights(draw, 16, 16), draw.mask(60, 60)
+    given = [draw.normal(60, 60, 16) for _ in range(4)]
+    alone = [run(z.clone(), mask, w, True) for z in given]
+
+    def repeat(z: Tensor) -> list[Tensor]:
+        return [run(z.clone(), mask, w, True) for _ in range(20)]
+
+    with ThreadPoolExecutor(len(given)) as pool:
+        for results, expected in zip(pool.map(repeat, given), alone, strict=True):
+            assert all(torch.equal(result, expected) for result in results)
 
 
 def test_the_memory_estimate_counts_with_the_kernel_s_edges() -> None:

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Identifiers of chains."""
 
 from af2cpu.chain_ids import SINGLE, chain_id

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """NUMA nodes: read as Linux lists them, and a process that keeps to one."""
 
 from __future__ import annotations

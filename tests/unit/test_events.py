@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Events: who hears them, and what they say of where they come from."""
 
 from __future__ import annotations

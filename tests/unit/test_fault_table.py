@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The page of faults is what the markers of the tests say; a fault without a test is seen."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Memory and cores that a process may use: limits of cgroups, versions 1 and 2, and of the process itself."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A prediction in a user's hands: its letters, its text, its files, and how alike two of them are."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """run.json of proteins and of complexes."""
 
 from __future__ import annotations

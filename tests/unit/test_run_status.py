@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """status.json: one file for each run, their sum, runs that died; `af2cpu status` prints it."""
 
 from __future__ import annotations

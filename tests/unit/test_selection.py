@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """--shard: disjoint, complete, balanced parts that do not depend on the process. --retry-failed: what failed last."""
 
 from __future__ import annotations

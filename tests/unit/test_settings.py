@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The settings: where their values may come from, and what is said of a wrong one."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What comes from others: licences are listed, 3Dmol.js is the published file, floors of ranges are tested."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The page of what was tried is what the records say, and they say that nothing was lost."""
 
 from __future__ import annotations

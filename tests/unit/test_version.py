@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Version and commit, from a checkout and from an installed package."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Structure files of any origin, PDB or mmCIF: the one reader of own templates and of structures to relax.
 
 Entries of the PDB are read as AlphaFold 2 understands them, in formats/mmcif.py.

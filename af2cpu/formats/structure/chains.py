@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Which residues form a chain: peptide bonds are found by distance, names and numbers only propose."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Names that programs of molecular dynamics give to residues and atoms, and their names in the PDB.
 
 Sources: OpenMM 8 (pdbNames.xml and the residues of its AMBER and CHARMM force fields), MDAnalysis' selection `protein`,

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The protein in a structure file, and a line for each kind of thing that is dropped or renamed on the way."""
 
 from __future__ import annotations

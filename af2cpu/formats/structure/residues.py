@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """From atoms to residues and chains: what belongs together in a file whose numbers and names may repeat."""
 
 from __future__ import annotations

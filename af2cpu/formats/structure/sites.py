@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The atoms of a structure file as the file has them: text without interpretation, the same for PDB and mmCIF."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The pages, from the files of a results folder.
 
 report.html of a target, index.html and the summary files of a batch, compare.html of several runs, the page of pairs.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The chains of a target as its report shows them."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Several runs side by side: the best prediction of each target in each run, and how alike they are."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the report of one target shows, read from the files of its folder."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Domains from the predicted aligned error: residues whose positions to each other are sure.
 
 Residues are the nodes of a graph; an edge between two has the weight 1 / PAE where PAE, the mean of both directions, is

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Links to services that search with a sequence or a structure. Nothing is fetched until one is followed."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The targets of a results folder, in both layouts, those without results among them."""
 
 from __future__ import annotations

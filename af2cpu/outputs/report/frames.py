@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Frames to look at predictions in: all superposed, the best one's longest axes across the picture."""
 
 from __future__ import annotations

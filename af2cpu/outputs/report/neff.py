@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The effective number of sequences of an alignment (Neff) along the chain, as in Jumper et al. (2021), figure 5a.
 
 Each row weighs 1 / (rows that are at least 80 % identical to it, itself among them); identity counts residues over the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Compact text for the page: bytes as gzip in base64, PAE in tenths of an angstrom, the alignment's rows as bits.
 
 static/data.js reads all of it. The same content gives the same text.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The pages: a target's report, the index of a batch, pairs, runs compared. One file each, nothing fetched.
 
 All text of users goes through jinja2's autoescape or `json_text`. The content security policy lets only the scripts and

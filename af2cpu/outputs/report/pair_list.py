@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The pairs of an all-against-all run: their list, kept in the results folder, and pairs.csv, best first."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The page of pairs: every pair of proteins that was predicted as a complex, as a matrix of scores and as a table."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a results folder has of each target, as records: the index page and the summary files are made from them.
 
 summary.tsv has a line for each target, predictions.tsv one for each prediction, summary.json both.

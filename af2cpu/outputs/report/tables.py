@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The words and tables of the report: how the run went, what it used, what to be careful with."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The table of templates: those that the network was given, and hits that gave none."""
 
 from __future__ import annotations

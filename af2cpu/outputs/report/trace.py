@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Thumbnails: the trace of a prediction's C-alpha atoms as a small SVG, coloured by the classes of pLDDT."""
 
 from __future__ import annotations

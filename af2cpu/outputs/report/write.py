@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Results folders to pages. What makes a page (jinja2) is imported when there is one to make."""
 
 from __future__ import annotations

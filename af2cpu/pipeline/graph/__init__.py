@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The graph of a run: `nodes` has its nouns, `build` makes it from a plan."""
 
 from af2cpu.pipeline.graph.build import build_graph

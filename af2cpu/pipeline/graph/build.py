@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """From the plan of a run to its graph: one pure function, `build_graph`."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The part of the graph from features to the report of one protein."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The graph of a run as plain data: what is to be made, from what, at which cost. It holds no functions.
 
 Runners, --dry-run and estimate read the same graph. A node names its stage (`pipeline.stages.STAGES`). Nodes are in an

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The part of the graph from databases to features. Searches belong to a sequence, whichever targets have it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The nodes of searches by an MSA server, in place of those of databases."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Sequences whose features are to be made, and whom a search of them belongs to."""
 
 from __future__ import annotations

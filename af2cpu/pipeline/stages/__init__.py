@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The stages, one file for each kind of artefact, in the order of a run; `STAGES` finds them by name."""
 
 from collections.abc import Mapping

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A sequence database, counted and ready to be searched. Its index is kept beside the database, not in the results."""
 
 from __future__ import annotations

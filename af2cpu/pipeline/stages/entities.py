@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The inputs of stages that have some for each entity of a target: a distinct sequence, named by its first chain."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The features in other programs' formats: ColabFold's a3m, AlphaFold 2's features.pkl."""
 
 from __future__ import annotations

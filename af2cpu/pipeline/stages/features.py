@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """features.npz: alignments and templates of one target put together, chain by chain."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Files that a stage writes beside its artefact: their content, to see whether they are unchanged."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Searches by hh-suite's programs for one sequence: its alignment by HHblits, its template hits by HHsearch."""
 
 from __future__ import annotations

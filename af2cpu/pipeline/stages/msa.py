@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The alignment of one sequence from one database. Sequences of a node share one pass over the database."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What an MSA server finds: alignments of sequences, rows of a complex's sequences side by side, template hits.
 
 Sequences of a node share a ticket. It is kept beside the results until its answer is taken over, so that a run that was

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Pictures: coverage of the alignment, pLDDT and PAE of the ranked predictions."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One prediction: one model, one draw of random numbers."""
 
 from __future__ import annotations

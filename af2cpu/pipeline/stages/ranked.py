@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Writes ranking_debug.json and names files by rank."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The order of a protein's predictions: computed anew each time, without a file. `ranked` names files by it."""
 
 from __future__ import annotations

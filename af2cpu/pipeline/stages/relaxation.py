@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One relaxation. Whatever fails, the unrelaxed structure stays, and the record says why."""
 
 from __future__ import annotations

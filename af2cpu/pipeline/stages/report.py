@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """report.html, and in ColabFold's layout the sign that a job is done."""
 
 from __future__ import annotations

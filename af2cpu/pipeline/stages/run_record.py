@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """run.json and timings.json: how a protein was predicted, and what that cost."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """search.json: what was searched for one target, and what it gave."""
 
 from __future__ import annotations

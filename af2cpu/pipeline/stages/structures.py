@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Structures of template hits that the folder of mmCIF files lacks, fetched on demand."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Template hits: PDB sequences found with the profile of a UniRef90 alignment."""
 
 from __future__ import annotations

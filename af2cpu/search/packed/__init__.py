@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The packed database: the targets of a FASTA file in the form that the native filter reads, with their headers."""
 
 from af2cpu.search.packed.layout import PackedFile, open_packed

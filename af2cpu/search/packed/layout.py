@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Layout of a packed database, and its directory.
 
     magic, padding to 64 bytes

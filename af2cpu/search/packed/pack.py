@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Makes a packed database from a FASTA file, or from a .gz file without unpacking it to the disk.
 
 One pass on all cores with bounded memory: the shards of a chunk are read and digitised, its targets sorted and packed.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Reads the pieces of a packed database. The file is read, not mapped: memory is bounded, errors are exceptions."""
 
 from __future__ import annotations

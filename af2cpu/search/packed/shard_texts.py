@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The shards of a FASTA file that is to be packed: read from the file, or from a .gz stream."""
 
 from __future__ import annotations

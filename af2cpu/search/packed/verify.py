@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Reads all of a packed database and compares it with its checksums."""
 
 from __future__ import annotations

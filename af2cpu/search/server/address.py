@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The address of an MSA server."""
 
 from __future__ import annotations

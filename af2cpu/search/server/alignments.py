@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Alignments from an answer, as files of the results: one of a sequence, and one of a complex with paired rows."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What is in an answer: rows for each sequence. It comes from the network: nothing is unpacked under a name from it.
 
 An answer has uniref.a3m, bfd.mgnify30.metaeuk30.smag30.a3m and pdb70.m8, or pair.a3m. The alignments of the sequences

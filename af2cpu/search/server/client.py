@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The HTTP side of the protocol: a ticket for some sequences, its status, files to fetch."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Template hits of an MSA server (pdb70.m8) as pdb_hits.sto, the form in which hmmsearch's are kept."""
 
 from __future__ import annotations

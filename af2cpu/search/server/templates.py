@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Structures and sequences of template hits from an MSA server: one .tar.gz for the chains that are asked for.
 
 It has the mmCIF files of the entries, and the chains' alignments (pdb70_a3m.ffdata, pdb70_a3m.ffindex), of which the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Tickets: what was asked of a server. They are kept until their answers are, so that another run goes on with them."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The reference: ColabFold's fork of AlphaFold 2.3, whose data pipeline needs neither TensorFlow nor binaries."""
 
 from __future__ import annotations

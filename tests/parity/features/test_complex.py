@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Pairing and merging of chains against DeepMind's own code, array by array.
 
 The reference sorts with unstable sorts, which the newest version of that code no longer does: here they are stable.

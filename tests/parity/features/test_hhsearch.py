@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """HHsearch beside the reference: the alignment that it gets, the hits that are read, the templates made of them."""
 
 from __future__ import annotations

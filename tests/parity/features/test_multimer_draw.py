@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A draw of the multimer models against the reference's own code, both with the reference's random numbers."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One draw against DeepMind's own data transforms, for the rows and the mask that the draw happened to take.
 
 They are written for TensorFlow, which is no dependency: where it is not installed numpy stands in for it

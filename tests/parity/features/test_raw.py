@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Sequence and MSA features equal the reference's, array by array."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Template features equal the reference's, array by array, from the same hits and files."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Synthetic parameters, loaded once on both sides. The reference is part of the test installation: nothing skips."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Dropout against the reference: its rates and shapes, and the whole network given the same masks."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Two whole models in their published size: 48 blocks, one with a full MSA.
 
 `make parity` has all ten, with more residues.

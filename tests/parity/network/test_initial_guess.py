@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """An initial guess against the reference that is given the same positions as those of a pass before the first."""
 
 from __future__ import annotations

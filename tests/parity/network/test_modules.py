@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Every module against the reference in the published sizes, on odd lengths and masks with zeros."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """AlphaFold-Multimer against the reference on both engines: what differs from the monomer, and the whole network.
 
 All in one file, so that the reference is compiled once. The modules that do not differ are compared in test_modules.py.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The network on the native kernels against the reference: every module in its published size, and the whole `tiny`."""
 
 from __future__ import annotations

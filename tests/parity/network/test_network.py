@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The whole network against the reference, on the `tiny` preset: depths, templates, recycles, masks, ensembles.
 
 The reference always gets arrays padded to one size, ours the real ones or the same padded ones.

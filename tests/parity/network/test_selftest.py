@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The self-test of model_1_multimer_v3 against the reference with its own features and its own random numbers.
 
 On another network, since the published parameters can't be part of a test: chains, MSA, draws, passes and scores.

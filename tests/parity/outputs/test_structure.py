@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Structure files against AlphaFold 2's own writer and readers."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A relaxed complex beside AlphaFold 2's own relaxation, which draws its hydrogens' places at random."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Structural violations beside AlphaFold 2's find_structural_violations.
 
 AlphaFold 2 knows no chains there, only residue numbers, which begin again in each chain of a complex. It is right where

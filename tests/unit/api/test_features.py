@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Features from an alignment in memory are those of the same alignment in a file."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A model in a user's hands: raw and processed features, seeds, what files tell, what is refused."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What `import af2cpu` has: each public name is there, documented, and told to type checkers."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The tables against facts of chemistry that they were not made from."""
 
 from __future__ import annotations

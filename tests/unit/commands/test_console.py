@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The table at the end of a run: what it says of each target, and that it fits 80 columns."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """af2cpu doctor and estimate: what they say, and their exit codes."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How the program ends: one line and an exit code for every error, also for those that nobody foresaw."""
 
 from __future__ import annotations

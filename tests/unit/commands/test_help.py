@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The help of every command at 80 columns: whole sentences, no line that breaks off, an example."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The log as JSON lines: which fields, how often progress, what happens when it can't be written."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The notes of a run in one line."""
 
 from __future__ import annotations

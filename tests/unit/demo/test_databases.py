@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The demo databases are what their script makes, byte by byte; the predicted templates are the network's."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The pieces of the demo network's training: losses that are zero for the truth, the optimiser, the evolution."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Files and pieces of files from a local server: resumed, changed, cut off, refused, damaged, no space."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Clustering against a reference that is written as the supplement says it, for a given mask."""
 
 import numpy as np

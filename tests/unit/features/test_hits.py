@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """AlphaFold 2's filters of template hits, each at its limit."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Structures of the user's own as initial guesses: chains and residues matched, what a file lacks."""
 
 from __future__ import annotations

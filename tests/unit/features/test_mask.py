@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Masking has the rates of supplement 1.2.7."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Joining alignments: order, repeated rows, names."""
 
 from dataclasses import replace

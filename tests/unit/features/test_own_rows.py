@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Rows that a user gives: what each form means, and which line refuses what."""
 
 from __future__ import annotations

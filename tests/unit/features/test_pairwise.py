@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The aligner that stands in for kalign."""
 
 from __future__ import annotations

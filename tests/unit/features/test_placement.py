@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Finding a hit's residues in a structure, and what makes a template unusable."""
 
 from __future__ import annotations

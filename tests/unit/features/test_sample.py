@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One draw: which rows it takes, what its arrays hold."""
 
 from dataclasses import fields, replace

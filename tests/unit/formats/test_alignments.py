@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """a3m and Stockholm: hand-made cases, both formats agree, memory is bounded, broken files are refused in one line."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Templates of chains, which share the rows of a complex's features."""
 
 from __future__ import annotations

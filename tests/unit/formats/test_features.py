@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Features as npz files: round trips, no pickles, nothing half written."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """HHsearch's template hits: what is read, damaged files, hits of another sequence."""
 
 from __future__ import annotations

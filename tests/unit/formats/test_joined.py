@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """ColabFold's a3m of complexes: which rows belong to which sequence, and which are paired."""
 
 from __future__ import annotations

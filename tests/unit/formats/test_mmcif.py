@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Entries of the PDB as AlphaFold 2 understands them; tests/parity/features compares whole entries."""
 
 from __future__ import annotations

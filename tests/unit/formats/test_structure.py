@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Structure files of any origin: names, chains, numbers, and what the reader says of what it changed."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Torsion angles: what the structure module's atoms are built with is what is measured on them."""
 
 from __future__ import annotations

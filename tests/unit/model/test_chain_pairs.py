@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Expected TM-scores of chains and of pairs of chains: against loops over frames and against ipTM."""
 
 from __future__ import annotations

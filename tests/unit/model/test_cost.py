@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The formulas for the cost of a pass against PyTorch's own count."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Dropout: what its masks are like, what they follow from, where they act, and that there are none without it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Invariant point attention: what the comparison with the reference can't see."""
 
 from __future__ import annotations

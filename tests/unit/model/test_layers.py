@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Weights of layers: by name, packed once, released."""
 
 from __future__ import annotations

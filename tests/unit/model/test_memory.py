@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The formula for peak memory against every peak that benchmarks/memory.py has recorded."""
 
 from __future__ import annotations

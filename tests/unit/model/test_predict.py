@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The Python API: what a prediction holds, when recycling ends, what is refused."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The engines. `compile` and `ipex` run in processes of their own: this one checks shapes within the formulas."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Slices change nothing but rounding, and gradients flow where they are asked for."""
 
 from __future__ import annotations

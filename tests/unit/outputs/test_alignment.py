@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The a3m of a complex, read back by ColabFold's rules."""
 
 from __future__ import annotations

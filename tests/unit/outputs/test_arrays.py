@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """result_*.npz and what it is read back to; AlphaFold 2's pickles hold nothing but numpy."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The files of a whole folder in ColabFold's layout, and both layouts read by af-analysis."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """af2cpu report --compare: the targets of several runs side by side."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """ModelCIF files of complexes, read by python-modelcif, gemmi, Biopython, biotite and our own reader of templates."""
 
 from __future__ import annotations

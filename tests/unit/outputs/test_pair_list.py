@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The list of an all-against-all run's pairs and their table: order, pairs without results, damage."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """paired.a3m and paired.tsv: what was paired in the MSA of a complex."""
 
 from __future__ import annotations

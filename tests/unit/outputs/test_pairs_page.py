@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The page of pairs: places in the matrix, the order of the table, text and links."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Plots: the same bytes whatever the surroundings, what they show, odd sizes."""
 
 from __future__ import annotations

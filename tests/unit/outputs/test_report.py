@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The report as text: escaping, size, the same bytes twice, nothing that would be fetched, damaged folders."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The report of a complex: what is computed by chain, what of the whole, and what the page holds."""
 
 from __future__ import annotations

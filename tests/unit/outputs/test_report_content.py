@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the report computes: domains, effective sequences, RMSD and TM-score, tables of templates, references."""
 
 from __future__ import annotations

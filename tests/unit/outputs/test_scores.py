@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Key names and number formats that ChimeraX, AlphaFold DB's viewers and ColabFold's users' scripts expect."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the stages before really hand over: the network's prediction, the relaxation's result."""
 
 from __future__ import annotations

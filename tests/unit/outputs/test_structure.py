@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """PDB files, read back by programs that are not ours."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The index page and the summary files: a row for each target, what is read again, what is written during a run."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Whole folders: their names in both layouts, what a kill leaves, what a second run of other settings leaves."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The graph of a run: plain data, in an order in which it can be made, equal sequences searched once."""
 
 from __future__ import annotations

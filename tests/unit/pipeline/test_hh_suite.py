@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`--preset full` and `--template-search hhsearch` from the command line: what is written, reused, refused."""
 
 from __future__ import annotations

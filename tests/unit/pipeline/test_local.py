@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The local runner: what is made, shared, left out; failures that stay with their target."""
 
 from __future__ import annotations

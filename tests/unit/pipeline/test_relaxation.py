@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The stage of relaxation and what the records say of it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The nodes that ask an MSA server: one ticket for many sequences, in the run's own process, nothing superfluous."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Which of the user's files serve which chains of a target, and what is said of those that can't."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the machine can do, with PyTorch of any version that is claimed."""
 
 from __future__ import annotations

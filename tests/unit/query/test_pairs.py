@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """All against all: which pairs, their names and chains; what is refused."""
 
 from __future__ import annotations

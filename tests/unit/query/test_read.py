@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Every kind of input that CONVENTIONS names, and what comes out of it."""
 
 from __future__ import annotations

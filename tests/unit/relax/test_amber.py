@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One minimisation: restraints, energy, caps."""
 
 from __future__ import annotations

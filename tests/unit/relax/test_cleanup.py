@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Clean-up: missing atoms, hydrogens, ends of chains, disulphide bonds, and the same every time."""
 
 from __future__ import annotations

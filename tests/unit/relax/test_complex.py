@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Several chains: their borders, ends, names, contacts, and chains that the force field can't take."""
 
 from __future__ import annotations

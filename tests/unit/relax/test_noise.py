@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What counts as noise, and that it is not relaxed."""
 
 from __future__ import annotations

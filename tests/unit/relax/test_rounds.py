@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The whole relaxation on small proteins, and on real ones where they are at hand."""
 
 from __future__ import annotations

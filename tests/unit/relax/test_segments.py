@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What is relaxed, and where chains begin and end."""
 
 from __future__ import annotations

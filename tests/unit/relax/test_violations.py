@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Structural violations, each kind made by hand."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Admission in simulated time: memory is never exceeded, the order is sensible, nothing starves or is lost."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """When worker processes pay: for batches that are long enough, and where they fit into the memory."""
 
 from __future__ import annotations

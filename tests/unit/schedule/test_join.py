@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Workers that join a scheduler end by SIGTERM, at whatever moment it comes."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Which workers a run refuses, and what it says."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Worker processes planned from made-up machines: NUMA nodes, SMT, HBM, few cores."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The search gives what AlphaFold 2 gets from HMMER's programs: byte for byte but for the `#=GF AU` line."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """AlphaFold's folder layout, presets, caps, databases by name."""
 
 from __future__ import annotations

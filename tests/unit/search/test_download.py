@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Structures and databases from a local HTTP server."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """HHblits and HHsearch: how they are called, what is made of their results; with the programs and with stand-ins."""
 
 from __future__ import annotations

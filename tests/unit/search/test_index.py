@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The index: counts, shards, hash, where it is kept, and that an interrupted indexing goes on."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The filter's thresholds by target length, against HMMER's arithmetic."""
 
 from __future__ import annotations

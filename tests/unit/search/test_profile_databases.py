@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """hh-suite's databases: AlphaFold's folder layout, the newest release, what is missing, what tells them apart."""
 
 from __future__ import annotations

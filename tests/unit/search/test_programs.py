@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Optional programs: found, asked for their version, their ways to fail, and that they end with us."""
 
 from __future__ import annotations

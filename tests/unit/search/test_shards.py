@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """However the database is cut, on however many threads, packed or not, with the filter or without: the same bytes."""
 
 from __future__ import annotations

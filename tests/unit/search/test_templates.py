@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Profiles of given alignments, and template hits that a user gives: other programs' files, damaged files."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Ten queries against two databases, packed and plain: the Stockholm text of jackhmmer's binary, of every query."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The generator behind jax.random: known answers, the shapes of keys, and the order in which a draw takes its numbers.
 
 tests/parity/features/test_multimer_draw.py compares a draw with JAX's.

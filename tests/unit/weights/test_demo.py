@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The demo parameters: what they know, how they are asked for, what is said of them."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """af2cpu params download against a local server: only what is wanted, resumed, changed, damaged, no ranges."""
 
 from __future__ import annotations

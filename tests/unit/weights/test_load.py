@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Parameter files: read as they are, each array once, and every way in which one can be wrong."""
 
 from __future__ import annotations

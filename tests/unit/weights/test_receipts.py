@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Receipts: a file that was downloaded is trusted, read again, or refused; the user's own file needs none."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The arrays of a file from a network, and back."""
 
 from __future__ import annotations

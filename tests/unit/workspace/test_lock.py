@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One lock for each target, one open file for all of them, freed when its process dies."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Whether an artefact is current, at whichever of its places; what is recorded of it."""
 
 from __future__ import annotations

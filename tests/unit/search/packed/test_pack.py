@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Packing: nothing is lost, interrupted runs go on, damage and change are noticed."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Template hits of an MSA server as AlphaFold reads hmmsearch's."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Tickets beside the results: whose answers serve which requests, and that two runs do not use one."""
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ archives and under checksums that are then set right. Of each one of two things 
 by one line that names it. Anything else is foreign. The large files have 10 MB; their reader may take 10 seconds of the
 processor and 500 MB.
 
-    python benchmarks/fuzz.py --seconds 60
+    python benchmarks/fuzz.py [--seconds 60] [--large 20] [--first-seed 0]
 
 | reader | inputs | read | refused | foreign | slowest, s | slowest of 10 MB, s | memory for 10 MB, MB |
 |---|---|---|---|---|---|---|---|"""
@@ -43,7 +43,7 @@ protein, a complex of two chains, and a batch on two workers. All files of the t
 an undisturbed run, bit for bit, but for the times in them. Lost is an artefact that was complete before the kill and
 was made again.
 
-    python benchmarks/crashes.py --moments 50
+    python benchmarks/crashes.py [--moments 50] [--minutes M]
 
 | run | killed | process | moments | equal | lost |
 |---|---|---|---|---|---|"""
@@ -55,7 +55,7 @@ Many short targets with the demo's parameters, in one process and on two workers
 targets 11 to 20 end and while the last ten end. All results are compared with those of the other run, five also with
 those of processes of their own.
 
-    python benchmarks/soak.py --targets 200
+    python benchmarks/soak.py [--targets 200]
 
 | workers | targets | process | memory, MB | at the end, MB | growth | open files | at the end | results that differ |
 |---|---|---|---|---|---|---|---|---|"""
@@ -80,7 +80,8 @@ threads (`--relax-threads`) may differ in the last digits. Between two runs thes
   bytes of 3Dmol.js with those of its release.
 - `make oldest` installs the oldest versions that pyproject.toml claims into an environment of its own and runs a part
   of the tests there; `make test` runs with the newest, which tests/constraints.txt pins.
-- `make audit` asks for known vulnerabilities of the pinned packages (pip-audit) and fails if it can't ask about one.
+- `make audit` asks for known vulnerabilities of the installed packages (pip-audit) and fails if it can't ask about one.
+  It has no result yet: where this version was made, no database of vulnerabilities can be reached.
 """
 
 
@@ -99,6 +100,8 @@ def fuzz_rows() -> Iterator[str]:
         yield _line(row["reader"], *counts, *limits)
     sums = [f"{sum(row[name] for row in rows):,}" for name in ("inputs", "read", "refused", "foreign")]
     yield _line("together", *sums, "", "", "")
+    minutes, large = sum(row["seconds"] for row in rows) / 60, sum(row["large"] for row in rows)
+    yield f"\nAll inputs took {minutes:.0f} minutes on a busy machine; {large} of them have 10 MB."
 
 
 def crash_rows() -> Iterator[str]:

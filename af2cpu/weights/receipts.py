@@ -15,6 +15,7 @@ import orjson
 
 from af2cpu.errors import ParameterError
 from af2cpu.formats.streams import atomic_write
+from af2cpu.run_records import from_json
 
 _FORMAT = 1
 
@@ -48,7 +49,7 @@ def read_receipt(path: Path) -> Receipt | None:
         fields = orjson.loads(place.read_bytes())
         if fields.pop("format") != _FORMAT:
             raise ValueError("another format")
-        return Receipt(**fields)
+        return from_json(Receipt, fields)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ParameterError(
             f"{place}: the receipt can't be read ({error}); remove it, and check the file with af2cpu params verify"

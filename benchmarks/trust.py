@@ -52,8 +52,9 @@ _SOAK = """
 ## Long runs
 
 Many short targets with the demo's parameters, in one process and on two workers. Memory is the resident set while
-targets 11 to 20 end and while the last ten end. All results are compared with those of the other run, five also with
-those of processes of their own.
+targets 11 to 20 end (on two workers 21 to 40: each has then done ten) and while the last ones end. All results are
+compared with those of the other run, five also with those of processes of their own. A run keeps a record of each
+result until its end: about 75 kB a target in the process that gives out the work.
 
     python benchmarks/soak.py [--targets 200]
 

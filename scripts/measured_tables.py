@@ -289,16 +289,15 @@ def _complex_row(row: Row) -> Iterator[str]:
     yield from rest
 
 
-def resume(read: Read) -> Iterator[str]:
+def crashes(read: Read) -> Iterator[str]:
     """Killed runs."""
-    record = read("resume")
-    kills = record["kills"]
-    different = sum(bool(one["different"]) for one in kills)
-    twice = sum(bool(one["twice"]) for one in kills)
+    rows = read("crashes")["rows"]
+    lost = sum(bool(row["lost"]) for row in rows)
+    equal = sum(not row["different"] for row in rows)
     yield (
-        f"`benchmarks/resume.py` killed a run {len(kills)} times at random moments (SIGKILL) and repeated the command. "
-        f"Of the {record['files']} files, compared with those of an undisturbed run, some differed after {different} "
-        f"of the kills; a complete step was made again after {twice} of them."
+        f"`benchmarks/crashes.py` killed runs {len(rows)} times (SIGKILL), at stages and at random moments, and repeated "
+        f"the command: {equal} times all files were those of an undisturbed run, and {lost} times something complete was "
+        "lost."
     )
 
 
@@ -378,7 +377,7 @@ TABLES: dict[str, Callable[[Read], Iterator[str]]] = {
     "scaling": scaling,
     "parity": parity,
     "complexes": complexes,
-    "resume": resume,
+    "crashes": crashes,
     "batch": batch,
     "search": search,
     "search_in_words": search_in_words,

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -158,8 +159,21 @@ class AlphaFold(nn.Module):
         self, x: Inputs, previous: Recycled, last: bool = True, dropout: DropoutSeed | None = None
     ) -> Representations:
         """Lines 5-18 for one member of the ensemble; the last one uses up what comes from the pass before."""
+        with self._with_dropout(dropout):
+            return self._trunk(x, previous, last)
+
+    @contextmanager
+    def _with_dropout(self, seed: DropoutSeed | None) -> Iterator[None]:
+        """Dropout by these numbers within; outside of a pass there is none."""
         for name, layer in self._dropouts:
-            layer.start(name, dropout)
+            layer.start(name, seed)
+        try:
+            yield
+        finally:
+            for name, layer in self._dropouts:
+                layer.start(name, None)
+
+    def _trunk(self, x: Inputs, previous: Recycled, last: bool) -> Representations:
         dtype = self.dtype
         pair_mask, msa_mask, n_seq = x.pair_mask.to(dtype), x.msa_mask.to(dtype), x.msa_feat.shape[0]
         m, z = self.input_embedder(x.target_feat.to(dtype), x.msa_feat.to(dtype), x.residue_index, x.chains)

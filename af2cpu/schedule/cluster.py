@@ -6,6 +6,7 @@ Everything listens on the loopback interface unless a scheduler elsewhere or a b
 
 from __future__ import annotations
 
+import errno
 import os
 import shlex
 import signal
@@ -121,7 +122,10 @@ def reason_of(error: BaseException) -> str:
     while cause is not None and cause not in chain:
         chain.append(cause)
         cause = cause.__cause__ or cause.__context__
-    return in_words(next((one for one in reversed(chain) if isinstance(one, OSError)), error))
+    first = next((one for one in reversed(chain) if isinstance(one, OSError)), error)
+    if isinstance(first, OSError) and first.errno in (errno.EMFILE, errno.ENFILE):
+        return str(first.strerror)  # whichever file was the one too many
+    return in_words(first)
 
 
 def _tell_workers(plans: Sequence[WorkerPlan], dashboard: str) -> None:

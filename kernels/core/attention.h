@@ -195,15 +195,11 @@ static void store_queries(AttentionWork<P>& work, index head, index m) {
         }
 }
 
-// What makes probabilities 2^(q k^T - high), whose logits begin with bias and mask, packed as a right side of P.
-template <class P, int Degree, index V, bool Biased, bool Masked>
-struct Probabilities {
+// Logits q k^T begin with bias and mask. The order of a sum matters: next to a mask of -1e9 everything else is rounded away.
+template <index V, bool Biased, bool Masked>
+struct Logits {
     const float* bias;  // [key, 32] from the next key on
     const float* mask;  // [key]
-    char* out;
-    F high[V];
-    F total[V];  // of all probabilities so far
-    F held[V];   // the first of a pair of keys
 
     AF2CPU_INLINE_MEMBER F start(index i, index v) const {
         F x = Biased ? load(bias + i * kBiasQueries + v * W) : F{};
@@ -212,6 +208,30 @@ struct Probabilities {
         if constexpr (Masked) x += mask[i];
         return x;
     }
+    AF2CPU_INLINE_MEMBER void advance(index keys) {
+        if constexpr (Biased) bias += keys * kBiasQueries;
+        mask += keys;
+    }
+};
+
+// The largest of logits.
+template <index V, bool Biased, bool Masked>
+struct Largest : Logits<V, Biased, Masked> {
+    F top[V];
+
+    AF2CPU_INLINE_MEMBER void put(index, const F (&x)[V]) {
+        for (index v = 0; v < V; ++v) top[v] = max(top[v], x[v]);
+    }
+};
+
+// What makes probabilities 2^(logit - high), packed as a right side of P.
+template <class P, int Degree, index V, bool Biased, bool Masked>
+struct Probabilities : Logits<V, Biased, Masked> {
+    char* out;
+    F high[V];
+    F total[V];  // of all probabilities so far
+    F held[V];   // the first of a pair of keys
+
     AF2CPU_INLINE_MEMBER void put(index i, const F (&x)[V]) {
 #pragma GCC unroll 8
         for (index v = 0; v < V; ++v) {
@@ -234,25 +254,19 @@ struct Probabilities {
         __builtin_memset(begin + used * row, 0, std::size_t((filled - used) * row));
     }
     AF2CPU_INLINE_MEMBER void advance(index keys) {
-        if constexpr (Biased) bias += keys * kBiasQueries;
-        mask += keys;
+        Logits<V, Biased, Masked>::advance(keys);
         out += keys / Product<P>::group * V * W * 4;
     }
 };
 
-// The largest logits of all keys.
-template <class P, bool Biased, index V>
+// The largest logits of the first n keys.
+template <class P, bool Biased, bool Masked, index V>
 static void largest_logits(const AttentionWork<P>& work, index n, const P* keys, const P* queries, const float* bias, F (&top)[V]) {
-    for (index v = 0; v < V; ++v) top[v] = splat(-3e38f);
-    for (index first = 0; first < n; first += kKeys) {
-        const index m = min(kKeys, n - first);
-        multiply(m, keys + first * work.head_depth, work.head_depth, queries, work.head_depth, work.logits, V * W, false);
-        for (index j = 0; j < m; ++j)
-            for (index v = 0; v < V; ++v) {
-                const F start = Biased ? load(bias + (first + j) * kBiasQueries + v * W) : F{};
-                top[v] = max(top[v], start + work.mask[first + j] + load(work.logits + (j * V + v) * W));
-            }
-    }
+    Largest<V, Biased, Masked> finish;
+    finish.bias = bias, finish.mask = work.mask;
+    for (index v = 0; v < V; ++v) finish.top[v] = splat(-3e38f);
+    multiply_then(n, keys, work.head_depth, queries, work.head_depth, finish);
+    for (index v = 0; v < V; ++v) top[v] = finish.top[v];
 }
 
 // O^T [d, width] of one head and `width` queries over all keys, which sum up to `total`, with probabilities relative to 2^high.
@@ -288,15 +302,15 @@ static void attend(const AttentionWork<P>& work, const P* keys, const P* values,
             return;
         }
     F high[V], total[V], top[V];
-    largest_logits<P, Biased>(work, min(kFirstKeys, work.n), keys, queries, bias, high);
+    largest_logits<P, Biased, Masked>(work, min(kFirstKeys, work.n), keys, queries, bias, high);
     for (index v = 0; v < V; ++v) high[v] += kHeadroom;
     add_keys<P, Degree, Biased, Masked>(work, keys, values, queries, bias, high, total, o);
-    I over{};
-    for (index v = 0; v < V; ++v) over |= total[v] > kLargest;
-    if (any(over)) {
-        largest_logits<P, Biased>(work, work.n, keys, queries, bias, top);
+    I again{};
+    for (index v = 0; v < V; ++v) again |= out_of_range(total[v]);
+    if (any(again)) {
+        largest_logits<P, Biased, Masked>(work, work.n, keys, queries, bias, top);
         // The others as before: a query must not feel its neighbours.
-        for (index v = 0; v < V; ++v) high[v] = total[v] > kLargest ? top[v] : high[v];
+        for (index v = 0; v < V; ++v) high[v] = out_of_range(total[v]) ? top[v] : high[v];
         add_keys<P, Degree, Biased, Masked>(work, keys, values, queries, bias, high, total, o);
     }
     for (index v = 0; v < V; ++v) {

@@ -11,8 +11,11 @@ AF2CPU_BEGIN
 
 constexpr index kKeys = 64;      // of a tile of values
 constexpr index kFirstKeys = 4;  // a query's largest logit among these and kHeadroom (in powers of two) is what logits are relative to:
-constexpr float kHeadroom = 60;  // floats hold probabilities from 2^-60 to 2^100 times that of this key as exactly. Where they
-constexpr float kLargest = 0x1p100f;  // sum up to more than kLargest, all is done again, relative to the largest logit of all keys.
+constexpr float kHeadroom = 60;  // floats hold probabilities from 2^-60 to 2^100 times that of this key as exactly.
+
+// Where all is done again, relative to the largest logit of all keys: the sum of probabilities is too large for that, or too small, which
+// it is only if all keys are masked: the headroom is lost, or twice as large, where logits of -1e9 are rounded.
+AF2CPU_INLINE I out_of_range(F total) { return ~((total >= splat(0x1p-62f)) & (total <= splat(0x1p100f))); }
 
 template <class P, int Degree, bool Biased, bool Masked>
 struct NarrowHead {
@@ -105,8 +108,8 @@ struct NarrowHead {
     void attend(float* o) const {
         F sums[D], high = largest(min(kFirstKeys, n)) + kHeadroom;
         F total = add_keys(high, sums);
-        if (any(total > kLargest)) {
-            high = total > kLargest ? largest(n) : high;
+        if (const I again = out_of_range(total); any(again)) {
+            high = again ? largest(n) : high;
             total = add_keys(high, sums);
         }
         const F factor = splat(1.0f) / total;

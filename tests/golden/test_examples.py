@@ -84,13 +84,10 @@ def test_notebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(list((tmp_path / "out/notebook").iterdir())) == 5
 
 
-@pytest.mark.parametrize(("page", "section"), [("docs/python.md", None), ("README.md", "## Python\n")])
-def test_code_on_pages(page: str, section: str | None, tmp_path: Path) -> None:
+@pytest.mark.parametrize("page", ["docs/python.md", "README.md"])
+def test_code_on_pages(page: str, tmp_path: Path) -> None:
     """The blocks of a page one after the other, as a reader would type them beside the repository's examples."""
-    text = (ROOT / page).read_text()
-    if section:
-        text = text.split(section)[1].split("\n## ")[0]
-    blocks = _BLOCK.findall(text)
+    blocks = _BLOCK.findall((ROOT / page).read_text())
     assert blocks
     (tmp_path / "examples").symlink_to(EXAMPLES)
     (tmp_path / "page.py").write_text("\n".join(blocks))

@@ -118,6 +118,18 @@ def test_first_keys_masked(level: str, dtype: torch.dtype, d: int) -> None:
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("d", [8, 16])
+def test_all_keys_masked(level: str, dtype: torch.dtype, d: int) -> None:
+    """Next to a mask of -1e9 logits are rounded to multiples of 64 or 128: a mean of values, whichever count."""
+    for n in (1, 2, 3, 4, 6, 9, 33, 100):
+        draw = Draw(dtype)
+        x, w, pair = draw.normal(2, n, 32), weights(draw, 32, 2, d), pair_of(draw, n, 24, 2)
+        mask = torch.ones(2, n, dtype=dtype)
+        mask[0] = 0
+        assert _run(x, pair, mask, w).isfinite().all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("d", [8, 16])
 def test_large_logits(level: str, dtype: torch.dtype, d: int) -> None:
     """Maxima far from zero that move from tile to tile, where exponentials alone would overflow or vanish.
 

@@ -241,6 +241,25 @@ def _scaling_row(row: Row, threads: list[int]) -> Iterator[str]:
         yield seconds(measured) if measured is not None else f"predicted {seconds(row['predicted_s'][count])}"
 
 
+def amx(read: Read) -> Iterator[str]:
+    """What the kernels for AMX do besides tile products, and what bounds them on paper."""
+    record = read("amx_on_paper")
+    length = max(row["n_res"] for row in record["rows"])
+    yield (
+        f"{length} residues, bf16, {where(record)}. Products of tiles are counted for {record['ghz']:g} GHz; the rest was "
+        "timed here, in AVX-512."
+    )
+    yield ""
+    head = ("Stack", "Layer", "AVX512-BF16 here", "AMX: products, on paper", "AMX: the rest", "Share of products")
+    yield from table(head, (_amx_row(row) for row in record["rows"] if row["n_res"] == length))
+
+
+def _amx_row(row: Row) -> Iterator[str]:
+    times = (row["here_s"], row["products_on_paper_s"], row["without_products_s"])
+    milliseconds = (f"{1000 * time:.1f} ms" for time in times)
+    yield from (row["stack"], row["what"].replace("_", " "), *milliseconds, f"{row['share_on_paper']:.0%}")
+
+
 PARITY_COLUMNS = {
     "MSA": "representations msa",
     "pair": "representations pair",
@@ -375,6 +394,7 @@ TABLES: dict[str, Callable[[Read], Iterator[str]]] = {
     "blocks": blocks,
     "kernels": kernels,
     "scaling": scaling,
+    "amx": amx,
     "parity": parity,
     "complexes": complexes,
     "crashes": crashes,

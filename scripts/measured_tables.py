@@ -246,8 +246,8 @@ def amx(read: Read) -> Iterator[str]:
     record = read("amx_on_paper")
     length = max(row["n_res"] for row in record["rows"])
     yield (
-        f"{length} residues, bf16, {where(record)}. Products of tiles are counted for {record['ghz']:g} GHz; the rest was "
-        "timed here, in AVX-512."
+        f"{length} residues, bf16, {where(record)}. Products of tiles are counted for {record['ghz']:g} GHz; the rest "
+        "was timed here, in AVX-512."
     )
     yield ""
     head = ("Stack", "Layer", "AVX512-BF16 here", "AMX: products, on paper", "AMX: the rest", "Share of products")

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 Read = Callable[[str], dict[str, Any]]
@@ -176,6 +176,17 @@ def loading(read: Read) -> Iterator[str]:
     )
 
 
+def _by_commit(cases: list[dict[str, Row]], columns: Sequence[str]) -> str:
+    """Which columns are of different runs: their seconds are not to be compared, since the clock moves."""
+    commits = {
+        column: {case[column]["commit"].partition("-")[0] for case in cases if column in case} for column in columns
+    }
+    if len(set.union(*commits.values())) == 1:
+        return "All were measured in one run."
+    said = "; ".join(f"{column}: {', '.join(sorted(of))}" for column, of in commits.items())
+    return f"Runs of different commits ({said}) had different clocks: compare shares, not seconds."
+
+
 def blocks(read: Read) -> Iterator[str]:
     """Seconds of one block, by engine."""
     record = read("blocks")
@@ -183,7 +194,10 @@ def blocks(read: Read) -> Iterator[str]:
     for row in record["rows"]:
         found.setdefault((row["stack"], row["n_res"]), {})[f"{row['engine']} {row['precision']}"] = row
     columns = ("torch bf16", "compile bf16", "native bf16", "native fp32")
-    yield f"Seconds of one block on {where(record)}, and its share of the machine's rate, measured in the same run."
+    yield (
+        f"Seconds of one block on {where(record)}, and its share of the machine's rate, measured beside it. "
+        + _by_commit(list(found.values()), columns)
+    )
     yield ""
     head = ("Stack", "Residues", *(column.replace("fp32", "float32") for column in columns))
     yield from table(

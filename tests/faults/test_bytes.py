@@ -248,12 +248,17 @@ def _rows(kind: str, letters: bytes) -> bytes:
 
 
 @pytest.mark.fault("bombs")
-@pytest.mark.parametrize("kind", READERS)
-@pytest.mark.parametrize(("letter", "wrapped"), [(b"a", False), (b"A", False), (b"-", True)])
+@pytest.mark.parametrize(
+    ("kind", "letter", "wrapped"),
+    [
+        (kind, letter, letter == b"-")
+        for kind in READERS
+        for letter in (b"a", b"A", b"-")
+        if (kind, letter) != ("sto", b"-")  # a row of Stockholm is one line
+    ],
+)
 def test_one_row_of_a_hundred_megabytes(tmp_path: Path, kind: str, letter: bytes, wrapped: bool) -> None:
     """In 100 kB of gzip."""
-    if wrapped and kind == "sto":
-        pytest.skip("Stockholm has a row in one line")
     path = tmp_path / f"bomb.{kind}.gz"
     row = (letter * 99 + b"\n") * 10**6 if wrapped else letter * 10**8
     path.write_bytes(gzip.compress(_rows(kind, row), 1))

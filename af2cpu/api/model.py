@@ -23,7 +23,7 @@ from af2cpu.model.alphafold import AlphaFold
 from af2cpu.model.config import DEMO, model_config
 from af2cpu.ops import dispatch
 from af2cpu.plan.machine import engine_choice
-from af2cpu.plan.models import draw_seed, sampling_of
+from af2cpu.plan.models import draw_seed, sampling_of, sampling_remarks
 from af2cpu.prediction import Prediction, letters_of
 from af2cpu.query.names import description_of, own_names, safe_name
 from af2cpu.records import CHAIN_BREAK, Features, InitialGuess, PredictionId, ProcessedFeatures, Provenance, Query
@@ -120,7 +120,7 @@ class Model(AlphaFold):
         )
         confidence = confidence_of(who, record, self.config.ranking)
         provenance = self._provenance(record, raw, sampling)
-        remarks = ("with dropout",) * dropout + ("from an initial guess",) * (initial_guess is not None)
+        remarks = sampling_remarks(dropout=dropout, guess=initial_guess is not None)
         return Prediction.of(record, confidence, replace(provenance, sampling=remarks))
 
     def _check_one_chain(self, features: Features | ProcessedFeatures) -> None:

@@ -140,6 +140,11 @@ def sampling_of(config: ConfigDict, settings: RunSettings) -> SamplingConfig:
     return sampling.with_max_msa(settings.max_msa) if settings.max_msa else sampling
 
 
+def sampling_remarks(*, dropout: bool, guess: bool) -> tuple[str, ...]:
+    """How a prediction was sampled beyond its seed, in the words of structure files and reports."""
+    return ("with dropout",) * dropout + ("from an initial guess",) * guess
+
+
 def predictions_of(models: Sequence[ModelPlan], settings: RunSettings) -> list[tuple[ModelPlan, PredictionId]]:
     """Every prediction of a protein, model by model. `in_order` has the order in which they are made."""
     return [

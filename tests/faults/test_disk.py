@@ -8,24 +8,12 @@ from pathlib import Path
 
 import pytest
 from machine_cases import SmallDisk, small_disk
-from program_cases import Program, features, files, inputs, predict
+from program_cases import Program, features, files, predict
 
 from af2cpu.formats.streams import HIDDEN
 
 MB = 1 << 20
 FULL = "No space left on device"
-
-
-@pytest.fixture(scope="module")
-def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return inputs(tmp_path_factory.mktemp("in"), "a")
-
-
-@pytest.fixture(scope="module")
-def expected(source: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    out = tmp_path_factory.mktemp("alone")
-    Program(out / "log", *predict(source, out / "out", "--workers", 1, "--threads", 1)).end()
-    return files(out / "out")
 
 
 @pytest.fixture

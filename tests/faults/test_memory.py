@@ -10,21 +10,9 @@ from pathlib import Path
 
 import pytest
 from machine_cases import small_memory
-from program_cases import FIXED, Program, complete, differing, files, inputs, predict
+from program_cases import FIXED, Program, complete, differing, predict
 
 MB = 10**6
-
-
-@pytest.fixture(scope="module")
-def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return inputs(tmp_path_factory.mktemp("in"), "a")
-
-
-@pytest.fixture(scope="module")
-def expected(source: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    out = tmp_path_factory.mktemp("alone")
-    Program(out / "log", *command(source, out / "out")).end()
-    return files(out / "out")
 
 
 def command(source: Path, out: Path) -> tuple[object, ...]:

@@ -7,18 +7,15 @@ With the `tiny` networks, through the commands.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import gemmi
 import numpy as np
 import orjson
 import pytest
+from command_cases import af2cpu, rows, write
 from kill_cases import contents
 from mmcif_cases import protein, write_mmcif
-from typer.testing import CliRunner
 
-from af2cpu.chemistry.residues import HHBLITS_ORDER
-from af2cpu.cli import app
 from af2cpu.formats.features import read_features
 from af2cpu.records import Features
 
@@ -38,24 +35,6 @@ MKTA-IAKQRN----------
 >b
 -----------GSHMRVLAAG
 """
-
-
-def af2cpu(*arguments: object, code: int = 0) -> Any:
-    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    assert result.exit_code == code, result.output
-    return result
-
-
-def write(path: Path, text: str) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
-    return path
-
-
-def rows(features: Features) -> list[str]:
-    return ["".join(HHBLITS_ORDER[code] for code in row) for row in features.msa]
 
 
 def searched(out: Path, *arguments: object) -> Features:

@@ -15,11 +15,9 @@ from typing import Any
 import numpy as np
 import orjson
 import pytest
+from command_cases import af2cpu, rows, write
 from msa_server import ENVIRONMENT, PAIR, UNIREF, MsaServer
-from typer.testing import CliRunner
 
-from af2cpu.chemistry.residues import HHBLITS_ORDER
-from af2cpu.cli import app
 from af2cpu.formats.features import read_features
 from af2cpu.formats.mmcif import read_mmcif
 from af2cpu.records import Features
@@ -36,24 +34,6 @@ ROWS = {
     (A, PAIR): [">UPI1\t99", "MKTAYIVKQRQ", ">UPI3", "MKTwAYIVKQRA"],
     (B, PAIR): [">UPI2\t88", "GSHMKVLAAA", ">DUMMY", "-" * 10],
 }
-
-
-def af2cpu(*arguments: object, code: int = 0) -> Any:
-    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    assert result.exit_code == code, result.output
-    return result
-
-
-def write(path: Path, text: str) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
-    return path
-
-
-def rows(features: Features) -> list[str]:
-    return ["".join(HHBLITS_ORDER[code] for code in row) for row in features.msa]
 
 
 def of(out: Path, name: str) -> Features:

@@ -47,20 +47,6 @@ def predicted(folder: Path, fasta: str = ONE, **settings: Any) -> list[Outcome]:
     return outcomes
 
 
-@pytest.fixture
-def computed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The predictions for which the network ran."""
-    found: list[str] = []
-    compute = prediction._computed
-
-    def counted(work: Work[Any], cores: int) -> Any:
-        found.append(f"{work.targets[0]} {work.task.who.index}")
-        return compute(work, cores)
-
-    monkeypatch.setattr(prediction, "_computed", counted)
-    return found
-
-
 def positions(folder: Path, number: int = 0, model: str = "tiny") -> np.ndarray:
     return read_result(folder / f"result_{model}_pred_{number}.npz", model).atom_positions
 

@@ -12,12 +12,10 @@ from plan_cases import told
 
 from af2cpu.pipeline.graph import build_graph
 from af2cpu.pipeline.run import Outcome, run
-from af2cpu.pipeline.stages import prediction
 from af2cpu.pipeline.survey import survey
 from af2cpu.plan.run import Plan, plan_run
 from af2cpu.schedule.choose import runner_for
 from af2cpu.settings import load_settings
-from af2cpu.workspace import Work
 
 ONE = ">one\nMKTAYIAKQRQ\n"
 TWO = ">two\nMKTAYIAKQ:GGLVKHGFW\n"
@@ -42,20 +40,6 @@ def predicted(folder: Path, fasta: str = ONE, **settings: Any) -> list[Outcome]:
     outcomes = run(plan_of(folder, fasta, **settings))
     assert [outcome.error for outcome in outcomes] == [None] * len(outcomes)
     return outcomes
-
-
-@pytest.fixture
-def computed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The predictions for which the network ran."""
-    found: list[str] = []
-    compute = prediction._computed
-
-    def counted(work: Work[Any], cores: int) -> Any:
-        found.append(f"{work.targets[0]} {work.task.who.index}")
-        return compute(work, cores)
-
-    monkeypatch.setattr(prediction, "_computed", counted)
-    return found
 
 
 def scores(outcome: Outcome) -> list[float]:

@@ -28,6 +28,7 @@ from af2cpu.plan.models import (
     prediction_cost,
     predictions_of,
     sampling_of,
+    sampling_remarks,
 )
 from af2cpu.plan.run import Plan
 from af2cpu.records import Provenance
@@ -218,14 +219,8 @@ class _Target:
             warning="; ".join(self._cautions) or None,
             software=self._software(),
             own_templates=self._chains_with_own_templates(),
-            sampling=tuple(self._sampling()),
+            sampling=sampling_remarks(dropout=self._run.plan.settings.dropout, guess=bool(self._job.guess)),
         )
-
-    def _sampling(self) -> Iterator[str]:
-        if self._run.plan.settings.dropout:
-            yield "with dropout"
-        if self._job.guess:
-            yield "from an initial guess"
 
     def _chains_with_own_templates(self) -> tuple[str, ...]:
         """Of features made before only the files are known, so that all chains count."""

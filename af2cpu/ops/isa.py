@@ -26,7 +26,7 @@ def built() -> bool:
 def kernels() -> ModuleType:
     """The module of kernels, on the OpenMP threads that PyTorch uses, whichever of the two is loaded first.
 
-    Raises InputError for kernels that were built for another version, or a level in AF2CPU_ISA that does not exist.
+    Raises InputError for kernels that were built from other sources, or a level in AF2CPU_ISA that does not exist.
     """
     _load_openmp_of_torch()
     from af2cpu import _kernels

@@ -61,7 +61,7 @@ def multiplies_bf16() -> bool:
 
 
 def levels() -> list[str]:
-    """All instruction sets that the kernels have for this machine, the least first."""
+    """All instruction sets that the kernels have for this machine, the lowest first."""
     return [str(name) for name in kernels().levels()]
 
 
@@ -76,7 +76,7 @@ def rate(precision: str, seconds: float = 0.1) -> float:
 
 
 def chosen(name: str) -> str:
-    """The engine that `name` stands for here. Raises InputError for one that is unknown or was not built."""
+    """The engine that `name` selects in this installation. Raises InputError for one that is unknown or was not built."""
     if name not in ENGINES:
         raise InputError(f"unknown engine {name!r}: choose one of {', '.join(ENGINES)}")
     if name == "native" and not built():

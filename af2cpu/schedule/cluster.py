@@ -167,7 +167,7 @@ def _kill_workers(cluster: Any) -> None:
 
 
 def is_scheduler_file(address: str) -> bool:
-    """Whether --scheduler names a file, not an address. Raises InputError for a file that is not there."""
+    """Whether --scheduler names a file, not an address. Raises InputError for a file that does not exist."""
     if "://" in address:
         return False
     if not Path(address).is_file():

@@ -19,7 +19,7 @@ class Reservation:
         self.host: Host | None = None  # reserved for it
 
     def watch(self, number: int, host: Host, now: float, *, alone: bool, memory: float) -> None:
-        """A node does not fit into a host now. alone: it gets a whole host, and does not wait for that one's turn.
+        """A node does not fit into a host now. alone: it needs a whole host, which is reserved at once.
 
         memory: bytes that it needs. now: in seconds.
         """

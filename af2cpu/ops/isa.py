@@ -76,7 +76,7 @@ def rate(precision: str, seconds: float = 0.1) -> float:
 
 
 def chosen(name: str) -> str:
-    """The engine that `name` selects in this installation. Raises InputError for one that is unknown or was not built."""
+    """The engine that `name` selects here. Raises InputError for one that is unknown or was not built."""
     if name not in ENGINES:
         raise InputError(f"unknown engine {name!r}: choose one of {', '.join(ENGINES)}")
     if name == "native" and not built():

@@ -202,7 +202,7 @@ class MsaServer:
         events.emit("line", f"MSA server: {reply.status}, waiting {wait:.0f} s{why}")
 
     def _patiently(self, attempt: Callable[[], T]) -> T:
-        """Calls attempt(), again when the connection breaks. Raises ServerError that names the server and the remedy."""
+        """Calls attempt(), again when the connection breaks. Raises ServerError that names server and remedy."""
 
         def told() -> T:
             try:

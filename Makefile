@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --constraint tests/constraints.txt
 KERNELS := $(wildcard kernels/*.cpp kernels/*/*.h kernels/*/*.cpp)
-SOURCES := pyproject.toml tests/constraints.txt $(wildcard kernels/*.* kernels/*/*)
+SOURCES := pyproject.toml tests/constraints.txt af2cpu/_kernels.pyi $(wildcard kernels/*.* kernels/*/*)
 
 .PHONY: demo test coverage faults lint format parity sanitize oldest audit docs dist clean
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which rows of the chains' alignments belong to one organism and stand in one row of the complex's MSA.
+"""Which rows of the chains' alignments belong to one organism and form one row of the complex's MSA.
 
 As AlphaFold-Multimer's msa_pairing.py (in the version with stable sorts): rows of a species are paired in the order of
 their identity with the query. Each copy of a chain counts as a chain of its own.

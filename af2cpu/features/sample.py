@@ -100,7 +100,7 @@ def _residue_features(features: Features) -> dict[str, np.ndarray]:
 
 
 def _template_features(features: Features, max_templates: int) -> dict[str, np.ndarray]:
-    """The first templates, with the position that stands for each side chain (C-beta, C-alpha for glycine)."""
+    """The first templates, with one position for each side chain (C-beta, C-alpha for glycine)."""
     aatype = _TO_AATYPE[features.template_aatype[:max_templates].argmax(axis=-1)].astype(np.int32)
     positions = features.template_all_atom_positions[:max_templates]
     masks = features.template_all_atom_masks[:max_templates]

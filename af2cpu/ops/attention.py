@@ -116,15 +116,15 @@ def _attention(x: Tensor, pair: PairBias | None, mask: Tensor, w: Any, factors: 
 
 
 def attend_streamed(x: Tensor, bias: Tensor | None, mask: Tensor, w: Any, factors: Tensor | None = None) -> Tensor:
-    """x, updated: the kernel, with a bias as `streamed_bias` makes it."""
+    """x with the update added, by the kernel; bias in the layout of `streamed_bias`."""
     kernels().attention(x, mask, packed(w), bias, factors)
     return x
 
 
 def streamed_bias(pair: PairBias) -> Tensor:
-    """The bias [h * blocks, n up to a multiple of 4, 32] as the kernel reads it.
+    """The bias as the kernel reads it: [h * blocks, n up to a multiple of 4, 32], in units of log 2.
 
-    A block has 32 queries of key after key, in units of log 2.
+    Layout: blocks of 32 queries; within a block, keys are the outer axis.
     """
     n, weights = pair.z.shape[0], packed(pair.w)
     blocks, keys = (n + 31) // 32, (n + 3) // 4 * 4

@@ -52,7 +52,7 @@ def write_bytes(path: Path, content: bytes) -> Path:
 
 @dataclass(frozen=True)
 class Layout(ABC):
-    """Where the files of one protein stand."""
+    """The paths of the files of one protein."""
 
     folder: Path
     job: str  # safe name of the protein
@@ -65,7 +65,7 @@ class Layout(ABC):
 
     @abstractmethod
     def find(self, kind: str, who: PredictionId, ending: str) -> Path | None:
-        """The same file where it stands now, ranked or not; None if there is none."""
+        """The present path of a prediction's file, with a rank or without; None if it does not exist."""
 
     def is_relaxed(self, name: str) -> bool:
         """Whether the ranking names a relaxed structure for a prediction, known by AlphaFold 2's name."""

@@ -185,7 +185,7 @@ def _quality(atoms: AtomTable, confidence: Confidence) -> dict[str, Columns]:
 
 
 def _atom_site(atoms: AtomTable) -> dict[str, Sequence[str]]:
-    """Values as they stand in the file: names of atoms, residues and elements of proteins need no quotes."""
+    """Values as written in the file: names of atoms, residues and elements of proteins need no quotes."""
     n_atoms = len(atoms.atom)
     place = atoms.residue.tolist()
     x, y, z = ([f"{value:.3f}" for value in axis] for axis in atoms.position.T.tolist())

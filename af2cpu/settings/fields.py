@@ -221,7 +221,7 @@ class RunSettings(BaseModel):
     )
     initial_guess: Path | None = _setting(
         NETWORK,
-        "Structure (PDB or mmCIF) whose positions the first pass takes for those of a pass before it, as ColabFold's "
+        "Structure (PDB or mmCIF) whose positions the first pass gets as recycled ones, as ColabFold's "
         "--initial-guess; or a folder with such a file for each target, named after it.",
         example="guess.pdb",
     )

@@ -26,7 +26,7 @@ D = TypeVar("D")
 
 @dataclass(frozen=True)
 class Obtained(Generic[D]):
-    """What became of a work, by the protein that needs it: each has a receipt or an error."""
+    """The result of a work, by the protein that needs it: each has a receipt or an error."""
 
     receipts: Mapping[str, Receipt[D]]
     errors: Mapping[str, Exception]
@@ -179,7 +179,7 @@ def _keep(receipt: Receipt[Any], cache: Path) -> None:
 
 
 def _at(receipt: Receipt[D], place: Path | None) -> Receipt[D]:
-    """The artefact at a place, shared with it unless it is there."""
+    """The receipt of the artefact at a place; links or copies it there unless the place has it."""
     if place is None or receipt.path is None or place == receipt.path:
         return receipt
     there = read_receipt(place, type(receipt.done))

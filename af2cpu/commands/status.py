@@ -23,7 +23,8 @@ _NAME, _STAGE, _SHOWN, _WIDTH = 30, 16, 20, 80
 
 def status(
     folders: Annotated[
-        list[Path], typer.Argument(parser=as_path, help="Folder that af2cpu predict writes, or has written: its -o.")
+        list[Path],
+        typer.Argument(metavar="FOLDERS", parser=as_path, help="Folders of results: what af2cpu predict got as --out."),
     ],
     as_json: o.AsJson = False,
 ) -> None:

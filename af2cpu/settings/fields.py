@@ -17,8 +17,9 @@ DEMO_MODELS, DEMO_MULTIMER_MODELS = ("demo",), ("demo_multimer",)
 
 MAX_RECYCLES = 20
 
-# Groups of settings, as the help of the commands shows them. No result depends on those of BATCH.
-NETWORK, INPUT, OUTPUT, RUN, BATCH = "Network", "Search and features", "Output", "Run", "Many targets"
+# Groups of settings, in the order in which the help of the commands and the documentation show them. No result depends
+# on those of BATCH.
+GROUPS = INPUT, NETWORK, OUTPUT, RUN, BATCH = "Search and features", "Network", "Output", "Run", "Many targets"
 
 
 def default_models(params: str | None, n_chains: int = 1) -> tuple[str, ...]:

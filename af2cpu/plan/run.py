@@ -220,7 +220,8 @@ def _costs_of(
 def _check_place(out: Path, disk_bytes: float = 0.0) -> None:
     place = next(path for path in (out, *out.absolute().parents) if path.exists())
     if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
-        raise InputError(f"{out}: nothing can be written there ({place}); give another folder with -o")
+        why = f"no write access to {place}" if place.is_dir() else f"{place} is a file"
+        raise InputError(f"{out}: nothing can be written there: {why}; give another folder with -o")
     free = shutil.disk_usage(place).free
     needed = _SPARE_DISK + disk_bytes
     if disk_bytes and needed > free:

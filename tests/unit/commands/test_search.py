@@ -287,7 +287,8 @@ def test_packed_files(tmp_path: Path) -> None:
         (database,) = orjson.loads((tmp_path / "out/ubiquitin/search.json").read_bytes())["databases"]
         assert database["way"] == way
         assert database["hits"] <= database["passed"] < 0.1 * database["sequences"]
-        assert f"{database['hits']} hits, {way} ({database['passed']:,} passed the filter), " in text
+        assert f"mine ({way}): {database['sequences']:,} sequences, " in text
+        assert f"{database['passed']:,} passed the filter, {database['hits']} hits, " in text
 
 
 def test_db_commands(tmp_path: Path) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The measured tables and sentences of docs/search.md and docs/relaxation.md; as scripts/documents/measured_tables.py."""
+"""The measured tables and sentences of docs/search.md and docs/relaxation.md, as those of measured_tables.py."""
 
 from __future__ import annotations
 
@@ -131,6 +131,8 @@ def search_on_paper(read: Read) -> Iterator[str]:
     rate = _speed(record, queries=1, threads=1, hits=True)["packed"]["gcells_per_s"]
     jackhmmer = _speed(record, queries=1, threads=2, hits=True)["jackhmmer"]["gcells_per_s"]
     gigabytes = _REDUCED_RESIDUES * packing["bytes_per_residue"] / 1e9
+    packed = _REDUCED_FASTA * packing["packed_bytes"] / packing["fasta_bytes"] / 1e9
+    minutes = _REDUCED_FASTA / 1e6 / packing["threads_2"]["mb_of_fasta_per_s"] / 60
     yield (
         f"A query of {_QUERY} residues and {_REDUCED_RESIDUES / 1e9:.0f} G residues are {cells:,.0f} Gcells, and "
         f"{gigabytes:.0f} GB of the packed files are read. One core does {rate:.0f} Gcells/s (1 query, 122 hits, 1 "
@@ -141,11 +143,11 @@ def search_on_paper(read: Read) -> Iterator[str]:
     yield from table(head, (_paper_row(cells / rate, gigabytes, cores) for cores in _CORES))
     yield ""
     yield (
-        f"jackhmmer at its measured rate ({jackhmmer:.0f} Gcells/s with `--cpu 2`) takes {cells / jackhmmer:,.0f} s. It "
-        "gains little from more threads, since one of them parses the FASTA file. The packed files of all of "
-        f"reduced_dbs have about {_REDUCED_FASTA * packing['packed_bytes'] / packing['fasta_bytes'] / 1e9:.0f} GB "
+        f"jackhmmer at its measured rate ({jackhmmer:.0f} Gcells/s with `--cpu 2`) takes {cells / jackhmmer:,.0f} s. "
+        "It gains little from more threads, since one of them parses the FASTA file. The packed files of all of "
+        f"reduced_dbs have about {packed:.0f} GB "
         f"({_REDUCED_FASTA / 1e9:.0f} GB of FASTA) and take "
-        f"{_REDUCED_FASTA / 1e6 / packing['threads_2']['mb_of_fasta_per_s'] / 60:.0f} minutes of 2 cores to make."
+        f"{minutes:.0f} minutes of 2 cores to make."
     )
 
 

@@ -11,7 +11,7 @@ def test_hits_are_counted_by_reason() -> None:
         *(f"template {k}abc_A skipped: {k} residues are too short" for k in (3, 8, 9)),
         *(f"template 1xy{k}_B skipped: released 2021-05-0{k}, after 2020-05-14" for k in (1, 2)),
         "template 7xyz_C skipped: the hit is a copy of the query",
-        "template 8xyz_C skipped: something else",
+        "chain A: template 8xyz_C skipped: something else",
         "uniref90: 3 sequences over 100,000 residues are not searched",
     ]
     assert notes_summary(notes, "the report") == (

@@ -16,7 +16,7 @@ import orjson
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "trust.md"
 
-_INTRODUCTION = """# What was tried against the program
+_INTRODUCTION = """# Stress tests
 
 [The faults that it survives](faults.md) are a test each. This page has the figures of what was tried at length: damaged
 files, kills, long runs. They are read from the records in `benchmarks/results`; the page is made by

@@ -242,9 +242,9 @@ def scaling(read: Read) -> Iterator[str]:
     """Threads: measured, and predicted from the parts of a pass."""
     record = read("scaling")
     predicted = [int(threads) for threads in record["rows"][0]["predicted_s"]]
-    yield f"{where(record)}; bf16. Numbers of threads that were not measured are predicted: a bound."
+    yield f"{where(record)}; bf16. Numbers of threads that were not measured are predicted, a lower bound of the time."
     yield ""
-    head = ("Model", "Residues", "MSA", *(f"{threads} threads" for threads in predicted))
+    head = ("Model", "Residues", "MSA", *(f"{threads} thread{'s' if threads > 1 else ''}" for threads in predicted))
     yield from table(head, (_scaling_row(row, predicted) for row in record["rows"]))
 
 

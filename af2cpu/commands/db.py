@@ -51,7 +51,7 @@ def index_command(
     threads: Threads = None,
     pack: Annotated[bool, typer.Option("--pack", help="Also make the packed file, as af2cpu db pack does.")] = False,
 ) -> None:
-    """Count a database and write its index beside it (or into the cache); goes on where it was interrupted."""
+    """Count a database and write its index beside it (or into the cache); continues an interrupted run."""
     from af2cpu.search.indexing import build_index
 
     with one_line(), showing_results():
@@ -69,7 +69,7 @@ def pack_command(
     ],
     threads: Threads = None,
 ) -> None:
-    """Make a packed file beside a database, which is searched faster; goes on where it was interrupted.
+    """Make a packed file beside a database, which is searched faster; continues an interrupted run.
 
     The packed file has sequences, names and descriptions, about 3/4 of the size
     of the FASTA file. A .gz file is packed without unpacking it to the disk,
@@ -214,7 +214,7 @@ def download_command(
     ] = "all",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print what would be downloaded.")] = False,
 ) -> None:
-    """Download databases into AlphaFold's folder layout. After an interruption the same command goes on.
+    """Download databases into AlphaFold's folder layout; continues an interrupted download.
 
     It prints sizes, free space and time before it starts.
 

@@ -91,7 +91,7 @@ def download_command(
 ) -> None:
     """Fetch DeepMind's parameters (CC BY 4.0): about 373 MB a model, out of the archive of 5.3 GB with all fifteen.
 
-    After an interruption the same command goes on where it stopped.
+    The same command continues an interrupted download.
 
     Example: af2cpu params download --models 'model_*_multimer_v3' --params params
     """

@@ -57,7 +57,7 @@ def search(
 
 
 def _show(outcomes: list[Outcome], verbosity: Verbosity) -> None:
-    """What became of each target, or how many of them are done."""
+    """The outcome of each target, or for many targets how many are done."""
     if len(outcomes) > MANY:
         show_outcomes(outcomes)
         return

@@ -28,9 +28,9 @@ def status(
     ],
     as_json: o.AsJson = False,
 ) -> None:
-    """Show what is done, in work, waiting and failed in a results folder, and when it will end.
+    """Show which targets in a results folder are done, running, waiting and failed, and when the run will end.
 
-    It works while runs go on, on this machine or others, and afterwards. A run that was killed is told as such.
+    It works during runs, on this machine or others, and after them. It also detects runs that were killed.
 
     Scripts read the same from OUT/status.json, which is written every few seconds.
 

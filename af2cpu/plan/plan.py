@@ -126,7 +126,7 @@ def plan_fold(folders: Sequence[Path], settings: RunSettings, selection: Selecti
 def plan_estimate(
     lengths: Sequence[tuple[int, ...]], paths: Sequence[Path], settings: RunSettings, *, pairs: bool = False
 ) -> Plan:
-    """A plan for estimates, of targets of given lengths and of those in files. It needs no databases and refuses nothing.
+    """A plan for estimates, of targets of given lengths and of those in files. It needs no databases.
 
     lengths: of the chains of each target. Raises InputError for files that can't be read.
     """

@@ -328,9 +328,9 @@ def crashes(read: Read) -> Iterator[str]:
     lost = sum(bool(row["lost"]) for row in rows)
     equal = sum(not row["different"] for row in rows)
     yield (
-        f"`benchmarks/crashes.py` killed runs {len(rows)} times (SIGKILL), at stages and at random moments, and "
-        f"repeated the command: {equal} times all files were those of an undisturbed run, and {lost} times something "
-        "complete was lost."
+        f"`benchmarks/crashes.py` killed runs {len(rows)} times (SIGKILL), at stages and at random moments. The "
+        f"repeated command ended {equal} times with the files of an undisturbed run; {lost} times it made a file again "
+        "that was complete."
     )
 
 

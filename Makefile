@@ -73,6 +73,7 @@ dist:
 .venv/demo: $(SOURCES)
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
+	@echo "installing the packages and compiling the kernels: some minutes without a line"
 	$(cpu_torch)
 	$(INSTALL) --editable .
 	touch $@

@@ -51,8 +51,9 @@ def estimate(
     inputs: Annotated[
         list[str],
         typer.Argument(
+            metavar="INPUTS",
             help="Sequence files as for af2cpu predict, or lengths in residues, for example 150 3000; those of a "
-            "complex's chains as 128:128."
+            "complex's chains as 128:128.",
         ),
     ],
     settings: RunSettings,

@@ -34,6 +34,7 @@ def validate(  # noqa: PLR0913 - each is an option of the command
         typer.Option(
             "--chains",
             "--n-res",
+            metavar="NUMBER,...",
             help="Number of residues of the synthetic features, or of each chain of a complex, such as 17,12,12. "
             "Chains of equal length are copies.",
         ),
@@ -41,21 +42,31 @@ def validate(  # noqa: PLR0913 - each is an option of the command
     templates: Annotated[
         int | None,
         typer.Option(
-            min=0, max=4, help="Number of templates of the synthetic features. Default: as many as the model takes."
+            min=0,
+            max=4,
+            metavar="NUMBER",
+            help="Number of templates of the synthetic features, 0 to 4. Default: as many as the model takes.",
         ),
     ] = None,
     features: Annotated[
         Path | None,
         typer.Option(
-            parser=as_path, help="File (.npz) of processed features; their first axis counts draws, one for each pass."
+            parser=as_path,
+            metavar="FILE",
+            help="File (.npz) of processed features; their first axis counts draws, one for each pass.",
         ),
     ] = None,
-    recycles: Annotated[int, typer.Option(min=0, max=20, help="Number of recycles, with synthetic features.")] = 0,
+    recycles: Annotated[
+        int, typer.Option(min=0, max=20, metavar="NUMBER", help="Number of recycles, with synthetic features; 0 to 20.")
+    ] = 0,
     engine: Annotated[
-        str, typer.Option(help="Implementation of the network: auto, native, torch, compile or ipex.")
+        str, typer.Option(metavar="NAME", help="Implementation of the network: auto, native, torch, compile or ipex.")
     ] = "auto",
     precision: Annotated[
-        str, typer.Option(help="Number format: fp32, or bf16, which is compared with the reference in float32.")
+        str,
+        typer.Option(
+            metavar="fp32|bf16", help="Number format: fp32, or bf16, which is compared with the reference in float32."
+        ),
     ] = "fp32",
 ) -> None:
     """Compare the network with DeepMind's JAX code on the same parameters and features.

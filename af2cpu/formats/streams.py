@@ -129,6 +129,8 @@ def _open(path: Path) -> BinaryIO:
     try:
         return path.open("rb")
     except (OSError, ValueError) as error:  # ValueError: NUL in the path
+        if isinstance(error, FileNotFoundError):
+            raise InputError(f"{name_of(path)}: no such file; check the path") from error
         reason = getattr(error, "strerror", None) or error
         raise InputError(f"{name_of(path)}: can't be read ({reason}); check the path and its permissions") from error
 

@@ -32,7 +32,7 @@ class Fault:
 
 @dataclass(frozen=True)
 class Made:
-    """What became of an item, by protein: each has a receipt or a fault."""
+    """The outcome of an item for each protein: a receipt or a fault."""
 
     receipts: Mapping[str, Receipt[Any]]
     faults: Mapping[str, Fault] = field(default_factory=dict)

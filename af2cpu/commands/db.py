@@ -276,7 +276,7 @@ def _announce(data_dir: Path, wanted: list[str], *, all_structures: bool) -> Non
 
 
 def _lacking(data_dir: Path, wanted: list[str], *, all_structures: bool) -> Iterator[tuple[str, Path, float, float]]:
-    """(name, path, bytes still to fetch, bytes once unpacked) of what is not there yet, about."""
+    """(name, path, bytes still to fetch, bytes once unpacked) of what is still missing, about."""
     from af2cpu.search.databases import MMCIF
     from af2cpu.search.index import stored_file
     from af2cpu.search.sources import SOURCES
@@ -295,7 +295,7 @@ def _lacking(data_dir: Path, wanted: list[str], *, all_structures: bool) -> Iter
 
 
 def _structures_bytes(data_dir: Path) -> float:
-    """Of the structures that are lacking, about; all of them where their list is not there yet."""
+    """Of the structures that are lacking, about; all of them before their list is fetched."""
     from af2cpu.search.databases import MMCIF, expected_path
     from af2cpu.search.sources import STRUCTURES_GB
     from af2cpu.search.structures import ENTRY_BYTES, entries_of, lacking_entries

@@ -56,7 +56,7 @@ class _Findings:
     software: dict[str, str | None] = field(default_factory=dict)  # version; None: not installed
     parameters: dict[str, _Parameters] = field(default_factory=dict)  # by model
     databases: dict[str, str] = field(default_factory=dict)  # path by name
-    pairing: str | None = None  # path of UniProt, which complexes of different chains need, if it is there
+    pairing: str | None = None  # path of UniProt, which complexes of different chains need; None: not found
     programs: dict[str, str] = field(default_factory=dict)  # hh-suite's: the version, or why it can't be used
     missing: list[str] = field(default_factory=list)
 

@@ -105,7 +105,7 @@ def _as_json(plan: Plan, nodes: Mapping[str, Sequence[Node]]) -> dict[str, Any]:
 
 
 def _target(plan: Plan, job: Job, nodes: Sequence[Node]) -> dict[str, Any]:
-    """Without `min_` at the most."""
+    """Keys without `min_` are upper limits."""
     from af2cpu.commands.plan_text import fits
     from af2cpu.pipeline.graph import total_cost
     from af2cpu.plan.models import count_passes

@@ -63,7 +63,7 @@ def _folder(params: Path | None, data_dir: Path | None) -> Path:
 
 
 def _names(models: str | None) -> tuple[str, ...]:
-    """A name with * stands for all published models that it fits. Raises InputError where it fits none."""
+    """A name with * matches published models. Raises InputError if it matches none."""
     from af2cpu.model.config import OFFICIAL_MODELS
     from af2cpu.settings import PTM_MODELS
 
@@ -105,7 +105,7 @@ def download_command(
 
 @app.command("list", cls=Command)
 def list_command(params: Params = None, data_dir: DataDir = None) -> None:
-    """Say which models' parameters are there, and whether they are as they were downloaded."""
+    """List the models whose parameters are present, and whether they are unchanged since the download."""
     with one_line():
         folder = _folder(params, data_dir)
         from af2cpu.weights.manifest import file_name, manifest

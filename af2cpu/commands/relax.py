@@ -60,8 +60,8 @@ def relax(
     from af2cpu.commands.listeners import showing_results
     from af2cpu.formats.streams import atomic_write
     from af2cpu.formats.structure import read_protein
-    from af2cpu.relax import relax as relax_protein
-    from af2cpu.relax import relax_settings
+    from af2cpu.relax.rounds import relax as relax_protein
+    from af2cpu.relax.settings import relax_settings
     from af2cpu.relax.structure import mmcif_text, pdb_text
 
     target = out or Path(f"{_stem(file)}_relaxed.pdb")

@@ -3,13 +3,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from af2cpu.commands.errors import FAILED, one_line
 from af2cpu.commands.paths import path as as_path
+
+if TYPE_CHECKING:
+    from af2cpu.records import ProcessedFeatures
+    from af2cpu.validate.compare import Comparison
 
 
 def validate(  # noqa: PLR0913 - each is an option of the command
@@ -73,10 +78,9 @@ def validate(  # noqa: PLR0913 - each is an option of the command
     with one_line():
         from af2cpu.errors import InputError
         from af2cpu.formats.features import read_draws
-        from af2cpu.model.config import DEMO, DEMO_MULTIMER, model_config
+        from af2cpu.model.config import DEMO, DEMO_MULTIMER
         from af2cpu.ops.dispatch import describe, use_engine
-        from af2cpu.validate.compare import compare, format_table
-        from af2cpu.validate.synthetic import synthetic_features
+        from af2cpu.validate.compare import compare
 
         if tiny := {DEMO: "tiny", DEMO_MULTIMER: "tiny_multimer"}.get(model):
             raise InputError(
@@ -84,22 +88,38 @@ def validate(  # noqa: PLR0913 - each is an option of the command
             )
         use_engine(engine)
         lengths = _lengths(chains)
-        if features is not None:
-            draws = read_draws(features)
-        else:
-            config = model_config(model)
-            if templates is not None and templates > config.data.max_templates:
-                raise InputError(f"--templates {templates}: {model} takes {config.data.max_templates}")
-            draws = [synthetic_features(config, lengths, seed=seed, n_templ=templates) for seed in range(recycles + 1)]
+        draws = read_draws(features) if features is not None else _synthetic(model, lengths, templates, recycles + 1)
         result = compare(model, params, draws, precision=precision)
+    what = f"{model}, {params}, engine {describe()}, {precision}, {len(draws)} pass(es)"
+    if not _print_comparison(what, result, precision):
+        raise typer.Exit(FAILED)
+
+
+def _synthetic(model: str, lengths: list[int], templates: int | None, passes: int) -> Sequence[ProcessedFeatures]:
+    """Features of random numbers, a draw for each pass; lengths: of the chains. Raises InputError."""
+    from af2cpu.errors import InputError
+    from af2cpu.model.config import model_config
+    from af2cpu.validate.synthetic import synthetic_features
+
+    config = model_config(model)
+    if templates is not None and templates > config.data.max_templates:
+        raise InputError(f"--templates {templates}: {model} takes {config.data.max_templates}")
+    return [synthetic_features(config, lengths, seed=seed, n_templ=templates) for seed in range(passes)]
+
+
+def _print_comparison(what: str, result: Comparison, precision: str) -> bool:
+    """The table, the times and the verdict: True unless they differ. what: was compared, and how."""
+    from af2cpu.validate.compare import format_table
+
     typer.echo(format_table(result.rows))
     seconds = f"ours {result.seconds:.1f} s, reference {result.reference.seconds:.1f} s with its compilation"
-    typer.echo(f"{model}, {params}, engine {describe()}, {precision}, {len(draws)} pass(es): {seconds}")
+    typer.echo(f"{what}: {seconds}")
     failed = [row.name for row in result.rows if not row.passed]
     if failed:
         typer.echo(f"differs from the reference: {', '.join(failed)}", err=True)
-        raise typer.Exit(FAILED)
+        return False
     typer.echo("equal to the reference" if precision == "fp32" else "finite; reported against float32")
+    return True
 
 
 def _lengths(chains: str) -> list[int]:

@@ -275,8 +275,9 @@ def _complete(
     known: Sequence[str] | None,
     name: str,
 ) -> np.ndarray:
-    """The letters of the first row with X for each gap where the query has X; of a complex, whose sequences may stand
-    in another order than the user's, for each gap."""
+    """The letters of the first row with X for each gap where the query has X; of a complex, whose sequences may be in
+    another order than the user's, for each gap.
+    """
     if letters.size == 0:
         raise InputError(f"{_row(record, name)}: is empty; the first row must be the query's sequence")
     gaps = letters == _GAP

@@ -186,7 +186,7 @@ def _temporary(path: Path) -> Path:
 
 @cache
 def _home_of_processes() -> str:
-    """A hash of where numbers of processes mean what they mean here: host, its last start, namespace."""
+    """A hash of host, last boot and namespace: process ids are comparable only where it is equal."""
     parts = [socket.gethostname()]
     with suppress(OSError):
         parts += [Path("/proc/sys/kernel/random/boot_id").read_text(), os.readlink("/proc/self/ns/pid")]

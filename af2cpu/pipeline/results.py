@@ -78,7 +78,7 @@ class Results:
 
 
 def make_shared(graph: Graph, results: Results) -> list[Node]:
-    """Counts the databases, which are no protein's, in this process.
+    """Runs the nodes that count databases, which belong to no protein, in this process.
 
     They come first: a broken one ends the run before any folder is made. Returns the other nodes.
 

@@ -29,7 +29,7 @@ class Attempt:
 
 @dataclass
 class Lost:
-    """A task whose worker is gone; how, may still be told."""
+    """A task whose worker is gone; its nanny may still report how it ended."""
 
     attempt: Attempt
     until: float

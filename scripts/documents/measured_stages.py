@@ -60,6 +60,32 @@ def search_in_words(read: Read) -> Iterator[str]:
     )
 
 
+def search_large(read: Read) -> Iterator[str]:
+    """The same on a database whose size makes start-up and hits count little."""
+    head = ("Queries, hits", "jackhmmer", "packed", "plain FASTA", "Gcells/s, packed")
+    rows = sorted(read("search_large")["rows"], key=lambda row: (row["queries"], row["hits"]))
+    yield from table(head, map(_search_large_row, rows))
+
+
+def _search_large_row(row: Row) -> Iterator[str]:
+    yield f"{row['queries']}, {row['hits']:,}"
+    yield seconds(row["jackhmmer"]["median_s"])
+    for way in ("packed", "plain"):
+        yield f"{seconds(row[way]['median_s'])} ({row[way]['against_jackhmmer']:.1f} times)"
+    yield f"{row['packed']['gcells_per_s']:.0f}"
+
+
+def start(read: Read) -> Iterator[str]:
+    """Seconds from a command to its first work."""
+    what = {
+        "search": "`af2cpu search` in the demo's databases, the whole command",
+        "first pass": "`af2cpu predict`, until the first pass of a model in full size begins",
+        "import torch": "`python -c 'import torch'`",
+    }
+    figures = read("start")["figures"]
+    yield from table(("", "Seconds"), ((what[job], seconds(one["median_s"])) for job, one in figures.items()))
+
+
 def relaxation(read: Read) -> Iterator[str]:
     """Seconds of a relaxation."""
     (one,), (large,) = read("relax")["rows"], read("relax_large")["rows"]
@@ -172,6 +198,8 @@ def relaxation_forces(read: Read) -> Iterator[str]:
 STAGES: dict[str, Callable[[Read], Iterator[str]]] = {
     "search_setting": search_setting,
     "search": search,
+    "search_large": search_large,
+    "start": start,
     "search_in_words": search_in_words,
     "search_filter": search_filter,
     "search_memory": search_memory,

@@ -137,6 +137,19 @@ def test_archives_of_arrays(tmp_path: Path, kind: str) -> None:
     survives(path, path.read_bytes(), read)
 
 
+@pytest.mark.fault("foreign exceptions")
+def test_old_names_of_types(tmp_path: Path) -> None:
+    """numpy warns of them; a user can't do anything about it."""
+    path, read = _npz(tmp_path, "features")
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content.replace(b"'<i4'", b"'|a4'"))
+    with pytest.raises(InputError, match=r"holds \|S4, expected whole numbers"):
+        read(path)
+
+
 _TYPES = [np.float16, np.complex64, np.bool_, np.int8, np.uint64, "S3", "U3", "M8[s]", "V4"]
 
 

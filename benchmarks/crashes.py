@@ -6,8 +6,9 @@
 Cases: a protein, a complex of two chains, and a batch on two workers, all with the demo's parameters and databases.
 Moments: before and after each stage, while the program loads, and random ones (`--moments`, shared by the cases). In
 the batch those in stages kill a worker, the random ones in turn the run with its scheduler, a worker, a scheduler of
-its own, and `af2cpu worker` on a host of its own. Compared are all files of the targets, bit for bit, but for the times in them (tests/kill_cases.py lists
-these). Lost is an artefact that was complete before the kill and was made again. Each moment joins the record at once.
+its own, and `af2cpu worker` on a host of its own. Compared are all files of the targets, bit for bit, but for the times
+in them (tests/kill_cases.py lists these). Lost is an artefact that was complete before the kill and was made again.
+Each moment joins the record at once.
 """
 
 from __future__ import annotations

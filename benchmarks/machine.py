@@ -84,8 +84,7 @@ def merge_rows(benchmark: str, rows: list[dict[str, Any]], by: Sequence[str], *p
     Each row says how the machine was: an hour's measurement need not be made again with a minute's. A name in `by` that
     an older row lacks counts as None.
     """
-    machine, path = describe(*packages), result_path(benchmark)
-    old = rows_of(benchmark)
+    machine, old = describe(*packages), rows_of(benchmark)
     new = {tuple(row.get(name) for name in by) for row in rows}
     kept = [row for row in old if tuple(row.get(name) for name in by) not in new]
     made = [{"commit": machine["commit"], "load": machine["load"]} | row for row in rows]

@@ -38,6 +38,7 @@ from signal_cases import faults_of, has_handlers  # noqa: E402
 
 MODULE = (sys.executable, "-m", "af2cpu")
 SIGNALS = {"SIGINT": signal.SIGINT, "SIGTERM": signal.SIGTERM}
+COUNTS = ("moments", "right", "before_handlers", "after_the_end", "wrong")
 LIMIT = 60.0  # seconds for the end of a process
 
 
@@ -103,8 +104,8 @@ def main() -> int:
             early = count // len(kinds) % 2
             after = rng.uniform(0, options.seconds / 5 if early else options.seconds)
             word, output = tried(way, SIGNALS[signal_name], to, after, Path(name) / "out")
-            empty = dict.fromkeys(("moments", "right", "before_handlers", "after_the_end", "wrong"), 0)
-            row = rows.setdefault((way.name, signal_name, to), {"way": way.name, "signal": signal_name, "to": to} | empty)
+            empty = {"way": way.name, "signal": signal_name, "to": to} | dict.fromkeys(COUNTS, 0)
+            row = rows.setdefault((way.name, signal_name, to), empty)
             row["moments"] += 1
             row[word] += 1
             if output:

@@ -46,7 +46,7 @@ sanitize: .venv/installed
 
 # A part of the tests with the oldest versions that pyproject.toml claims, in build/oldest.
 oldest:
-	$(PYTHON) scripts/oldest.py
+	$(PYTHON) scripts/checks/oldest.py
 
 # Known vulnerabilities of the pinned packages; fails if one of them can't be asked about.
 audit: .venv/installed

@@ -31,10 +31,10 @@ import platformdirs
 import psutil
 
 ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
+sys.path[:0] = [str(ROOT), str(ROOT / "scripts" / "demo")]
 
-from demo.evolution import homolog, random_letters, random_sequences  # noqa: E402
 from machine import describe, result_path, write_result  # noqa: E402
+from synthetic.evolution import homolog, random_letters, random_sequences  # noqa: E402
 
 from af2cpu.formats.a3m import read_a3m  # noqa: E402
 from af2cpu.formats.stockholm import read_stockholm  # noqa: E402

@@ -12,7 +12,7 @@ from af2cpu.events import Event
 from af2cpu.pipeline.run import Outcome, run
 from af2cpu.plan.jobs import Job
 from af2cpu.plan.machine import EngineChoice, Machine
-from af2cpu.plan.run import Plan
+from af2cpu.plan.plan import Plan
 from af2cpu.records import Query
 from af2cpu.search.databases import DatabaseSet
 from af2cpu.settings import RunSettings

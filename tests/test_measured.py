@@ -18,9 +18,9 @@ ROOT = Path(__file__).parents[1]
 
 
 def test_documents_have_the_numbers_of_the_records() -> None:
-    command = [sys.executable, str(ROOT / "scripts" / "measured.py"), "--check"]
+    command = [sys.executable, str(ROOT / "scripts" / "documents" / "measured.py"), "--check"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"{done.stdout}{done.stderr}run: python scripts/measured.py"
+    assert done.returncode == 0, f"{done.stdout}{done.stderr}run: python scripts/documents/measured.py"
 
 
 def test_every_table_is_in_a_document() -> None:

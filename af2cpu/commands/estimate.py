@@ -19,7 +19,7 @@ from af2cpu.settings import RunSettings
 if TYPE_CHECKING:
     from af2cpu.pipeline.graph import Node
     from af2cpu.plan.jobs import Job
-    from af2cpu.plan.run import Plan
+    from af2cpu.plan.plan import Plan
 
 _SETTINGS = (
     "complex",
@@ -71,7 +71,7 @@ def estimate(
     """
     from af2cpu.commands.plan_text import plan_lines
     from af2cpu.pipeline.graph import build_graph
-    from af2cpu.plan.run import plan_estimate
+    from af2cpu.plan.plan import plan_estimate
 
     lengths = list(dict.fromkeys(_lengths(text) for text in inputs if _LENGTHS.fullmatch(text)))
     files = [Path(text) for text in inputs if not _LENGTHS.fullmatch(text)]
@@ -108,7 +108,7 @@ def _target(plan: Plan, job: Job, nodes: Sequence[Node]) -> dict[str, Any]:
     from af2cpu.commands.plan_text import fits
     from af2cpu.pipeline.graph import total_cost
     from af2cpu.plan.models import count_passes
-    from af2cpu.plan.run import disk_bytes
+    from af2cpu.plan.plan import disk_bytes
 
     cost, passes = total_cost(nodes), count_passes(plan.models_of(job.query), plan.settings)
     return {

@@ -35,7 +35,7 @@ def fold(  # noqa: PLR0913 - each is an option of the command
     """
     from af2cpu.commands.listeners import verbosity_of
     from af2cpu.commands.running import run_planned
-    from af2cpu.plan.run import plan_fold
+    from af2cpu.plan.plan import plan_fold
 
     run_planned(
         lambda selection: plan_fold(folders, settings, selection),

@@ -39,7 +39,7 @@ def predict(  # noqa: PLR0913 - each is an option of the command
     """
     from af2cpu.commands.listeners import verbosity_of
     from af2cpu.commands.running import run_planned
-    from af2cpu.plan.run import plan_run
+    from af2cpu.plan.plan import plan_run
 
     run_planned(
         lambda selection: plan_run(inputs, out, settings, selection, pairs=pairs),

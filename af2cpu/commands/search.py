@@ -42,7 +42,7 @@ def search(
     """
     from af2cpu.pipeline.graph import build_graph
     from af2cpu.pipeline.run import run
-    from af2cpu.plan.run import plan_search
+    from af2cpu.plan.plan import plan_search
     from af2cpu.schedule.choose import runner_for
 
     verbosity = verbosity_of(verbose=verbose, quiet=quiet)

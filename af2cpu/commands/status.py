@@ -14,8 +14,8 @@ from af2cpu.commands import options as o
 from af2cpu.commands.console import print_json, print_line, shortened
 from af2cpu.commands.errors import one_line
 from af2cpu.commands.paths import path as as_path
-from af2cpu.run_records import to_json
-from af2cpu.run_status import FolderStatus, RunLine, read_status
+from af2cpu.runs.records import to_json
+from af2cpu.runs.status import FolderStatus, RunLine, read_status
 from af2cpu.words import counted, duration
 
 _NAME, _STAGE, _SHOWN, _WIDTH = 30, 16, 20, 80

@@ -173,7 +173,7 @@ _DEMO_TRIANGLES = {
     "triangle_attention.head_dim": 16,
     "pair_transition.factor": 2,
 }
-# All layers of model_1_ptm, small enough to be shipped: the networks of the demo parameters (scripts/train_demo.py).
+# All layers of model_1_ptm, small enough to be shipped: the networks of the demo parameters (scripts/demo/train.py).
 _DEMO = (
     _TEMPLATES
     | _PTM

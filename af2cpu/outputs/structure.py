@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 
 import gemmi
 
-from af2cpu.chain_ids import SINGLE
 from af2cpu.outputs.atoms import AtomTable
 from af2cpu.outputs.text import plain
+from af2cpu.records.chain_ids import SINGLE
 
 MAX_CHAINS = len(SINGLE)  # whose identifiers are single characters
 MOST_ATOMS = 99_999  # what the columns of a PDB file can number; then gemmi goes on in hybrid-36

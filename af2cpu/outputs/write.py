@@ -24,7 +24,7 @@ from af2cpu.outputs.pickles import write_features_pickle, write_result_pickle
 from af2cpu.outputs.scores import ranking_json, relax_metrics_json, timings_json
 from af2cpu.outputs.structure import pdb_limit_note, pdb_text
 from af2cpu.records import Confidence, Features, Prediction, Provenance, Ranking, Relaxed
-from af2cpu.run_records import TargetRun
+from af2cpu.runs.records import TargetRun
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,11 @@ from typing import Any
 
 from af2cpu import events, stopping
 from af2cpu.errors import InputError, in_words, is_foreseen, is_lack_of_memory
-from af2cpu.failures import forget_failure, record_failure
 from af2cpu.formats.streams import HIDDEN, sweep_abandoned
 from af2cpu.pipeline.graph import Graph, Item, Node, UntilScore, targets_of
 from af2cpu.pipeline.resolve import Receipts, holds, needed_items, obtain_items
-from af2cpu.run_records import Failure
+from af2cpu.runs.failures import forget_failure, record_failure
+from af2cpu.runs.records import Failure
 from af2cpu.workspace import Obtained, Receipt, TargetLocks
 from af2cpu.workspace.lock import sweep
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from af2cpu.chain_ids import chain_id
+from af2cpu.records.chain_ids import chain_id
 
 CHAIN_BREAK = ":"  # between the sequences of a complex's chains, as ColabFold writes it
 

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 from af2cpu import events
 from af2cpu.errors import InputError, in_words
-from af2cpu.schedule.fork_server import start_fork_server
-from af2cpu.schedule.workers import WorkerPlan
+from af2cpu.schedule.workers.fork_server import start_fork_server
+from af2cpu.schedule.workers.plan import WorkerPlan
 from af2cpu.settings import RunSettings, flag_of
 from af2cpu.words import counted
 
@@ -67,7 +67,7 @@ def local_cluster(plans: Sequence[WorkerPlan], memory: int, settings: RunSetting
         raise _not_started(error) from error
     from distributed import Client, Scheduler, SpecCluster
 
-    from af2cpu.schedule.processes import WatchingNanny, configure, nanny_options
+    from af2cpu.schedule.workers.processes import WatchingNanny, configure, nanny_options
 
     configure()
     security = security_of(settings)
@@ -169,7 +169,7 @@ def running_scheduler(address: str, settings: RunSettings) -> Iterator[Client]:
     """A scheduler that was started by hand. Raises InputError if it can't be reached."""
     from distributed import Client
 
-    from af2cpu.schedule.processes import configure
+    from af2cpu.schedule.workers.processes import configure
 
     configure()
     security = security_of(settings)
@@ -193,7 +193,7 @@ def batch_jobs(settings: RunSettings) -> Iterator[Client]:
     """Workers as jobs of a batch system, with a scheduler in this process. Raises InputError."""
     from distributed import Client
 
-    from af2cpu.schedule.processes import configure
+    from af2cpu.schedule.workers.processes import configure
 
     configure()
     name = batch_system(settings)

@@ -15,7 +15,7 @@ import platformdirs
 
 from af2cpu.errors import DatabaseError
 from af2cpu.formats.streams import atomic_write
-from af2cpu.run_records import from_json
+from af2cpu.runs.records import from_json
 from af2cpu.search.scan import MAX_TARGET, Skipped
 
 SUFFIX = ".af2cpu-index.json"

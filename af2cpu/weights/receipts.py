@@ -15,7 +15,7 @@ import orjson
 
 from af2cpu.errors import ParameterError
 from af2cpu.formats.streams import atomic_write
-from af2cpu.run_records import from_json
+from af2cpu.runs.records import from_json
 
 _FORMAT = 1
 

@@ -16,7 +16,7 @@ from typing import Any, Generic, TypeVar
 from af2cpu import events
 from af2cpu.errors import DatabaseError, InputError, SharedError
 from af2cpu.formats.streams import sweep_abandoned
-from af2cpu.workspace.attempts import in_work, killed_before
+from af2cpu.workspace.crash_notes import in_work, killed_before
 from af2cpu.workspace.receipts import Receipt, content_hash, is_unchanged, read_receipt, share, write_receipt
 from af2cpu.workspace.stage import Stage, Work
 

@@ -23,7 +23,7 @@ from af2cpu.errors import InputError
 from af2cpu.outputs.arrays import read_result
 from af2cpu.outputs.layout import LAYOUTS
 from af2cpu.pipeline.run import Outcome
-from af2cpu.run_records import Failure
+from af2cpu.runs.records import Failure
 from af2cpu.workspace import TargetLocks
 
 PEPTIDE = "MKTAYIAKQRQ"

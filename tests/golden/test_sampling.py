@@ -17,7 +17,7 @@ from af2cpu.outputs.arrays import read_result
 from af2cpu.pipeline.graph import build_graph
 from af2cpu.pipeline.run import Outcome, run
 from af2cpu.pipeline.stages import prediction
-from af2cpu.plan.run import Plan, plan_fold, plan_run
+from af2cpu.plan.plan import Plan, plan_fold, plan_run
 from af2cpu.schedule.choose import runner_for
 from af2cpu.settings import load_settings
 from af2cpu.workspace import Work

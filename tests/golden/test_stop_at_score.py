@@ -13,7 +13,7 @@ from plan_cases import told
 from af2cpu.pipeline.graph import build_graph
 from af2cpu.pipeline.run import Outcome, run
 from af2cpu.pipeline.survey import survey
-from af2cpu.plan.run import Plan, plan_run
+from af2cpu.plan.plan import Plan, plan_run
 from af2cpu.schedule.choose import runner_for
 from af2cpu.settings import load_settings
 

@@ -16,7 +16,7 @@ from af2cpu.outputs.report.find import Found, find_targets, prediction_id, read_
 from af2cpu.outputs.report.frames import view_frames
 from af2cpu.outputs.report.trace import Stroke, trace
 from af2cpu.records import Prediction
-from af2cpu.run_records import TargetRun
+from af2cpu.runs.records import TargetRun
 
 
 @dataclass(frozen=True)

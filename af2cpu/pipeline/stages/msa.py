@@ -12,7 +12,7 @@ from af2cpu.events import Kind
 from af2cpu.pipeline.stages.database import index_of
 from af2cpu.plan.jobs import MSAS
 from af2cpu.records import Query
-from af2cpu.run_records import DatabaseIndexed, DatabaseSearched, DatabaseUsed
+from af2cpu.runs.records import DatabaseIndexed, DatabaseSearched, DatabaseUsed
 from af2cpu.search.databases import SCREENED, Database
 from af2cpu.search.thresholds import JACKHMMER
 from af2cpu.words import counted

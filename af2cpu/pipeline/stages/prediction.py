@@ -29,7 +29,7 @@ from af2cpu.records import (
     Provenance,
     Query,
 )
-from af2cpu.run_records import EngineUsed, PassScores, Predicted
+from af2cpu.runs.records import EngineUsed, PassScores, Predicted
 from af2cpu.workspace import Receipt, Stage, Work, each
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ _held: list[tuple[tuple[ModelPlan, str], AlphaFold]] = []  # the network that th
 
 def _network(task: PredictionTask) -> AlphaFold:
     """The network of the task's model; the last one is freed before another one is loaded."""
-    from af2cpu.pipeline.network import load_network
+    from af2cpu.weights.network import load_network
 
     wanted = (task.model, task.choice.precision)
     if not _held or _held[0][0] != wanted:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import orjson
 import pytest
-from make_demo_databases import EXAMPLES, example_files
+from make_databases import EXAMPLES, example_files
 from mmcif_cases import protein, write_mmcif
 from search_cases import demo, demo_database, needs_kernels, queries
 from typer.testing import CliRunner, Result

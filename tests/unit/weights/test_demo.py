@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from make_demo_databases import chains, example_files
+from make_databases import chains, example_files
 
 import af2cpu
 from af2cpu.errors import InputError, ParameterError

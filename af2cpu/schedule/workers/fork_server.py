@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
-from multiprocessing import forkserver
+from multiprocessing import forkserver, resource_tracker
 
 _IMPORTED = (
     "af2cpu.schedule.workers.forked",
@@ -24,6 +24,7 @@ def start_fork_server() -> None:
     first moment on. Otherwise it would end their imports with a traceback.
     """
     multiprocessing.get_context("forkserver").set_forkserver_preload(list(_IMPORTED))
+    resource_tracker.ensure_running()  # the server would start it otherwise, and that ends with SIGINT unblocked
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         forkserver.ensure_running()

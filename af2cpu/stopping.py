@@ -3,6 +3,7 @@
 
 A signal that comes while a library loads or cleans up may end as an exception of another class, or be swallowed; in
 the middle of an extension module it would abort the process. While modules load it is put off until they are loaded.
+Once the end of the process is decided, further signals change nothing.
 """
 
 from __future__ import annotations
@@ -19,6 +20,15 @@ _AGAIN_AFTER = 0.02  # seconds until a signal is raised again that could not be 
 _IMPORT = "<frozen importlib._bootstrap>"
 
 _asked: list[int] = []  # the signal that this process is to end for, if any
+_ending = threading.Event()
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C.
+
+    Of a class of its own: once a KeyboardInterrupt itself has passed through exec or eval of a text, as dataclasses
+    use, `python -m` ends by SIGINT whatever exit code is asked for (run_eval_code_obj in CPython's pythonrun.c).
+    """
 
 
 class Terminated(BaseException):
@@ -51,14 +61,22 @@ def check() -> None:
         raise error_of(_asked[0])
 
 
-def answered() -> None:
-    """The signal's line was printed: the process ends now."""
+def disregard() -> None:
+    """The end of the process is decided: no signal changes it any more, also while the interpreter shuts down.
+
+    Python takes its own handlers away then, and a signal would end the process in the system's way. Without `install`
+    this does nothing.
+    """
+    _ending.set()
     _asked.clear()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM):
+        if signal.getsignal(number) in (_stop, _again):
+            signal.signal(number, signal.SIG_IGN)
 
 
 def error_of(number: int) -> BaseException:
     """The exception of a signal."""
-    return KeyboardInterrupt() if number == signal.SIGINT else Terminated()
+    return Interrupted() if number == signal.SIGINT else Terminated()
 
 
 def end(number: int) -> NoReturn:
@@ -71,8 +89,9 @@ def end(number: int) -> NoReturn:
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
-    _asked.append(number)
-    _again(number, frame)
+    if not _ending.is_set():
+        _asked.append(number)
+        _again(number, frame)
 
 
 def _again(number: int, frame: FrameType | None) -> None:

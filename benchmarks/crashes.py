@@ -5,9 +5,10 @@
 
 Cases: a protein, a complex of two chains, and a batch on two workers, all with the demo's parameters and databases.
 Moments: before and after each stage, while the program loads, and random ones (`--moments`, shared by the cases). In
-the batch those in stages kill a worker, the random ones in turn the run with its scheduler, a worker, and a scheduler
-of its own. Compared are all files of the targets, bit for bit, but for the times in them (tests/kill_cases.py lists
-these). Lost is an artefact that was complete before the kill and was made again. Each moment joins the record at once.
+the batch those in stages kill a worker, the random ones in turn the run with its scheduler, a worker, a scheduler of
+its own, and `af2cpu worker` on a host of its own. Compared are all files of the targets, bit for bit, but for the times
+in them (tests/kill_cases.py lists these). Lost is an artefact that was complete before the kill and was made again.
+Each moment joins the record at once.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ class Moment:
     """When a run is killed, and which process of it."""
 
     kind: str  # before a stage, after a stage, loading, random
-    process: str  # run, worker, scheduler
+    process: str  # run, worker, scheduler, af2cpu worker
     stage: str = ""
     after_s: float = 0.0
     number: int = 0  # of the random moment
@@ -94,8 +95,8 @@ class Case:
 
     def _killed(self, moment: Moment, out: Path, log: Path) -> bool:
         """Whether something was killed."""
-        if moment.process == "scheduler":
-            return self._scheduler_killed(moment, out, log)
+        if moment.process in {"scheduler", "af2cpu worker"}:
+            return self._host_killed(moment, out, log)
         program = Program(log, *self.command(out), faults=moment.faults)
         if moment.stage:
             program.process.wait(LIMIT)
@@ -112,14 +113,16 @@ class Case:
         program.process.wait(LIMIT)
         return True
 
-    def _scheduler_killed(self, moment: Moment, out: Path, log: Path) -> bool:
+    def _host_killed(self, moment: Moment, out: Path, log: Path) -> bool:
+        """A scheduler, or one of two workers, that runs on a host of its own."""
         log.mkdir()
         network = Network()
         cluster = Cluster(network, log)
         try:
             run = cluster.run(*self.command(out, "--scheduler", cluster.file))
             time.sleep(moment.after_s)
-            cluster.scheduler.kill()
+            killed = cluster.scheduler if moment.process == "scheduler" else cluster.workers[-1].process
+            killed.kill()
             run.process.wait(LIMIT)
         finally:
             cluster.close()
@@ -137,7 +140,7 @@ def moments(case: Case, options: argparse.Namespace) -> Iterator[Moment]:
         for number in range(3):
             yield Moment("loading", "run", after_s=rng.uniform(0.02, 0.95) * case.loading, number=number)
     for number in range(options.moments // len(options.cases)):
-        process = ("run", "worker", "scheduler")[number % 3] if batch else "run"
+        process = ("run", "worker", "scheduler", "af2cpu worker")[number % 4] if batch else "run"
         yield Moment("random", process, after_s=rng.uniform(0.05, 0.98) * case.duration, number=number)
 
 

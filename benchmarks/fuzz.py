@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fuzzes everything that reads a stranger's bytes: damaged copies of valid files, and files of 10 MB.
 
-    python benchmarks/fuzz.py [--seconds 60] [--large 20] [--first-seed 0] [--readers a3m "run.json"]
+    python benchmarks/fuzz.py [--seconds 60] [--large 20] [--first-seed 0 | --more] [--readers a3m "run.json"]
 
 Each reader runs in a process of its own. Of every input one of these comes out: it is read, it is refused by our own
 error in one line, or something foreign is raised, which is a fault of the program and ends with exit code 1. Recorded
 are also the slowest input and the memory that the reader took, apart for inputs of the valid file's size and for those
 of 10 MB. Times are the processor's, so that other programs don't count; an input that takes over 10 seconds of it, or
 two minutes by the clock, is a fault too. Seed K of a reader always gives the same input.
-Rows join the record of this machine.
+Rows join the record of this machine; with --more each reader goes on after the seeds of its row, and adds to it.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class Counts:
         row[key] = max(row[key], time.process_time() - began)
 
 
-def fuzz(name: str, first_seed: int, seconds: float, large: int) -> dict[str, Any]:
+def fuzz(name: str, first_seed: int, first_large: int, seconds: float, large: int) -> dict[str, Any]:
     """The row of a reader, measured in this process; empty for one that this installation lacks."""
     from stranger import outcome
     from strangers import stranger
@@ -88,44 +88,60 @@ def fuzz(name: str, first_seed: int, seconds: float, large: int) -> dict[str, An
             return {}
         if outcome(found, folder, found.content) != "read":
             raise RuntimeError(f"{name}: the valid file is refused")
-        before, began, seed = _peak(), time.perf_counter(), first_seed
-        while time.perf_counter() - began < seconds:
+        before, began, worked, seed = _peak(), time.perf_counter(), time.process_time(), first_seed
+        while time.process_time() - worked < seconds:
             counts.add(found, folder, found.mutant(seed), seed, large=False)
             seed += 1
         row = {"reader": name, "first_seed": first_seed, **counts.row, "peak_mb": _peak() - before}
-        for seed in range(first_seed, first_seed + large):
+        for seed in range(first_large, first_large + large):
             counts.add(found, folder, found.swollen(seed, LARGE), seed, large=True)
-    row |= counts.row
-    return row | {"large": large, "peak_large_mb": _peak() - before, "seconds": time.perf_counter() - began}
+    row |= counts.row | {"large": large, "peak_large_mb": _peak() - before}
+    return row | {"seconds": time.perf_counter() - began, "processor_s": time.process_time() - worked}
 
 
-def _in_a_process(name: str, options: argparse.Namespace) -> dict[str, Any]:
+def together(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """The row of a reader that has gone on: sums of counts and times, the largest of the others, the first finding."""
+    summed = ("inputs", "read", "refused", "foreign", "large", "seconds", "processor_s")
+    largest = ("slowest_s", "slowest_large_s", "peak_mb", "peak_large_mb")
+    both = {name: old[name] + new[name] for name in summed} | {name: max(old[name], new[name]) for name in largest}
+    first = {"first_seed": old["first_seed"], "first_foreign": old["first_foreign"] or new["first_foreign"]}
+    return new | both | first
+
+
+def _in_a_process(name: str, options: argparse.Namespace, old: dict[str, Any] | None) -> dict[str, Any]:
+    """The row of a reader that goes on after an older row, if there is one."""
+    first = old["first_seed"] + old["inputs"] - old["large"] if old else options.first_seed
+    large = old["first_seed"] + old["large"] if old else options.first_seed
     command = [sys.executable, __file__, "--one", name, "--seconds", str(options.seconds)]
-    command += ["--first-seed", str(options.first_seed), "--large", str(options.large)]
+    command += ["--first-seed", str(first), "--first-large", str(large), "--large", str(options.large)]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"{name}: the process ended with {done.returncode}")
     row: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return row
+    return together(old, row) if old and row else row
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=60, help="for each reader")
+    parser.add_argument("--seconds", type=float, default=60, help="of the processor, for each reader")
     parser.add_argument("--large", type=int, default=20, help="inputs of 10 MB for each reader")
-    parser.add_argument("--first-seed", type=int, default=0)
+    seeds = parser.add_mutually_exclusive_group()
+    seeds.add_argument("--first-seed", type=int, default=0)
+    seeds.add_argument("--more", action="store_true", help="go on after the seeds in the record")
     parser.add_argument("--readers", nargs="+", help="by default all")
     parser.add_argument("--one", help=argparse.SUPPRESS)
+    parser.add_argument("--first-large", type=int, default=0, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
-        print(json.dumps(fuzz(options.one, options.first_seed, options.seconds, options.large)))
+        print(json.dumps(fuzz(options.one, options.first_seed, options.first_large, options.seconds, options.large)))
         return 0
-    from machine import merge_rows
+    from machine import merge_rows, rows_of
     from strangers import STRANGERS
 
     faults = 0
+    old = {row["reader"]: row for row in rows_of("fuzz")} if options.more else {}
     for name in options.readers or STRANGERS:
-        row = _in_a_process(name, options)
+        row = _in_a_process(name, options, old.get(name))
         if row:
             merge_rows("fuzz", [row], ("reader",), "numpy", "gemmi", "pydantic")
             faults += row["foreign"] or row["peak_large_mb"] > MOST_MEMORY

@@ -72,14 +72,19 @@ def result_path(benchmark: str) -> Path:
     return ROOT / "benchmarks" / "results" / metadata.version("af2cpu") / f"{name}_{benchmark}.json"
 
 
+def rows_of(benchmark: str) -> list[dict[str, Any]]:
+    """The rows in this machine's record of a benchmark; none if there is no record."""
+    path = result_path(benchmark)
+    return list(orjson.loads(path.read_bytes())["rows"]) if path.is_file() else []
+
+
 def merge_rows(benchmark: str, rows: list[dict[str, Any]], by: Sequence[str], *packages: str) -> Path:
     """Write rows into the record of a benchmark; those measured earlier stay, but for the ones that are equal in `by`.
 
     Each row says how the machine was: an hour's measurement need not be made again with a minute's. A name in `by` that
     an older row lacks counts as None.
     """
-    machine, path = describe(*packages), result_path(benchmark)
-    old = orjson.loads(path.read_bytes())["rows"] if path.is_file() else []
+    machine, old = describe(*packages), rows_of(benchmark)
     new = {tuple(row.get(name) for name in by) for row in rows}
     kept = [row for row in old if tuple(row.get(name) for name in by) not in new]
     made = [{"commit": machine["commit"], "load": machine["load"]} | row for row in rows]

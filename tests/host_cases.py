@@ -55,6 +55,21 @@ class Network:
             keeper.wait()
 
 
+def start_scheduler(
+    file: Path, host: str, flags: Sequence[str] = (), prefix: Sequence[str] = ()
+) -> subprocess.Popen[bytes]:
+    """A scheduler that listens on a free port; it has written its file, and writes a log beside it."""
+    command = ["--host", host, "--port", "0", "--no-dashboard", "--scheduler-file", str(file), *flags]
+    program = [*prefix, sys.executable, "-m", "distributed.cli.dask_scheduler", *command]
+    with file.with_name("scheduler.log").open("wb") as log:
+        process = subprocess.Popen(program, stdout=log, stderr=subprocess.STDOUT)
+    end = time.monotonic() + 120
+    while not (file.is_file() and file.stat().st_size):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    return process
+
+
 class Cluster:
     """A scheduler, and a worker process on each of two hosts."""
 
@@ -64,14 +79,7 @@ class Cluster:
         self._network, self._folder = network, folder
         self.file = folder / "scheduler.json"
         flags = ["--tls-ca-file", tls[1], "--tls-cert", tls[3], "--tls-key", tls[5], "--protocol", "tls"] if tls else []
-        command = ["--host", network.address, "--port", "0", "--no-dashboard", "--scheduler-file", str(self.file)]
-        program = [*network.prefixes[0], sys.executable, "-m", "distributed.cli.dask_scheduler", *command, *flags]
-        self._log = (folder / "scheduler.log").open("wb")
-        self.scheduler = subprocess.Popen(program, stdout=self._log, stderr=subprocess.STDOUT)
-        end = time.monotonic() + 120
-        while not (self.file.is_file() and self.file.stat().st_size):
-            assert time.monotonic() < end
-            time.sleep(0.05)
+        self.scheduler = start_scheduler(self.file, network.address, flags, network.prefixes[0])
         self.address = json.loads(self.file.read_text())["address"]
         self.workers = [self.worker(host, *tls, faults=faults) for host in (1, 2)]
 
@@ -90,4 +98,3 @@ class Cluster:
             worker.process.wait(60)
         self.scheduler.kill()
         self.scheduler.wait()
-        self._log.close()

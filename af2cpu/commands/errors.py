@@ -99,21 +99,22 @@ def run(app: Callable[[], object]) -> NoReturn:
             try:
                 app()
             except SystemExit as error:
-                stopping.check()  # typer ends Ctrl-C in its own way
                 code = error.code
+            stopping.check()  # typer ends Ctrl-C in its own way
             sys.stdout.flush()  # not at the interpreter's exit, where an error would print a traceback
     except typer.Exit as error:
         code = error.exit_code
+    stopping.disregard()
     sys.exit(code)
 
 
 def _end(line: str, code: int, error: BaseException) -> NoReturn:
+    stopping.disregard()
     text = "".join(one if one.isprintable() or "\ud800" <= one <= "\udfff" else repr(one)[1:-1] for one in line)
     try:
         plain_console(stderr=True).print(text)
     except BrokenPipeError:
         drop_closed_streams()
-    stopping.answered()
     raise typer.Exit(code) from error
 
 

@@ -205,9 +205,10 @@ def check_piece(response: httpx.Response, piece: Piece, have: int = 0) -> None:
 
 
 def validator_of(response: httpx.Response) -> str:
-    """What If-Range takes: a weak ETag does not tell two versions apart byte for byte."""
+    """What If-Range takes: a weak ETag does not tell two versions apart byte for byte; other letters can't be sent."""
     tag = response.headers.get("ETag", "")
-    return tag if tag and not tag.startswith("W/") else response.headers.get("Last-Modified", "")
+    told = tag if tag and not tag.startswith("W/") else response.headers.get("Last-Modified", "")
+    return told if told.isascii() else ""
 
 
 def length_of(response: httpx.Response) -> int | None:

@@ -26,6 +26,8 @@ _LOWER = np.zeros(256, bool)
 _LOWER[ord("a") : ord("z") + 1] = True
 _GAP = ord("-")
 _SEGMENTS = re.compile(rb"#(\d+(?:,\d+)*)\s+(\d+(?:,\d+)*)")
+_MAX_DIGITS = 9  # of a number in it
+_MAX_RESIDUES = 100_000  # of a complex: the network of it fits no memory, and a few digits could ask for any number
 _BETWEEN_LABELS = "\t"  # of the parts of a paired row
 # Rows that hh-suite (addss.pl, hhblits) puts among the sequences: secondary structure, solvent accessibility, and their
 # confidence and sequence.
@@ -69,14 +71,20 @@ class JoinedAlignment:
 def segments_of(comments: Sequence[bytes], place: str) -> Segments | None:
     """The sequences that the first comment line of an a3m declares; None if it declares none.
 
-    Raises InputError if the line does not have one number of copies, at least 1, for each length.
+    Raises InputError if the line does not have one number of copies, at least 1, for each length, or if the complex
+    would have more residues than any that can be predicted.
     """
     match = _SEGMENTS.fullmatch(comments[0]) if comments else None
     if match is None:
         return None
-    lengths, copies = (tuple(int(number) for number in group.split(b",")) for group in match.groups())
+    texts = [group.split(b",") for group in match.groups()]
+    lengths, copies = (tuple(int(text[: _MAX_DIGITS + 1]) for text in group) for group in texts)
     if len(lengths) != len(copies) or 0 in lengths or 0 in copies:
         raise InputError(f"{place}, line 1: needs a length and a number of copies for each chain; the line is damaged")
+    if sum(length * count for length, count in zip(lengths, copies, strict=True)) > _MAX_RESIDUES:
+        raise InputError(
+            f"{place}, line 1: says that the complex has more than {_MAX_RESIDUES:,} residues; the line is damaged"
+        )
     return Segments(lengths, copies)
 
 

@@ -106,7 +106,7 @@ def read_header(stream: IO[bytes]) -> Header:
     version = np.lib.format.read_magic(stream)
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # of headers that Python 2 wrote
+        warnings.simplefilter("ignore")  # of headers that Python 2 wrote, and of old names of types, such as a4
         shape, fortran_order, dtype = read(stream)
     if dtype.hasobject:
         raise ValueError("it holds Python objects, which are never loaded")

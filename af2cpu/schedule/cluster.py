@@ -227,7 +227,7 @@ def _cluster_class(name: str) -> Any:
 
 def worker_command(scheduler: str, name: str, tls: Sequence[str] = ()) -> str:
     """The command of a job: af2cpu worker, in this Python."""
-    words = [sys.executable, "-m", "af2cpu.cli", "worker", "--scheduler", scheduler, "--name", name, *tls]
+    words = [sys.executable, "-m", "af2cpu", "worker", "--scheduler", scheduler, "--name", name, *tls]
     return shlex.join(words)
 
 

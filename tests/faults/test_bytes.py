@@ -32,7 +32,7 @@ from af2cpu.formats.arrays import read_arrays
 from af2cpu.formats.features import read_features, write_features
 from af2cpu.formats.template_hits import read_template_hits
 from af2cpu.outputs.arrays import read_result, write_result
-from af2cpu.query import query_of_features
+from af2cpu.query import query_of_features, read_inputs
 from af2cpu.records import PredictionId, Query
 from af2cpu.search.databases import select
 from af2cpu.weights.npz import read_arrays as read_parameters
@@ -131,6 +131,19 @@ KINDS = ["features", "complex", "result", "result of a complex"]
 def test_archives_of_arrays(tmp_path: Path, kind: str) -> None:
     path, read = _npz(tmp_path, kind)
     survives(path, path.read_bytes(), read)
+
+
+@pytest.mark.fault("foreign exceptions")
+def test_old_names_of_types(tmp_path: Path) -> None:
+    """numpy warns of them; a user can't do anything about it."""
+    path, read = _npz(tmp_path, "features")
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content.replace(b"'<i4'", b"'|a4'"))
+    with pytest.raises(InputError, match=r"holds \|S4, expected whole numbers"):
+        read(path)
 
 
 _TYPES = [np.float16, np.complex64, np.bool_, np.int8, np.uint64, "S3", "U3", "M8[s]", "V4"]
@@ -264,6 +277,18 @@ def test_one_row_of_a_hundred_megabytes(tmp_path: Path, kind: str, letter: bytes
     assert str(path) in said
     assert "MB" in said
     assert peak < 500, said
+
+
+@pytest.mark.fault("bombs")
+@pytest.mark.parametrize(
+    "line", [f"#3,2\t{10**20},1", f"#3,2\t1,{'9' * 5000}", f"#{10**9},2\t{10**9},1", "#3,2\t33333,1"]
+)
+def test_an_alignment_of_more_chains_than_any_complex_has(tmp_path: Path, line: str) -> None:
+    """Found by fuzzing: it would ask for as many sequences as its first line says."""
+    path = tmp_path / "complex.a3m"
+    path.write_text(f"{line}\n>101\t102\nMKVLA\n")
+    with pytest.raises(InputError, match=r"complex\.a3m, line 1: says that the complex has more than 100,000 residues"):
+        read_inputs([path])
 
 
 @pytest.mark.fault("bombs")

@@ -128,7 +128,7 @@ def test_jobs_of_dask_jobqueue(tmp_path: Path) -> None:
     script = (tmp_path / "job.sh").read_text()
     assert "#SBATCH --cpus-per-task=2" in script
     assert "#SBATCH -t 01:00:00" in script
-    assert "af2cpu.cli worker --scheduler tcp://" in script
+    assert "af2cpu worker --scheduler tcp://" in script
     assert (tmp_path / "cancelled").read_text() == "17\n"
 
 

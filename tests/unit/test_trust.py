@@ -23,6 +23,12 @@ def test_every_reader_was_fuzzed_and_nothing_foreign_came() -> None:
     assert [name for name, row in rows.items() if row["peak_large_mb"] > 500 or row["slowest_large_s"] > 10] == []
 
 
+def test_every_signal_ended_the_program_rightly() -> None:
+    rows = record("signals")["rows"]
+    assert sum(row["moments"] for row in rows) >= 300
+    assert [row for row in rows if row["wrong"]] == []
+
+
 def test_every_kill_left_the_same_files_and_no_work_was_lost() -> None:
     rows = record("crashes")["rows"]
     assert {row["case"] for row in rows} == {"protein", "complex", "batch"}

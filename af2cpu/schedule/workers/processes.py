@@ -25,12 +25,16 @@ from af2cpu.version import __version__
 
 EXITS = "af2cpu-exits"  # topic: a nanny tells how its worker process ended
 # Dask's own retries, work stealing, memory limits and log lines are off: the admission chooses workers and plans
-# memory, the runner retries and tells. Heartbeats have no limit, because a task may keep the interpreter busy.
+# memory, the runner retries and tells. Heartbeats have no limit, because a task may keep the interpreter busy. What Dask
+# keeps of past tasks and events for its developers would grow with every target: the tasks' orders are in it.
 CONFIG: dict[str, Any] = {
     "distributed.scheduler.allowed-failures": 0,
     "distributed.scheduler.work-stealing": False,
     "distributed.scheduler.worker-ttl": None,
     "distributed.scheduler.active-memory-manager.start": False,
+    "distributed.admin.low-level-log-length": 10,
+    "distributed.admin.system-monitor.log-length": 10,
+    "distributed.diagnostics.computations.max-history": 1,
     "distributed.worker.memory.target": False,
     "distributed.worker.memory.spill": False,
     "distributed.worker.memory.pause": False,

@@ -139,6 +139,18 @@ def test_what_can_not_be_told_apart_is_fetched_anew(server: Server, http: httpx.
     assert len(lines) == 1
 
 
+@pytest.mark.parametrize("told_by", ["tag", "modified"])
+def test_a_version_in_letters_that_can_not_be_sent_back(
+    server: Server, http: httpx.Client, tmp_path: Path, told_by: str
+) -> None:
+    """It tells nothing apart then: the download begins anew after a broken line."""
+    server.tag = None
+    setattr(server, told_by, '"\xf61"')
+    server.cuts = [50_000]
+    fetch(http, server.url("/db.txt"), tmp_path / "db.txt")
+    assert (tmp_path / "db.txt").read_bytes() == CONTENT
+
+
 def test_a_server_without_ranges_begins_anew(server: Server, http: httpx.Client, tmp_path: Path) -> None:
     server.ranges, server.cuts = False, [50_000]
     fetch(http, server.url("/db.txt"), tmp_path / "db.txt")

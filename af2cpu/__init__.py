@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from af2cpu.api.features import features_from_msa
     from af2cpu.api.model import Model, load_model
-    from af2cpu.api.run import predict
+    from af2cpu.api.predict import predict
     from af2cpu.errors import InputError
     from af2cpu.formats.features import read_features
     from af2cpu.pipeline.run import Outcome
@@ -43,7 +43,7 @@ _HOMES = {
     "features_from_msa": "af2cpu.api.features",
     "load_model": "af2cpu.api.model",
     "Model": "af2cpu.api.model",
-    "predict": "af2cpu.api.run",
+    "predict": "af2cpu.api.predict",
     "read_features": "af2cpu.formats.features",
     "InputError": "af2cpu.errors",
     "Outcome": "af2cpu.pipeline.run",

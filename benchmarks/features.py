@@ -24,7 +24,6 @@ import numpy as np
 from machine import merge_rows
 from sides import peak_gb
 
-from af2cpu.chain_ids import chain_id
 from af2cpu.features.config import SamplingConfig
 from af2cpu.features.sample import Sampler
 from af2cpu.formats.features import read_features
@@ -32,6 +31,7 @@ from af2cpu.model.config import model_config
 from af2cpu.pipeline.stages.entities import entity_input
 from af2cpu.pipeline.stages.features import FEATURES, ChainTask, FeaturesTask
 from af2cpu.records import Query
+from af2cpu.records.chain_ids import chain_id
 from af2cpu.workspace import Receipt, Work
 
 KEY = ("chains", "residues", "rows", "pairing_rows")

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "scripts")]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "scripts" / "demo")]
 
 LARGE = 10 << 20  # bytes
 LIMIT = 10  # seconds of the processor for an input
@@ -48,7 +48,7 @@ def _peak() -> float:
 
 
 class Counts:
-    """What became of the inputs."""
+    """The outcomes of the inputs."""
 
     def __init__(self) -> None:
         self.row: dict[str, Any] = {"inputs": 0, "read": 0, "refused": 0, "foreign": 0, "first_foreign": ""}

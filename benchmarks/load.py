@@ -24,7 +24,7 @@ from sides import peak_gb
 from af2cpu.model.config import model_config
 from af2cpu.ops.dispatch import describe as engine
 from af2cpu.ops.dispatch import use_engine
-from af2cpu.pipeline.network import load_network
+from af2cpu.weights.network import load_network
 from af2cpu.weights.synthetic import synthetic_parameters, write_parameters
 
 MODEL = "model_1_ptm"

@@ -29,7 +29,7 @@ from sides import PARAMS, Case, features_of
 
 from af2cpu.ops.dispatch import use_engine
 from af2cpu.ops.isa import kernels
-from af2cpu.pipeline.network import load_network
+from af2cpu.weights.network import load_network
 
 KERNELS = (
     "attention",

@@ -27,9 +27,10 @@ from af2cpu.cores import usable_cores
 from af2cpu.events import Event
 from af2cpu.pipeline.graph import Graph, Item, Node, build_graph
 from af2cpu.pipeline.results import Made, Results
-from af2cpu.schedule import runner, tasks
+from af2cpu.schedule import runner
 from af2cpu.schedule.cluster import local_cluster
-from af2cpu.schedule.workers import plan_workers
+from af2cpu.schedule.workers import tasks
+from af2cpu.schedule.workers.plan import plan_workers
 from af2cpu.settings import RunSettings
 from af2cpu.workspace import Receipt
 

@@ -24,13 +24,13 @@ import numpy as np
 import orjson
 
 ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "scripts"), str(ROOT / "tests")]
+sys.path[:0] = [str(ROOT), str(ROOT / "scripts" / "demo"), str(ROOT / "tests")]
 
-from demo.evolution import LETTERS, homolog, random_sequences  # noqa: E402
 from machine import describe, write_result  # noqa: E402
 from msv_cases import Blocks, Codes, blocks, digital, random_codes  # noqa: E402
 from pyhmmer.easel import DigitalSequenceBlock  # noqa: E402
 from pyhmmer.plan7 import OptimizedProfile, Pipeline  # noqa: E402
+from synthetic.evolution import LETTERS, homolog, random_sequences  # noqa: E402
 
 from af2cpu.ops import isa  # noqa: E402
 from af2cpu.search.msv import MsvFilter  # noqa: E402

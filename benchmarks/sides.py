@@ -172,7 +172,7 @@ Outputs = dict[str, np.ndarray]
 
 def ours(program: Program, case: Case) -> Callable[[], Outputs]:
     from af2cpu.ops.dispatch import use_engine
-    from af2cpu.pipeline.network import load_network
+    from af2cpu.weights.network import load_network
 
     use_engine(program.name)
     features = [features_of(case, padded_rows=False)]

@@ -26,12 +26,12 @@ from af2cpu.pipeline.graph import AmongBest, Node, build_graph
 from af2cpu.plan.jobs import Job
 from af2cpu.plan.machine import EngineChoice, Machine
 from af2cpu.plan.models import models_without_parameters
-from af2cpu.plan.run import Plan
+from af2cpu.plan.plan import Plan
 from af2cpu.records import Query
-from af2cpu.schedule.admission import Admission
+from af2cpu.schedule.admission.admission import Admission
+from af2cpu.schedule.admission.hosts import Task, Worker, seconds_on
 from af2cpu.schedule.choose import share_of_helpers
-from af2cpu.schedule.hosts import Task, Worker, seconds_on
-from af2cpu.schedule.workers import WorkerPlan, plan_workers
+from af2cpu.schedule.workers.plan import WorkerPlan, plan_workers
 from af2cpu.search.databases import Database, DatabaseSet
 from af2cpu.settings import RunSettings
 

@@ -21,7 +21,7 @@ from af2cpu.model.atoms import compute_all_atom_coordinates
 from af2cpu.outputs.layout import Layout, write_bytes
 from af2cpu.outputs.write import write_done, write_prediction, write_ranking, write_relaxed, write_run
 from af2cpu.records import CHAIN_BREAK, Chains, Features, Prediction, PredictionId, Provenance, Relaxed
-from af2cpu.run_records import PredictionScores, RelaxationRecord, TargetRun, from_json, record_bytes, to_json
+from af2cpu.runs.records import PredictionScores, RelaxationRecord, TargetRun, from_json, record_bytes, to_json
 
 MADE_UP = "MADE-UP RESULTS: ideal helices, not a prediction"
 PROVENANCE = Provenance("a bundle of helices", "bundle", "1.2.3", "none", warning=MADE_UP)

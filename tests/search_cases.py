@@ -13,8 +13,8 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
-from demo.evolution import homolog, random_sequences
-from make_demo_databases import examples, make_sequences, write_fasta
+from make_databases import examples, make_sequences, write_fasta
+from synthetic.evolution import homolog, random_sequences
 
 from af2cpu.ops import isa
 from af2cpu.records import Query

@@ -28,8 +28,8 @@ from af2cpu.model.config import model_config
 from af2cpu.outputs.arrays import read_result, write_result
 from af2cpu.query import query_of_features
 from af2cpu.records import PredictionId
-from af2cpu.run_records import Failure, SearchRecord, TargetRun, read_record
-from af2cpu.run_status import RunStatus
+from af2cpu.runs.records import Failure, SearchRecord, TargetRun, read_record
+from af2cpu.runs.status import RunStatus
 from af2cpu.search.index import index_paths, load_index, packed_path
 from af2cpu.search.indexing import build_index
 from af2cpu.search.packed import open_packed, pack
@@ -191,7 +191,7 @@ def record(name: str) -> Callable[[Path], Stranger]:
 def target_run(folder: Path) -> Stranger:
     """run.json of a real run."""
     from af2cpu.pipeline.run import run
-    from af2cpu.plan.run import plan_run
+    from af2cpu.plan.plan import plan_run
 
     (folder / "in.a3m").write_text(">q\nMKTAYIAKQRQ\n>r\nMKTAVIAKQRQ\n")
     fixed = {"models": ["tiny"], "params": "synthetic:0", "recycles": 0, "relax": "none"}

@@ -25,14 +25,13 @@ FLOORS = (
     ("workspace",),
     ("prediction",),
     ("query", "search", "features", "model", "weights", "confidence", "relax", "outputs"),
-    ("ops", "download", "failures", "run_status"),
+    ("ops", "download", "runs"),
     ("geometry", "formats"),
-    ("run_records",),
     ("records", "settings", "chemistry"),
     ("shapes", "cores"),
-    ("chain_ids", "errors", "events", "shipped", "stopping", "version", "words"),
+    ("errors", "events", "shipped", "stopping", "version", "words"),
 )
-ALLOWED = {("weights", "model")}  # the table of parameters follows the configuration of the network
+ALLOWED = {("weights", "model")}  # the table of parameters follows the network, which is filled from it
 # The package that may import a heavy or optional library; `search` stands for every module below af2cpu/search.
 ONLY_IN = {
     "jax": {"validate"},
@@ -94,7 +93,7 @@ def test_every_module_has_a_floor() -> None:
 
 def test_the_plain_program_does_not_load_dask() -> None:
     """Dask takes a second to import, and only a batch needs it."""
-    modules = "cli, api, schedule.admission, schedule.workers, commands.predict, commands.running"
+    modules = "cli, api, schedule.admission.admission, schedule.workers.plan, commands.predict, commands.running"
     code = f"import sys; from af2cpu import {modules.split(',', maxsplit=1)[0]}\n"
     code += "".join(f"import af2cpu.{name.strip()}\n" for name in modules.split(","))
     code += "print([name for name in sys.modules if name.split('.')[0] in ('dask', 'distributed')])"

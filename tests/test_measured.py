@@ -12,15 +12,16 @@ from typing import Any
 
 import measured
 import pytest
-from measured_tables import TABLES, MissingError, seconds, small
+from measured import TABLES
+from measured_tables import MissingError, seconds, small
 
 ROOT = Path(__file__).parents[1]
 
 
 def test_documents_have_the_numbers_of_the_records() -> None:
-    command = [sys.executable, str(ROOT / "scripts" / "measured.py"), "--check"]
+    command = [sys.executable, str(ROOT / "scripts" / "documents" / "measured.py"), "--check"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"{done.stdout}{done.stderr}run: python scripts/measured.py"
+    assert done.returncode == 0, f"{done.stdout}{done.stderr}run: python scripts/documents/measured.py"
 
 
 def test_every_table_is_in_a_document() -> None:

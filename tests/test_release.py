@@ -93,9 +93,9 @@ def test_the_site_builds_without_warnings_and_loads_nothing_from_elsewhere(tmp_p
 
 
 def test_every_source_file_names_its_licence() -> None:
-    command = [sys.executable, str(ROOT / "scripts" / "spdx.py"), "--check"]
+    command = [sys.executable, str(ROOT / "scripts" / "checks" / "spdx.py"), "--check"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"{done.stdout}run: python scripts/spdx.py"
+    assert done.returncode == 0, f"{done.stdout}run: python scripts/checks/spdx.py"
 
 
 def test_the_licence_line_is_put_once_and_after_the_interpreters() -> None:

@@ -25,7 +25,7 @@ AT_END = "kill at its end"
 def install() -> None:
     """Puts the faults into the stages of this process."""
     from af2cpu.pipeline.stages import STAGES
-    from af2cpu.schedule import processes
+    from af2cpu.schedule.workers import processes
 
     stages: Any = STAGES
     folder, faults = Path(os.environ["WORKER_FAULTS_FOLDER"]), json.loads(os.environ["WORKER_FAULTS"])

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from af2cpu.pipeline.run import Outcome
-    from af2cpu.run_records import TargetRun
+    from af2cpu.runs.records import TargetRun
 
 MANY = 50  # targets that get a row in the table at the end
 _MODEL = 14  # columns of a model's name on a terminal

@@ -19,7 +19,7 @@ from af2cpu.settings import RunSettings
 if TYPE_CHECKING:
     from af2cpu.pipeline.graph import Node
     from af2cpu.plan.jobs import Job
-    from af2cpu.plan.run import Plan
+    from af2cpu.plan.plan import Plan
 
 _SETTINGS = (
     "complex",
@@ -51,8 +51,9 @@ def estimate(
     inputs: Annotated[
         list[str],
         typer.Argument(
+            metavar="INPUTS",
             help="Sequence files as for af2cpu predict, or lengths in residues, for example 150 3000; those of a "
-            "complex's chains as 128:128."
+            "complex's chains as 128:128.",
         ),
     ],
     settings: RunSettings,
@@ -71,7 +72,7 @@ def estimate(
     """
     from af2cpu.commands.plan_text import plan_lines
     from af2cpu.pipeline.graph import build_graph
-    from af2cpu.plan.run import plan_estimate
+    from af2cpu.plan.plan import plan_estimate
 
     lengths = list(dict.fromkeys(_lengths(text) for text in inputs if _LENGTHS.fullmatch(text)))
     files = [Path(text) for text in inputs if not _LENGTHS.fullmatch(text)]
@@ -104,11 +105,11 @@ def _as_json(plan: Plan, nodes: Mapping[str, Sequence[Node]]) -> dict[str, Any]:
 
 
 def _target(plan: Plan, job: Job, nodes: Sequence[Node]) -> dict[str, Any]:
-    """Without `min_` at the most."""
+    """Keys without `min_` are upper limits."""
     from af2cpu.commands.plan_text import fits
     from af2cpu.pipeline.graph import total_cost
     from af2cpu.plan.models import count_passes
-    from af2cpu.plan.run import disk_bytes
+    from af2cpu.plan.plan import disk_bytes
 
     cost, passes = total_cost(nodes), count_passes(plan.models_of(job.query), plan.settings)
     return {

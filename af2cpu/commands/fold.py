@@ -16,7 +16,10 @@ from af2cpu.settings import BATCH, NETWORK, OUTPUT, RUN, RunSettings, names_in
 @o.with_settings("data_dir", *names_in(NETWORK, OUTPUT, RUN, BATCH))
 def fold(  # noqa: PLR0913 - each is an option of the command
     folders: Annotated[
-        list[Path], typer.Argument(parser=as_path, help="Folders that af2cpu search wrote: of one target, or of many.")
+        list[Path],
+        typer.Argument(
+            metavar="FOLDERS", parser=as_path, help="Folders that af2cpu search wrote: of one target, or of many."
+        ),
     ],
     settings: RunSettings,
     *,
@@ -35,7 +38,7 @@ def fold(  # noqa: PLR0913 - each is an option of the command
     """
     from af2cpu.commands.listeners import verbosity_of
     from af2cpu.commands.running import run_planned
-    from af2cpu.plan.run import plan_fold
+    from af2cpu.plan.plan import plan_fold
 
     run_planned(
         lambda selection: plan_fold(folders, settings, selection),

@@ -9,7 +9,7 @@ from af2cpu.pipeline.graph import AmongBest, Cost, Node, total_cost
 from af2cpu.pipeline.survey import Step, Survey
 from af2cpu.plan.jobs import Job
 from af2cpu.plan.models import count_passes
-from af2cpu.plan.run import Plan, disk_bytes
+from af2cpu.plan.plan import Plan, disk_bytes
 from af2cpu.words import counted, duration
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What predict and fold do once their plan is made: show it, carry it out, show what became of it."""
+"""The common part of predict and fold: show the plan, run it, show the outcome."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from af2cpu.commands.plan_text import about_targets, plan_lines, steps_lines
 from af2cpu.pipeline.graph import build_graph
 from af2cpu.pipeline.run import Outcome, run
 from af2cpu.pipeline.survey import survey
-from af2cpu.plan.run import Plan
+from af2cpu.plan.plan import Plan
 from af2cpu.plan.selection import Selection, read_selection
 from af2cpu.schedule.choose import runner_for
 

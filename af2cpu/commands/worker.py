@@ -31,6 +31,6 @@ def worker(
     """
     if settings.scheduler is None:
         raise InputError("--scheduler: is missing; start one with dask scheduler, and give its address")
-    from af2cpu.schedule.join import join
+    from af2cpu.schedule.workers.command import join
 
     join(settings, name)

@@ -13,9 +13,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from af2cpu.chain_ids import chain_id
 from af2cpu.chemistry.residues import CA, CB
 from af2cpu.records import ChainConfidence, Interface, Prediction
+from af2cpu.records.chain_ids import chain_id
 
 CONTACT = 8.0  # angstrom
 IPSAE_PAE = 15.0  # angstrom, under which a pair of residues counts in ipSAE: Dunbrack's default for AlphaFold 2

@@ -76,7 +76,7 @@ _MODEL_5 = {
             "n_query_points": 4,
             "n_value_points": 8,
             "scalar_bias": True,  # of the projections to scalar queries, keys and values
-            "clamp_norms": False,  # norms of points: from below, or the square raised by 1e-8
+            "clamp_norms": False,  # squares of point norms: True: at least 1e-16, False: 1e-8 is added
         },
         "sidechain": {"c": 128, "n_blocks": 2},
     },
@@ -173,7 +173,7 @@ _DEMO_TRIANGLES = {
     "triangle_attention.head_dim": 16,
     "pair_transition.factor": 2,
 }
-# All layers of model_1_ptm, small enough to be shipped: the networks of the demo parameters (scripts/train_demo.py).
+# All layers of model_1_ptm, small enough to be shipped: the networks of the demo parameters (scripts/demo/train.py).
 _DEMO = (
     _TEMPLATES
     | _PTM

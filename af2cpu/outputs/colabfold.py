@@ -17,7 +17,7 @@ import orjson
 from af2cpu.outputs.layout import ColabFoldLayout, colabfold_tag, write_bytes
 from af2cpu.outputs.references import bibtex, papers
 from af2cpu.outputs.report.find import find_targets, prediction_id, read_run
-from af2cpu.run_records import PassScores, TargetRun
+from af2cpu.runs.records import PassScores, TargetRun
 
 _RELAXED_COUNT = {"none": 0, "best": 1}  # all: every prediction
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from af2cpu.outputs.citation import ALPHAFOLD, MULTIMER, Paper, papers_of
-from af2cpu.run_records import DatabaseUsed
+from af2cpu.runs.records import DatabaseUsed
 from af2cpu.shipped import is_shipped
 
 _MOST_NAMED = 2  # authors

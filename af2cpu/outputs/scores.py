@@ -11,7 +11,7 @@ import orjson
 
 from af2cpu.outputs.classes import categories
 from af2cpu.records import ChainConfidence, ChainPairs, Chains, Confidence, Interface, Prediction, Ranking
-from af2cpu.run_records import PredictionScores
+from af2cpu.runs.records import PredictionScores
 
 _ANGSTROM_OR_PLDDT = {"mean_pae", "min_pae", "contact_pae", "mean_plddt"}  # fields with 2 decimals; scores have 4
 

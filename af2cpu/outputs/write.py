@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Records to files, one function per stage of a run. Every file is written whole or not at all.
 
-The files of a prediction are written as soon as it ends, its result_*.npz last: where that is, the others are.
+The files of a prediction are written as soon as it ends, its result_*.npz last: if that exists, so do the others.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from af2cpu.outputs.pickles import write_features_pickle, write_result_pickle
 from af2cpu.outputs.scores import ranking_json, relax_metrics_json, timings_json
 from af2cpu.outputs.structure import pdb_limit_note, pdb_text
 from af2cpu.records import Confidence, Features, Prediction, Provenance, Ranking, Relaxed
-from af2cpu.run_records import TargetRun
+from af2cpu.runs.records import TargetRun
 
 
 @dataclass(frozen=True)

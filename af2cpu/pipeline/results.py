@@ -12,11 +12,11 @@ from typing import Any
 
 from af2cpu import events, stopping
 from af2cpu.errors import InputError, in_words, is_foreseen, is_lack_of_memory
-from af2cpu.failures import forget_failure, record_failure
 from af2cpu.formats.streams import HIDDEN, sweep_abandoned
 from af2cpu.pipeline.graph import Graph, Item, Node, UntilScore, targets_of
 from af2cpu.pipeline.resolve import Receipts, holds, needed_items, obtain_items
-from af2cpu.run_records import Failure
+from af2cpu.runs.failures import forget_failure, record_failure
+from af2cpu.runs.records import Failure
 from af2cpu.workspace import Obtained, Receipt, TargetLocks
 from af2cpu.workspace.lock import sweep
 
@@ -32,7 +32,7 @@ class Fault:
 
 @dataclass(frozen=True)
 class Made:
-    """What became of an item, by protein: each has a receipt or a fault."""
+    """The outcome of an item for each protein: a receipt or a fault."""
 
     receipts: Mapping[str, Receipt[Any]]
     faults: Mapping[str, Fault] = field(default_factory=dict)
@@ -78,7 +78,7 @@ class Results:
 
 
 def make_shared(graph: Graph, results: Results) -> list[Node]:
-    """Counts the databases, which are no protein's, in this process.
+    """Runs the nodes that count databases, which belong to no protein, in this process.
 
     They come first: a broken one ends the run before any folder is made. Returns the other nodes.
 

@@ -14,18 +14,18 @@ from af2cpu.formats.streams import HIDDEN
 from af2cpu.outputs.layout import ColabFoldLayout, Layout
 from af2cpu.pipeline.graph import Graph, Node, build_graph
 from af2cpu.pipeline.graph.folding import layout_of, settings_in_effect
-from af2cpu.pipeline.index_pages import LOCK, IndexPages, PairsNoted
+from af2cpu.pipeline.listeners.index_pages import LOCK, IndexPages, PairsNoted
+from af2cpu.pipeline.listeners.status import keeping_status
+from af2cpu.pipeline.listeners.target_logs import TargetLogs
 from af2cpu.pipeline.local import run_graph
-from af2cpu.pipeline.logs import TargetLogs
 from af2cpu.pipeline.results import Results
 from af2cpu.pipeline.stages import STAGES
 from af2cpu.pipeline.stages.prediction import PredictionTask
-from af2cpu.pipeline.status import keeping_status
 from af2cpu.plan.jobs import Job
-from af2cpu.plan.run import Plan
+from af2cpu.plan.plan import Plan
 from af2cpu.records import Provenance, Ranking
-from af2cpu.run_records import DatabaseSearched, Failure, SearchRecord, TargetRun
-from af2cpu.run_status import exclusive
+from af2cpu.runs.exclusive import exclusive
+from af2cpu.runs.records import DatabaseSearched, Failure, SearchRecord, TargetRun
 
 if TYPE_CHECKING:
     from af2cpu.prediction import Prediction
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one target."""
+    """The outcome of one target."""
 
     name: str
     n_res: int

@@ -12,7 +12,7 @@ from af2cpu.errors import InputError
 from af2cpu.formats.features import read_features
 from af2cpu.query import check_unique, query_of_features
 from af2cpu.records import Chain, Query
-from af2cpu.run_records import FeaturesMade, SearchRecord, read_record
+from af2cpu.runs.records import FeaturesMade, SearchRecord, read_record
 from af2cpu.workspace.receipts import read_receipt
 
 FEATURES_FILE = "features.npz"

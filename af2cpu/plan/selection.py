@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from af2cpu.errors import InputError
-from af2cpu.failures import read_failure
 from af2cpu.records import Query
+from af2cpu.runs.failures import read_failure
 
 Target = tuple[Query, Path]  # and its folder
 

@@ -14,13 +14,13 @@ from af2cpu.pipeline.graph import AmongBest, Graph, Node
 from af2cpu.pipeline.local import run_graph
 from af2cpu.pipeline.run import Runner
 from af2cpu.pipeline.survey import survey
-from af2cpu.plan.run import Plan
-from af2cpu.schedule.admission import Admission
+from af2cpu.plan.plan import Plan
+from af2cpu.schedule.admission.admission import Admission
+from af2cpu.schedule.admission.hosts import Task, Worker, seconds_on
 from af2cpu.schedule.cluster import batch_jobs, batch_system, local_cluster, running_scheduler, security_of
-from af2cpu.schedule.hosts import Task, Worker, seconds_on
-from af2cpu.schedule.open_files import check_files, lacks_files
 from af2cpu.schedule.runner import run_on_cluster
-from af2cpu.schedule.workers import WorkerPlan, helper_share, plan_workers
+from af2cpu.schedule.workers.open_files import check_files, lacks_files
+from af2cpu.schedule.workers.plan import WorkerPlan, helper_share, plan_workers
 
 _STARTUP = 3.0  # seconds until worker processes have their first task (1.9 measured) and PyTorch, besides one process
 _OVERHEAD = 0.05  # seconds of a task besides its work
@@ -114,7 +114,7 @@ def makespan(nodes: Sequence[Node], workers: Sequence[WorkerPlan], memory: float
     chosen: Counter[str] = Counter()
 
     def wanted(node: Node) -> bool:
-        """Of a choice by ranking the first candidates stand for those that will be the best. No prediction is assumed
+        """Where a ranking decides, the first candidates are counted in place of the best ones. No prediction is assumed
         to be so good that it is the last one."""
         if not isinstance(node.condition, AmongBest):
             return True

@@ -23,12 +23,12 @@ from af2cpu.events import Event
 from af2cpu.pipeline.graph import Graph, Item, Node, targets_of
 from af2cpu.pipeline.resolve import needed_items
 from af2cpu.pipeline.results import Fault, Recorder, Results, fault_of, lock_targets, make_shared
-from af2cpu.schedule.admission import Admission
-from af2cpu.schedule.attempts import Attempt, Lost, Singly, how_it_ended
-from af2cpu.schedule.here import Here, MadeHere
-from af2cpu.schedule.hosts import Task, Worker
-from af2cpu.schedule.members import Members
-from af2cpu.schedule.tasks import Report, Step, order_of
+from af2cpu.schedule.admission.admission import Admission
+from af2cpu.schedule.admission.hosts import Task, Worker
+from af2cpu.schedule.in_flight import Attempt, Lost, Singly, how_it_ended
+from af2cpu.schedule.own_process import MadeHere, OwnProcess
+from af2cpu.schedule.workers.accepted import AcceptedWorkers
+from af2cpu.schedule.workers.tasks import Report, Step, order_of
 from af2cpu.workspace import TargetLocks
 from af2cpu.workspace.lock import RunEndedError
 
@@ -86,7 +86,7 @@ class _Run:
     ) -> None:
         self._recorder, self._results = Recorder(graph, folders, results), results
         self._folders, self._run, self._client = folders, run, client
-        self._members = Members(client, level)
+        self._members = AcceptedWorkers(client, level)
         self._admission = Admission(nodes, wanted=lambda node: bool(results.needed(node)), made=set(results.receipts))
         self._messages: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
         self._topic = f"af2cpu-{secrets.token_hex(8)}"
@@ -98,10 +98,10 @@ class _Run:
         self._alone: set[str] = set()  # nodes that have had a host for themselves
         self._without_workers = time.monotonic()
         self._count = 0
-        self._here = Here(results.receipts, self._messages)
+        self._here = OwnProcess(results.receipts, self._messages)
 
     def to_the_end(self) -> None:
-        from af2cpu.schedule.processes import EXITS
+        from af2cpu.schedule.workers.processes import EXITS
 
         client = self._client
         client.subscribe_topic(self._topic, lambda event: self._messages.put(("event", event[1])))
@@ -119,7 +119,7 @@ class _Run:
 
     def close(self) -> None:
         """Gives up what runs: workers end with it."""
-        from af2cpu.schedule.processes import EXITS
+        from af2cpu.schedule.workers.processes import EXITS
 
         self._here.close()
         for topic in (self._topic, "all", EXITS):
@@ -234,7 +234,7 @@ class _Run:
         return True
 
     def _send(self, task: Task, steps: list[Step], *, one_item: bool = False) -> None:
-        from af2cpu.schedule.processes import obey, release
+        from af2cpu.schedule.workers.processes import obey, release
 
         self._count += 1
         address = self._members.addresses[task.worker.name]

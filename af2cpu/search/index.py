@@ -15,7 +15,7 @@ import platformdirs
 
 from af2cpu.errors import DatabaseError
 from af2cpu.formats.streams import atomic_write
-from af2cpu.run_records import from_json
+from af2cpu.runs.records import from_json
 from af2cpu.search.scan import MAX_TARGET, Skipped
 
 SUFFIX = ".af2cpu-index.json"
@@ -112,7 +112,7 @@ def stored_file(fasta: Path) -> Path:
 
 
 def writable_index_path(fasta: Path) -> Path:
-    """The path that a new index goes to; creates the cache folder if it is there.
+    """The path that a new index is written to; creates the cache folder if that is where it goes.
 
     Raises DatabaseError where neither folder can be written.
     """

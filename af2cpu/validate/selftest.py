@@ -22,9 +22,9 @@ from af2cpu.features.raw import make_features
 from af2cpu.features.sample import Sampler
 from af2cpu.formats.a3m import read_a3m
 from af2cpu.model.config import model_config
-from af2cpu.pipeline.network import load_network
 from af2cpu.records import Chains, Features, Prediction, ProcessedFeatures, Query
 from af2cpu.validate.threefry import PassNumbers
+from af2cpu.weights.network import load_network
 from af2cpu.weights.source import find_parameters, fingerprint
 
 PLDDT, PTM, IPTM = "mean pLDDT", "pTM", "ipTM"
@@ -112,9 +112,9 @@ class Row:
 
 
 def find_published(params: str | None, data_dir: Path | None) -> list[tuple[Published, str]]:
-    """The published runs whose parameters are there, with the source of these.
+    """The published runs whose parameters are found, each with their source.
 
-    Raises ParameterError where those of none are.
+    Raises ParameterError if none are.
     """
     found: list[tuple[Published, str]] = []
     errors: list[ParameterError] = []

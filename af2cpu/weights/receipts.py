@@ -15,7 +15,7 @@ import orjson
 
 from af2cpu.errors import ParameterError
 from af2cpu.formats.streams import atomic_write
-from af2cpu.run_records import from_json
+from af2cpu.runs.records import from_json
 
 _FORMAT = 1
 
@@ -36,7 +36,7 @@ class Receipt:
 
 
 def receipt_path(path: Path) -> Path:
-    """Where the receipt of a parameter file stands."""
+    """The path of the receipt of a parameter file."""
     return path.with_name(path.name + ".receipt.json")
 
 

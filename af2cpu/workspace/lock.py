@@ -7,7 +7,8 @@ description locks, Linux). Thousands of targets need one open file, and the syst
 Worker processes hold no lock of that kind: the run that started them does, from start to end. While a worker is at work
 on a target it shares a second byte, and a run that takes the target over waits until that byte is free. A worker also
 looks at a third byte, which its run holds as long as it lives: it starts nothing for a run that has ended, and its
-process ends with its run (schedule/tasks.py). So no two runs ever write into one folder, whichever process dies first.
+process ends with its run (schedule/workers/tasks.py). So no two runs ever write into one folder, whichever process dies
+first.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 import orjson
 
 from af2cpu.formats.streams import HIDDEN, atomic_write, link_or_copy
-from af2cpu.run_records import from_json, to_json
+from af2cpu.runs.records import from_json, to_json
 
 _PART = 1 << 20
 
@@ -23,7 +23,7 @@ D = TypeVar("D")
 
 @dataclass(frozen=True)
 class Receipt(Generic[D]):
-    """An artefact that is there, and how it was made."""
+    """A finished artefact, and how it was made."""
 
     path: Path | None  # None for a stage that leaves no file of its own
     key: str

@@ -14,7 +14,7 @@ import orjson
 from af2cpu.workspace.receipts import Receipt
 
 T = TypeVar("T")  # task: frozen plain data
-D = TypeVar("D")  # what making it did: a record of af2cpu.run_records
+D = TypeVar("D")  # what making it did: a record of af2cpu.runs.records
 
 Inputs = Mapping[str, tuple[Receipt[Any], ...]]
 

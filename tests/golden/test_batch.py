@@ -15,10 +15,10 @@ from typer.testing import CliRunner
 
 from af2cpu.cli import app
 from af2cpu.commands.console import show_outcomes
-from af2cpu.failures import read_failure
 from af2cpu.outputs.layout import AlphaFoldLayout
 from af2cpu.pipeline.run import Outcome
-from af2cpu.run_records import Failure
+from af2cpu.runs.failures import read_failure
+from af2cpu.runs.records import Failure
 
 FASTA = "".join(f">{name}\nMKTAYIAKQR{letters}\n" for name, letters in (("a", "Q"), ("b", "WW"), ("c", "YYY")))
 FIXED = ("--models", "tiny", "--params", "synthetic:0", "--db", "demo", "--recycles", "0", "--relax", "none")

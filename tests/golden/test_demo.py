@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from demo.predicted import predict
-from demo.proteins import KNOWN, Entry, chains_of, joined_sequence
 from shared_data import shared_data
+from synthetic.predicted import predict
+from training.proteins import KNOWN, Entry, chains_of, joined_sequence
 from typer.testing import CliRunner
 
 import af2cpu

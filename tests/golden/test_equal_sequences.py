@@ -15,7 +15,7 @@ import pytest
 
 from af2cpu.pipeline.run import Outcome, run
 from af2cpu.pipeline.stages import STAGES, prediction
-from af2cpu.plan.run import plan_run
+from af2cpu.plan.plan import plan_run
 from af2cpu.settings import load_settings
 from af2cpu.workspace import Work
 

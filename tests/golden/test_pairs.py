@@ -19,7 +19,7 @@ from af2cpu.formats.features import read_features
 from af2cpu.pipeline.graph import build_graph
 from af2cpu.pipeline.run import Outcome, run
 from af2cpu.pipeline.survey import survey
-from af2cpu.plan.run import Plan, plan_run
+from af2cpu.plan.plan import Plan, plan_run
 from af2cpu.search import msa
 from af2cpu.settings import load_settings
 

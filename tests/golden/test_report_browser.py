@@ -27,11 +27,11 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select
 
-from af2cpu.failures import record_failure
 from af2cpu.outputs.arrays import read_result
 from af2cpu.outputs.layout import AlphaFoldLayout
 from af2cpu.outputs.report import write_comparison, write_index, write_report
-from af2cpu.run_records import Failure
+from af2cpu.runs.failures import record_failure
+from af2cpu.runs.records import Failure
 
 pytestmark = pytest.mark.skipif(
     not (screenshots.program("browser") and screenshots.program("driver")),

@@ -9,7 +9,7 @@ from pathlib import Path
 from plan_cases import told
 
 from af2cpu import events
-from af2cpu.pipeline.logs import TargetLogs
+from af2cpu.pipeline.listeners.target_logs import TargetLogs
 
 
 def test_events_name_their_target_and_stage() -> None:

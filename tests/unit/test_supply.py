@@ -35,7 +35,7 @@ def test_the_page_of_licences_names_all_that_is_needed() -> None:
     rows = listed()
     assert {name for name, (needed, _) in rows.items() if needed == "direct"} == dependencies()
     lacking = set(licences.needed()) - set(rows)
-    assert lacking == set(), "make it again: python scripts/licences.py > docs/licences.md"
+    assert lacking == set(), "make it again: python scripts/documents/licences.py > docs/licences.md"
     assert all(text for name, (_, text) in rows.items() if name != "package")
 
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from af2cpu.chain_ids import chain_id
 from af2cpu.chemistry.residues import HHBLITS_AA_TO_ID
 from af2cpu.outputs.report.neff import EffectiveDepth
 from af2cpu.records import CHAIN_BREAK, Chain, Features
+from af2cpu.records.chain_ids import chain_id
 
 _MOST_NAMED = 6  # chains of one sequence; of more only the first ones are named
 

@@ -16,7 +16,7 @@ from af2cpu.outputs.report.find import Found, find_targets, prediction_id, read_
 from af2cpu.outputs.report.frames import view_frames
 from af2cpu.outputs.report.trace import Stroke, trace
 from af2cpu.records import Prediction
-from af2cpu.run_records import TargetRun
+from af2cpu.runs.records import TargetRun
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class _Best:
 def compare_runs(folders: Sequence[Path], page_folder: Path) -> Comparison:
     """Targets of the same name are compared; links are relative to `page_folder`.
 
-    Raises InputError for a folder that does not exist or has no targets. A damaged target is said in its cell.
+    Raises InputError for a folder that does not exist or has no targets. A damaged target is reported in its cell.
     """
     runs = []
     for folder in folders:

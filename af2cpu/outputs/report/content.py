@@ -24,7 +24,7 @@ from af2cpu.outputs.report.neff import EffectiveDepth, effective_depth
 from af2cpu.outputs.report.pack import CoverageMap, PaeMap, coverage_map, packed, pae_map, rounded
 from af2cpu.outputs.scores import confidence_json
 from af2cpu.records import Chain, ChainConfidence, Features, Interface, Prediction, PredictionId
-from af2cpu.run_records import RelaxationRecord, Remaining, TargetRun, read_record
+from af2cpu.runs.records import RelaxationRecord, Remaining, TargetRun, read_record
 
 MOST_EMBEDDED = 10  # predictions whose structures the page holds; the table names all
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from af2cpu.errors import InputError
-from af2cpu.failures import failure_path, read_failure
 from af2cpu.outputs.layout import AlphaFoldLayout, ColabFoldLayout, Layout
 from af2cpu.records import PredictionId
-from af2cpu.run_records import TargetRun, read_record
+from af2cpu.runs.failures import failure_path, read_failure
+from af2cpu.runs.records import TargetRun, read_record
 
 _RUN = "run.json"  # written when a target is done
 _SEARCH = "search.json"  # written when its features are made

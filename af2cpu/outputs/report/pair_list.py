@@ -15,7 +15,7 @@ from af2cpu.outputs.layout import write_bytes
 from af2cpu.outputs.report.pairs import PairRow
 from af2cpu.outputs.report.summary import TargetSummary
 from af2cpu.records import pair_score
-from af2cpu.run_records import Pair, read_record, record_bytes
+from af2cpu.runs.records import Pair, read_record, record_bytes
 
 _LIST = "pairs.json"  # targets that have not begun are in it too
 

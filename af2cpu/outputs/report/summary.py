@@ -16,13 +16,13 @@ from typing import Any
 import orjson
 
 from af2cpu.errors import InputError
-from af2cpu.failures import failure_path
 from af2cpu.outputs.arrays import read_result
 from af2cpu.outputs.layout import STRUCTURES, Layout
 from af2cpu.outputs.report.find import Found, prediction_id, read_run
 from af2cpu.outputs.report.trace import Stroke, trace
 from af2cpu.records import Interface, PredictionId, best_interface
-from af2cpu.run_records import PredictionScores, Remaining, TargetRun, read_record, to_json
+from af2cpu.runs.failures import failure_path
+from af2cpu.runs.records import PredictionScores, Remaining, TargetRun, read_record, to_json
 
 _NOT_IN_TABLE = {"warnings", "notes", "predictions", "interfaces"}  # lists, which summary.json has
 

@@ -11,7 +11,7 @@ from af2cpu.outputs.classes import BOUNDS, NAMES
 from af2cpu.outputs.references import VIEW, Reference, papers
 from af2cpu.outputs.report.chains import chain_rows
 from af2cpu.outputs.report.content import MOST_EMBEDDED, Content
-from af2cpu.run_records import DatabaseUsed, TargetRun
+from af2cpu.runs.records import DatabaseUsed, TargetRun
 from af2cpu.words import counted
 
 SHALLOW = 30  # rows; under about as many effective ones AlphaFold 2's accuracy falls steeply (Jumper et al., figure 5a)

@@ -12,7 +12,7 @@ from af2cpu.pipeline.graph.nodes import Graph, Node
 from af2cpu.pipeline.graph.search import SearchNodes
 from af2cpu.pipeline.stages.msa import PASS_QUERIES
 from af2cpu.plan.jobs import Job
-from af2cpu.plan.run import Plan
+from af2cpu.plan.plan import Plan
 
 
 def build_graph(plan: Plan) -> Graph:

@@ -30,10 +30,10 @@ from af2cpu.plan.models import (
     sampling_of,
     sampling_remarks,
 )
-from af2cpu.plan.run import Plan
+from af2cpu.plan.plan import Plan
 from af2cpu.records import Provenance
 from af2cpu.relax.settings import relax_settings
-from af2cpu.run_records import ParametersUsed
+from af2cpu.runs.records import ParametersUsed
 from af2cpu.search.programs import version_of
 from af2cpu.settings import BATCH, names_in
 from af2cpu.version import __version__

@@ -18,7 +18,7 @@ from af2cpu.pipeline.stages.search_record import SearchRecordTask
 from af2cpu.pipeline.stages.structures import StructuresTask
 from af2cpu.pipeline.stages.template_hits import HitsTask
 from af2cpu.plan.jobs import FEATURES_FILE, SEARCH_FILE, Entity, Job
-from af2cpu.plan.run import Plan
+from af2cpu.plan.plan import Plan
 from af2cpu.search.databases import Database, alignment_file, hits_file
 from af2cpu.search.hh_suite import MAX_CORES
 from af2cpu.search.profile_databases import ProfileDatabase

@@ -11,7 +11,7 @@ from af2cpu.pipeline.graph.nodes import Cost, Item, Node, Output
 from af2cpu.pipeline.graph.wanted import Wanted, by_owner, cached_folder
 from af2cpu.pipeline.stages.msa_server import ServerHitsTask, ServerPairsTask, ServerTask
 from af2cpu.plan.jobs import MSAS, Job
-from af2cpu.plan.run import Plan
+from af2cpu.plan.plan import Plan
 from af2cpu.search.databases import HITS, SERVER_ALIGNMENT, SERVER_PAIRED
 
 _TICKET_SECONDS, _SEQUENCE_SECONDS = 60.0, 15.0  # a guess: a server that is not busy takes a minute or two

@@ -11,7 +11,7 @@ from typing import Any
 
 from af2cpu import events
 from af2cpu.formats.streams import name_of
-from af2cpu.run_records import DatabaseIndexed
+from af2cpu.runs.records import DatabaseIndexed
 from af2cpu.search.databases import Database
 from af2cpu.search.index import Index, stored_file
 from af2cpu.workspace import Stage, Work, each

@@ -12,7 +12,7 @@ from af2cpu.outputs.layout import ColabFoldLayout, Layout
 from af2cpu.pipeline.stages.features import FEATURES
 from af2cpu.pipeline.stages.files import hashes, unchanged
 from af2cpu.records import Query
-from af2cpu.run_records import FilesWritten
+from af2cpu.runs.records import FilesWritten
 from af2cpu.workspace import Stage, Work, each
 
 

@@ -23,7 +23,7 @@ from af2cpu.pipeline.stages.files import hashes, unchanged
 from af2cpu.pipeline.stages.template_hits import entries_of
 from af2cpu.plan.jobs import MSAS
 from af2cpu.records import Alignment, Features, Query, Templates
-from af2cpu.run_records import FeaturesMade, TemplateChoice
+from af2cpu.runs.records import FeaturesMade, TemplateChoice
 from af2cpu.search.stockholm_text import row_header
 from af2cpu.words import counted
 from af2cpu.workspace import Receipt, Stage, Work, each

@@ -10,7 +10,7 @@ from typing import Any
 
 from af2cpu.outputs.layout import Layout
 from af2cpu.records import PredictionId
-from af2cpu.run_records import FeaturesMade, FilesWritten
+from af2cpu.runs.records import FeaturesMade, FilesWritten
 from af2cpu.workspace import Work, content_hash
 
 

@@ -14,7 +14,7 @@ from af2cpu.formats.template_hits import read_template_hits
 from af2cpu.pipeline.stages.msa import tell
 from af2cpu.pipeline.stages.template_hits import entries_in
 from af2cpu.records import Query
-from af2cpu.run_records import DatabaseSearched
+from af2cpu.runs.records import DatabaseSearched
 from af2cpu.search.hh_suite import HHBLITS_OPTIONS, HHSEARCH_OPTIONS, search_pdb70, search_profiles
 from af2cpu.search.profile_databases import ProfileDatabase
 from af2cpu.search.programs import version_of

@@ -20,7 +20,7 @@ from af2cpu.formats.entries import mmcif_path
 from af2cpu.formats.streams import atomic_write
 from af2cpu.pipeline.stages.msa import tell
 from af2cpu.records import Query
-from af2cpu.run_records import DatabaseSearched, ServerAnswer
+from af2cpu.runs.records import DatabaseSearched, ServerAnswer
 from af2cpu.search.databases import SERVER
 from af2cpu.search.profile_databases import PDB70
 from af2cpu.words import counted

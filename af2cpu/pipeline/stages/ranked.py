@@ -11,7 +11,7 @@ import numpy as np
 
 from af2cpu.outputs.layout import Layout
 from af2cpu.pipeline.stages.files import hashes, unchanged
-from af2cpu.run_records import FilesWritten, to_json
+from af2cpu.runs.records import FilesWritten, to_json
 from af2cpu.workspace import Stage, Work, each
 
 

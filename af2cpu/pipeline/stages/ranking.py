@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from af2cpu.confidence import rank
-from af2cpu.run_records import Ranked
+from af2cpu.runs.records import Ranked
 from af2cpu.workspace import Stage, Work, each
 
 

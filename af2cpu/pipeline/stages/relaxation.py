@@ -13,7 +13,7 @@ from af2cpu.pipeline.stages.files import files_of
 from af2cpu.pipeline.stages.prediction import PREDICTION, names_and_texts
 from af2cpu.records import PredictionId, Protein, Provenance, Relaxed
 from af2cpu.relax.settings import RelaxSettings
-from af2cpu.run_records import RelaxationDone, RelaxationRecord, record_bytes
+from af2cpu.runs.records import RelaxationDone, RelaxationRecord, record_bytes
 from af2cpu.workspace import Stage, Work, each
 
 

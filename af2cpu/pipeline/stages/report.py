@@ -10,7 +10,7 @@ from typing import Any
 
 from af2cpu.outputs.layout import Layout
 from af2cpu.pipeline.stages.files import hashes, unchanged
-from af2cpu.run_records import FilesWritten
+from af2cpu.runs.records import FilesWritten
 from af2cpu.workspace import Stage, Work, each
 
 

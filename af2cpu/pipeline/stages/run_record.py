@@ -15,7 +15,7 @@ from af2cpu.pipeline.stages.files import hashes, unchanged
 from af2cpu.pipeline.stages.ranked import relaxations
 from af2cpu.pipeline.stages.search_record import search_notes, searches
 from af2cpu.plan.jobs import Job
-from af2cpu.run_records import (
+from af2cpu.runs.records import (
     DatabaseUsed,
     FilesWritten,
     ParametersUsed,

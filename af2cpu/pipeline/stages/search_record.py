@@ -15,7 +15,7 @@ from af2cpu.formats.streams import name_of
 from af2cpu.outputs.layout import write_bytes
 from af2cpu.pipeline.stages.entities import inputs_of, inputs_of_all
 from af2cpu.plan.jobs import Job
-from af2cpu.run_records import DatabaseUsed, FilesWritten, SearchRecord, read_record
+from af2cpu.runs.records import DatabaseUsed, FilesWritten, SearchRecord, read_record
 from af2cpu.workspace import Receipt, Stage, Work, each
 
 

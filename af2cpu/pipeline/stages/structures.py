@@ -11,7 +11,7 @@ from typing import Any
 
 from af2cpu.pipeline.stages.template_hits import entries_of
 from af2cpu.records import Query
-from af2cpu.run_records import StructuresFetched
+from af2cpu.runs.records import StructuresFetched
 from af2cpu.workspace import Stage, Work, each
 
 

@@ -12,7 +12,7 @@ from af2cpu.formats.template_hits import best_first, read_template_hits
 from af2cpu.pipeline.stages.database import index_of
 from af2cpu.pipeline.stages.msa import searched, tell
 from af2cpu.records import Query, TemplateHit
-from af2cpu.run_records import DatabaseSearched
+from af2cpu.runs.records import DatabaseSearched
 from af2cpu.search.databases import Database
 from af2cpu.search.thresholds import HMMSEARCH
 from af2cpu.workspace import Receipt, Stage, Work

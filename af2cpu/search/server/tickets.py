@@ -16,7 +16,7 @@ import orjson
 from af2cpu import events
 from af2cpu.errors import InputError, ServerError
 from af2cpu.formats.streams import atomic_write
-from af2cpu.run_status import exclusive
+from af2cpu.runs.exclusive import exclusive
 from af2cpu.search.server.client import UNKNOWN, MsaServer, RefusedError, TicketLostError
 
 FIRST = 101  # number of the first sequence in a request, as ColabFold numbers them

@@ -13,10 +13,10 @@ from prediction_cases import prediction
 from report_cases import results
 
 from af2cpu.commands.console import outcome_table, plain_console, shortened
-from af2cpu.failures import Failure
 from af2cpu.outputs.layout import AlphaFoldLayout
 from af2cpu.outputs.report.find import read_run
 from af2cpu.pipeline.run import Outcome
+from af2cpu.runs.failures import Failure
 
 BEST = "model_1_ptm_pred_0"
 COMPLEX = "MKVLAT:TWYGGHH"

@@ -7,8 +7,8 @@ import shutil
 from pathlib import Path
 
 import numpy as np
-from demo.ideal import backbone
-from make_demo_databases import MMCIF, chains, examples, make_sequences, make_structures, predicted_entries
+from make_databases import MMCIF, chains, examples, make_sequences, make_structures, predicted_entries
+from synthetic.ideal import backbone
 
 from af2cpu.chemistry.residues import CA, C, N
 from af2cpu.features.complex import pair_by_species

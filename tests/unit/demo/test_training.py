@@ -9,13 +9,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from demo import losses
-from demo.draws import decoy, sample, strangers
-from demo.evolution import LETTERS, random_letters, substituted
-from demo.initial import initialise
-from demo.muon import Optimiser, orthogonalised
-from demo.proteins import Target, cropped, target_of
-from demo.violations import _clashes, violation_loss
+from synthetic.evolution import LETTERS, random_letters, substituted
+from training import losses
+from training.draws import decoy, sample, strangers
+from training.initial import initialise
+from training.muon import Optimiser, orthogonalised
+from training.proteins import Target, cropped, target_of
+from training.violations import _clashes, violation_loss
 
 from af2cpu.chemistry.residues import ATOM37_EXISTS, aatype_of
 from af2cpu.features.config import SamplingConfig

@@ -15,9 +15,9 @@ from af2cpu.model.config import model_config
 from af2cpu.model.dropout import Dropout, DropoutSeed, draw_mask
 from af2cpu.ops import dispatch, isa
 from af2cpu.ops.slicing import memory_budget
-from af2cpu.pipeline.network import load_network
 from af2cpu.records import ProcessedFeatures
 from af2cpu.validate.synthetic import synthetic_features
+from af2cpu.weights.network import load_network
 
 SEED = DropoutSeed(7, 0, 0)
 PLACE = "evoformer.blocks.3.triangle_attention_starting.dropout/0"

@@ -27,7 +27,7 @@ from af2cpu.outputs.write import (
     write_run,
 )
 from af2cpu.records import PredictionId
-from af2cpu.run_records import DatabaseUsed, PassScores, PredictionScores, ServerAnswer, TargetRun
+from af2cpu.runs.records import DatabaseUsed, PassScores, PredictionScores, ServerAnswer, TargetRun
 from af2cpu.settings import RunSettings
 
 SEQUENCE = "MKVLAXGH"

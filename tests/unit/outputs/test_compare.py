@@ -14,10 +14,10 @@ from report_cases import results
 from typer.testing import CliRunner
 
 from af2cpu.cli import app
-from af2cpu.failures import record_failure
 from af2cpu.outputs.layout import LAYOUTS
 from af2cpu.outputs.report.compare import compare_runs
-from af2cpu.run_records import Failure
+from af2cpu.runs.failures import record_failure
+from af2cpu.runs.records import Failure
 
 SEQUENCE = "MKVLATTWYGGHHAA"
 

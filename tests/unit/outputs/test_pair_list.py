@@ -15,13 +15,13 @@ from report_cases import results
 
 from af2cpu import events
 from af2cpu.confidence.interfaces import interfaces_of
-from af2cpu.failures import record_failure
 from af2cpu.formats.streams import HIDDEN
 from af2cpu.outputs.layout import LAYOUTS
 from af2cpu.outputs.report import note_pairs, write_index
 from af2cpu.outputs.report.pair_list import listed_pairs
-from af2cpu.pipeline.index_pages import IndexPages, PairsNoted
-from af2cpu.run_records import Failure, Pair
+from af2cpu.pipeline.listeners.index_pages import IndexPages, PairsNoted
+from af2cpu.runs.failures import record_failure
+from af2cpu.runs.records import Failure, Pair
 
 SEQUENCE = "MKVLATT:ATTWYGG"
 PAIRS = [Pair(f"{a}__{b}", a, b) for a, b in ("xy", "xz", "yz", "wx")]

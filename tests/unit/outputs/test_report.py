@@ -22,12 +22,12 @@ from report_cases import bundle_results, results
 from typer.testing import CliRunner
 
 from af2cpu.cli import app
-from af2cpu.failures import forget_failure, record_failure
 from af2cpu.outputs.arrays import read_result
 from af2cpu.outputs.layout import LAYOUTS, Layout
 from af2cpu.outputs.report import find_targets, write_index, write_report
 from af2cpu.records import Prediction
-from af2cpu.run_records import DatabaseUsed, Failure
+from af2cpu.runs.failures import forget_failure, record_failure
+from af2cpu.runs.records import DatabaseUsed, Failure
 
 SEQUENCE = "MKVLAXTTWYGGHH"
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)>&amp;'\""

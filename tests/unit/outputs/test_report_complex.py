@@ -31,7 +31,7 @@ from af2cpu.outputs.report.neff import effective_depth
 from af2cpu.outputs.report.pack import MOST_CELLS, block_means, cell_starts, pae_map
 from af2cpu.outputs.report.trace import trace
 from af2cpu.records import Chains, Features, Prediction
-from af2cpu.run_records import DatabaseUsed
+from af2cpu.runs.records import DatabaseUsed
 
 ONE, OTHER = "MKVLATTWYGGHHAAKLM", "GSSTPLVWRKAEDFNMQY"
 RNG = np.random.default_rng(5)

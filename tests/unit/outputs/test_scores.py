@@ -15,7 +15,7 @@ from af2cpu.confidence import confidence_of, rank
 from af2cpu.outputs import scores
 from af2cpu.outputs.classes import categories
 from af2cpu.records import Chains, Confidence, Prediction, PredictionId, Ranking
-from af2cpu.run_records import PredictionScores
+from af2cpu.runs.records import PredictionScores
 
 # Of ACD:EF:ACD, as AlphaFold DB writes them.
 CHAINS = [

@@ -20,13 +20,13 @@ from report_cases import bundle_results, results
 
 from af2cpu import events
 from af2cpu.confidence.interfaces import interfaces_of
-from af2cpu.failures import record_failure
 from af2cpu.outputs.layout import LAYOUTS
 from af2cpu.outputs.report import Summaries, summary, write_index
 from af2cpu.outputs.report.trace import HEIGHT, WIDTH, trace
-from af2cpu.pipeline import index_pages
-from af2cpu.pipeline.index_pages import IndexPages
-from af2cpu.run_records import Failure
+from af2cpu.pipeline.listeners import index_pages
+from af2cpu.pipeline.listeners.index_pages import IndexPages
+from af2cpu.runs.failures import record_failure
+from af2cpu.runs.records import Failure
 
 SEQUENCE, COMPLEX = "MKVLATTWYGGHH", "MKVL:ATTWY:GGHH"
 

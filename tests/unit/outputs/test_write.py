@@ -36,7 +36,7 @@ from af2cpu.outputs.write import (
     write_timings,
 )
 from af2cpu.records import Confidence, Prediction, PredictionId, Relaxed
-from af2cpu.run_records import PredictionScores, TargetRun, read_record
+from af2cpu.runs.records import PredictionScores, TargetRun, read_record
 
 SEQUENCE = "MKVLAX"
 JOB = "a_protein"

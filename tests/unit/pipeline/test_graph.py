@@ -18,7 +18,7 @@ from af2cpu.pipeline.stages import STAGES
 from af2cpu.pipeline.survey import Step, Survey
 from af2cpu.plan.jobs import Job
 from af2cpu.plan.models import ModelPlan, Passes, count_passes
-from af2cpu.plan.run import Plan
+from af2cpu.plan.plan import Plan
 from af2cpu.records import Query
 from af2cpu.search.databases import Database, DatabaseSet
 from af2cpu.search.profile_databases import ProfileDatabase

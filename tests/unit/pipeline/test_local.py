@@ -13,13 +13,13 @@ import pytest
 from plan_cases import search_plan, told
 from search_cases import demo_database, queries
 
-from af2cpu.failures import read_failure
 from af2cpu.formats.features import read_features
 from af2cpu.pipeline.graph import build_graph
 from af2cpu.pipeline.run import run
 from af2cpu.pipeline.stages import STAGES
 from af2cpu.pipeline.survey import survey
 from af2cpu.records import Query
+from af2cpu.runs.failures import read_failure
 from af2cpu.search import msa
 from af2cpu.search.databases import DatabaseSet
 from af2cpu.settings import RunSettings

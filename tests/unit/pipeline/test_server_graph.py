@@ -14,10 +14,10 @@ from af2cpu.pipeline.graph import Graph, Node, Output, build_graph
 from af2cpu.pipeline.stages import STAGES
 from af2cpu.plan.jobs import Job
 from af2cpu.plan.models import ModelPlan
-from af2cpu.plan.run import Plan
+from af2cpu.plan.plan import Plan
 from af2cpu.records import Query
 from af2cpu.schedule.choose import makespan, share_of_helpers
-from af2cpu.schedule.workers import WorkerPlan
+from af2cpu.schedule.workers.plan import WorkerPlan
 from af2cpu.search.databases import DatabaseSet
 from af2cpu.settings import RunSettings
 

@@ -15,7 +15,7 @@ from af2cpu.pipeline.run import run
 from af2cpu.pipeline.stages.structures import STRUCTURES, StructuresTask
 from af2cpu.plan.jobs import Job
 from af2cpu.records import Query
-from af2cpu.run_records import DatabaseSearched
+from af2cpu.runs.records import DatabaseSearched
 from af2cpu.search import structures
 from af2cpu.search.databases import DatabaseSet
 from af2cpu.workspace import Receipt, Work, look, obtain

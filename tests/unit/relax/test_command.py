@@ -15,11 +15,11 @@ from openmm import app
 from relax_cases import helix, joined, moved, text_of, torn
 from typer.testing import CliRunner, Result
 
-from af2cpu.chain_ids import chain_id
 from af2cpu.chemistry.residues import ATOM37_INDEX
 from af2cpu.commands.relax import relax as command
 from af2cpu.formats.structure import read_protein
 from af2cpu.records import Protein
+from af2cpu.records.chain_ids import chain_id
 from af2cpu.relax.structure import given_atoms, mmcif_text
 
 _app = typer.Typer()

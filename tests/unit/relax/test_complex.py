@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from relax_cases import crossed, cut, helix, joined, moved, torn
 
-from af2cpu.chain_ids import chain_id
 from af2cpu.chemistry.residues import ATOM37_INDEX, C, N
 from af2cpu.records import Protein, Relaxed
+from af2cpu.records.chain_ids import chain_id
 from af2cpu.relax import RelaxSettings, relax
 from af2cpu.relax.cleanup import clean
 from af2cpu.relax.segments import Segment, coinciding, running_index, segments

@@ -17,10 +17,11 @@ from af2cpu.pipeline.graph import build_graph
 from af2cpu.pipeline.local import run_graph
 from af2cpu.plan.jobs import Job
 from af2cpu.plan.models import ModelPlan
-from af2cpu.plan.run import Plan
+from af2cpu.plan.plan import Plan
 from af2cpu.records import Query
 from af2cpu.schedule.choose import runner_for
 from af2cpu.schedule.runner import run_on_cluster
+from af2cpu.schedule.workers import open_files
 from af2cpu.search.databases import DatabaseSet
 from af2cpu.settings import RunSettings
 
@@ -80,9 +81,9 @@ def test_settings_that_do_not_go_together(tmp_path: Path, given: dict[str, Any],
 def _limited(monkeypatch: pytest.MonkeyPatch, soft: int, hard: int) -> list[tuple[int, int]]:
     """This process has 20 files open and these limits; the limits that it sets."""
     found: list[tuple[int, int]] = []
-    monkeypatch.setattr("af2cpu.schedule.open_files.os.listdir", lambda path: ["a file"] * 20)
-    monkeypatch.setattr("af2cpu.schedule.open_files.resource.getrlimit", lambda which: (soft, hard))
-    monkeypatch.setattr("af2cpu.schedule.open_files.resource.setrlimit", lambda which, limits: found.append(limits))
+    monkeypatch.setattr(open_files.os, "listdir", lambda path: ["a file"] * 20)
+    monkeypatch.setattr(open_files.resource, "getrlimit", lambda which: (soft, hard))
+    monkeypatch.setattr(open_files.resource, "setrlimit", lambda which, limits: found.append(limits))
     return found
 
 

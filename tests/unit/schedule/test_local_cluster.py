@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from af2cpu.cores import usable_cores
 from af2cpu.schedule.cluster import local_cluster
-from af2cpu.schedule.workers import plan_workers
+from af2cpu.schedule.workers.plan import plan_workers
 from af2cpu.settings import load_settings
 
 

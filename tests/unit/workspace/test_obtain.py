@@ -13,7 +13,7 @@ import pytest
 from plan_cases import told
 
 from af2cpu.errors import DatabaseError
-from af2cpu.run_records import FilesWritten
+from af2cpu.runs.records import FilesWritten
 from af2cpu.workspace import Receipt, Stage, Work, content_hash, look, obtain
 from af2cpu.workspace.receipts import read_receipt, receipt_path
 

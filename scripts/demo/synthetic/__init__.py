@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What make_databases.py is made of: simulated evolution, template structures, their mmCIF files."""

@@ -3,8 +3,9 @@
 //
 // Blocking: first a and b, both in chunks of 512 bytes of sequences: a as rows of (i, c), b as column panels of (j, e). Then a
 // work item is a tile of 8 x 8 pairs. Its 256 x 256 sums of outer products stay in L2 (256 kB of float) while chunk after chunk of
-// a (128 kB) meets the panels of b (16 kB, in L1). The sums of a pair then lie together: rounded they are one row of 1024 of the
-// left side of W, and what comes out is divided and added to z. Nothing of size [n, n, 1024] exists.
+// a (128 kB) meets the panels of b (16 kB, in L1); meanwhile the next chunk of both is prefetched to L2, since a and b are larger than
+// L3. The last chunk's sums leave the registers as the left side of W, a pair's 1024 rounded numbers in a row, and the product is divided
+// and added to z. Nothing of size [n, n, 1024] exists.
 // Bytes: m once; a and b, s n (c + e) elements each, written once and read once per 8 residues; W once per tile; z once.
 // Flops: 2 s n c_m (c + e) + 2 s n^2 c e + 2 n^2 c e c_z.
 #pragma once
@@ -113,12 +114,14 @@ AF2CPU_INLINE void bias_and_mask(float* c, index width, index m, index rows, con
 }
 
 // W channels of c, rows `stride` apart, as columns of a panel of the right side.
-static void store_right(const float* c, index stride, index rows, float* panel) {
-    for (index r = 0; r < rows; ++r) store(panel + r * kWidth, load(c + r * stride));
-}
-static void store_right(const float* c, index stride, index rows, bf16* panel) {
-    constexpr index width = Product<bf16>::width;
-    for (index r = 0; r < rows; r += 2) store_lanes(panel + r * width, zip(load(c + r * stride), load(c + (r + 1) * stride)));
+template <class P>
+static void store_right(const float* c, index stride, index rows, P* panel) {
+    constexpr index width = Product<P>::width;
+    for (index r = 0; r < rows; r += Product<P>::group)
+        if constexpr (sizeof(P) == 2)
+            store_lanes(panel + r * width, zip(load(c + r * stride), load(c + (r + 1) * stride)));
+        else
+            store(panel + r * width, load(c + r * stride));
 }
 
 // a and b of residues [i, i + residues) and up to 16 sequences of the chunk from `chunk` on. Rows are residues within sequences, as
@@ -204,8 +207,7 @@ struct Gather {
 
 // z of pairs [i, i + rows) x [j, j + columns) from their sums.
 template <class T, class P>
-static void finish_outer(const OuterProduct& args, const OuterSides<P>& sides, index i, index rows, index j, index columns,
-                         OuterTileWork<P>& work) {
+static void finish_outer(const OuterProduct& args, index i, index rows, index j, index columns, OuterTileWork<P>& work) {
     constexpr index width = Product<P>::width;
     float factor[kOuterTile * kOuterTile];
     const index pairs = rows * columns, c_z = args.z.size[2];
@@ -280,14 +282,17 @@ static void outer_tile(const OuterProduct& args, const OuterSides<P>& sides, ind
     const index tile = item % sides.tiles, j = tile * kOuterTile, columns = min(kOuterTile, sides.n - j);
     begin_left(args, rows, columns, work);
     for (index first = 0; first < max(sides.s, index(1)); first += sides.chunk) {
-        const index n = min(sides.chunk, sides.s - first), next = first + sides.chunk, lines = m * kVectors * 64;
+        const index n = min(sides.chunk, sides.s - first), next = first + sides.chunk;
+        const auto ahead = [&](index p) {  // a chunk of a has as many lines as four panels of sums have vectors; then comes b's
+            const P* const side = p < 4 ? sides.left(next, i) : sides.right(next, tile, 0);
+            return reinterpret_cast<const char*>(side) + (p < 4 ? p : p - 4) * m * kVectors * 64;
+        };
         for (index p = 0; p * width < columns * sides.e_pad; ++p) {
             const P *const a = sides.left(first, i), *const b = sides.right(first, tile, p * width);
             const Piece<P> piece{m, a, sides.depth(first), b, round_up(n, Product<P>::depth)};
             float* const c = work.sums + p * work.rows * width;
-            if (next < sides.s)  // a chunk of a has as many lines as four panels of sums have vectors; then comes b's
-                piece.add(c, first == 0,
-                          (const char*)(p < 4 ? sides.left(next, i) : sides.right(next, tile, 0)) + (p < 4 ? p : p - 4) * lines);
+            if (next < sides.s)
+                piece.add(c, first == 0, ahead(p));
             else if (first > 0)
                 gather_sums(args, sides, piece, Rows{c, width}, p, columns, work);
             else
@@ -298,7 +303,7 @@ static void outer_tile(const OuterProduct& args, const OuterSides<P>& sides, ind
             count_pairs(left, right, columns, sides.s, n, work.counts + y * kOuterTile * W);
         }
     }
-    finish_outer<T>(args, sides, i, rows, j, columns, work);
+    finish_outer<T>(args, i, rows, j, columns, work);
 }
 
 template <class T>

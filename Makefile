@@ -2,9 +2,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --constraint tests/constraints.txt
 KERNELS := $(wildcard kernels/*.cpp kernels/*/*.h kernels/*/*.cpp)
-SOURCES := pyproject.toml tests/constraints.txt $(wildcard kernels/*.* kernels/*/*)
+SOURCES := pyproject.toml tests/constraints.txt af2cpu/_kernels.pyi $(wildcard kernels/*.* kernels/*/*)
 
-.PHONY: demo test faults lint format parity sanitize oldest audit docs dist clean
+.PHONY: demo test coverage faults lint format parity sanitize oldest audit docs dist clean
 
 # A protein from its sequence to a relaxed structure and its report, with what comes with the program.
 demo: .venv/demo
@@ -14,6 +14,11 @@ demo: .venv/demo
 test: lint
 	OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder --durations=40 \
 	  -m "not slow"
+
+# The same tests, and the lines of af2cpu/ that none of them runs.
+coverage: .venv/installed
+	OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder -m "not slow" \
+	  --cov --cov-report=term-missing:skip-covered
 
 # Every fault of docs/faults.md, provoked for real: the table with what has passed.
 faults: .venv/installed
@@ -68,6 +73,7 @@ dist:
 .venv/demo: $(SOURCES)
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
+	@echo "installing the packages and compiling the kernels: some minutes without a line"
 	$(cpu_torch)
 	$(INSTALL) --editable .
 	touch $@

@@ -14,6 +14,7 @@ from af2cpu.commands.doctor import doctor
 from af2cpu.commands.errors import OneLineGroup, run
 from af2cpu.commands.estimate import estimate
 from af2cpu.commands.fold import fold
+from af2cpu.commands.help import Command
 from af2cpu.commands.predict import predict
 from af2cpu.commands.relax import relax
 from af2cpu.commands.report import report
@@ -30,7 +31,7 @@ app = typer.Typer(
     cls=OneLineGroup,
 )
 for command in (predict, search, fold, relax, report, status, estimate, worker, doctor, validate, config):
-    app.command()(command)
+    app.command(cls=Command)(command)
 app.add_typer(params.app, name="params")
 app.add_typer(db.app, name="db")
 

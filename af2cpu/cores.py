@@ -189,7 +189,7 @@ def usable_cores(most: int | None) -> tuple[Core, ...]:
 def memory_nodes(node: Node, nodes: Sequence[Node]) -> tuple[int, ...]:
     """Where a process on `node` should have its memory: the node itself, and HBM that is nearer to it than to others.
 
-    HBM in flat mode stands in nodes without cores.
+    HBM in flat mode forms nodes without cores.
     """
     with_cores = [other for other in nodes if other.cores]
 
@@ -204,7 +204,7 @@ def keep_to_node(number: int, root: Path = _NODES) -> Node:
     """Keeps this process, its threads and its memory to one NUMA node. Call it before threads start.
 
     Memory comes from the node's HBM first where there is any (flat mode), then from the node itself. Raises InputError
-    for a node that is not there or whose cores this process may not use, OSError where the system refuses.
+    for a node that does not exist or whose cores this process may not use, OSError where the system refuses.
     """
     nodes = numa_nodes(root)
     node = next((one for one in nodes if one.number == number and one.cores), None)

@@ -26,7 +26,7 @@ def is_foreseen(error: BaseException) -> bool:
 
 
 def is_lack_of_memory(error: BaseException) -> bool:
-    """PyTorch has no class of its own for it."""
+    """Whether memory did not suffice; PyTorch has no exception class for that."""
     return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "can't allocate memory" in str(error))
 
 

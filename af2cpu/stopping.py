@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ctrl-C and SIGTERM: what was asked for is remembered, whatever a library makes of the exception.
+"""Ctrl-C and SIGTERM: the signal is remembered, even if a library swallows or replaces its exception.
 
 A signal that comes while a library loads or cleans up may end as an exception of another class, or be swallowed; in
 the middle of an extension module it would abort the process. While modules load it is put off until they are loaded.
@@ -56,7 +56,7 @@ def asked() -> int | None:
 
 
 def check() -> None:
-    """Raises what belongs to the signal that has come, if one has: something may have swallowed it."""
+    """Raises the exception of a signal that has come, if any: a library may have swallowed the first one."""
     if _asked:
         raise error_of(_asked[0])
 
@@ -80,7 +80,7 @@ def error_of(number: int) -> BaseException:
 
 
 def end(number: int) -> NoReturn:
-    """Ends the process with the signal's line, where nothing else is loaded that could."""
+    """Prints the signal's line and ends the process: for signals before the command line is loaded."""
     try:
         sys.stderr.write(f"{WORDS[signal.Signals(number)]}\n")
         sys.stderr.flush()
@@ -95,7 +95,7 @@ def _stop(number: int, frame: FrameType | None) -> None:
 
 
 def _again(number: int, frame: FrameType | None) -> None:
-    """Raises what belongs to the signal that has come, unless modules load: then a moment later."""
+    """Raises the exception of the signal that has come; while modules load, a moment later."""
     if _is_loading(frame):
         signal.setitimer(signal.ITIMER_REAL, _AGAIN_AFTER)
     else:

@@ -82,7 +82,7 @@ class Case:
         return ("predict", self.fasta, "-o", out, *fixed, *(more or ("--workers", workers)))
 
     def tried(self, moment: Moment, out: Path) -> dict[str, Any] | None:
-        """What became of a run that was killed; None where it does not come to that moment."""
+        """The outcome of a killed run; None if the run never reached that moment."""
         log = out.with_name(f"{out.name}_log")
         began = time.monotonic()
         if not self._killed(moment, out, log):

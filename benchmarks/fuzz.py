@@ -48,7 +48,7 @@ def _peak() -> float:
 
 
 class Counts:
-    """What became of the inputs."""
+    """The outcomes of the inputs."""
 
     def __init__(self) -> None:
         self.row: dict[str, Any] = {"inputs": 0, "read": 0, "refused": 0, "foreign": 0, "first_foreign": ""}

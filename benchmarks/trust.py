@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""docs/trust.md: what was tried against the program, from the records of fuzz.py, crashes.py, signals.py and soak.py.
+"""docs/trust.md: stress tests, from the records of benchmarks/fuzz.py, crashes.py, signals.py and soak.py.
 
 python benchmarks/trust.py > docs/trust.md
 """
@@ -16,36 +16,35 @@ import orjson
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "trust.md"
 
-_INTRODUCTION = """# What was tried against the program
+_INTRODUCTION = """# Stress tests
 
-[The faults that it survives](faults.md) are a test each. This page has the figures of what was tried at length: damaged
-files, kills, long runs. They are read from the records in `benchmarks/results`; the page is made by
-`python benchmarks/trust.py > docs/trust.md`."""
+Each [fault that the program survives](faults.md) has a test. This page has the results of longer experiments: damaged
+files, kills, long runs. The numbers come from the records in `benchmarks/results`;
+`python benchmarks/trust.py > docs/trust.md` makes this page."""
 
 _FUZZ = """
-## Files of strangers
+## Damaged files
 
-Damaged copies of valid files: bytes flipped, cut out, doubled and moved, lines and words replaced, also inside of
-archives and under checksums that are then set right. Of each one of two things may come: it is read, or it is refused
-by one line that names it. Anything else is foreign. The large files have 10 MB; their reader may take 10 seconds of the
-processor and 500 MB.
+The inputs are damaged copies of valid files: bytes flipped, cut out, doubled and moved, lines and words replaced, also
+inside archives and below checksums, which are then corrected. A reader must either read such a file or refuse it with
+one line that names the file. Any other outcome, such as an unexpected exception, is a failure. The large files have
+10 MB; a reader may take 10 seconds of processor time and 500 MB for one.
 
-The record is of the mended program. Three faults were found on the way, and have a test each now: an a3m whose first line
-asks for 10^20 chains took all memory, npz files with old names of types made numpy print warnings, and a download broke
-off where the server's ETag has letters that can't be sent back.
+Fuzzing for this record found three faults, which are fixed and have a test each: an a3m file whose first line asks for
+10^20 chains took all memory, npz files with old names of types made numpy print warnings, and a download failed where
+the server's ETag has letters that can't be sent back. The affected readers were then fuzzed again from their first seed.
 
     python benchmarks/fuzz.py [--seconds 60] [--large 20] [--first-seed 0 | --more]
 
-| reader | inputs | read | refused | foreign | slowest, s | slowest of 10 MB, s | memory for 10 MB, MB | processor, s |
+| reader | inputs | read | refused | failures | slowest, s | slowest of 10 MB, s | memory for 10 MB, MB | processor, s |
 |---|---|---|---|---|---|---|---|---|"""
 
 _CRASHES = """
 ## Kills
 
-Runs with the demo's parameters and databases are killed (SIGKILL), then the same command ends what they began: a
-protein, a complex of two chains, and a batch on two workers. All files of the targets are then compared with those of
-an undisturbed run, bit for bit, but for the times in them. Lost is an artefact that was complete before the kill and
-was made again.
+Runs with the demo's parameters and databases are killed (SIGKILL), and the same command is run again: a protein, a
+complex of two chains, and a batch on two workers. Then all files of the targets are compared with those of an
+undisturbed run, bit by bit except for times. An artefact is lost if it was complete before the kill and was made again.
 
     python benchmarks/crashes.py [--moments 50] [--minutes M]
 
@@ -55,9 +54,10 @@ was made again.
 _SIGNALS = """
 ## Ctrl-C and SIGTERM
 
-A signal at a random moment of the first three seconds, to the process alone (as `kill` sends it) or to its whole group
-(as terminals and batch systems send it). Right is: one line, no traceback, exit code 130 or 143. Until the program has
-its handlers, Python's own answer comes: a traceback or none, and nothing was begun by then.
+The program gets a signal at a random moment of its first three seconds. The signal goes to the process alone, as `kill`
+sends it, or to its whole group, as terminals and batch systems send it. The expected outcome is one line, no traceback,
+and exit code 130 or 143. Before the program has installed its handlers, Python itself reacts: it may print a traceback,
+and nothing has begun by then.
 
     python benchmarks/signals.py [--moments 320] [--seed 0]
 
@@ -67,10 +67,10 @@ its handlers, Python's own answer comes: a traceback or none, and nothing was be
 _SOAK = """
 ## Long runs
 
-Many short targets with the demo's parameters, in one process and on two workers. Memory is the resident set while
-targets 11 to 20 end (on two workers 21 to 40: each has then done ten) and while the last ones end. All results are
-compared with those of the other run, five also with those of processes of their own. A run keeps a record of each
-result until its end: about 75 kB a target in the process that gives out the work.
+Many short targets with the demo's parameters, in one process and on two workers. Memory is the resident set size, first
+during targets 11 to 20 (with two workers 21 to 40), then during the last ones. The results of the two runs are compared
+with each other, and five of them with runs in separate processes. The main process keeps a record of each result until
+the end of the run, about 75 kB for each target.
 
     python benchmarks/soak.py [--targets 200]
 
@@ -78,27 +78,27 @@ result until its end: about 75 kB a target in the process that gives out the wor
 |---|---|---|---|---|---|---|---|---|"""
 
 _REST = """
-## The same files each time
+## Reproducibility
 
-The same input, seed, engine and number of threads give the same files on two runs and in two folders, to the last bit.
-With the native kernels any number of threads gives the same unrelaxed coordinates and scores; a relaxation on several
-threads (`--relax-threads`) may differ in the last digits. Between two runs these may differ, and nothing else:
+With the same input, seed, engine and number of threads, two runs write the same files, to the last bit. With the native
+kernels any number of threads gives the same unrelaxed coordinates and scores; a relaxation on several threads
+(`--relax-threads`) may differ in the last digits. Only these may differ between two runs:
 
 - `timings.json` and `log.txt`, which hold times,
 - `report.html`, which shows times,
 - the fields `timings` and `seconds` in `run.json` and `search.json`,
-- what is in the hidden folders `.af2cpu`, and `status.json`, `summary.json` and `index.html` beside the targets.
+- the content of the hidden folders `.af2cpu`, and `status.json`, `summary.json` and `index.html` beside the targets.
 
 `tests/golden/test_determinism.py` tests it.
 
-## What comes from others
+## Dependencies
 
-- [Licences](licences.md) of all packages that the program needs. A test compares the list with pyproject.toml, and the
-  bytes of 3Dmol.js with those of its release.
-- `make oldest` installs the oldest versions that pyproject.toml claims into an environment of its own and runs a part
-  of the tests there; `make test` runs with the newest, which tests/constraints.txt pins.
-- `make audit` asks for known vulnerabilities of the installed packages (pip-audit) and fails if it can't ask about one.
-  It has no result yet: where this version was made, no database of vulnerabilities can be reached.
+- [Licences](licences.md) lists all packages that the program needs. A test compares the list with pyproject.toml, and
+  the bytes of 3Dmol.js with those of its release.
+- `make oldest` installs the oldest versions that pyproject.toml allows into a separate environment and runs some of the
+  tests there; `make test` uses the newest ones, which tests/constraints.txt pins.
+- `make audit` checks the installed packages for known vulnerabilities (pip-audit), and fails if it cannot check one. It
+  has no result yet: no vulnerability database could be reached from the machine on which this version was made.
 """
 
 

@@ -8,8 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from feature_cases import random_sequence
 
 from af2cpu.chemistry.residues import ATOM14, RESNAMES, RESTYPES
+from af2cpu.records import Query, TemplateHit
 
 _KINDS = {"ACE": "NON-POLYMER"}  # chemical components of another kind than their chain
 
@@ -49,6 +51,16 @@ def protein(label: str, author: str, sequence: str, seed: int, missing: Sequence
         for atom in ATOM14[name] or ("N", "CA", "C", "O")
     ]
     return Chain(label, author, list(enumerate(names, start=1)), atoms)
+
+
+def entry_of_a_hit(folder: Path) -> tuple[Path, Query, TemplateHit]:
+    """Writes the entry 1abc: the file, a query, and a hit of the query in the entry's only chain."""
+    letters = random_sequence(np.random.default_rng(0), 40)
+    query = Query("q", "GGGG" + letters[:-4], "", "test")
+    places = (-1,) * 4 + tuple(range(36))
+    hit = TemplateHit(1, "1abc_A", 36, None, query.sequence, "----" + letters[:36], tuple(range(40)), places)
+    path = write_mmcif(folder / "1abc.cif", [protein("A", "A", letters, 1)], ("2009-01-02",))
+    return path, query, hit
 
 
 def special_cases(label: str = "A", author: str = "H") -> Chain:

@@ -6,10 +6,8 @@ from __future__ import annotations
 import gzip
 from pathlib import Path
 
-import numpy as np
-from feature_cases import random_sequence
 from hh_cases import GB1, HHR
-from mmcif_cases import protein, write_mmcif
+from mmcif_cases import entry_of_a_hit, protein, write_mmcif
 from relax_cases import helix, joined, text_of
 from search_cases import demo_database, queries
 from stranger import Parts, Stranger
@@ -24,7 +22,7 @@ from af2cpu.formats.template_hits import read_template_hits
 from af2cpu.query import read_inputs
 from af2cpu.query.alignments import read_given, read_paired
 from af2cpu.query.pairs import read_pairs
-from af2cpu.records import Query, TemplateHit
+from af2cpu.records import Query
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 ROWS = ">q\nMKVLAWWW\n>r1 relative\nMKaaVLA-WW\n>r2\n--VLAWW-\n"
@@ -119,11 +117,7 @@ def mmcif(folder: Path) -> Stranger:
 
 def mmcif_of_the_pdb(folder: Path) -> Stranger:
     """Damaged ones are skipped: nothing is raised at all."""
-    letters = random_sequence(np.random.default_rng(0), 40)
-    query = Query("q", "GGGG" + letters[:-4], "", "test")
-    places = (-1,) * 4 + tuple(range(36))
-    hit = TemplateHit(1, "1abc_A", 36, None, query.sequence, "----" + letters[:36], tuple(range(40)), places)
-    made = write_mmcif(folder / "1abc.cif", [protein("A", "A", letters, 1)], ("2009-01-02",))
+    made, query, hit = entry_of_a_hit(folder)
     return Stranger(
         "1abc.cif", {"": made.read_bytes()}, lambda path: hit_templates(query, [hit], TemplateSource(path.parent))
     )

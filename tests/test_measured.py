@@ -12,7 +12,8 @@ from typing import Any
 
 import measured
 import pytest
-from measured_tables import TABLES, MissingError, seconds, small
+from measured import TABLES
+from measured_tables import MissingError, seconds, small
 
 ROOT = Path(__file__).parents[1]
 

@@ -84,8 +84,8 @@ class Model(AlphaFold):
           max_msa: CLUSTERS:EXTRA, limit of the MSA's rows, such as 256:512; of raw features only. By default the
             model's own.
           dropout: run with the dropout of the network's training, as `--dropout`; its masks follow from the seed.
-          initial_guess: structure whose positions the first pass takes for those of a pass before it, as
-            `--initial-guess`: a PDB or mmCIF file, which raw features tell the sequence for, or positions.
+          initial_guess: structure whose positions the first pass gets as recycled ones, as `--initial-guess`: a PDB or
+          mmCIF file, which raw features tell the sequence for, or positions.
           save_all: also keep logits and representations in `Prediction.extras`.
 
         Returns:
@@ -156,7 +156,7 @@ def _processed(features: object) -> Sequence[ProcessedFeatures]:
     """One draw, or a sequence that may make them on demand. Raises InputError for anything else."""
     if isinstance(features, ProcessedFeatures):
         return [features]
-    if isinstance(features, Draws):  # a look at one would draw it
+    if isinstance(features, Draws):  # indexing one would draw it
         return features
     if isinstance(features, Sequence) and len(features) and isinstance(features[0], ProcessedFeatures):
         return features
@@ -212,7 +212,7 @@ def load_model(name: str, params: str | Path | None = None, *, precision: str = 
     precision = choice.precision if precision == "auto" else precision
     load_parameters(model, read_parameters(source, config), config, source, precision)
     if dispatch.describe() != str(choice) or choice.engine == "torch":
-        dispatch.use_engine(engine)  # says where auto finds no kernels
+        dispatch.use_engine(engine)  # logs it where auto finds no kernels
     return model
 
 

@@ -12,9 +12,8 @@ from typing import Annotated, Any
 import typer
 
 from af2cpu.commands.console import print_line
-from af2cpu.settings import BATCH, INPUT, NETWORK, OTHER_VARIABLES, OUTPUT, RUN, Setting, names_in, setting
+from af2cpu.settings import GROUPS, OTHER_VARIABLES, Setting, names_in, setting
 
-_GROUPS = (INPUT, NETWORK, OUTPUT, RUN, BATCH)
 _TEMPLATE_HEAD = """\
 # Settings of af2cpu, to be used with --config FILE. Remove the # before a setting to set it. Flags of the command line
 # win over variables of the environment, and these win over this file.
@@ -42,7 +41,7 @@ def config(
 def template() -> Iterator[str]:
     """Lines of a TOML file in which each setting is commented out."""
     yield _TEMPLATE_HEAD
-    for group in _GROUPS:
+    for group in GROUPS:
         yield f"## {group}\n"
         for one in map(setting, names_in(group)):
             text = f"{one.text} Must be {one.expected}. Default: {one.default}. Flag {_flags(one)}, {one.variable}."
@@ -53,7 +52,7 @@ def template() -> Iterator[str]:
 def table() -> Iterator[str]:
     """Lines of docs/settings.md."""
     yield _TABLE_HEAD
-    for group in _GROUPS:
+    for group in GROUPS:
         yield f"## {group}\n"
         yield "| Setting | Flag | Variable | Must be | Default | What it does |\n|---|---|---|---|---|---|"
         for one in map(setting, names_in(group)):

@@ -11,6 +11,7 @@ import typer
 
 from af2cpu.commands.console import print_line
 from af2cpu.commands.errors import FAILED, one_line
+from af2cpu.commands.help import Command
 from af2cpu.commands.listeners import showing_results
 from af2cpu.commands.paths import path as as_path
 from af2cpu.cores import available_cores
@@ -28,11 +29,13 @@ DATA_DIR = typer.Option(
     "--data-dir",
     parser=as_path,
     envvar="AF2CPU_DATA_DIR",
+    metavar="FOLDER",
     help="Folder with the databases, as AlphaFold's scripts make it.",
 )
 
 Threads = Annotated[
-    int | None, typer.Option(min=1, help="Number of threads. Default: all cores that the process may use.")
+    int | None,
+    typer.Option(min=1, metavar="NUMBER", help="Number of threads. Default: all cores that the process may use."),
 ]
 
 
@@ -42,13 +45,13 @@ def _summary(path: Path, index: Index) -> str:
     return f"{path}: {index.n_seq:,} sequences, {index.n_res:,} residues{skipped}, hash {index.hash}{cut}"
 
 
-@app.command("index")
+@app.command("index", cls=Command)
 def index_command(
-    paths: Annotated[list[Path], typer.Argument(parser=as_path, help="FASTA files.")],
+    paths: Annotated[list[Path], typer.Argument(metavar="FILES", parser=as_path, help="FASTA files.")],
     threads: Threads = None,
     pack: Annotated[bool, typer.Option("--pack", help="Also make the packed file, as af2cpu db pack does.")] = False,
 ) -> None:
-    """Count a database and write its index beside it (or into the cache); goes on where it was interrupted."""
+    """Count a database and write its index beside it (or into the cache); continues an interrupted run."""
     from af2cpu.search.indexing import build_index
 
     with one_line(), showing_results():
@@ -59,12 +62,14 @@ def index_command(
                 _pack(path, threads)
 
 
-@app.command("pack")
+@app.command("pack", cls=Command)
 def pack_command(
-    paths: Annotated[list[Path], typer.Argument(parser=as_path, help="FASTA files, or .gz files of them.")],
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="FILES", parser=as_path, help="FASTA files, or .gz files of them.")
+    ],
     threads: Threads = None,
 ) -> None:
-    """Make a packed file beside a database, which is searched faster; goes on where it was interrupted.
+    """Make a packed file beside a database, which is searched faster; continues an interrupted run.
 
     The packed file has sequences, names and descriptions, about 3/4 of the size
     of the FASTA file. A .gz file is packed without unpacking it to the disk,
@@ -87,9 +92,9 @@ def _pack(path: Path, threads: int | None) -> None:
     print_line(f"{packed}: {index.n_seq:,} sequences {state}, {packed.stat().st_size / 1e9:.2f} GB")
 
 
-@app.command("verify")
+@app.command("verify", cls=Command)
 def verify_command(
-    paths: Annotated[list[Path], typer.Argument(parser=as_path, help="FASTA files with an index.")],
+    paths: Annotated[list[Path], typer.Argument(metavar="FILES", parser=as_path, help="FASTA files with an index.")],
     threads: Threads = None,
 ) -> None:
     """Read databases and compare them with their index, byte for byte, and packed files with their checksums."""
@@ -111,7 +116,7 @@ def verify_command(
                 print_line(f"{packed.path}: as packed")
 
 
-@app.command("list")
+@app.command("list", cls=Command)
 def list_command(data_dir: Annotated[Path, DATA_DIR]) -> None:
     """Say what is in a data folder, what is missing, and how large it is."""
     from af2cpu.search.databases import MMCIF, PAIRING, PRESETS
@@ -188,26 +193,28 @@ def _offer(data_dir: Path, name: str) -> str:
     return f"af2cpu db download {name}: about {source.packed_gb} GB{begun}, {source.unpacked_gb} GB on disk"
 
 
-@app.command("download")
+@app.command("download", cls=Command)
 def download_command(
     data_dir: Annotated[Path, DATA_DIR],
     names: Annotated[
         list[str] | None,
         typer.Argument(
+            metavar="NAMES",
             help="Names of databases, such as uniref90; uniprot, which pairs the chains of complexes; or bfd, uniref30 "
             "and pdb70 for hh-suite's programs. multimer means all of the reduced preset and uniprot. Default: all of "
-            "the reduced preset."
+            "the reduced preset.",
         ),
     ] = None,
     mmcif: Annotated[
         str,
         typer.Option(
-            help="Structures to download: all of the PDB, or on-demand: none now, the search fetches those it needs."
+            metavar="all|on-demand",
+            help="Structures to download: all of the PDB, or on-demand: none now, the search fetches those it needs.",
         ),
     ] = "all",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print what would be downloaded.")] = False,
 ) -> None:
-    """Download databases into AlphaFold's folder layout. After an interruption the same command goes on.
+    """Download databases into AlphaFold's folder layout; continues an interrupted download.
 
     It prints sizes, free space and time before it starts.
 
@@ -269,7 +276,7 @@ def _announce(data_dir: Path, wanted: list[str], *, all_structures: bool) -> Non
 
 
 def _lacking(data_dir: Path, wanted: list[str], *, all_structures: bool) -> Iterator[tuple[str, Path, float, float]]:
-    """(name, path, bytes still to fetch, bytes once unpacked) of what is not there yet, about."""
+    """(name, path, bytes still to fetch, bytes once unpacked) of what is still missing, about."""
     from af2cpu.search.databases import MMCIF
     from af2cpu.search.index import stored_file
     from af2cpu.search.sources import SOURCES
@@ -288,7 +295,7 @@ def _lacking(data_dir: Path, wanted: list[str], *, all_structures: bool) -> Iter
 
 
 def _structures_bytes(data_dir: Path) -> float:
-    """Of the structures that are lacking, about; all of them where their list is not there yet."""
+    """Of the structures that are lacking, about; all of them before their list is fetched."""
     from af2cpu.search.databases import MMCIF, expected_path
     from af2cpu.search.sources import STRUCTURES_GB
     from af2cpu.search.structures import ENTRY_BYTES, entries_of, lacking_entries

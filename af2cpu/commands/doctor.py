@@ -17,6 +17,8 @@ from af2cpu.cores import available_cores, available_memory, numa_nodes
 from af2cpu.settings import RunSettings
 
 _PACKAGES = ("af2cpu", "torch", "numpy", "pyhmmer", "gemmi", "openmm", "pdbfixer")
+# Instructions that the kernels have code for; --json lists all that the processor has.
+_VECTORS = ("avx2", "avx512_f", "avx512_vbmi", "avx512_bf16", "amx_tile", "amx_bf16")
 _OPTIONAL = {"jax": "validate", "alphafold-colabfold": "validate"}
 
 
@@ -54,7 +56,7 @@ class _Findings:
     software: dict[str, str | None] = field(default_factory=dict)  # version; None: not installed
     parameters: dict[str, _Parameters] = field(default_factory=dict)  # by model
     databases: dict[str, str] = field(default_factory=dict)  # path by name
-    pairing: str | None = None  # path of UniProt, which complexes of different chains need, if it is there
+    pairing: str | None = None  # path of UniProt, which complexes of different chains need; None: not found
     programs: dict[str, str] = field(default_factory=dict)  # hh-suite's: the version, or why it can't be used
     missing: list[str] = field(default_factory=list)
 
@@ -109,7 +111,8 @@ def _software_lines(versions: Mapping[str, str | None]) -> Iterator[str]:
 
 
 def _machine_lines(machine: _Machine, settings: RunSettings) -> Iterator[str]:
-    yield f"processor: {machine.cores} cores for this process; {', '.join(machine.instructions)}"
+    vectors = [name for name in _VECTORS if name in machine.instructions]
+    yield f"processor: {machine.cores} cores for this process; {', '.join(vectors) or 'no AVX2'}"
     for node in machine.numa_nodes:
         cores = f"{node.cores} cores" if node.cores else "no cores (HBM or other memory)"
         yield f"NUMA node {node.number}: {cores}, {node.memory_bytes / 1e9:.1f} GB"

@@ -76,7 +76,7 @@ def one_line(folder: Path | None = None) -> Iterator[None]:
 
 @contextmanager
 def _signals_first() -> Iterator[None]:
-    """Within this block an exception that a library has made of a signal's is the signal's again."""
+    """Within this block an exception that a library raised in place of a signal's becomes the signal's again."""
     try:
         yield
     except (typer.Exit, _UsageError, _ReaderGone):

@@ -51,8 +51,9 @@ def estimate(
     inputs: Annotated[
         list[str],
         typer.Argument(
+            metavar="INPUTS",
             help="Sequence files as for af2cpu predict, or lengths in residues, for example 150 3000; those of a "
-            "complex's chains as 128:128."
+            "complex's chains as 128:128.",
         ),
     ],
     settings: RunSettings,
@@ -104,7 +105,7 @@ def _as_json(plan: Plan, nodes: Mapping[str, Sequence[Node]]) -> dict[str, Any]:
 
 
 def _target(plan: Plan, job: Job, nodes: Sequence[Node]) -> dict[str, Any]:
-    """Without `min_` at the most."""
+    """Keys without `min_` are upper limits."""
     from af2cpu.commands.plan_text import fits
     from af2cpu.pipeline.graph import total_cost
     from af2cpu.plan.models import count_passes

@@ -16,7 +16,10 @@ from af2cpu.settings import BATCH, NETWORK, OUTPUT, RUN, RunSettings, names_in
 @o.with_settings("data_dir", *names_in(NETWORK, OUTPUT, RUN, BATCH))
 def fold(  # noqa: PLR0913 - each is an option of the command
     folders: Annotated[
-        list[Path], typer.Argument(parser=as_path, help="Folders that af2cpu search wrote: of one target, or of many.")
+        list[Path],
+        typer.Argument(
+            metavar="FOLDERS", parser=as_path, help="Folders that af2cpu search wrote: of one target, or of many."
+        ),
     ],
     settings: RunSettings,
     *,

@@ -9,10 +9,10 @@ from collections.abc import Iterable
 
 from af2cpu.words import counted
 
-_SKIPPED = re.compile(r"template \S+ skipped: (.*)")
+_SKIPPED = re.compile(r"(?:chain \S+: )?template \S+ skipped: (.*)")
 _REASONS = {
     "too short": re.compile(r"too short|too few"),
-    "without a structure": re.compile(r"No such file|not fetched"),
+    "without a structure": re.compile(r"no such file|not fetched"),
     "copies of the query": re.compile(r"copy of the query"),
     "released too late": re.compile(r"^released"),
 }

@@ -21,6 +21,7 @@ from af2cpu.settings import BATCH, RUN, RunSettings, load_settings, parts_of, se
 Inputs = Annotated[
     list[Path],
     typer.Argument(
+        metavar="INPUTS",
         parser=as_path,
         help="Sequences or alignments: FASTA, a3m, Stockholm or CSV files, plain or .gz, or folders of them.",
     ),
@@ -35,7 +36,14 @@ Pairs = Annotated[
     ),
 ]
 Out = Annotated[
-    Path, typer.Option("--out", "-o", parser=as_path, help="Folder for the results; each target gets a folder in it.")
+    Path,
+    typer.Option(
+        "--out",
+        "-o",
+        parser=as_path,
+        metavar="FOLDER",
+        help="Folder for the results; each target gets a folder in it.",
+    ),
 ]
 DryRun = Annotated[
     bool,
@@ -80,7 +88,7 @@ LogJson = Annotated[
 ]
 AsJson = Annotated[
     bool,
-    typer.Option("--json", help="Print the result as JSON (seconds, bytes).", rich_help_panel=RUN),
+    typer.Option("--json", help="Print the result as JSON; times are seconds, sizes bytes.", rich_help_panel=RUN),
 ]
 _Config = Annotated[
     Path | None,

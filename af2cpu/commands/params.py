@@ -15,6 +15,7 @@ import typer
 from af2cpu import events
 from af2cpu.commands.console import print_line
 from af2cpu.commands.errors import FAILED, one_line
+from af2cpu.commands.help import Command
 from af2cpu.commands.listeners import showing, showing_results
 from af2cpu.commands.paths import path as as_path
 from af2cpu.errors import InputError, ParameterError
@@ -25,13 +26,20 @@ Models = Annotated[
     str | None,
     typer.Option(
         "--models",
+        metavar="TEXT",
         help="Models, separated by commas: model_1 to model_5, model_1_ptm to model_5_ptm, model_1_multimer_v3 to "
         "model_5_multimer_v3; 'model_*_multimer_v3' are the five of AlphaFold-Multimer. Default: the five ptm models.",
     ),
 ]
 Params = Annotated[
     Path | None,
-    typer.Option("--params", parser=as_path, envvar="AF2CPU_PARAMS", help="Folder with params_model_*.npz."),
+    typer.Option(
+        "--params",
+        parser=as_path,
+        envvar="AF2CPU_PARAMS",
+        metavar="FOLDER",
+        help="Folder with params_model_*.npz.",
+    ),
 ]
 DataDir = Annotated[
     Path | None,
@@ -39,6 +47,7 @@ DataDir = Annotated[
         "--data-dir",
         parser=as_path,
         envvar="AF2CPU_DATA_DIR",
+        metavar="FOLDER",
         help="Data folder; the parameters are in its folder params.",
     ),
 ]
@@ -54,7 +63,7 @@ def _folder(params: Path | None, data_dir: Path | None) -> Path:
 
 
 def _names(models: str | None) -> tuple[str, ...]:
-    """A name with * stands for all published models that it fits. Raises InputError where it fits none."""
+    """A name with * matches published models. Raises InputError if it matches none."""
     from af2cpu.model.config import OFFICIAL_MODELS
     from af2cpu.settings import PTM_MODELS
 
@@ -69,19 +78,20 @@ def _names(models: str | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-@app.command("download")
+@app.command("download", cls=Command)
 def download_command(
     models: Models = None,
     params: Params = None,
     data_dir: DataDir = None,
     url: Annotated[
-        str | None, typer.Option("--url", help="Of a tar with DeepMind's members; default: DeepMind's own.")
+        str | None,
+        typer.Option("--url", help="Address of a tar with DeepMind's parameter files. Default: DeepMind's own."),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be fetched.")] = False,
 ) -> None:
     """Fetch DeepMind's parameters (CC BY 4.0): about 373 MB a model, out of the archive of 5.3 GB with all fifteen.
 
-    After an interruption the same command goes on where it stopped.
+    The same command continues an interrupted download.
 
     Example: af2cpu params download --models 'model_*_multimer_v3' --params params
     """
@@ -93,9 +103,9 @@ def download_command(
             download_parameters(_names(models), folder, url, dry_run=dry_run)
 
 
-@app.command("list")
+@app.command("list", cls=Command)
 def list_command(params: Params = None, data_dir: DataDir = None) -> None:
-    """Say which models' parameters are there, and whether they are as they were downloaded."""
+    """List the models whose parameters are present, and whether they are unchanged since the download."""
     with one_line():
         folder = _folder(params, data_dir)
         from af2cpu.weights.manifest import file_name, manifest
@@ -138,7 +148,7 @@ def _state(model: str, path: Path) -> str:
     return f"{text}, CHANGED since its download: it had {receipt.size / 1e6:.1f} MB"
 
 
-@app.command("verify")
+@app.command("verify", cls=Command)
 def verify_command(models: Models = None, params: Params = None, data_dir: DataDir = None) -> None:
     """Check parameter files: their SHA-256 against what was downloaded, and every array.
 
@@ -190,13 +200,14 @@ def _verified(model: str, path: Path) -> bool:
     return True
 
 
-@app.command("selftest")
+@app.command("selftest", cls=Command)
 def selftest_command(
     params: Annotated[
         str | None,
         typer.Option(
             "--params",
             envvar="AF2CPU_PARAMS",
+            metavar="PATH",
             help="Folder with params_model_1_ptm.npz, params_model_1_multimer_v3.npz or both, or one of these files.",
         ),
     ] = None,

@@ -25,7 +25,7 @@ def predict(  # noqa: PLR0913 - each is an option of the command
 
     Settings may also be given as AF2CPU_* variables or in a file (--config).
 
-    The same command again reuses what is complete and goes on from there.
+    A repeated command computes only what is missing or out of date, also after a kill.
 
     Exit codes: 0 all targets done, 1 some failed, 2 wrong use, 130 interrupted.
 

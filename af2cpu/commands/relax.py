@@ -24,30 +24,44 @@ if TYPE_CHECKING:
 @o.with_settings("relax_threads", "relax_max_seconds", "relax_max_steps", "relax_anyway", "relax_springs")
 def relax(
     file: Annotated[
-        Path, typer.Argument(parser=as_path, help="Protein structure of any origin: PDB or mmCIF, plain or .gz.")
+        Path,
+        typer.Argument(
+            metavar="FILE", parser=as_path, help="Protein structure of any origin: PDB or mmCIF, plain or .gz."
+        ),
     ],
     settings: RunSettings,
     out: Annotated[
         Path | None,
         typer.Option(
-            "--out", "-o", parser=as_path, help="PDB file to write, or mmCIF: NAME.cif. Default: NAME_relaxed.pdb."
+            "--out",
+            "-o",
+            parser=as_path,
+            metavar="FILE",
+            help="PDB file to write, or mmCIF: NAME.cif. Default: NAME_relaxed.pdb.",
         ),
     ] = None,
     max_rounds: Annotated[
-        int, typer.Option(min=1, help="Limit of minimisations; each frees the residues left with violations.")
+        int,
+        typer.Option(
+            min=1,
+            metavar="NUMBER",
+            help="Limit of minimisations; each frees the residues left with violations. A whole number, 1 or more.",
+        ),
     ] = 3,
 ) -> None:
-    """Relax a structure as AlphaFold 2 does: hydrogens, amber99sb, restraints. Exit code 1: it is not relaxed.
+    """Relax a structure as AlphaFold 2 does: hydrogens, amber99sb, restraints.
 
     All chains of the file are relaxed together and keep their names and numbers.
+
+    The exit code is 1 if the structure is not relaxed.
 
     Example: af2cpu relax model.pdb -o relaxed.pdb --relax-threads 4
     """
     from af2cpu.commands.listeners import showing_results
     from af2cpu.formats.streams import atomic_write
     from af2cpu.formats.structure import read_protein
-    from af2cpu.relax import relax as relax_protein
-    from af2cpu.relax import relax_settings
+    from af2cpu.relax.rounds import relax as relax_protein
+    from af2cpu.relax.settings import relax_settings
     from af2cpu.relax.structure import mmcif_text, pdb_text
 
     target = out or Path(f"{_stem(file)}_relaxed.pdb")

@@ -18,7 +18,11 @@ _MIN_COMPARED = 2
 def report(
     folders: Annotated[
         list[Path],
-        typer.Argument(parser=as_path, help="Folder that af2cpu predict wrote, or that of one target in it."),
+        typer.Argument(
+            metavar="FOLDERS",
+            parser=as_path,
+            help="Folders that af2cpu predict wrote, or those of single targets in them.",
+        ),
     ],
     compare: Annotated[
         bool, typer.Option("--compare", help="Compare the runs in two or more folders on one page.")
@@ -29,6 +33,7 @@ def report(
             "--out",
             "-o",
             parser=as_path,
+            metavar="FILE",
             help="Page that --compare writes. Default: compare.html in the current folder.",
         ),
     ] = None,

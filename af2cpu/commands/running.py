@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What predict and fold do once their plan is made: show it, carry it out, show what became of it."""
+"""The common part of predict and fold: show the plan, run it, show the outcome."""
 
 from __future__ import annotations
 

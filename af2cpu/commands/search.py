@@ -57,7 +57,7 @@ def search(
 
 
 def _show(outcomes: list[Outcome], verbosity: Verbosity) -> None:
-    """What became of each target, or how many of them are done."""
+    """The outcome of each target, or for many targets how many are done."""
     if len(outcomes) > MANY:
         show_outcomes(outcomes)
         return
@@ -79,7 +79,7 @@ def _lines(outcome: Outcome, verbosity: Verbosity) -> Iterator[str]:
         yield f"  {of}{search_summary(database)}, {last}"
     if verbosity is Verbosity.VERBOSE:
         yield from (f"  note: {note}" for note in outcome.search.notes)
-    elif summary := notes_summary(outcome.search.notes, "search.json"):
+    elif summary := notes_summary(dict.fromkeys(outcome.search.notes), "search.json"):
         yield f"  {summary}"
     made = f"{counted(outcome.search.msa_rows, 'row')}, {counted(outcome.search.templates, 'template')}"
     yield f"  {made}: {outcome.folder / 'features.npz'}"

@@ -23,13 +23,14 @@ _NAME, _STAGE, _SHOWN, _WIDTH = 30, 16, 20, 80
 
 def status(
     folders: Annotated[
-        list[Path], typer.Argument(parser=as_path, help="Folder that af2cpu predict writes, or has written: its -o.")
+        list[Path],
+        typer.Argument(metavar="FOLDERS", parser=as_path, help="Folders of results: what af2cpu predict got as --out."),
     ],
     as_json: o.AsJson = False,
 ) -> None:
-    """Show what is done, in work, waiting and failed in a results folder, and when it will end.
+    """Show which targets in a results folder are done, running, waiting and failed, and when the run will end.
 
-    It works while runs go on, on this machine or others, and afterwards. A run that was killed is told as such.
+    It works during runs, on this machine or others, and after them. It also detects runs that were killed.
 
     Scripts read the same from OUT/status.json, which is written every few seconds.
 

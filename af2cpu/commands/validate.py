@@ -3,13 +3,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from af2cpu.commands.errors import FAILED, one_line
 from af2cpu.commands.paths import path as as_path
+
+if TYPE_CHECKING:
+    from af2cpu.records import ProcessedFeatures
+    from af2cpu.validate.compare import Comparison
 
 
 def validate(  # noqa: PLR0913 - each is an option of the command
@@ -29,6 +34,7 @@ def validate(  # noqa: PLR0913 - each is an option of the command
         typer.Option(
             "--chains",
             "--n-res",
+            metavar="NUMBER,...",
             help="Number of residues of the synthetic features, or of each chain of a complex, such as 17,12,12. "
             "Chains of equal length are copies.",
         ),
@@ -36,21 +42,31 @@ def validate(  # noqa: PLR0913 - each is an option of the command
     templates: Annotated[
         int | None,
         typer.Option(
-            min=0, max=4, help="Number of templates of the synthetic features. Default: as many as the model takes."
+            min=0,
+            max=4,
+            metavar="NUMBER",
+            help="Number of templates of the synthetic features, 0 to 4. Default: as many as the model takes.",
         ),
     ] = None,
     features: Annotated[
         Path | None,
         typer.Option(
-            parser=as_path, help="File (.npz) of processed features; their first axis counts draws, one for each pass."
+            parser=as_path,
+            metavar="FILE",
+            help="File (.npz) of processed features; their first axis counts draws, one for each pass.",
         ),
     ] = None,
-    recycles: Annotated[int, typer.Option(min=0, max=20, help="Number of recycles, with synthetic features.")] = 0,
+    recycles: Annotated[
+        int, typer.Option(min=0, max=20, metavar="NUMBER", help="Number of recycles, with synthetic features; 0 to 20.")
+    ] = 0,
     engine: Annotated[
-        str, typer.Option(help="Implementation of the network: auto, native, torch, compile or ipex.")
+        str, typer.Option(metavar="NAME", help="Implementation of the network: auto, native, torch, compile or ipex.")
     ] = "auto",
     precision: Annotated[
-        str, typer.Option(help="Number format: fp32, or bf16, which is compared with the reference in float32.")
+        str,
+        typer.Option(
+            metavar="fp32|bf16", help="Number format: fp32, or bf16, which is compared with the reference in float32."
+        ),
     ] = "fp32",
 ) -> None:
     """Compare the network with DeepMind's JAX code on the same parameters and features.
@@ -62,10 +78,9 @@ def validate(  # noqa: PLR0913 - each is an option of the command
     with one_line():
         from af2cpu.errors import InputError
         from af2cpu.formats.features import read_draws
-        from af2cpu.model.config import DEMO, DEMO_MULTIMER, model_config
+        from af2cpu.model.config import DEMO, DEMO_MULTIMER
         from af2cpu.ops.dispatch import describe, use_engine
-        from af2cpu.validate.compare import compare, format_table
-        from af2cpu.validate.synthetic import synthetic_features
+        from af2cpu.validate.compare import compare
 
         if tiny := {DEMO: "tiny", DEMO_MULTIMER: "tiny_multimer"}.get(model):
             raise InputError(
@@ -73,22 +88,38 @@ def validate(  # noqa: PLR0913 - each is an option of the command
             )
         use_engine(engine)
         lengths = _lengths(chains)
-        if features is not None:
-            draws = read_draws(features)
-        else:
-            config = model_config(model)
-            if templates is not None and templates > config.data.max_templates:
-                raise InputError(f"--templates {templates}: {model} takes {config.data.max_templates}")
-            draws = [synthetic_features(config, lengths, seed=seed, n_templ=templates) for seed in range(recycles + 1)]
+        draws = read_draws(features) if features is not None else _synthetic(model, lengths, templates, recycles + 1)
         result = compare(model, params, draws, precision=precision)
+    what = f"{model}, {params}, engine {describe()}, {precision}, {len(draws)} pass(es)"
+    if not _print_comparison(what, result, precision):
+        raise typer.Exit(FAILED)
+
+
+def _synthetic(model: str, lengths: list[int], templates: int | None, passes: int) -> Sequence[ProcessedFeatures]:
+    """Features of random numbers, a draw for each pass; lengths: of the chains. Raises InputError."""
+    from af2cpu.errors import InputError
+    from af2cpu.model.config import model_config
+    from af2cpu.validate.synthetic import synthetic_features
+
+    config = model_config(model)
+    if templates is not None and templates > config.data.max_templates:
+        raise InputError(f"--templates {templates}: {model} takes {config.data.max_templates}")
+    return [synthetic_features(config, lengths, seed=seed, n_templ=templates) for seed in range(passes)]
+
+
+def _print_comparison(what: str, result: Comparison, precision: str) -> bool:
+    """The table, the times and the verdict: True unless they differ. what: was compared, and how."""
+    from af2cpu.validate.compare import format_table
+
     typer.echo(format_table(result.rows))
     seconds = f"ours {result.seconds:.1f} s, reference {result.reference.seconds:.1f} s with its compilation"
-    typer.echo(f"{model}, {params}, engine {describe()}, {precision}, {len(draws)} pass(es): {seconds}")
+    typer.echo(f"{what}: {seconds}")
     failed = [row.name for row in result.rows if not row.passed]
     if failed:
         typer.echo(f"differs from the reference: {', '.join(failed)}", err=True)
-        raise typer.Exit(FAILED)
+        return False
     typer.echo("equal to the reference" if precision == "fp32" else "finite; reported against float32")
+    return True
 
 
 def _lengths(chains: str) -> list[int]:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fetches files and pieces of files to the disk, and goes on where an earlier run stopped.
 
-What has come stands in <name>.part, and <name>.part.json says what it is a part of. It is used again if the server says
-that its file is still the same, and dropped aloud if not.
+Bytes received so far are kept in <name>.part; <name>.part.json identifies the file on the server. They are used again
+if the server's file is still the same, and dropped with a warning if not.
 """
 
 from __future__ import annotations
@@ -75,7 +75,8 @@ class _Ranges:
 
 
 def fetch_piece(http: httpx.Client, piece: Piece, part: Path) -> None:
-    """Fetches a piece of known size into `part`; goes on with what is there of this very piece, drops aloud what isn't.
+    """Fetches a piece of known size into `part`; resumes what is stored of this piece, and drops other content with a
+    warning.
 
     Raises DownloadError: server's refusal, or the file has changed there since its validator was given.
     """
@@ -89,7 +90,7 @@ def fetch_piece(http: httpx.Client, piece: Piece, part: Path) -> None:
 
 
 def part_path(path: Path) -> Path:
-    """Where what has come of `path` waits for the rest."""
+    """The unfinished file of `path`."""
     return path.with_name(path.name + PART)
 
 
@@ -113,7 +114,7 @@ def drop(part: Path) -> None:
 
 
 def _pull(http: httpx.Client, url: str, part: Path, spare: int, ranges: _Ranges) -> None:
-    """One attempt at a whole file of which nothing is known but what an earlier attempt has left."""
+    """One attempt at a whole file; resumes the part that an earlier attempt left."""
     saved = _saved(part)
     if saved is not None and (saved.url != url or not saved.validator):  # nothing tells whether it is the same file
         _drop_aloud(part, url)
@@ -156,7 +157,7 @@ def _pull_piece(http: httpx.Client, piece: Piece, part: Path) -> None:
 
 
 def _append(response: httpx.Response, part: Path, mode: str, total: int) -> None:
-    with part.open(mode, buffering=0) as file:  # as it comes: what is held back is lost when the line breaks
+    with part.open(mode, buffering=0) as file:  # written at once: buffered bytes are lost when the connection breaks
         done = file.tell()
         for data in response.iter_raw():
             _write_all(file, data, part)

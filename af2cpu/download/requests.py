@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Questions to HTTP servers: what a file is, pieces of it, its body as a stream; patience with lines that break."""
+"""HTTP requests: what a file is, pieces of it, its body as a stream; retries when a connection breaks."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from af2cpu.errors import DownloadError
 
 _RETRIES = 5  # in a row without a new byte
 _PAUSE = 1.0  # seconds before the first retry; doubled each time
-BUSY = {408, 425, 429, 500, 502, 503, 504}  # what a server answers that may do better in a moment
+BUSY = {408, 425, 429, 500, 502, 503, 504}  # status codes that are worth a retry
 
 T = TypeVar("T")
 
 
 class BusyError(Exception):
-    """A server that may do better in a moment; the message says what it answered."""
+    """The server is busy: a retry may succeed. The message has its answer."""
 
 
 @dataclass(frozen=True)
@@ -132,9 +132,9 @@ class BodyReader(io.RawIOBase):
 
 
 def stream_whole(http: httpx.Client, url: str, use: Callable[[httpx.Response], T], done: Callable[[], int]) -> T:
-    """use(answer) for a file that can only be had from its beginning; again from there when the line breaks.
+    """Calls use(answer) for a file that the server sends only from its beginning; again when the connection breaks.
 
-    `done` grows with what `use` has kept: only what repeats without gain is given up.
+    `done` grows with what `use` has kept: only retries without progress are counted.
     """
 
     def attempt() -> T:
@@ -152,9 +152,9 @@ def patiently(
     *,
     retries: int = _RETRIES,
 ) -> T:
-    """attempt(), again where the line breaks; a break after more than ever had come before counts as the first.
+    """Calls attempt(), again when the connection breaks; after progress the count of retries begins anew.
 
-    goes_on: whether a later run can use what has come, which the error says then.
+    goes_on: whether a later run can resume; the error then says so.
     Raises DownloadError after so many retries in a row.
     """
     best, failures = done(), 0

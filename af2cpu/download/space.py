@@ -20,7 +20,7 @@ _LOCK = ".download.lock"
 
 @contextmanager
 def exclusive(folder: Path, *, wait: bool = False) -> Iterator[None]:
-    """Keeps a second download off the folder, which is made; one that has died holds nothing. Raises DownloadError."""
+    """Makes the folder and locks it against a second download; a dead process holds no lock. Raises DownloadError."""
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / _LOCK)
     try:
@@ -51,7 +51,7 @@ def free_bytes(folder: Path) -> int:
 
 
 def outlook(size: float, folder: Path) -> str:
-    """What a download of `size` bytes into `folder` means, for people."""
+    """Size, free space and time of a download into `folder`, in words."""
     return (
         f"{size_text(size)} to fetch into {folder}, {size_text(free_bytes(folder))} free there; "
         f"about {duration(max(size / _LINE, 1))} at 100 Mbit/s, {duration(max(10 * size / _LINE, 1))} at 10 Mbit/s"

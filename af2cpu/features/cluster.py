@@ -20,7 +20,7 @@ _BLOCK_CELLS = 2**21  # cells of the MSA at a time: the planes of a block stay i
 
 @dataclass(frozen=True)
 class Clusters:
-    """What summarises the rows of each cluster, its centre included."""
+    """Averages over the rows of each cluster, its centre included."""
 
     assignment: np.ndarray  # intp [n_extra], cluster of each row outside the centres
     profile: np.ndarray  # float32 [n_clusters, n_res, 23], share of each code

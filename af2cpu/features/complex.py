@@ -28,7 +28,7 @@ def merge_chains(chains: Sequence[Features], paired: Sequence[NamedRows] = ()) -
     """The features of a complex of these chains, in their order; chains of one sequence are copies. One chain is
     returned as it is.
 
-    paired: for each chain the rows that stand side by side in the complex's MSA, the first one the query; as
+    paired: for each chain the rows that are side by side in the complex's MSA, the first one the query; as
     `pair_by_species` and `pair_as_given` make them. Empty: the queries alone. Not used where all chains are copies.
     """
     if len(chains) == 1:
@@ -123,8 +123,8 @@ def pair_by_species(sequences: Sequence[str], alignments: Mapping[str, Alignment
 def pair_as_given(sequences: Sequence[str], alignments: Mapping[str, Alignment]) -> list[NamedRows]:
     """For each chain its rows of the paired MSA, from rows that are paired already; the first one is the queries'.
 
-    alignments: by sequence, as many rows each: row k of one belongs to row k of the others. Rows that are there before,
-    letter by letter in all sequences, are left out, as in every alignment.
+    alignments: by sequence, as many rows each: row k of one belongs to row k of the others. Rows that repeat an earlier
+    one letter by letter in all sequences are left out, as in every alignment.
     """
     distinct = list(dict.fromkeys(sequences))
     digests = np.concatenate([row_digests(alignments[sequence]) for sequence in distinct], axis=1)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A structure of the user's as the positions that the first pass takes for those of a pass before it.
+"""A structure of the user's as the recycled positions of the first pass.
 
 As ColabFold's initial_guess and Bennett's af2_initial_guess (2023, https://doi.org/10.1038/s41467-023-38328-5), whose
 files have all residues in the target's order; here chains are matched, and what a file lacks is left unknown.

@@ -21,7 +21,7 @@ _UNIPROT_NAME = re.compile(r"(?:tr|sp)\|[A-Za-z0-9]{6,10}(?:_\d)?\|[A-Za-z0-9]+_
 
 
 def msa_features(sequence: str, alignments: Sequence[Alignment]) -> dict[str, np.ndarray]:
-    """Join the alignments of one query and drop rows that were there before, letter by letter.
+    """Join the alignments of one query and drop rows that repeat an earlier one letter by letter.
 
     The first occurrence stays, over the databases in AlphaFold 2's order: UniRef90, (small) BFD, MGnify.
     Returns the arrays of `records.Features` about the MSA. Raises InputError for no alignment, an empty one, or one of

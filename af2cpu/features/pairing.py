@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which rows of the chains' alignments belong to one organism and stand in one row of the complex's MSA.
+"""Pairing: rows of different chains' alignments that belong to one species become one row of the complex's MSA.
 
 As AlphaFold-Multimer's msa_pairing.py (in the version with stable sorts): rows of a species are paired in the order of
 their identity with the query. Each copy of a chain counts as a chain of its own.
@@ -39,8 +39,8 @@ class NamedRows(NamedTuple):
 def paired_rows(chains: Sequence[NamedRows]) -> np.ndarray:
     """int [n_pairs, n_chains]: for each row of the complex the rows of the chains, -1 where a chain has none.
 
-    Rows that more chains share come first, then those of the smaller product of row numbers. The first one is that of
-    the queries. A species of one chain alone is not paired.
+    Sorted by the number of chains in a row, most first, then by the product of the row numbers. Row 0 has the queries.
+    A species that only one chain has is not paired.
     """
     by_species = [_rows_by_species(chain) for chain in chains]
     n_chains = len(chains)

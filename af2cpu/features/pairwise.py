@@ -19,7 +19,7 @@ _UNKNOWN_TO_BLOSUM = str.maketrans("UOJ", "XXX")
 
 
 def aligned_pairs(a: str, b: str) -> list[tuple[int, int]]:
-    """Indices of residues that stand above each other, ascending. Both sequences in upper-case letters, not empty."""
+    """Indices of aligned residues, ascending. Both sequences in upper-case letters, not empty."""
     alignment = _aligner().align(a.translate(_UNKNOWN_TO_BLOSUM), b.translate(_UNKNOWN_TO_BLOSUM))[0]
     return [
         (start_a + k, start_b + k)

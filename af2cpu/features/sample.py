@@ -71,7 +71,7 @@ class Sampler:
 
 
 def _squash(deletions: np.ndarray) -> np.ndarray:
-    """Any number of deletions to 0..1, as the network takes it (supplement Table 1)."""
+    """Maps a number of deletions to 0..1 (supplement Table 1)."""
     return np.arctan(deletions / np.float32(3.0)) * np.float32(2.0 / np.pi)
 
 
@@ -100,7 +100,7 @@ def _residue_features(features: Features) -> dict[str, np.ndarray]:
 
 
 def _template_features(features: Features, max_templates: int) -> dict[str, np.ndarray]:
-    """The first templates, with the position that stands for each side chain (C-beta, C-alpha for glycine)."""
+    """The first templates, with the pseudo C-beta position of each residue (C-alpha for glycine)."""
     aatype = _TO_AATYPE[features.template_aatype[:max_templates].argmax(axis=-1)].astype(np.int32)
     positions = features.template_all_atom_positions[:max_templates]
     masks = features.template_all_atom_masks[:max_templates]
@@ -116,7 +116,7 @@ def _template_features(features: Features, max_templates: int) -> dict[str, np.n
 
 
 def _multimer_form(fixed: dict[str, np.ndarray], max_templates: int) -> dict[str, np.ndarray]:
-    """Residue types without the column for breaks; templates filled up with zeros, which the network's mean counts."""
+    """Residue types without the column for chain breaks; empty templates as padding, which the network averages too."""
     missing = max_templates - len(fixed["template_mask"])
     padded = {
         name: np.pad(array, [(0, missing)] + [(0, 0)] * (array.ndim - 1))

@@ -58,7 +58,7 @@ class JoinedAlignment:
     """An a3m of one or more distinct sequences side by side. The first row of each `Alignment` is its sequence.
 
     A row with residues of two sequences or more is paired; the others are rows of the sequence whose residues they
-    have. Residues inserted between two sequences count to the second one.
+    have. Residues inserted between two sequences belong to the second one.
     """
 
     segments: Segments
@@ -143,7 +143,7 @@ def read_joined(
 
 
 class _Rows:
-    """Puts the rows of a file, one by one, to those of each sequence or to the paired ones."""
+    """Collects the rows of a file: the rows of each sequence, and the paired rows."""
 
     def __init__(self, header: str, query: np.ndarray, segments: Segments, place: str) -> None:
         self.n_res, self.n_read = len(query), 1
@@ -174,7 +174,7 @@ class _Rows:
             part.add(label, letters, inserted)
 
     def finish(self, database: str, notes: tuple[str, ...]) -> JoinedAlignment:
-        """All that was added. The rows are spent."""
+        """All rows that were added. Can be called once."""
         queries = [self._query[columns].tobytes().decode("ascii") for columns in self._columns]
         own, paired = (
             tuple(part.alignment(database, query) for part, query in zip(parts, queries[: len(parts)], strict=True))
@@ -203,7 +203,7 @@ class _Part:
 
 
 def _parts_of(header: str, n_parts: int) -> list[str]:
-    """The name of a row in each sequence: the last one serves for those that have none, as in ColabFold."""
+    """The name of a row for each sequence; if there are too few names the last one is repeated, as in ColabFold."""
     labels = header.split(_BETWEEN_LABELS) if n_parts > 1 else [header]
     return [labels[min(part, len(labels) - 1)] for part in range(n_parts)]
 
@@ -283,8 +283,9 @@ def _complete(
     known: Sequence[str] | None,
     name: str,
 ) -> np.ndarray:
-    """The letters of the first row with X for each gap where the query has X; of a complex, whose sequences may stand
-    in another order than the user's, for each gap."""
+    """The letters of the first row with X for each gap where the query has X; of a complex, whose sequences may be in
+    another order than the user's, for each gap.
+    """
     if letters.size == 0:
         raise InputError(f"{_row(record, name)}: is empty; the first row must be the query's sequence")
     gaps = letters == _GAP

@@ -116,7 +116,7 @@ def read_header(stream: IO[bytes]) -> Header:
 
 
 def _header(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Header:
-    """The header of a member, whose size it must tell. Unpacks a few hundred bytes."""
+    """The header of a member. Raises ValueError if it does not match the member's size. Unpacks a few hundred bytes."""
     with archive.open(info) as stream:
         header = read_header(stream)
         if stream.tell() + header.n_bytes != info.file_size:

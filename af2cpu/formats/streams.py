@@ -129,6 +129,8 @@ def _open(path: Path) -> BinaryIO:
     try:
         return path.open("rb")
     except (OSError, ValueError) as error:  # ValueError: NUL in the path
+        if isinstance(error, FileNotFoundError):
+            raise InputError(f"{name_of(path)}: no such file; check the path") from error
         reason = getattr(error, "strerror", None) or error
         raise InputError(f"{name_of(path)}: can't be read ({reason}); check the path and its permissions") from error
 
@@ -184,7 +186,7 @@ def _temporary(path: Path) -> Path:
 
 @cache
 def _home_of_processes() -> str:
-    """A hash of where numbers of processes mean what they mean here: host, its last start, namespace."""
+    """A hash of host, last boot and namespace: process ids are comparable only where it is equal."""
     parts = [socket.gethostname()]
     with suppress(OSError):
         parts += [Path("/proc/sys/kernel/random/boot_id").read_text(), os.readlink("/proc/self/ns/pid")]

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import torch
@@ -62,8 +61,3 @@ def torsions_from_atoms(
     half_turn = torch.as_tensor(residues.CHI_PI_PERIODIC)[aatype]
     mirror = torch.cat([half_turn.new_ones(*aatype.shape, 3), 1 - 2 * half_turn], dim=-1)
     return Torsions(sin_cos, sin_cos * mirror.unsqueeze(-1), known)
-
-
-def angle_of(sin_cos: Float[Tensor, "*b 2"]) -> Float[Tensor, "*b"]:
-    """The angle in degrees, in (-180, 180]."""
-    return torch.atan2(sin_cos[..., 0], sin_cos[..., 1]) * (180 / math.pi)

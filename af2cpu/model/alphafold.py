@@ -36,8 +36,9 @@ _UNKNOWN = 1e6
 
 
 def type_of_part(part: str, precision: str) -> torch.dtype:
-    """The type of the weights of a part of the network (a child of AlphaFold). Raises InputError for a precision that
-    there is not."""
+    """The type of the weights of a part of the network (a child of AlphaFold). Raises InputError for an unknown
+    precision.
+    """
     if precision not in PRECISIONS:
         raise InputError(f"unknown precision {precision!r}: choose one of {', '.join(PRECISIONS)}")
     return torch.bfloat16 if precision == "bf16" and part not in _ALWAYS_FLOAT32 else torch.float32
@@ -48,12 +49,12 @@ class Recycled:
     """What a pass hands to the next one."""
 
     m_first: Tensor  # [n_res, c_m], first row of the MSA representation
-    z: Tensor  # [n_res, n_res, c_z], gone when it was given away
+    z: Tensor  # [n_res, n_res, c_z]; empty once it was moved out
     positions: Tensor  # [n_res, 37, 3], angstrom
     known: Tensor | None = None  # [n_res], 1 where positions are; None: everywhere
 
     def pair(self, last: bool) -> Tensor:
-        """z, given away to the last one that needs it: a pass would hold it to its end, and it is large."""
+        """z; moved out for the last ensemble member, so that a pass does not hold this large array to its end."""
         z = self.z
         if last and not torch.is_grad_enabled():
             self.z = z.new_empty(0)
@@ -80,7 +81,7 @@ class Pass:
     change: float  # angstrom, of the C-alpha distances since the pass before
 
     def recycled(self) -> Recycled:
-        """For the next pass. The representations go with it, whoever still holds this one: they are large."""
+        """The input of the next pass. Moves the representations out of this one: they are large."""
         given = self.representations
         self.representations = Representations(*(x.new_empty(0) for x in given))
         return Recycled(given.m_first, given.z, self.structure.atoms.atom37)
@@ -136,7 +137,7 @@ class AlphaFold(nn.Module):
 
     @property
     def is_released(self) -> bool:
-        """Whether arrays were let go of: what kernels do not read is left."""
+        """Whether the arrays that only kernels read were freed (`prepare`)."""
         return self.evoformer.single.weight.is_meta and bool(self._packed_for)
 
     @property
@@ -144,7 +145,7 @@ class AlphaFold(nn.Module):
         return self.evoformer.single.weight.dtype
 
     def start(self, n_res: int, guess: InitialGuess | None = None) -> Recycled:
-        """The input of the first pass in place of a pass before it: zeros, and the positions of an initial guess."""
+        """The recycled input of the first pass: zeros; with an initial guess, its positions."""
         c_m, c_z = self.config.c_m, self.config.c_z
         zeros = torch.zeros
         m_first, z = zeros(n_res, c_m, dtype=self.dtype), zeros(n_res, n_res, c_z, dtype=self.dtype)
@@ -158,13 +159,13 @@ class AlphaFold(nn.Module):
     def trunk(
         self, x: Inputs, previous: Recycled, last: bool = True, dropout: DropoutSeed | None = None
     ) -> Representations:
-        """Lines 5-18 for one member of the ensemble; the last one uses up what comes from the pass before."""
+        """Lines 5-18 for one member of the ensemble; the last one frees the recycled z."""
         with self._with_dropout(dropout):
             return self._trunk(x, previous, last)
 
     @contextmanager
     def _with_dropout(self, seed: DropoutSeed | None) -> Iterator[None]:
-        """Dropout by these numbers within; outside of a pass there is none."""
+        """Within this block dropout is on with this seed; None: off."""
         for name, layer in self._dropouts:
             layer.start(name, seed)
         try:
@@ -208,7 +209,7 @@ class AlphaFold(nn.Module):
     def forward(
         self, draws: Sequence[Inputs], previous: Recycled, index: int = 0, dropout_seed: int | None = None
     ) -> Pass:
-        """One pass, lines 3-21: representations and structure. The heads are left to who needs them."""
+        """One pass, lines 3-21: representations and structure. The heads run in `conclude`."""
         dropout = None if dropout_seed is None else DropoutSeed(dropout_seed, index, 0)
         representations = self.ensemble(draws, previous, dropout)
         x = draws[0]
@@ -276,7 +277,7 @@ class AlphaFold(nn.Module):
           extra_pass: make one more pass after recycling has stopped early, as DeepMind's multimer code does.
           dropout_seed: run with the trunk's dropout, as ColabFold's use_dropout; masks follow from this number and from
             where they are used. By default there is none.
-          guess: positions that the first pass takes for those of a pass before it, of as many residues.
+          guess: positions that the first pass gets as recycled ones, of as many residues.
           save_all: also keep logits and representations in `Prediction.extras`.
 
         Returns:

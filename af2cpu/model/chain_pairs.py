@@ -92,7 +92,7 @@ def _rows(chain: Tensor, mask: Tensor) -> Iterator[tuple[int, Tensor]]:
 
 
 def _errors(head: PredictedAlignedError, z: Tensor, a: int, rows: Tensor, member: Tensor, touches: Tensor) -> _Errors:
-    """By rows: the logits never stand in memory whole."""
+    """Computed by rows, so that memory never holds all logits."""
     near = member * touches[:, a : a + 1]
     weights = torch.cat([x / x.sum(0).clamp(min=1) for x in (member, near)], dim=1)
     both = torch.empty(len(rows), weights.shape[1], head.n_bins)

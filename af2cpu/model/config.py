@@ -76,7 +76,7 @@ _MODEL_5 = {
             "n_query_points": 4,
             "n_value_points": 8,
             "scalar_bias": True,  # of the projections to scalar queries, keys and values
-            "clamp_norms": False,  # norms of points: from below, or the square raised by 1e-8
+            "clamp_norms": False,  # squares of point norms: True: at least 1e-16, False: 1e-8 is added
         },
         "sidechain": {"c": 128, "n_blocks": 2},
     },

@@ -140,7 +140,7 @@ class ExtraMSAEmbedder(nn.Module):
 
     def __init__(self, c_e: int) -> None:
         super().__init__()
-        self.linear = nn.Linear(self.N_CLASSES + 2, c_e)  # whose columns of letters are picked
+        self.linear = nn.Linear(self.N_CLASSES + 2, c_e)  # columns of the letters are looked up by code, not multiplied
 
     def forward(
         self,

@@ -75,7 +75,7 @@ class EvoformerStack(nn.Module):
 class ExtraMSAStack(nn.Module):
     """Algorithm 18 ExtraMsaStack: blocks with global column attention over the many unclustered rows.
 
-    e [n_extra, n_res, c_e], z -> z. With no row at all each block still adds its outer product's bias to z.
+    e [n_extra, n_res, c_e], z -> z. Without any rows each block still adds its outer product's bias to z.
     """
 
     def __init__(self, c_z: int, config: ConfigDict) -> None:

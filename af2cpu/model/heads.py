@@ -70,7 +70,7 @@ class PredictedAlignedError(nn.Module):
         """Expected aligned error in angstrom, pTM and ipTM: the best over frames of the expected TM-score terms.
 
         ipTM counts the pairs of residues in different chains only; None where all are in one chain. Both scale
-        distances by the number of all residues. Computed by rows, so that the logits never stand in memory whole.
+        distances by the number of all residues. Computed by rows, so that memory never holds all logits.
         """
         centers = self.bin_centers()
         d0 = tm_scale(mask.sum())

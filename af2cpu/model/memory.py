@@ -60,7 +60,7 @@ def _outer_product(config: ConfigDict, n_seq: int, sizes: Sizes, size: int) -> i
 
 
 def _templates(config: ConfigDict, sizes: Sizes, size: int) -> int:
-    """What pairs have gathered from the templates before, the template that is worked on, its triangles."""
+    """The state of the pointwise attention, the pair features of one template, and its triangles."""
     t = config.template_embedder
     if not t.enabled or (t.combine == "attention" and not sizes.n_templ):
         return 0

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The structure module (Algorithms 20 and 23). It runs in float32, in a unit of length of its own until the atoms.
+"""The structure module (Algorithms 20 and 23). It runs in float32; backbone frames have a unit of length of their own.
 
-The unit is `position_scale`: a nanometre in the monomer models, 20 angstrom in the multimer models.
+The unit is `position_scale`: a nanometre in the monomer models, 20 angstrom in the multimer models. Atoms: angstrom.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class TorsionAngles(nn.Module):
 
 @dataclass(frozen=True)
 class Structure:
-    """What the structure module makes of one protein."""
+    """Output of the structure module for one protein."""
 
     atoms: AllAtoms  # of the last layer, angstrom
     s: Tensor  # [n_res, c_s], single representation of the last layer, for pLDDT

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Templates: pair stack, pointwise attention, torsion rows (Algorithms 16 and 17, Algorithm 2 lines 7-13).
 
-AlphaFold-Multimer takes the mean over the templates in the place of the attention, and embeds other features. Its
-templates are templates of single chains: distances and directions count within a chain only.
+AlphaFold-Multimer averages over the templates instead of attending to them, and embeds other features. Its templates
+are templates of single chains: distances and directions between chains are zero.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Templates(NamedTuple):
 
     @classmethod
     def empty(cls, n_res: int) -> Templates:
-        """One template of zeros: what rows of padding are."""
+        """One empty template, all zeros, as the padding of multimer models."""
         zeros = torch.zeros
         shapes = (n_res, 37, 3), (n_res, 37), (n_res, 3), (n_res,), ()
         return cls(zeros(n_res, dtype=torch.long), *(zeros(shape) for shape in shapes))
@@ -205,14 +205,14 @@ class TemplatePointwiseAttention(Layer):
         state = nothing_gathered(z, self.weights)
         for t in templates:
             state = gather_template(state, z, t, self.weights)
-            del t  # it is large, and the next one is made before the loop would let go of it
+            del t  # it is large: freed before the iterator makes the next one
         return add_templates(z, state, self.weights)
 
 
 class TemplateMean(nn.Module):
-    """z_ij += W relu(mean_t t_tij), AlphaFold-Multimer's way of taking up the templates.
+    """z_ij += W relu(mean_t t_tij), as in AlphaFold-Multimer.
 
-    t [n_res, n_res, c_t] and how often it counts, for each template; z [n_res, n_res, c_z] -> z.
+    For each template t [n_res, n_res, c_t] and its number of copies; z [n_res, n_res, c_z] -> z.
     """
 
     def __init__(self, c_z: int, c_t: int) -> None:
@@ -226,7 +226,7 @@ class TemplateMean(nn.Module):
         for t, count in templates:
             total = total + count * t if torch.is_grad_enabled() else total.add_(t, alpha=count)
             n_templ += count
-            del t  # it is large, and the next one is made before the loop would let go of it
+            del t  # it is large: freed before the iterator makes the next one
         bytes_per_row = z.shape[1] * (2 * total.shape[2] + z.shape[2]) * 4
         return update_rows(z, bytes_per_row, lambda rows: self.out(F.relu(total[rows] / n_templ)))
 
@@ -259,10 +259,11 @@ class TemplateTorsionEmbedder(nn.Module):
 
 
 class TemplateEmbedder(nn.Module):
-    """All that templates do: z += what the pairs take up from them, and `torsion` makes rows for m.
+    """All uses of templates: `forward` updates z, and `torsion` makes rows for m.
 
-    By attention over the templates that exist (their mask is 1), or by the mean over all, rows of zeros included: those
-    are all the same without dropout, so that one is computed for all `n_empty`, and for none at all.
+    The update is attention over the templates that exist (their mask is 1), or the mean over all of them, `n_empty`
+    empty ones included. Without dropout the empty templates are equal, so that one is computed and counted `n_empty`
+    times. Without any template the mean is over one empty template.
     """
 
     def __init__(self, c_m: int, c_z: int, config: ConfigDict) -> None:

@@ -50,7 +50,7 @@ class PairBiasWeights(NamedTuple):
 
 
 class PairBias(NamedTuple):
-    """What a pair representation adds to the logits of the attention between residues."""
+    """The bias that a pair representation adds to the logits of the attention between residues."""
 
     z: Tensor  # [n, n, c]
     w: PairBiasWeights
@@ -102,7 +102,7 @@ def attention(
 ) -> Float[Tensor, "b n c"]:
     """x + factors * attention(x) along n, with the bias of `pair`, if any, shared by all b and masked keys left out.
 
-    `pair.z` may be x: the bias is that of x before the update. factors: float32, dropout's.
+    `pair.z` may be x: the bias is that of x before the update. factors: dropout mask divided by 1 - rate, float32.
     """
     bias = None if pair is None else pair_bias(pair)
     n, heads, d = x.shape[1], *w.heads.q.shape[1:]
@@ -116,15 +116,15 @@ def _attention(x: Tensor, pair: PairBias | None, mask: Tensor, w: Any, factors: 
 
 
 def attend_streamed(x: Tensor, bias: Tensor | None, mask: Tensor, w: Any, factors: Tensor | None = None) -> Tensor:
-    """x, updated: the kernel, with a bias as `streamed_bias` makes it."""
+    """Updates x in place by the native kernel and returns it. The bias has the layout of `streamed_bias`."""
     kernels().attention(x, mask, packed(w), bias, factors)
     return x
 
 
 def streamed_bias(pair: PairBias) -> Tensor:
-    """The bias [h * blocks, n up to a multiple of 4, 32] as the kernel reads it.
+    """The bias in the layout of the kernel: [h * blocks, n rounded up to a multiple of 4, 32], times log2(e).
 
-    A block has 32 queries of key after key, in units of log 2.
+    A block has 32 queries; within a block keys are the outer axis and queries the inner one.
     """
     n, weights = pair.z.shape[0], packed(pair.w)
     blocks, keys = (n + 31) // 32, (n + 3) // 4 * 4

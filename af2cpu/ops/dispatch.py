@@ -38,7 +38,7 @@ class Formula(Generic[_P, _R]):
 class Operation(Generic[_P, _R]):
     """An operation of the network: its definition in PyTorch, and the native kernel of it, if there is one.
 
-    Kernels have no gradients: where those are on, the definition runs whatever the engine.
+    Kernels have no gradients: while gradients are enabled the definition runs on every engine.
     """
 
     def __init__(self, reference: Callable[_P, _R]) -> None:
@@ -105,7 +105,7 @@ def uses_kernels() -> bool:
 
 
 def release_memory() -> None:
-    """Lets go of the memory that kernels keep from call to call, at the end of a stack of blocks: others need it."""
+    """Frees the scratch memory that kernels keep between calls. Called at the end of each stack of blocks."""
     if uses_kernels():
         kernels().release_memory()
 

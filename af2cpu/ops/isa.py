@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ctypes
+import hashlib
 import time
 from functools import cache
 from importlib import util
@@ -12,6 +13,7 @@ from types import ModuleType
 
 from af2cpu.errors import InputError
 
+_INTERFACE = Path(__file__).parents[1] / "_kernels.pyi"
 ENGINES = ("auto", "native", "torch", "compile", "ipex")
 
 
@@ -24,11 +26,15 @@ def built() -> bool:
 def kernels() -> ModuleType:
     """The module of kernels, on the OpenMP threads that PyTorch uses, whichever of the two is loaded first.
 
-    Raises InputError for a level in AF2CPU_ISA that does not exist.
+    Raises InputError for kernels that were built from other sources, or a level in AF2CPU_ISA that does not exist.
     """
     _load_openmp_of_torch()
     from af2cpu import _kernels
 
+    if getattr(_kernels, "interface", None) != hashlib.sha256(_INTERFACE.read_bytes()).hexdigest():
+        raise InputError(
+            f"{_kernels.__file__}: built from other sources than this af2cpu; install it again (pip install)"
+        )
     try:
         _kernels.level()  # chooses it
     except ValueError as error:
@@ -55,7 +61,7 @@ def multiplies_bf16() -> bool:
 
 
 def levels() -> list[str]:
-    """All instruction sets that the kernels have for this machine, the least first."""
+    """All instruction sets that the kernels have for this machine, the lowest first."""
     return [str(name) for name in kernels().levels()]
 
 
@@ -70,7 +76,7 @@ def rate(precision: str, seconds: float = 0.1) -> float:
 
 
 def chosen(name: str) -> str:
-    """The engine that `name` stands for here. Raises InputError for one that is unknown or was not built."""
+    """The engine that `name` selects here. Raises InputError for one that is unknown or was not built."""
     if name not in ENGINES:
         raise InputError(f"unknown engine {name!r}: choose one of {', '.join(ENGINES)}")
     if name == "native" and not built():

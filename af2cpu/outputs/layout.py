@@ -23,8 +23,8 @@ import orjson
 
 from af2cpu.formats.streams import atomic_write
 from af2cpu.outputs.scores import afdb_pae_json, colabfold_scores_json, confidence_json, pae_json
-from af2cpu.outputs.structure import MAX_CHAINS
 from af2cpu.records import Confidence, Prediction, PredictionId, Ranking
+from af2cpu.records.chain_ids import MAX_IN_PDB
 from af2cpu.settings import MAX_RECYCLES
 
 STRUCTURES = (".pdb", ".cif")
@@ -34,7 +34,7 @@ RECYCLES = "recycles"  # kind of the structures of the passes
 
 def structure_endings(n_chains: int) -> tuple[str, ...]:
     """Of the structure files of a prediction; for more chains than the PDB format has identifiers there is no .pdb."""
-    return STRUCTURES if n_chains <= MAX_CHAINS else (".cif",)
+    return STRUCTURES if n_chains <= MAX_IN_PDB else (".cif",)
 
 
 def pass_ending(recycle: int, ending: str) -> str:
@@ -52,7 +52,7 @@ def write_bytes(path: Path, content: bytes) -> Path:
 
 @dataclass(frozen=True)
 class Layout(ABC):
-    """Where the files of one protein stand."""
+    """The paths of the files of one protein."""
 
     folder: Path
     job: str  # safe name of the protein
@@ -65,7 +65,7 @@ class Layout(ABC):
 
     @abstractmethod
     def find(self, kind: str, who: PredictionId, ending: str) -> Path | None:
-        """The same file where it stands now, ranked or not; None if there is none."""
+        """The present path of a prediction's file, with a rank or without; None if it does not exist."""
 
     def is_relaxed(self, name: str) -> bool:
         """Whether the ranking names a relaxed structure for a prediction, known by AlphaFold 2's name."""

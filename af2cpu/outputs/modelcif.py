@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""ModelCIF: AlphaFold 2's categories, pLDDT per residue, and what readers of the PDB's own files look for.
+"""ModelCIF: AlphaFold 2's categories, pLDDT per residue, and categories that readers of PDB entries expect.
 
 Item names and allowed values are those of the dictionary mmcif_ma.dic, version 1.4.9. Ids: model 1; data 1, 2, ... the
 entities of the target, then the model, then templates. Entities and chains: modelcif_entities.py. Software, steps and
@@ -185,7 +185,7 @@ def _quality(atoms: AtomTable, confidence: Confidence) -> dict[str, Columns]:
 
 
 def _atom_site(atoms: AtomTable) -> dict[str, Sequence[str]]:
-    """Values as they stand in the file: names of atoms, residues and elements of proteins need no quotes."""
+    """Values as text of the file: names of atoms, residues and elements of proteins need no quotes."""
     n_atoms = len(atoms.atom)
     place = atoms.residue.tolist()
     x, y, z = ([f"{value:.3f}" for value in axis] for axis in atoms.position.T.tolist())

@@ -10,9 +10,8 @@ import gemmi
 
 from af2cpu.outputs.atoms import AtomTable
 from af2cpu.outputs.text import plain
-from af2cpu.records.chain_ids import SINGLE
+from af2cpu.records.chain_ids import MAX_IN_PDB
 
-MAX_CHAINS = len(SINGLE)  # whose identifiers are single characters
 MOST_ATOMS = 99_999  # what the columns of a PDB file can number; then gemmi goes on in hybrid-36
 MOST_RESIDUES = 9_999
 _WIDTH = 80  # AlphaFold 2 pads all lines
@@ -28,8 +27,8 @@ def pdb_text(atoms: AtomTable, title: str | None = None) -> str:
     go on in hybrid-36 (A0000 after 99999), as in the files of cctbx, Phenix and gemmi; SEQRES has no such rule, and a
     chain whose length outgrows its column has none. tests/unit/outputs/test_structure.py
     """
-    if len(atoms.spans) > MAX_CHAINS:
-        raise ValueError(f"{len(atoms.spans)} chains have no PDB file: the format has identifiers for {MAX_CHAINS}")
+    if len(atoms.spans) > MAX_IN_PDB:
+        raise ValueError(f"{len(atoms.spans)} chains have no PDB file: the format has identifiers for {MAX_IN_PDB}")
     options = gemmi.PdbWriteOptions(minimal=True, cryst1_record=False, end_record=False)
     body = _structure(atoms).make_pdb_string(options)
     sequences = (
@@ -42,9 +41,9 @@ def pdb_text(atoms: AtomTable, title: str | None = None) -> str:
 def pdb_limit_note(atoms: AtomTable) -> str | None:
     """One line for the user where the structure is larger than what the PDB format was made for."""
     n_chains = len(atoms.spans)
-    if n_chains > MAX_CHAINS:
+    if n_chains > MAX_IN_PDB:
         return (
-            f"{n_chains} chains: the PDB format has identifiers for {MAX_CHAINS}, so the structures are .cif files only"
+            f"{n_chains} chains: the PDB format has identifiers for {MAX_IN_PDB}, so the structures are .cif files only"
         )
     highest, n_atoms = max(atoms.numbers), len(atoms.atom) + n_chains  # TER has a number too
     if n_atoms <= MOST_ATOMS and highest <= MOST_RESIDUES:

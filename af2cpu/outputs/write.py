@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Records to files, one function per stage of a run. Every file is written whole or not at all.
 
-The files of a prediction are written as soon as it ends, its result_*.npz last: where that is, the others are.
+The files of a prediction are written as soon as it ends, its result_*.npz last: if that exists, so do the others.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ class Fault:
 
 @dataclass(frozen=True)
 class Made:
-    """What became of an item, by protein: each has a receipt or a fault."""
+    """The outcome of an item for each protein: a receipt or a fault."""
 
     receipts: Mapping[str, Receipt[Any]]
     faults: Mapping[str, Fault] = field(default_factory=dict)
@@ -78,7 +78,7 @@ class Results:
 
 
 def make_shared(graph: Graph, results: Results) -> list[Node]:
-    """Counts the databases, which are no protein's, in this process.
+    """Runs the nodes that count databases, which belong to no protein, in this process.
 
     They come first: a broken one ends the run before any folder is made. Returns the other nodes.
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one target."""
+    """The outcome of one target."""
 
     name: str
     n_res: int

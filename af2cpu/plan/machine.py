@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 import time
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from af2cpu.cores import available_cores, available_memory
@@ -43,7 +44,12 @@ class Machine:
     cores: int
     memory: int  # bytes that the run may take
     choice: EngineChoice
-    rate: float  # operations per second of a matrix product with this engine and precision
+    known_rate: float | None = None  # operations per second of a matrix product with this engine and precision
+
+    @cached_property
+    def rate(self) -> float:
+        """`known_rate`; where it is not known it is measured now (0.1 s), which a search does without."""
+        return self.known_rate or matrix_rate(self.choice)
 
     @property
     def pass_rate(self) -> float:
@@ -52,10 +58,10 @@ class Machine:
 
 
 def this_machine(settings: RunSettings) -> Machine:
-    """This machine with these settings; its rate is measured now (0.1 s). Raises InputError for an unknown engine."""
+    """This machine with these settings. Raises InputError for an unknown engine."""
     choice = engine_choice(settings)
     memory = settings.memory or available_memory()
-    return Machine(settings.threads or available_cores(), memory, choice, matrix_rate(choice))
+    return Machine(settings.threads or available_cores(), memory, choice)
 
 
 def engine_choice(settings: RunSettings) -> EngineChoice:

@@ -58,7 +58,7 @@ class Plan:
         return models_of(self.models, self.settings, query)
 
     def warnings(self) -> dict[str, list[str]]:
-        """What is to be said of parameters and sequences, each with the targets that it is about."""
+        """Warnings about parameters and sequences, each with the names of its targets."""
         about: dict[str, list[str]] = {}
         for job in self.jobs:
             letters = nucleotide_caution(job.query.sequence)
@@ -126,7 +126,7 @@ def plan_fold(folders: Sequence[Path], settings: RunSettings, selection: Selecti
 def plan_estimate(
     lengths: Sequence[tuple[int, ...]], paths: Sequence[Path], settings: RunSettings, *, pairs: bool = False
 ) -> Plan:
-    """Targets of some lengths and those in files, to be estimated only: nothing is looked for, nothing refused.
+    """A plan for estimates, of targets of given lengths and of those in files. It needs no databases.
 
     lengths: of the chains of each target. Raises InputError for files that can't be read.
     """
@@ -220,7 +220,8 @@ def _costs_of(
 def _check_place(out: Path, disk_bytes: float = 0.0) -> None:
     place = next(path for path in (out, *out.absolute().parents) if path.exists())
     if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
-        raise InputError(f"{out}: nothing can be written there ({place}); give another folder with -o")
+        why = f"no write access to {place}" if place.is_dir() else f"{place} is a file"
+        raise InputError(f"{out}: nothing can be written there: {why}; give another folder with -o")
     free = shutil.disk_usage(place).free
     needed = _SPARE_DISK + disk_bytes
     if disk_bytes and needed > free:

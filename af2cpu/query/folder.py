@@ -13,7 +13,7 @@ from af2cpu.words import shown
 
 
 def query_of_features(features: Features, path: Path) -> Query:
-    """The query whose features `path` holds, named as its folder. Raises InputError for a name or letters unfit."""
+    """The query whose features `path` holds, named as its folder. Raises InputError for an unusable name or letters."""
     name = path.resolve().parent.name
     if safe_name(name) != name:
         raise InputError(f"{path}: the folder's name {name!r} has characters outside [A-Za-z0-9_.-]; rename it")

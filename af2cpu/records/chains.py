@@ -31,7 +31,7 @@ class Query:
     name: str  # safe and unique in its batch: [A-Za-z0-9_.-], names files and folders
     sequence: str  # upper case as searched: the 20 letters and B J O U X Z; ':' between the chains of a complex
     description: str  # the header as given, without '>'
-    source: str  # where it stood: "file, record n"
+    source: str  # where it was read: "file, record n"
     chain_names: tuple[str, ...] = ()  # the user's, one for each chain; empty: the chains have no names of their own
 
     @property
@@ -104,7 +104,7 @@ not_given = partial(np.zeros, 0, np.int32)
 
 
 def complete_chains(record: Any, n_res: int) -> None:
-    """Numbers of chains that were not given are those of one chain."""
+    """Fills in the chain numbers of a single chain where none were given."""
     if not record.asym_id.size:
         for name, numbers in vars(Chains.one(n_res)).items():
             object.__setattr__(record, name, numbers)

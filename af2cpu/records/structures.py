@@ -22,7 +22,7 @@ class NetworkTemplate:
 
 @dataclass(frozen=True)
 class Provenance:
-    """What structure files tell of where they come from. Nothing of it is read off a clock."""
+    """What structure files tell of where they come from. It has no dates or times of the run."""
 
     description: str  # of the protein: the header as the user gave it
     entry: str  # identifier of the entry: safe letters only
@@ -40,7 +40,7 @@ class Provenance:
 
 @dataclass(frozen=True)
 class InitialGuess:
-    """A structure whose positions the first pass takes for those of a pass before it."""
+    """A structure whose positions the first pass gets as recycled ones."""
 
     positions: np.ndarray  # float32 [n_res, 37, 3], angstrom
     known: np.ndarray  # bool [n_res], residues with positions; those of the others have no meaning

@@ -33,7 +33,7 @@ _FARTHEST = 9999.0  # angstrom, what a PDB file has room for
 
 @dataclass(frozen=True)
 class _Task:
-    """What stays the same in all rounds."""
+    """Data shared by all rounds."""
 
     protein: Protein  # as given, without atoms that its residue types don't have
     index: np.ndarray  # int [n_res], segments.running_index
@@ -139,7 +139,7 @@ def _round(task: _Task, protein: Protein, free: set[int]) -> _Round:
             minimised = minimise(cleaned, free, task.settings, task.deadline)
         except OutOfTimeError as error:
             raise RelaxError(f"{error} (--relax-max-seconds {task.settings.max_seconds:g})") from error
-        except Exception as error:  # pdbfixer and OpenMM raise bare Exceptions; a structure they choke on costs no run
+        except Exception as error:  # pdbfixer and OpenMM raise bare Exceptions; such a structure must not end the run
             failures.append(" ".join(f"{type(error).__name__}: {error}".split())[:300])
             continue
         moved = _moved(protein, cleaned, minimised.positions)
@@ -148,7 +148,7 @@ def _round(task: _Task, protein: Protein, free: set[int]) -> _Round:
 
 
 def _moved(protein: Protein, cleaned: Cleaned, positions: np.ndarray) -> Protein:
-    """The protein with its heavy atoms, and those added, where they are now."""
+    """The protein with the current positions of its heavy atoms, added ones included."""
     heavy = (cleaned.atom37 >= 0) & ~cleaned.artificial
     row, slot = cleaned.row[heavy], cleaned.atom37[heavy]
     atom_positions, atom_mask = protein.atom_positions.copy(), protein.atom_mask.copy()
@@ -189,7 +189,7 @@ def _relaxed_rows(protein: Protein, cleaned: Cleaned) -> np.ndarray:
 
 
 def _rmsd(task: _Task, now: Protein) -> float:
-    """Of the given heavy atoms of residues that were relaxed; those left out would only dilute it. Angstrom."""
+    """RMSD, angstrom, of the given heavy atoms of relaxed residues. Residues that were left out would only lower it."""
     relaxed = np.zeros(now.n_res, bool)
     for run in task.runs:
         relaxed[run.start : run.stop] = True

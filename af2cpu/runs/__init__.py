@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What runs tell of themselves, as records and files: what each stage did, status, failures."""
+"""What runs record of themselves in the results: what each stage did, their status, failures."""

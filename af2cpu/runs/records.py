@@ -314,7 +314,7 @@ class TargetRun:
         return len(self.sequence) - self.sequence.count(CHAIN_BREAK)
 
     def relaxation(self, prediction: str) -> str:
-        """What became of the relaxation of a prediction, in one line; empty if it was not to be relaxed."""
+        """The outcome of the relaxation of a prediction, in one line; empty if it was not to be relaxed."""
         if prediction in self.not_relaxed:
             return f"not relaxed: {self.not_relaxed[prediction]}"
         if prediction not in self.remaining_violations:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How the runs on a results folder get on, as records and files, which `af2cpu status` and scripts read.
+"""The state of the runs on a results folder, as records and files, which `af2cpu status` and scripts read.
 
 Each run writes a file of its own, OUT/.af2cpu/runs/<id>.json, and holds a lock beside it as long as it lives.
 OUT/status.json is their sum. It is written under one lock, from all files of runs as they are then: two runs on one

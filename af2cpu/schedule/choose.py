@@ -114,7 +114,7 @@ def makespan(nodes: Sequence[Node], workers: Sequence[WorkerPlan], memory: float
     chosen: Counter[str] = Counter()
 
     def wanted(node: Node) -> bool:
-        """Of a choice by ranking the first candidates stand for those that will be the best. No prediction is assumed
+        """Where a ranking decides, the first candidates are counted in place of the best ones. No prediction is assumed
         to be so good that it is the last one."""
         if not isinstance(node.condition, AmongBest):
             return True

@@ -65,32 +65,17 @@ def local_cluster(plans: Sequence[WorkerPlan], memory: int, settings: RunSetting
         start_fork_server()
     except OSError as error:
         raise _not_started(error) from error
-    from distributed import Client, Scheduler, SpecCluster
+    from distributed import Client, SpecCluster
 
-    from af2cpu.schedule.workers.processes import WatchingNanny, configure, nanny_options
+    from af2cpu.schedule.workers.processes import configure
 
     configure()
     security = security_of(settings)
     dashboard = util.find_spec("bokeh") is not None
-    scheduler = {
-        "host": LOOPBACK,
-        "port": 0,
-        "protocol": "tls://" if security else "tcp://",
-        "security": security,
-        "dashboard": dashboard,
-        "dashboard_address": _PAGES,
-    }
-    workers = {
-        plan.name: {
-            "cls": WatchingNanny,
-            "options": nanny_options(plan, memory, plan.name, LOOPBACK) | {"security": security},
-        }
-        for plan in plans
-    }
     try:
         cluster = SpecCluster(
-            workers=workers,
-            scheduler={"cls": Scheduler, "options": scheduler},
+            workers=_nannies(plans, memory, security),
+            scheduler=_scheduler(security, dashboard=dashboard),
             security=security,
             silence_logs=False,
             shutdown_on_close=False,
@@ -107,6 +92,32 @@ def local_cluster(plans: Sequence[WorkerPlan], memory: int, settings: RunSetting
     finally:
         with suppress(Exception):  # nothing that matters: all results are files
             cluster.close(timeout=_CLOSE_WITHIN)
+
+
+def _scheduler(security: Security | None, *, dashboard: bool) -> dict[str, Any]:
+    """Of a cluster on this machine, as SpecCluster takes it."""
+    from distributed import Scheduler
+
+    options = {
+        "host": LOOPBACK,
+        "port": 0,
+        "protocol": "tls://" if security else "tcp://",
+        "security": security,
+        "dashboard": dashboard,
+        "dashboard_address": _PAGES,
+    }
+    return {"cls": Scheduler, "options": options}
+
+
+def _nannies(plans: Sequence[WorkerPlan], memory: int, security: Security | None) -> dict[str, dict[str, Any]]:
+    """The nannies of the worker processes, as SpecCluster takes them."""
+    from af2cpu.schedule.workers.processes import WatchingNanny, nanny_options
+
+    common = {"security": security}
+    return {
+        plan.name: {"cls": WatchingNanny, "options": nanny_options(plan, memory, plan.name, LOOPBACK) | common}
+        for plan in plans
+    }
 
 
 def _not_started(error: BaseException) -> OSError:
@@ -156,7 +167,7 @@ def _kill_workers(cluster: Any) -> None:
 
 
 def is_scheduler_file(address: str) -> bool:
-    """Whether --scheduler names a file, not an address. Raises InputError for a file that is not there."""
+    """Whether --scheduler names a file, not an address. Raises InputError for a file that does not exist."""
     if "://" in address:
         return False
     if not Path(address).is_file():

@@ -29,7 +29,7 @@ class Attempt:
 
 @dataclass
 class Lost:
-    """A task whose worker is gone; how, may still be told."""
+    """A task whose worker is gone; its nanny may still report how it ended."""
 
     attempt: Attempt
     until: float
@@ -47,12 +47,12 @@ class Singly:
         return next((item for item in items if id(item.task) not in self.made), None)
 
     def take(self, step: Step, done: StepDone) -> None:
-        """What became of one item."""
+        """The outcome of one item."""
         self.made[id(step.items[0].task)] = done.made[0]
         self.seconds += done.seconds
 
     def of(self, items: Sequence[Item]) -> list[Made]:
-        """What became of all of them."""
+        """The outcomes of all items."""
         return [self.made[id(item.task)] for item in items]
 
 

@@ -17,7 +17,7 @@ from af2cpu.pipeline.results import Made, make_items
 
 @dataclass(frozen=True)
 class MadeHere:
-    """What became of a node."""
+    """The outcome of a node."""
 
     node: Node
     items: Sequence[Item]

@@ -173,19 +173,24 @@ def select(
         templates = _pdb70(data_dir, given, prefixes)
     elif PDB70 in prefixes:
         raise InputError(f"--db {PDB70}={prefixes[PDB70]}: is searched by hhsearch; add --template-search hhsearch")
-    if not databases and not templates:
+    found = DatabaseSet(tuple(databases.values()), templates, *_structures(data_dir), pairing if pairs else None)
+    _check(found)
+    return found
+
+
+def _check(found: DatabaseSet) -> None:
+    """Raises InputError if there is nothing to search, DatabaseError that lists what is missing."""
+    if not found.msa and not found.templates:
         raise InputError(
             "no database to search: give --data-dir, --db name=path, --msa-server URL, or alignments with --msa; to "
             "try it out, --db demo"
         )
-    found = DatabaseSet(tuple(databases.values()), templates, *_structures(data_dir), pairing if pairs else None)
     if missing := [text for database in found.every if (text := _missing(database))]:
         unpaired = found.pairing and _missing(found.pairing)
         remedy = f" multimer; without {PAIRING} a complex is predicted with --pairing none" if unpaired else ""
         raise DatabaseError(
             f"databases are missing: {', '.join(missing)}; check the paths or run af2cpu db download{remedy}"
         )
-    return found
 
 
 def structures_of(data_dir: Path | None) -> DatabaseSet:

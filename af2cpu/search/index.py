@@ -112,7 +112,7 @@ def stored_file(fasta: Path) -> Path:
 
 
 def writable_index_path(fasta: Path) -> Path:
-    """The path that a new index goes to; creates the cache folder if it is there.
+    """The path that a new index is written to; creates the cache folder if that is where it goes.
 
     Raises DatabaseError where neither folder can be written.
     """

@@ -199,7 +199,7 @@ def _model(profile: OptimizedProfile, pass_at: NDArray[np.uint8]) -> MsvModel:
 def _table(striped: NDArray[np.uint8], length: int, missing: int) -> NDArray[np.uint8]:
     """HMMER's striped costs [codes, vectors of 16] by model position: [length, 32].
 
-    `missing` stands for codes that do not exist. Lane z of vector q has position q + z * n_vectors.
+    `missing`: the cost of codes that do not exist. Lane z of vector q has position q + z * n_vectors.
     """
     n_vectors = max(2, -(-length // 16))
     lanes = striped[:, : n_vectors * 16].reshape(len(striped), n_vectors, 16)

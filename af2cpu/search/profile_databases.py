@@ -61,7 +61,7 @@ class ProfileDatabase:
 
 
 def files_of(prefix: Path) -> list[Path]:
-    """The files that a prefix stands for."""
+    """The files with a prefix."""
     return [_file(prefix, part, ending) for part in _PARTS for ending in _ENDINGS]
 
 

@@ -9,6 +9,7 @@ from af2cpu.settings.describe import NAMES, OTHER_VARIABLES, PREFIX, Setting, fl
 from af2cpu.settings.fields import (
     BATCH,
     DEMO_MODELS,
+    GROUPS,
     INPUT,
     MAX_RECYCLES,
     MULTIMER_MODELS,
@@ -25,6 +26,7 @@ from af2cpu.settings.load import load_settings
 __all__ = [
     "BATCH",
     "DEMO_MODELS",
+    "GROUPS",
     "INPUT",
     "MAX_RECYCLES",
     "MULTIMER_MODELS",

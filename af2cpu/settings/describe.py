@@ -80,7 +80,7 @@ def setting(name: str) -> Setting:
     if default in (None, ()) or name == "models":  # the one whose default depends on another setting
         shown = extra["unset"]
     else:
-        shown = ("no", "yes")[default] if bare is bool else str(default)
+        shown = ("no", "yes")[default] if bare is bool else f"{default:g}" if bare is float else str(default)
     return Setting(
         name=name,
         group=extra["group"],

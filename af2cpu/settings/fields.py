@@ -17,8 +17,9 @@ DEMO_MODELS, DEMO_MULTIMER_MODELS = ("demo",), ("demo_multimer",)
 
 MAX_RECYCLES = 20
 
-# Groups of settings, as the help of the commands shows them. No result depends on those of BATCH.
-NETWORK, INPUT, OUTPUT, RUN, BATCH = "Network", "Search and features", "Output", "Run", "Many targets"
+# Groups of settings, in the order in which the help of the commands and the documentation show them. No result depends
+# on those of BATCH.
+GROUPS = INPUT, NETWORK, OUTPUT, RUN, BATCH = "Search and features", "Network", "Output", "Run", "Many targets"
 
 
 def default_models(params: str | None, n_chains: int = 1) -> tuple[str, ...]:
@@ -96,7 +97,7 @@ class RunSettings(BaseModel):
     preset: Annotated[str | None, BeforeValidator(_preset)] = _setting(
         INPUT,
         "Set of databases to search in the data folder: reduced is AlphaFold's reduced_dbs, and full its full_dbs, "
-        "which needs hh-suite's hhblits on PATH. AlphaFold's words are taken too.",
+        "which needs hh-suite's hhblits on PATH. AlphaFold's own names, reduced_dbs and full_dbs, work too.",
         unset="reduced",
         example="reduced",
     )
@@ -112,8 +113,8 @@ class RunSettings(BaseModel):
     msa_server: str | None = _setting(
         INPUT,
         "Address of an MSA server with ColabFold's protocol, which finds alignments, paired rows of complexes and "
-        "templates in place of all databases. The sequences are sent to it, but for those with an alignment of their "
-        "own; without this setting no sequence leaves the machine. The data folder is used for parameters only.",
+        "templates in place of all databases. Sequences without an alignment of your own are sent to it; without this "
+        "setting no sequence leaves the machine. The data folder is used for parameters only.",
         example="https://msa.example.org",
     )
     complex: bool = _setting(
@@ -125,8 +126,8 @@ class RunSettings(BaseModel):
     msa: _Paths = _setting(
         INPUT,
         "Alignments to use in place of the search (one target only): files, or AlphaFold's msas folder. In a complex "
-        "each serves the chain whose sequence is its first row, and A=FILE serves chain A and its copies; chains "
-        "without one are searched.",
+        "a file belongs to the chain whose sequence is its first row, and A=FILE to chain A and its copies; chains "
+        "without an alignment are searched.",
         (),
         example=["mine.a3m"],
     )
@@ -150,8 +151,8 @@ class RunSettings(BaseModel):
     )
     template: _Paths = _setting(
         INPUT,
-        "Structure files (mmCIF or PDB) to use as templates in place of the template search. In a complex each serves "
-        "the chains that one of its own resembles, and A=FILE serves chain A and its copies.",
+        "Structure files (mmCIF or PDB) to use as templates in place of the template search. In a complex a file is "
+        "used for the chains that resemble one of its own, and A=FILE for chain A and its copies.",
         (),
         example=["mine.cif"],
     )
@@ -221,8 +222,8 @@ class RunSettings(BaseModel):
     )
     initial_guess: Path | None = _setting(
         NETWORK,
-        "Structure (PDB or mmCIF) whose positions the first pass takes for those of a pass before it, as ColabFold's "
-        "--initial-guess; or a folder with such a file for each target, named after it.",
+        "Structure (PDB or mmCIF) from whose positions the first pass is recycled, as with ColabFold's "
+        "--initial-guess; or a folder with such a file for each target, named after the target.",
         example="guess.pdb",
     )
     stop_at_score: float | None = _setting(
@@ -262,7 +263,7 @@ class RunSettings(BaseModel):
     )
     relax_max_seconds: float = _setting(
         OUTPUT,
-        "Time limit of one structure's relaxation, in seconds; when it is over, the last complete round counts.",
+        "Time limit of one structure's relaxation, in seconds; after it the last complete round is used.",
         7200.0,
         ge=0,
         allow_inf_nan=False,
@@ -304,7 +305,7 @@ class RunSettings(BaseModel):
     workers: Annotated[int | None, BeforeValidator(_auto)] = _setting(
         BATCH,
         "Number of worker processes that share the cores of this machine; 1 runs everything in the process itself.",
-        unset="auto: for several targets as many as the machine is planned for, if that is estimated to be faster",
+        unset="auto: several for more than one target, if that is estimated to be faster; else 1",
         example=2,
         ge=1,
     )
@@ -316,7 +317,7 @@ class RunSettings(BaseModel):
         ge=1,
     )
     wait: bool = _setting(
-        BATCH, "Wait for targets that another run is at work on; without it they are left and reported.", False
+        BATCH, "Wait for targets that another run is at work on; without it they are skipped and reported.", False
     )
     scheduler: str | None = _setting(
         BATCH,
@@ -330,14 +331,14 @@ class RunSettings(BaseModel):
     sge: bool = _setting(BATCH, "Start the workers as Grid Engine jobs; --cluster-config says which.", False)
     cluster_config: Path | None = _setting(
         BATCH,
-        "TOML file for --slurm, --pbs, --lsf or --sge: jobs (their number), cores and memory of each, and what "
-        "dask-jobqueue takes besides, such as queue, account and walltime.",
+        "TOML file for --slurm, --pbs, --lsf or --sge: jobs (their number), cores and memory of each, and "
+        "other options of dask-jobqueue, such as queue, account and walltime.",
         example="cluster.toml",
     )
     tls_ca: Path | None = _setting(
         BATCH,
         "Certificate of the authority that signed those of the cluster, a PEM file. With the three --tls settings all "
-        "connections are encrypted, and nothing without a certificate of this authority is let in.",
+        "connections are encrypted, and those without a certificate of this authority are refused.",
         example="ca.pem",
     )
     tls_cert: Path | None = _setting(BATCH, "Certificate of this host or user, a PEM file.", example="cert.pem")

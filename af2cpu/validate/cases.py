@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The modules that are compared one by one: the reference's class and arguments, and which of ours it stands beside.
+"""The modules that are compared one by one: the reference's class and arguments, and our counterpart.
 
 Most are rows of a table. Letters name the inputs of `modules.make_inputs`.
 """

@@ -112,9 +112,9 @@ class Row:
 
 
 def find_published(params: str | None, data_dir: Path | None) -> list[tuple[Published, str]]:
-    """The published runs whose parameters are there, with the source of these.
+    """The published runs whose parameters are found, each with their source.
 
-    Raises ParameterError where those of none are.
+    Raises ParameterError if none are.
     """
     found: list[tuple[Published, str]] = []
     errors: list[ParameterError] = []

@@ -28,7 +28,7 @@ def plain_tar(url: str) -> Iterator[None]:
 
 
 def find_members(http: httpx.Client, remote: Remote, wanted: Collection[str]) -> dict[str, Piece]:
-    """Where the wanted members lie in a tar on a server that sends ranges: reads the headers alone, up to the last.
+    """The places of the wanted members of a tar on a server that sends ranges: reads the headers alone, up to the last.
 
     Members that the archive lacks are missing in what is returned. Raises DownloadError for what is no plain tar, and
     for members of these names that are links or lie outside of the archive's folder.

@@ -46,7 +46,7 @@ Configs = Mapping[str, ConfigDict]  # by the name of the file
 
 
 def download_parameters(models: Sequence[str], folder: Path, url: str | None = None, *, dry_run: bool = False) -> None:
-    """Fetches the parameters of `models` into a folder, but for those that are there; also the archive's licence.
+    """Fetches the parameters of `models` that a folder lacks, and the archive's licence.
 
     url: of a tar with DeepMind's members, by default DeepMind's own. dry_run: only says what would be fetched.
     Raises InputError: an unknown model, a server that refuses, no space, content that is damaged or another model's.

@@ -36,7 +36,7 @@ class Receipt:
 
 
 def receipt_path(path: Path) -> Path:
-    """Where the receipt of a parameter file stands."""
+    """The path of the receipt of a parameter file."""
     return path.with_name(path.name + ".receipt.json")
 
 

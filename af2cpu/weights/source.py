@@ -19,11 +19,7 @@ from af2cpu.weights.demo import DEMO_NETWORKS, demo_file, is_known
 from af2cpu.weights.listing import name_problems
 
 OFFICIAL = "https://storage.googleapis.com/alphafold/alphafold_params_2022-12-06.tar"
-_HOW = (
-    "af2cpu params download --params FOLDER fetches the official ones (373 MB a model, CC BY 4.0) out of "
-    f"{OFFICIAL}, then give the folder with --params; "
-    "or try the program out with --params demo, which comes with it and knows a handful of small proteins"
-)
+_HOW = "af2cpu params download --params {} fetches DeepMind's (373 MB a model, CC BY 4.0); to try it out, --params demo"
 _NETWORKS = " and ".join(DEMO_NETWORKS)
 _FLOAT32 = 4  # bytes; the header of an array is little beside its numbers
 _SYNTHETIC = "SYNTHETIC PARAMETERS: drawn at random, the structures mean nothing"
@@ -81,14 +77,17 @@ def find_parameters(params: str | None, data_dir: Path | None, model: str) -> st
             )
         return DEMO
     if params is None and data_dir is None:
-        raise ParameterError(f"no parameters given: {_HOW}")
+        raise ParameterError(f"no parameters given; give their folder with --params. {_HOW.format('FOLDER')}")
+    if params is None and not Path(str(data_dir)).is_dir():
+        raise ParameterError(f"--data-dir {data_dir}: no such folder")
     place = Path(params) if params is not None else Path(str(data_dir)) / "params"
     path = place / f"params_{model}.npz" if place.is_dir() else place
     if not path.is_file():
         words = difflib.get_close_matches((params or "").lower(), (DEMO, "synthetic:0"), n=1)
         if words:
             raise ParameterError(f"--params {params}: no such file or folder; did you mean {words[0]}?")
-        raise ParameterError(f"{path}: no such parameter file: {_HOW}")
+        folder = place.parent if place.suffix == ".npz" else place
+        raise ParameterError(f"{path}: no such parameter file; {_HOW.format(folder)}")
     return str(path)
 
 

@@ -31,7 +31,7 @@ _GAINS = {
     "distogram_head/half_logits//weights": 0.5,
     "masked_msa_head/logits//weights": 0.5,
 }
-# Arrays whose values lie about a mean: (mean, standard deviation).
+# Arrays whose values are drawn around a mean: (mean, standard deviation).
 _CENTERED = {
     # Divided by 1e-3 where there is no extra sequence, so that it must be of this size to be sane in either case.
     "outer_product_mean//output_b": (0.0, 1e-3),

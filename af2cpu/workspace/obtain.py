@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Obtaining artefacts: the only code that asks whether one is current, has it made, and records it.
 
-An artefact is current if its receipt has the key that it would be made with now, and its file is what it was then. An
-error belongs to the artefact that caused it: the others of a node are made all the same.
+An artefact is current if the key in its receipt equals the key of the present inputs and settings, and its file is
+unchanged. An error belongs to the artefact that caused it: the other artefacts of a node are made nevertheless.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ D = TypeVar("D")
 
 @dataclass(frozen=True)
 class Obtained(Generic[D]):
-    """What became of a work, by the protein that needs it: each has a receipt or an error."""
+    """The result of a work for each protein that needs it: a receipt or an error."""
 
     receipts: Mapping[str, Receipt[D]]
     errors: Mapping[str, Exception]
@@ -54,7 +54,7 @@ def _current(stage: Stage[T, D], work: Work[T], place: Path, key: str) -> Receip
 
 
 def obtain(stage: Stage[T, D], works: Sequence[Work[T]], cores: int) -> list[Obtained[D]]:
-    """The artefacts of `works`, in order: those that are current as they are, the others made now and recorded.
+    """The artefacts of `works`, in order: current ones are reused, the others are made and recorded.
 
     Raises DatabaseError for a database that can't be searched: no artefact of the node can be made then.
     """
@@ -174,12 +174,12 @@ def _keep(receipt: Receipt[Any], cache: Path) -> None:
     try:
         _sweep_once(cache.parent)
         _at(receipt, cache)
-    except OSError as error:  # the run has its artefact all the same
+    except OSError as error:  # not needed by this run
         events.emit("warning", f"{cache}: nothing can be kept there: {error}")
 
 
 def _at(receipt: Receipt[D], place: Path | None) -> Receipt[D]:
-    """The artefact at a place, shared with it unless it is there."""
+    """The receipt of the artefact at a place; shares the file with that place if it is not there yet."""
     if place is None or receipt.path is None or place == receipt.path:
         return receipt
     there = read_receipt(place, type(receipt.done))

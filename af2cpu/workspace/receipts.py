@@ -23,7 +23,7 @@ D = TypeVar("D")
 
 @dataclass(frozen=True)
 class Receipt(Generic[D]):
-    """An artefact that is there, and how it was made."""
+    """A finished artefact, and how it was made."""
 
     path: Path | None  # None for a stage that leaves no file of its own
     key: str

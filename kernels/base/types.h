@@ -37,7 +37,7 @@ struct Layout {
     Type type;  // of the packed elements and of the left side: fp32, or bf16 where the level multiplies bf16
 };
 
-// A right side B [k, n], packed: element (p, j) stands at panel j / width, then [p / group][j % width][p % group].
+// A right side B [k, n], packed: element (p, j) is at panel j / width, then [p / group][j % width][p % group].
 struct Matrix {
     const void* data = nullptr;
     index k = 0, n = 0;  // as given

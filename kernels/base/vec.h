@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// SIMD through one header: F holds W floats; arithmetic is the compiler's (+ - * / on vector types), the rest stands here.
+// SIMD through one header: F holds W floats; + - * / are the compiler's on vector types, all else is defined here.
 #pragma once
 
 #include "base/level.h"

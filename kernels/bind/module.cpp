@@ -13,6 +13,7 @@ NB_MODULE(_kernels, m) {
     namespace nb = nanobind;
     nb::set_leak_warnings(false);  // a process keeps its last network, and so its packed weights, to its end
     m.doc() = "The native kernels of af2cpu. Import torch first: the kernels then run on its OpenMP threads.";
+    m.attr("interface") = AF2CPU_INTERFACE;
     m.def("level", [] { return af2cpu::level(); }, "The instruction set level in use.");
     m.def("levels", &af2cpu::levels, "All levels that this machine can run.");
     m.def("use_level", &af2cpu::use_level, nb::arg("name"), "Run this level from now on; weights must be packed anew.");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What stands in front of a product: rows of activations, normalised, as the left side of a micro-kernel; and the product.
+// The left side of a product: rows of activations, normalised and laid out for the micro-kernel; and the product.
 #pragma once
 
 #include "base/loops.h"

@@ -20,7 +20,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from measured_tables import TABLES, MissingError
+from measured_stages import STAGES
+from measured_tables import NETWORK, MissingError
+
+TABLES = {**NETWORK, **STAGES}
 
 ROOT = Path(__file__).parents[2]
 MACHINE = "AMD_EPYC_2_cores"  # whose records the documents show

@@ -242,9 +242,9 @@ def scaling(read: Read) -> Iterator[str]:
     """Threads: measured, and predicted from the parts of a pass."""
     record = read("scaling")
     predicted = [int(threads) for threads in record["rows"][0]["predicted_s"]]
-    yield f"{where(record)}; bf16. Numbers of threads that were not measured are predicted: a bound."
+    yield f"{where(record)}; bf16. Numbers of threads that were not measured are predicted, a lower bound of the time."
     yield ""
-    head = ("Model", "Residues", "MSA", *(f"{threads} threads" for threads in predicted))
+    head = ("Model", "Residues", "MSA", *(f"{threads} thread{'s' if threads > 1 else ''}" for threads in predicted))
     yield from table(head, (_scaling_row(row, predicted) for row in record["rows"]))
 
 
@@ -328,9 +328,9 @@ def crashes(read: Read) -> Iterator[str]:
     lost = sum(bool(row["lost"]) for row in rows)
     equal = sum(not row["different"] for row in rows)
     yield (
-        f"`benchmarks/crashes.py` killed runs {len(rows)} times (SIGKILL), at stages and at random moments, and "
-        f"repeated the command: {equal} times all files were those of an undisturbed run, and {lost} times something "
-        "complete was lost."
+        f"`benchmarks/crashes.py` killed runs {len(rows)} times (SIGKILL), at stages and at random moments. The "
+        f"repeated command ended {equal} times with the files of an undisturbed run; {lost} times it made a file again "
+        "that was complete."
     )
 
 
@@ -346,59 +346,7 @@ def batch(read: Read) -> Iterator[str]:
     )
 
 
-def search(read: Read) -> Iterator[str]:
-    """Search beside jackhmmer."""
-    record = read("search")
-    head = ("Queries, hits", "Threads", "jackhmmer", "packed", "plain FASTA", "without screen")
-    yield from table(head, map(_search_row, record["speed"]))
-
-
-def _search_row(row: Row) -> Iterator[str]:
-    hits = f"{row['hits']:,}" if row["hits"] else "none"
-    yield f"{row['queries']}, {hits}"
-    yield str(row["threads"])
-    yield seconds(row["jackhmmer"]["median_s"])
-    for way in ("packed", "plain", "without screen"):
-        one = row[way]
-        faster = f"{one['against_jackhmmer']:.1f} times"
-        without_start = "" if way == "without screen" else f"; search {one['search_against_jackhmmer']:.1f}"
-        yield f"{seconds(one['median_s'])} ({faster}{without_start})"
-
-
-def search_in_words(read: Read) -> Iterator[str]:
-    """The range of a packed search's gain, for README."""
-    speed = read("search")["speed"]
-    packed, plain = ([row[way]["against_jackhmmer"] for row in speed] for way in ("packed", "plain"))
-    yield (
-        f"A search of a packed database is {min(packed):.1f} to {max(packed):.1f} times as fast as jackhmmer on the "
-        f"same cores, of plain FASTA {min(plain):.1f} to {max(plain):.1f} times, with the same bytes as a result "
-        f"({read('search')['database']['residues'] / 1e6:.0f} million residues, `python benchmarks/search.py`)."
-    )
-
-
-def relaxation(read: Read) -> Iterator[str]:
-    """Seconds of a relaxation."""
-    (one,), (large,) = read("relax")["rows"], read("relax_large")["rows"]
-    head = ("", "residues", "atoms", "seconds a step", "steps", "minimisation", "clean-up, a round")
-    steps, each = (f"{one['steps']:,}", seconds(one["minimise_s"])), f"{one['minimise_s'] / one['steps']:.3f}"
-    yield from table(
-        head,
-        (
-            ("6KWC", str(one["residues"]), f"{one['atoms']:,}", each, *steps, seconds(one["clean_s"])),
-            (
-                f"{large['copies']} copies of it, side by side",
-                f"{large['residues']:,}",
-                f"{large['atoms']:,}",
-                f"{large['evaluation_ms']['all'] / 1000:.2f}",
-                "not run to the end",
-                "",
-                seconds(large["clean_s"]),
-            ),
-        ),
-    )
-
-
-TABLES: dict[str, Callable[[Read], Iterator[str]]] = {
+NETWORK: dict[str, Callable[[Read], Iterator[str]]] = {
     "passes": passes,
     "pass_differences": pass_differences,
     "rivals": rivals,
@@ -413,7 +361,4 @@ TABLES: dict[str, Callable[[Read], Iterator[str]]] = {
     "complexes": complexes,
     "crashes": crashes,
     "batch": batch,
-    "search": search,
-    "search_in_words": search_in_words,
-    "relaxation": relaxation,
 }

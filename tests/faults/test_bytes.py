@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from feature_cases import random_features, random_sequence
+from feature_cases import random_features
 from hh_cases import GB1, HHR
-from mmcif_cases import protein, write_mmcif
+from mmcif_cases import entry_of_a_hit, protein, write_mmcif
 from mutants import mutant
 from output_cases import complex_features
 from prediction_cases import prediction
@@ -33,7 +33,7 @@ from af2cpu.formats.features import read_features, write_features
 from af2cpu.formats.template_hits import read_template_hits
 from af2cpu.outputs.arrays import read_result, write_result
 from af2cpu.query import query_of_features, read_inputs
-from af2cpu.records import PredictionId, Query, TemplateHit
+from af2cpu.records import PredictionId, Query
 from af2cpu.search.databases import select
 from af2cpu.weights.npz import read_arrays as read_parameters
 
@@ -102,11 +102,7 @@ def test_structures(tmp_path: Path, ending: str) -> None:
 @pytest.mark.fault("foreign exceptions")
 @pytest.mark.fault(21)
 def test_entries_of_the_pdb_are_skipped(tmp_path: Path) -> None:
-    letters = random_sequence(np.random.default_rng(0), 40)
-    query = Query("q", "GGGG" + letters[:-4], "", "test")
-    places = (-1,) * 4 + tuple(range(36))
-    hit = TemplateHit(1, "1abc_A", 36, None, query.sequence, "----" + letters[:36], tuple(range(40)), places)
-    path = write_mmcif(tmp_path / "1abc.cif", [protein("A", "A", letters, 1)], ("2009-01-02",))
+    path, query, hit = entry_of_a_hit(tmp_path)
     content = path.read_bytes()
     assert hit_templates(query, [hit], TemplateSource(tmp_path)).used
     for seed in range(N_MUTANTS):

@@ -147,7 +147,7 @@ def test_fault_6_other_kinds(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     with pytest.raises(InputError, match=r"the folder has no \.fasta"):
         read_inputs([tmp_path / "folder"])
-    with pytest.raises(InputError, match="can't be read"):
+    with pytest.raises(InputError, match=r"missing\.fasta: no such file; check the path"):
         read_inputs([tmp_path / "missing.fasta"])
 
 

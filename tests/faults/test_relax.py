@@ -13,7 +13,9 @@ from relax_cases import crossed, helix, joined, moved, placed, text_of, torn
 
 from af2cpu.chemistry.residues import ATOM37_INDEX
 from af2cpu.records import Protein, Relaxed
-from af2cpu.relax import RelaxSettings, amber, cleanup, relax
+from af2cpu.relax import amber, cleanup
+from af2cpu.relax.rounds import relax
+from af2cpu.relax.settings import RelaxSettings
 
 SG = ATOM37_INDEX["SG"]
 

@@ -246,7 +246,7 @@ def test_own_templates_leave_no_chain_to_the_template_search(tmp_path: Path) -> 
         (("--msa", "A=b.a3m"), "b.a3m: its first row has 10 residues where ab_A (ab.fasta, record 1, chain A) has 11"),
         (("--msa", "C=b.a3m"), "--msa C=b.a3m: ab has no chain C; its chains are A, B"),
         (("--paired-msa", "b.a3m"), "b.a3m: the first row has 10 columns, and the sequences have 11 + 10 = 21"),
-        (("--template", "A=gone.cif"), "gone.cif: can't be read"),
+        (("--template", "A=gone.cif"), "gone.cif: no such file"),
         (("--msa", "b.a3m", "--features-only"), "needs alignments, and chain A of ab has none"),
         (("--msa", "gone"), "gone: there is no such alignment"),
     ],

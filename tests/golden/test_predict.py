@@ -260,13 +260,16 @@ def test_an_output_that_is_a_file_is_refused(alignment: Path, tmp_path: Path) ->
     (tmp_path / "out").write_text("mine")
     result = _predict(alignment, tmp_path / "out", "--dry-run")
     assert result.exit_code == 2
-    assert "out: nothing can be written there" in result.stderr.splitlines()[-1]
+    assert f"{tmp_path / 'out'} is a file; give another folder with -o" in result.stderr.splitlines()[-1]
 
 
 def test_no_parameters_says_how_to_get_them(alignment: Path, tmp_path: Path) -> None:
     result = af2cpu("predict", alignment, "-o", tmp_path / "out")
     assert result.exit_code == 2
-    assert "alphafold_params_2022-12-06.tar" in result.stderr
+    assert "af2cpu params download --params FOLDER" in result.stderr
+    assert "--params demo" in result.stderr
+    result = af2cpu("predict", alignment, "-o", tmp_path / "out", "--data-dir", tmp_path / "gone")
+    assert f"--data-dir {tmp_path / 'gone'}: no such folder" in result.stderr
 
 
 def test_a_digit_in_the_third_record_starts_nothing(tmp_path: Path) -> None:

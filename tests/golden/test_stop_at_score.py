@@ -8,38 +8,26 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from plan_cases import told
+from plan_cases import ONE, TWO, tiny_plan, tiny_run, told
 
 from af2cpu.pipeline.graph import build_graph
 from af2cpu.pipeline.run import Outcome, run
 from af2cpu.pipeline.survey import survey
-from af2cpu.plan.plan import Plan, plan_run
+from af2cpu.plan.plan import Plan
 from af2cpu.schedule.choose import runner_for
-from af2cpu.settings import load_settings
-
-ONE = ">one\nMKTAYIAKQRQ\n"
-TWO = ">two\nMKTAYIAKQ:GGLVKHGFW\n"
-FIXED = {
-    "params": "synthetic:0",
-    "db": ["demo"],
-    "recycles": 0,
-    "relax": "none",
-    "pairing": "none",
-    "precision": "fp32",
-}
 
 
 def plan_of(folder: Path, fasta: str = ONE, **settings: Any) -> Plan:
-    folder.mkdir(exist_ok=True)
-    (folder / "in.fasta").write_text(fasta)
-    given = FIXED | {"models": ["tiny_multimer" if fasta is TWO else "tiny"], "num_seeds": 4} | settings
-    return plan_run([folder / "in.fasta"], folder / "out", load_settings(given))
+    return tiny_plan(folder, fasta, **_four(fasta) | settings)
 
 
 def predicted(folder: Path, fasta: str = ONE, **settings: Any) -> list[Outcome]:
-    outcomes = run(plan_of(folder, fasta, **settings))
-    assert [outcome.error for outcome in outcomes] == [None] * len(outcomes)
-    return outcomes
+    return tiny_run(folder, fasta, **_four(fasta) | settings)
+
+
+def _four(fasta: str) -> dict[str, Any]:
+    """Four predictions of each target."""
+    return {"models": ["tiny_multimer" if fasta is TWO else "tiny"], "num_seeds": 4}
 
 
 def scores(outcome: Outcome) -> list[float]:

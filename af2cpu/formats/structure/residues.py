@@ -29,7 +29,7 @@ class Residue:
 
     @cached_property
     def standard_name(self) -> str:
-        """The name in the PDB, where the file has a force field's. To be asked for when all atoms are there."""
+        """The name in the PDB, where the file has a force field's. Valid once all its atoms are added."""
         return standard_residue(self.name, (site.atom for site in self.sites if not is_hydrogen(site.atom)))
 
     @property
@@ -43,7 +43,7 @@ class Residue:
         return len({site.atom for site in self.sites}) < len(self.sites)
 
     def has(self, site: Site) -> bool:
-        """Whether the atom is there already, at this alternative location."""
+        """Whether the residue has the atom at this alternative location."""
         return any((site.atom, site.alternative) == (known.atom, known.alternative) for known in self.sites)
 
 

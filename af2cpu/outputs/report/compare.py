@@ -65,7 +65,7 @@ class _Best:
 def compare_runs(folders: Sequence[Path], page_folder: Path) -> Comparison:
     """Targets of the same name are compared; links are relative to `page_folder`.
 
-    Raises InputError for a folder that does not exist or has no targets. A damaged target is said in its cell.
+    Raises InputError for a folder that does not exist or has no targets. A damaged target is reported in its cell.
     """
     runs = []
     for folder in folders:

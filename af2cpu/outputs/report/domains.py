@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Domains from the predicted aligned error: residues whose positions to each other are sure.
+"""Domains from the predicted aligned error: residues whose relative positions are certain.
 
 Residues are the nodes of a graph; an edge between two has the weight 1 / PAE where PAE, the mean of both directions, is
 under 5 angstrom. The graph is split into communities of high modularity, as T. Croll's pae_to_domains and ChimeraX do,

@@ -31,7 +31,7 @@ from af2cpu.outputs.report.templates import NETWORK_TAKES, skipped_in_words, ski
 from af2cpu.outputs.report.trace import HEIGHT, WIDTH
 from af2cpu.words import shown
 
-# Joined in this order into one module; what stands further up is used further down.
+# Joined in this order into one module: a file may use names of the files before it.
 _SCRIPTS = (
     "state",
     "data",
@@ -172,7 +172,7 @@ def _render(template: str, **values: object) -> str:
 
 
 def _hash(text: str) -> str:
-    """As a content security policy names a script or style that stands in the page."""
+    """The hash by which a content security policy names an inline script or style."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 

@@ -60,8 +60,8 @@ class PairTable:
 
 
 def pair_table(rows: Sequence[PairRow], scores: Sequence[PairScore] = PAIR_SCORES) -> PairTable:
-    """Names in the order in which they first come. The matrix is that of all against all where a name stands first in
-    one pair and second in another, else it has the first ones as lines and the second ones as columns.
+    """Names in the order of their first appearance. Where a name is the first of one pair and the second of another,
+    the matrix is that of all against all; else lines are first names and columns second names.
 
     Raises ValueError where a row has scores, but not all.
     """

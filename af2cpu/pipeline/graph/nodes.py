@@ -30,7 +30,7 @@ class Item:
     inputs: Mapping[str, tuple[Output | Path, ...]] = field(default_factory=dict)  # paths: files that the user gave
     after: tuple[Output, ...] = ()  # must be made before, and is no input
     cache: Path | None = None  # a copy for other runs
-    same: Output | None = None  # another protein's artefact with the same numbers: taken over where it was made
+    same: Output | None = None  # another protein's artefact with the same numbers, reused if it was made
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -70,7 +70,7 @@ class UntilScore:
 
     @property
     def chance(self) -> float:
-        """At the most: how many predictions are good enough is not known before."""
+        """An upper limit: it is not known in advance which prediction is good enough."""
         return 1.0
 
 
@@ -79,7 +79,7 @@ Condition = AmongBest | UntilScore
 
 @dataclass(frozen=True)
 class Cost:
-    """What a node takes, estimated."""
+    """Estimated cost of a node."""
 
     seconds: float = 0.0  # at the most
     memory: float = 0.0  # bytes at the peak
@@ -97,8 +97,10 @@ class Node:
     items: tuple[Item, ...]
     cost: Cost = Cost()
     condition: Condition | None = None
-    network: str = ""  # that it runs: a process keeps it for the next node with the same one
-    here: bool = False  # made by the run's own process, one after the other: it asks a server and waits
+    network: str = (
+        ""  # the network that the node runs; a process keeps it loaded for the next node with the same network
+    )
+    here: bool = False  # runs in the main process, one at a time: it waits for a server
 
     @property
     def targets(self) -> tuple[str, ...]:

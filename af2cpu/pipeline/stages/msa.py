@@ -73,9 +73,9 @@ def search_summary(done: DatabaseUsed) -> str:
     if done.server:
         of_ticket = f", ticket {done.server.ticket}" if done.server.ticket else ""
         return f"{done.name}: {counted(done.hits, 'hit')} from {done.server.url}{of_ticket}"
-    way = f", {done.way}" if done.way else ""
-    passed = f" ({done.passed:,} passed the filter)" if done.way in SCREENED else ""
-    return f"{done.name}: {done.sequences:,} {done.kind}, {done.hits:,} hits{way}{passed}"
+    way = f" ({done.way})" if done.way else ""
+    passed = f"{done.passed:,} passed the filter, " if done.way in SCREENED else ""
+    return f"{done.name}{way}: {done.sequences:,} {done.kind}, {passed}{counted(done.hits, 'hit')}"
 
 
 MSA = Stage(name="msa", version=3, done=DatabaseSearched, depends_on=_depends_on, make=_make)

@@ -78,14 +78,14 @@ def _depends_on(work: Work[PredictionTask]) -> Mapping[str, Any]:
 
 
 def _sampled(work: Work[PredictionTask]) -> dict[str, Any]:
-    """Named only where they are asked for: results of earlier versions stay current."""
+    """In the key only where they are set: results of earlier versions stay current."""
     found: dict[str, Any] = {"guess": [guess.content for guess in work.all("guess")]}
     found |= {"dropout": work.task.dropout, "recycles' structures": work.task.save_recycles}
     return {name: value for name, value in found.items() if value}
 
 
 def _passes(task: PredictionTask) -> list[Any]:
-    """The extra pass is named only where it is made: results of earlier versions stay current."""
+    """The extra pass is in the key only where it is made: results of earlier versions stay current."""
     model = task.model
     extra = ["extra pass"] if model.recycle_extra_pass else []
     return [model.recycles, model.recycle_tolerance, task.ensembles, *extra]

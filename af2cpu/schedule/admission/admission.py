@@ -26,6 +26,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from af2cpu.pipeline.graph import Node
 from af2cpu.schedule.admission.hosts import PROCESS_BYTES, Host, Task, Worker, WorkerState, seconds_on
 from af2cpu.schedule.admission.queues import Ready, Waiting, paths
+from af2cpu.schedule.admission.reservation import Reservation
 
 _QUICK = 1.0  # seconds of a node that goes with the one before it, at the most
 _QUICK_BETWEEN_FOLDS = 0.2  # the same on a worker whose cores the network waits for
@@ -51,7 +52,6 @@ class Admission:
         """
         self._nodes = nodes
         self._wanted = wanted
-        self._patience = patience
         self._number = {node.id: k for k, node in enumerate(nodes)}
         known = set(made)
         needs = [[need for need in node.needs() if need not in known] for node in nodes]
@@ -70,9 +70,8 @@ class Admission:
         self._alone: dict[str, None] = {}  # nodes that get a host for themselves
         self._workers: dict[str, WorkerState] = {}
         self._hosts: dict[str, Host] = {}
-        self._folders, self._helpers = 0, 0  # workers that run the network, and those that do not
-        self._blocked: tuple[int, float] | None = None  # node that waits for memory, since when
-        self._reserved: Host | None = None  # whose memory is kept for it
+        self._predictors, self._helpers = 0, 0  # workers that run the network, and those that do not
+        self._reservation = Reservation(patience)
         self._left_out: list[Node] = []
         self._here: list[Node] = []  # that the run's own process may start
         for k in range(len(nodes)):
@@ -175,7 +174,7 @@ class Admission:
         for host in list(self._hosts.values()):
             while host.idle and host.dirty and (task := self._next(host, now)):
                 yield task
-            host.dirty = host.dirty and bool(host.idle) and self._blocked is not None
+            host.dirty = host.dirty and bool(host.idle) and self._reservation.number is not None
 
     # Choice
 
@@ -200,7 +199,7 @@ class Admission:
         def fits(number: int) -> bool:
             return self._fits(number, state, host)
 
-        short = self._folds.count + self._waiting.count < self._folders  # searches are needed
+        short = self._folds.count + self._waiting.count < self._predictors  # searches are needed
         if not state.plan.folds:
             lists = (self._early, self._late) if short else (self._late, self._early)
             return _first(ready.best(lambda k: fits(k) and self._is_short(k, state)) for ready in lists)
@@ -209,14 +208,12 @@ class Admission:
             number = self._early.best(fits)
         if number is None:
             number = self._fold(state, fits)
-        return (
-            _first((number, *(ready.best(fits) for ready in (self._early, self._late)))) if number is None else number
-        )
+        return number if number is not None else _first(ready.best(fits) for ready in (self._early, self._late))
 
     def _is_short(self, number: int, state: WorkerState) -> bool:
         """Whether a helper is quick enough with a node: no other worker would have to wait for its end."""
         cost = self._nodes[number].cost
-        if not self._folders or cost.cores <= state.plan.cores:
+        if not self._predictors or cost.cores <= state.plan.cores:
             return True
         ready = self._ready_work / sum(one.plan.cores for one in self._workers.values() if one.plan.folds)
         return seconds_on(cost, state.plan.cores) <= min(ready, _LONG)
@@ -224,12 +221,12 @@ class Admission:
     def _fold(self, state: WorkerState, fits: Callable[[int], bool]) -> int | None:
         """A prediction: of the worker's network if the window has one, else the most urgent one."""
         while True:
-            if self._folds.count >= self._folders or not self._waiting.count:
+            if self._folds.count >= self._predictors or not self._waiting.count:
                 number = self._folds.best(fits, state.network) if state.network else None
                 number = self._folds.best(fits) if number is None else number
                 if number is not None or not self._waiting.count:
                     return number
-            self._open_window(_WINDOW * self._folders)
+            self._open_window(_WINDOW * self._predictors)
 
     def _open_window(self, targets: int) -> None:
         for number in self._waiting.take(self._nodes, targets):
@@ -240,8 +237,9 @@ class Admission:
         if node.id in self._alone:
             return host.running == 0 and host.used - state.charge <= PROCESS_BYTES * (host.workers - 1)
         after = host.used - state.charge + state.needs(node)
-        if host is self._reserved and self._blocked is not None and self._blocked[0] != number:
-            held = self._nodes[self._blocked[0]]
+        waits = self._reservation.number
+        if host is self._reservation.host and waits is not None and waits != number:
+            held = self._nodes[waits]
             after += host.memory if held.id in self._alone else held.cost.memory
         return after <= host.memory
 
@@ -251,18 +249,13 @@ class Admission:
         if found is None:
             return
         node = self._nodes[found]
-        if self._blocked is None or self._blocked[0] != found:
-            self._blocked = (found, -math.inf if node.id in self._alone else now)
-            self._reserved = None
-        overdue = now - self._blocked[1] >= self._patience
-        if overdue and self._reserved is None and (node.id in self._alone or node.cost.memory <= host.memory):
-            self._reserved = host
+        self._reservation.watch(found, host, now, alone=node.id in self._alone, memory=node.cost.memory)
 
     def _short_of_memory(self, host: Host) -> int | None:
         """The most urgent node that an idle worker of a host does not make for lack of memory only."""
         worker = next(iter(host.idle.values()))
-        folder = worker if worker.plan.folds else next((one for one in host.idle.values() if one.plan.folds), None)
-        for ready, state in ((self._folds, folder), (self._late, worker), (self._early, worker)):
+        predictor = worker if worker.plan.folds else next((one for one in host.idle.values() if one.plan.folds), None)
+        for ready, state in ((self._folds, predictor), (self._late, worker), (self._early, worker)):
             number = ready.head if state is not None else None
             if number is not None and state is not None and not self._fits(number, state, host):
                 return number
@@ -271,7 +264,7 @@ class Admission:
     def _make_room(self, host: Host) -> Task | None:
         """Frees the network of an idle worker for the node that waits for memory, if nothing else can make room."""
         keeper = next((state for state in host.idle.values() if state.kept), None)
-        waits = self._blocked is not None and (host.running == 0 or host is self._reserved)
+        waits = self._reservation.number is not None and (host.running == 0 or host is self._reservation.host)
         if keeper is None or not waits or self._short_of_memory(host) is None:
             return None
         return self._run(Task((), keeper.plan, keeper.plan.cores, release=True), keeper, host)
@@ -282,8 +275,7 @@ class Admission:
         node = self._nodes[number]
         self._list_of(number).remove(node, number)
         self._ready_work -= _work(node) if node.network else 0.0
-        if self._blocked is not None and self._blocked[0] == number:
-            self._blocked, self._reserved = None, None
+        self._reservation.started(number)
         host.alone = node.id in self._alone
         if host.alone:
             nodes: tuple[Node, ...] = (node,)
@@ -389,7 +381,7 @@ class Admission:
 
     def _count(self, worker: Worker, change: int) -> None:
         if worker.folds:
-            self._folders += change
+            self._predictors += change
         else:
             self._helpers += change
 

@@ -57,7 +57,7 @@ class WorkerState:
 
     @property
     def charge(self) -> float:
-        """Bytes that the worker counts with now."""
+        """Predicted memory of the worker now, bytes."""
         if self.task is None or not self.task.nodes:
             return PROCESS_BYTES + self.kept
         return max(self.needs(node) for node in self.task.nodes)

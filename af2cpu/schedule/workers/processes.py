@@ -71,7 +71,7 @@ class PinnedWorker(Worker):
 
 
 class WatchingNanny(Nanny):
-    """Tells how its worker process ended."""
+    """A nanny that reports how its worker process ended."""
 
     _kills: Mapping[str, int] = {}
 
@@ -104,7 +104,7 @@ def nanny_options(plan: WorkerPlan, memory: int, name: str, host: str | None) ->
 
 
 def info(dask_worker: Any) -> WorkerInfo | None:
-    """What the worker process that this runs in is; None for one that `af2cpu worker` did not start.
+    """The description of the worker process that this runs in; None if `af2cpu worker` did not start it.
 
     dask_worker: Client.run passes the worker under this name.
     """

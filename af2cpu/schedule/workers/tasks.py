@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What travels to a worker process and back, and what the process does with it. Records and paths only, no arrays."""
+"""Orders to worker processes, their results, and how a worker carries out an order. Records and paths, no arrays."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Order:
 
 @dataclass(frozen=True)
 class StepDone:
-    """What became of the items of a step."""
+    """The results of the items of a step."""
 
     made: tuple[Made, ...]
     seconds: float
@@ -64,7 +64,7 @@ class Report:
 
 @dataclass(frozen=True)
 class WorkerInfo:
-    """What a worker process tells of itself."""
+    """A worker process's description of itself."""
 
     name: str
     host: str

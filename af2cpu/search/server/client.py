@@ -56,7 +56,7 @@ class RefusedError(ServerError):
 
 
 class TicketLostError(Exception):
-    """The server does not know a ticket, or could not do what it stands for."""
+    """The server does not know a ticket, or its search has failed."""
 
 
 @dataclass(frozen=True)
@@ -202,7 +202,7 @@ class MsaServer:
         events.emit("line", f"MSA server: {reply.status}, waiting {wait:.0f} s{why}")
 
     def _patiently(self, attempt: Callable[[], T]) -> T:
-        """attempt(), again where the line breaks. Raises ServerError that names the server and the remedy."""
+        """Calls attempt(), again when the connection breaks. Raises ServerError that names server and remedy."""
 
         def told() -> T:
             try:

@@ -41,7 +41,7 @@ class Templates:
 
 
 def fetch_templates(server: MsaServer, chains: Sequence[str], folder: Path) -> Templates:
-    """Asks for some chains; their mmCIF files go into a folder, where one that is there is kept.
+    """Asks for some chains; writes their mmCIF files into a folder; existing files are kept.
 
     Raises UnreachableError, InputError for an answer that is none, OSError.
     """

@@ -16,8 +16,8 @@ from relax_cases import helix, joined, text_of
 
 from af2cpu.chemistry.residues import ATOM37_INDEX, CA
 from af2cpu.records import Protein
-from af2cpu.relax import relax
 from af2cpu.relax.border import kcal_mol
+from af2cpu.relax.rounds import relax
 
 
 def _alphafolds(protein: Protein) -> str:

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from af2cpu.cli import app
 from af2cpu.model.config import model_config
 from af2cpu.ops import isa
+from af2cpu.plan.machine import instructions
 from af2cpu.weights.names import parameter_table
 from af2cpu.words import duration
 
@@ -21,6 +22,9 @@ def test_doctor_names_the_machine_and_what_is_missing() -> None:
     result = CliRunner().invoke(app, ["doctor"])
     assert result.exit_code == 1
     assert "precision auto" in result.stdout
+    (processor,) = (line for line in result.stdout.splitlines() if line.startswith("processor: "))
+    assert len(processor) <= 100
+    assert ("avx2" in processor) == ("avx2" in instructions())
     assert ("engine: native (" if isa.built() else "engine: torch;") in result.stdout
     assert "missing: parameters of model_1_ptm" in result.stdout
     assert "missing: databases" in result.stdout

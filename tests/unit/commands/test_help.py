@@ -6,6 +6,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterator
+from functools import reduce
 
 import pytest
 import typer
@@ -44,3 +45,22 @@ def test_descriptions_read_well_at_80_columns(command: tuple[str, ...]) -> None:
         assert re.search(r"[.:]$", paragraph[-1]) or "xample: " in paragraph[0] or "try it out: " in paragraph[0]
     if command not in WITHOUT_EXAMPLE:
         assert any(re.match(rf"Example: .*af2cpu {command[0]}", paragraph[0]) for paragraph in paragraphs), text
+
+
+@pytest.mark.parametrize("command", [*commands()], ids=" ".join)
+def test_every_option_is_whole_and_its_meaning_has_the_width(command: tuple[str, ...]) -> None:
+    text = shown(*command)
+    parameters = reduce(lambda group, name: group.commands[name], command, typer.main.get_command(app)).params  # type: ignore[attr-defined]
+    inside = [line[2:-2].rstrip() for line in text.splitlines() if line.startswith("\u2502")]
+    for one in parameters:
+        if one.param_type_name == "option":
+            names = ", ".join((*one.opts, *one.secondary_opts))
+            found = [k for k, line in enumerate(inside) if line == names or line.startswith(f"{names} ")]
+            assert len(found) == 1, names
+            meaning = " ".join(line.strip() for line in itertools.takewhile(_is_meaning, inside[found[0] + 1 :]))
+            assert meaning.startswith(" ".join((one.help or "").split())), names  # type: ignore[attr-defined]
+    assert "\u2026" not in text
+
+
+def _is_meaning(line: str) -> bool:
+    return line.startswith("    ")

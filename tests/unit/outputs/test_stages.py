@@ -20,7 +20,7 @@ from af2cpu.outputs.arrays import read_result
 from af2cpu.outputs.layout import AlphaFoldLayout
 from af2cpu.outputs.write import write_prediction, write_ranking, write_relaxed
 from af2cpu.records import PredictionId, Protein
-from af2cpu.relax import relax
+from af2cpu.relax.rounds import relax
 from af2cpu.validate.synthetic import synthetic_features
 
 

@@ -19,7 +19,7 @@ from af2cpu.outputs.arrays import write_result
 from af2cpu.outputs.layout import LAYOUTS
 from af2cpu.pipeline.stages.relaxation import RELAXATION, RelaxationTask
 from af2cpu.records import Prediction, PredictionId
-from af2cpu.relax import RelaxSettings, relax_settings
+from af2cpu.relax.settings import RelaxSettings, relax_settings
 from af2cpu.runs.records import EngineUsed, Predicted, PredictionScores, RelaxationDone, TargetRun, from_json, to_json
 from af2cpu.settings import load_settings
 from af2cpu.workspace import Receipt, Work

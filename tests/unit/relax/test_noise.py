@@ -10,9 +10,11 @@ import pytest
 from relax_cases import helix, joined, part, torn
 
 from af2cpu.records import Protein
-from af2cpu.relax import RelaxSettings, amber, relax
+from af2cpu.relax import amber
 from af2cpu.relax.noise import noise
+from af2cpu.relax.rounds import relax
 from af2cpu.relax.segments import running_index
+from af2cpu.relax.settings import RelaxSettings
 from af2cpu.relax.violations import find_violations
 
 LONG = helix("SAKDRELYHTVGAKDERLYA")

@@ -22,7 +22,8 @@ from shared_data import shared_data
 from af2cpu.chemistry.residues import ATOM37_INDEX
 from af2cpu.formats.structure import read_protein
 from af2cpu.records import Prediction, Protein, Relaxed
-from af2cpu.relax import RelaxSettings, relax
+from af2cpu.relax.rounds import relax
+from af2cpu.relax.settings import RelaxSettings
 
 OXT, SG = ATOM37_INDEX["OXT"], ATOM37_INDEX["SG"]
 

@@ -90,7 +90,7 @@ def test_they_are_found_by_name_whatever_folder_we_are_in(tmp_path: Path, monkey
 
 
 def test_they_are_never_taken_unasked_or_for_another_model() -> None:
-    with pytest.raises(ParameterError, match=r"no parameters given: .*params download.*--params demo"):
+    with pytest.raises(ParameterError, match=r"no parameters given; .*params download.*--params demo"):
         find_parameters(None, None, "model_1_ptm")
     with pytest.raises(ParameterError, match="model_1_ptm: does not fit --params demo"):
         find_parameters("demo", None, "model_1_ptm")

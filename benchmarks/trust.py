@@ -32,7 +32,7 @@ one line that names the file. Any other outcome, such as an unexpected exception
 
 Fuzzing for this record found three faults, which are fixed and have a test each: an a3m file whose first line asks for
 10^20 chains took all memory, npz files with old names of types made numpy print warnings, and a download failed where
-the server's ETag has letters that can't be sent back. The affected readers were then fuzzed again from their first seed.
+the server's ETag has letters that can't be sent back. These readers were then fuzzed again from their first seed.
 
     python benchmarks/fuzz.py [--seconds 60] [--large 20] [--first-seed 0 | --more]
 
@@ -159,8 +159,9 @@ def _line(*cells: str) -> str:
 
 def page() -> str:
     """docs/trust.md."""
-    parts = [_INTRODUCTION, _FUZZ, *fuzz_rows(), _CRASHES, *crash_rows(), _SIGNALS, *signal_rows(), _SOAK, *soak_rows(), _REST]
-    return "\n".join(parts)
+    tables = {_FUZZ: fuzz_rows, _CRASHES: crash_rows, _SIGNALS: signal_rows, _SOAK: soak_rows}
+    parts = (line for text, rows in tables.items() for line in (text, *rows()))
+    return "\n".join((_INTRODUCTION, *parts, _REST))
 
 
 if __name__ == "__main__":

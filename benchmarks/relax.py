@@ -32,11 +32,12 @@ from openmm import app
 
 from af2cpu.formats.structure import read_protein
 from af2cpu.records import Protein, Relaxed
-from af2cpu.relax import RelaxSettings, relax
 from af2cpu.relax.amber import minimise, system_of
 from af2cpu.relax.border import TOLERANCE, from_openmm, kcal_mol, to_openmm
 from af2cpu.relax.cleanup import Cleaned, clean
+from af2cpu.relax.rounds import relax
 from af2cpu.relax.segments import running_index, segments
+from af2cpu.relax.settings import RelaxSettings
 from af2cpu.relax.violations import find_violations
 
 

@@ -14,7 +14,8 @@ from af2cpu.chemistry.residues import ATOM37_INDEX, aatype_of
 from af2cpu.geometry.rigid import Rigid
 from af2cpu.model.atoms import compute_all_atom_coordinates
 from af2cpu.records import Protein, Relaxed
-from af2cpu.relax import RelaxSettings, relax
+from af2cpu.relax.rounds import relax
+from af2cpu.relax.settings import RelaxSettings
 from af2cpu.relax.structure import given_atoms, pdb_text
 
 SEQUENCE = "SAKDRELYHTVG"

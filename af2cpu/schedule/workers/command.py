@@ -70,7 +70,7 @@ def _run_until_stopped(work: Coroutine[Any, Any, None]) -> None:
     """Runs it in an event loop; SIGTERM and Ctrl-C cancel it, and are then handled as before.
 
     A handler that raises, as the program's own does, can't do that: asyncio drops exceptions of the callback in which
-    the signal happens to come.
+    the signal happens to come. While the loop is made and closed signals wait: its handlers are not there then.
     """
     came: list[int] = []
 
@@ -83,10 +83,15 @@ def _run_until_stopped(work: Coroutine[Any, Any, None]) -> None:
 
         for number in handlers:
             asyncio.get_running_loop().add_signal_handler(number, cancel, number)
-        await task
+        try:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            await task
+        finally:
+            signal.pthread_sigmask(signal.SIG_BLOCK, handlers)
 
     every = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     handlers = {number: handler for number, handler in every.items() if handler is not signal.SIG_IGN}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, handlers)
     try:
         asyncio.run(cancelled_by_signal())
     except asyncio.CancelledError:
@@ -95,5 +100,6 @@ def _run_until_stopped(work: Coroutine[Any, Any, None]) -> None:
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
     if came:
         signal.raise_signal(came[0])

@@ -13,11 +13,11 @@ from openmm import unit
 from relax_cases import helix, without
 
 from af2cpu.records import Protein
-from af2cpu.relax import RelaxSettings, amber
+from af2cpu.relax import amber
 from af2cpu.relax.amber import OutOfTimeError, minimise, system_of
 from af2cpu.relax.cleanup import Cleaned, clean
 from af2cpu.relax.segments import segments
-from af2cpu.relax.settings import RelaxError
+from af2cpu.relax.settings import RelaxError, RelaxSettings
 
 LATER = float("inf")
 

@@ -12,9 +12,10 @@ from relax_cases import crossed, cut, helix, joined, moved, torn
 from af2cpu.chemistry.residues import ATOM37_INDEX, C, N
 from af2cpu.records import Protein, Relaxed
 from af2cpu.records.chain_ids import chain_id
-from af2cpu.relax import RelaxSettings, relax
 from af2cpu.relax.cleanup import clean
+from af2cpu.relax.rounds import relax
 from af2cpu.relax.segments import Segment, coinciding, running_index, segments
+from af2cpu.relax.settings import RelaxSettings
 from af2cpu.relax.violations import find_violations
 
 CA, OXT, SG = ATOM37_INDEX["CA"], ATOM37_INDEX["OXT"], ATOM37_INDEX["SG"]

@@ -97,7 +97,7 @@ kernels any number of threads gives the same unrelaxed coordinates and scores; a
 - [Licences](licences.md) lists all packages that the program needs. A test compares the list with pyproject.toml, and
   the bytes of 3Dmol.js with those of its release.
 - `make oldest` installs the oldest versions that pyproject.toml allows into a separate environment and runs some of the
-  tests there; `make test` uses the newest ones, which tests/constraints.txt pins. 529 tests passed with the oldest ones.
+  tests there, of which 529 passed; `make test` uses the newest ones, which tests/constraints.txt pins.
 - `make audit` checks the installed packages for known vulnerabilities (pip-audit), and fails if it cannot check one. It
   has no result yet: no vulnerability database could be reached from the machine on which this version was made.
 """

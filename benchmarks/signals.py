@@ -94,11 +94,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--moments", type=int, default=320)
     parser.add_argument("--seconds", type=float, default=3.0, help="in which the moments are")
+    parser.add_argument("--ways", nargs="+", help="of starting it; by default all")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     rng, rows = random.Random(options.seed), {}
     with tempfile.TemporaryDirectory() as name, ways(Path(name)) as found:
-        kinds = list(itertools.product(found, SIGNALS, ("process", "group")))
+        wanted = [way for way in found if options.ways is None or way.name in options.ways]
+        kinds = list(itertools.product(wanted, SIGNALS, ("process", "group")))
         for count in range(options.moments):
             way, signal_name, to = kinds[count % len(kinds)]
             early = count // len(kinds) % 2

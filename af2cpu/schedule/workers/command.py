@@ -7,6 +7,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Coroutine
+from types import FrameType
 from typing import Any
 
 from af2cpu.cores import available_memory, usable_cores
@@ -70,23 +71,35 @@ def _run_until_stopped(work: Coroutine[Any, Any, None]) -> None:
     """Runs it in an event loop; SIGTERM and Ctrl-C cancel it, and are then handled as before.
 
     A handler that raises, as the program's own does, can't do that: asyncio drops exceptions of the callback in which
-    the signal happens to come.
+    the signal happens to come, and a loop that is half made or closed breaks. Signals are noted while it is.
     """
     came: list[int] = []
 
+    def note(number: int, frame: FrameType | None = None) -> None:
+        came.append(number)
+
     async def cancelled_by_signal() -> None:
-        task = asyncio.ensure_future(work)
+        task, loop = asyncio.ensure_future(work), asyncio.get_running_loop()
 
         def cancel(number: int) -> None:
             came.append(number)
             task.cancel()
 
         for number in handlers:
-            asyncio.get_running_loop().add_signal_handler(number, cancel, number)
-        await task
+            loop.add_signal_handler(number, cancel, number)
+        if came:
+            task.cancel()
+        try:
+            await task
+        finally:
+            for number in handlers:
+                loop.remove_signal_handler(number)
+                signal.signal(number, note)
 
     every = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     handlers = {number: handler for number, handler in every.items() if handler is not signal.SIG_IGN}
+    for number in handlers:
+        signal.signal(number, note)
     try:
         asyncio.run(cancelled_by_signal())
     except asyncio.CancelledError:

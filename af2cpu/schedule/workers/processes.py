@@ -25,8 +25,8 @@ from af2cpu.version import __version__
 
 EXITS = "af2cpu-exits"  # topic: a nanny tells how its worker process ended
 # Dask's own retries, work stealing, memory limits and log lines are off: the admission chooses workers and plans
-# memory, the runner retries and tells. Heartbeats have no limit, because a task may keep the interpreter busy. What Dask
-# keeps of past tasks and events for its developers would grow with every target: the tasks' orders are in it.
+# memory, the runner retries and tells. Heartbeats have no limit, because a task may keep the interpreter busy. Dask's
+# logs of past tasks and events are short: they hold the orders of tasks, and would grow with every target.
 CONFIG: dict[str, Any] = {
     "distributed.scheduler.allowed-failures": 0,
     "distributed.scheduler.work-stealing": False,

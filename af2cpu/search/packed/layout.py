@@ -126,7 +126,10 @@ def _read(path: Path, file: BinaryIO) -> PackedFile:
     head, _, table = directory.partition(b"\n")
     known = orjson.loads(head)
     rows = np.frombuffer(table, "<i8").reshape(known["n_pieces"], len(_PIECE_FIELDS))
-    return PackedFile(path, Origin(**known["origin"]), tuple(Piece(*row) for row in rows.tolist()))
+    pieces = tuple(Piece(*row) for row in rows.tolist())
+    if (rows < 0).any() or any(max(piece.offset + piece.n_bytes, piece.headers) > offset for piece in pieces):
+        raise ValueError("its directory names places outside of the file")
+    return PackedFile(path, Origin(**known["origin"]), pieces)
 
 
 def damaged(path: Path, reason: str) -> DatabaseError:

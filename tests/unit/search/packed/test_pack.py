@@ -23,6 +23,7 @@ from af2cpu.search.index import Index, index_paths, load_index, make_index, pack
 from af2cpu.search.indexing import build_index, current_index
 from af2cpu.search.msa import MsaResult, search_msas
 from af2cpu.search.packed import PackedFile, open_packed, pack
+from af2cpu.search.packed.layout import write_end
 from af2cpu.search.packed.reader import PackedReader
 from af2cpu.search.packed.verify import verify_packed
 
@@ -332,3 +333,17 @@ def test_a_stream_is_cut_as_a_file(fasta: Path, monkeypatch: pytest.MonkeyPatch,
     expected = [(start, text[start : start + length]) for start, length in shards.boundaries(fasta, len(text))]
     with fasta.open("rb") as stream:
         assert list(shards.streamed_shards(stream)) == expected
+
+
+@pytest.mark.parametrize("wrong", [{"n_groups": 1 << 40}, {"offset": 1 << 50}, {"headers": 1 << 40}, {"n_blocks": -1}])
+def test_a_directory_that_names_places_outside_of_the_file(fasta: Path, wrong: dict[str, int]) -> None:
+    """Under a right checksum. Found by fuzzing: it asked for memory of the size that it says."""
+    pack.pack(fasta, 1)
+    packed, path = packed_file(fasta), packed_path(fasta)
+    *others, last = packed.pieces
+    with path.open("r+b") as file:
+        content = file.read()
+        file.truncate(int.from_bytes(content[-16:-8], "little"))  # where the directory begins
+        write_end(file, packed.origin, [*others, replace(last, **wrong)])
+    with pytest.raises(DatabaseError, match="its directory names places outside of the file"):
+        open_packed(fasta)

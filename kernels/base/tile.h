@@ -110,9 +110,9 @@ struct Into {
     AF2CPU_INLINE_MEMBER void advance(index rows) { from.advance(rows), to += rows * stride; }
 };
 
-// M rows, of which the first `valid` are finished. A function of its own: inside a larger one the loop would lack registers for addresses.
+// M rows, of which the first `valid` are finished.
 template <index M, class P, class Finish>
-__attribute__((noinline)) static void block(const P* a, index lda, const P* b, index depth, index valid, Finish& finish) {
+static void block(const P* a, index lda, const P* b, index depth, index valid, Finish& finish) {
     using D = Product<P>;
     Finish own = finish;
     F acc[M][kVectors];

@@ -245,8 +245,9 @@ struct Piece {
         else
             then(Into<Ahead<Rows>, float>{{{c, width}, next}, c, width});
     }
+    // A function of its own: inside a larger one the loops would lack registers for addresses.
     template <class Finish>
-    void then(Finish finish) const {
+    __attribute__((noinline)) void then(Finish finish) const {
         multiply_then(m, a, lda, b, depth, finish);
     }
 };

@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from types import FrameType
 from typing import Any
 
@@ -59,7 +59,7 @@ def join(settings: Any, name: str | None) -> None:
             await asyncio.gather(*(nanny.close(timeout=1) for nanny in open_ones), return_exceptions=True)
 
     try:
-        _run_until_stopped(run())
+        _run_until_stopped(run)
     except (OSError, TimeoutError, ValueError, RuntimeError) as error:
         raise InputError(
             f"--scheduler {address}: can't be joined ({reason_of(error)}); is it running, and are the "
@@ -67,7 +67,7 @@ def join(settings: Any, name: str | None) -> None:
         ) from error
 
 
-def _run_until_stopped(work: Coroutine[Any, Any, None]) -> None:
+def _run_until_stopped(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
     """Runs it in an event loop; SIGTERM and Ctrl-C cancel it, and are then handled as before.
 
     A handler that raises, as the program's own does, can't do that: asyncio drops exceptions of the callback in which
@@ -79,7 +79,7 @@ def _run_until_stopped(work: Coroutine[Any, Any, None]) -> None:
         came.append(number)
 
     async def cancelled_by_signal() -> None:
-        task, loop = asyncio.ensure_future(work), asyncio.get_running_loop()
+        task, loop = asyncio.ensure_future(work()), asyncio.get_running_loop()
 
         def cancel(number: int) -> None:
             came.append(number)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 MANY = 50  # targets that get a row in the table at the end
 _MODEL = 14  # columns of a model's name on a terminal
-_OTHER_COLUMNS = 66  # of the table, with the blanks between them
+_OTHER_COLUMNS = 60  # of the table, with the blanks between them
 _ONE_MORE = 6  # columns of a score, with the blanks before it
 
 
@@ -56,9 +56,8 @@ def outcome_table(outcomes: Sequence[Outcome], width: int | None) -> Table:
     """One row for each target; names are shortened so that it fits `width` columns (80 or more), None: not at all."""
     chains = {outcome.run.n_chains > 1 for outcome in outcomes if outcome.run}
     scores = [name for name, shown in (("pTM", chains != {True}), ("ipTM", True in chains)) if shown]
-    table = Table(
-        "target", "length", "best model", "pLDDT", *scores, "relaxed", "time", box=SIMPLE_HEAD, pad_edge=False
-    )
+    names = "target", "length", "best model", "pLDDT", *scores, "relaxed", "time"
+    table = Table(*names, box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for column in (1, *range(3, 4 + len(scores)), -1):
         table.columns[column].justify = "right"
     others = _OTHER_COLUMNS + (_ONE_MORE if len(scores) > 1 else 0)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine
 from types import FrameType
 from typing import Any
 
+from af2cpu import stopping
 from af2cpu.cores import available_memory, usable_cores
 from af2cpu.errors import InputError
 from af2cpu.schedule.connection import is_scheduler_file, reason_of, security_of
@@ -101,6 +102,7 @@ def _run_until_stopped(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
     for number in handlers:
         signal.signal(number, note)
     try:
+        stopping.check()  # one that came while modules were loading would be raised a moment later
         asyncio.run(cancelled_by_signal())
     except asyncio.CancelledError:
         if not came:

@@ -6,6 +6,7 @@
 #include "core/linear.h"
 #include "core/msv.h"
 #include "core/outer_product.h"
+#include "core/pair_bias.h"
 #include "core/point_attention.h"
 #include "core/rate.h"
 #include "core/targets.h"

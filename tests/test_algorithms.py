@@ -56,7 +56,7 @@ class Difference(NamedTuple):
 
 def _differences() -> list[Difference]:
     text = (ROOT / "docs/algorithms.md").read_text()
-    table = text[text.index("| Difference | Configuration | Here | Pinned by |") :].split("\n\n")[0]
+    table = text[text.index("| Difference | Configuration | Here | Tested by |") :].split("\n\n")[0]
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[2:]]
     return [
         Difference(text, *([name.strip("`") for name in re.split(r", ", cell) if name] for cell in rest))

@@ -84,8 +84,8 @@ class Model(AlphaFold):
           max_msa: CLUSTERS:EXTRA, limit of the MSA's rows, such as 256:512; of raw features only. By default the
             model's own.
           dropout: run with the dropout of the network's training, as `--dropout`; its masks follow from the seed.
-          initial_guess: structure whose positions the first pass gets as recycled ones, as `--initial-guess`: a PDB or
-          mmCIF file, which raw features tell the sequence for, or positions.
+          initial_guess: structure from whose positions the first pass is recycled, as `--initial-guess`: a PDB or mmCIF
+            file (with raw features, which have the sequence), or positions.
           save_all: also keep logits and representations in `Prediction.extras`.
 
         Returns:

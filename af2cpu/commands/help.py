@@ -48,14 +48,15 @@ def _groups(params: list[Any]) -> dict[str, list[Any]]:
     for one in params:
         if not getattr(one, "hidden", False):
             own = "Arguments" if one.param_type_name == "argument" else "Options"
-            found.setdefault(one.rich_help_panel or own, []).append(one)
+            found.setdefault(getattr(one, "rich_help_panel", None) or own, []).append(one)
     return {title: members for title, members in found.items() if members}
 
 
 def _rows(params: list[Any]) -> Iterator[RenderableType]:
     for one in params:
         yield _name(one)
-        yield Padding(_meaning(one), (0, 0, 0, _INDENT))
+        if meaning := _meaning(one):
+            yield Padding(meaning, (0, 0, 0, _INDENT))
 
 
 def _name(one: Any) -> Text:
@@ -83,6 +84,6 @@ def _meaning(one: Any) -> str:
     parts = [one.help or ""]
     if one.envvar:
         parts.append(f"Variable: {one.envvar}.")
-    if one.default is not None and not _is_flag(one) and not callable(one.default):
+    if isinstance(one.default, str | int | float) and not _is_flag(one):
         parts.append(f"Default: {one.default}.")
     return " ".join(parts)

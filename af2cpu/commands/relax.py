@@ -21,33 +21,36 @@ if TYPE_CHECKING:
     from af2cpu.records import Protein, Relaxed
 
 
+File = Annotated[
+    Path,
+    typer.Argument(metavar="FILE", parser=as_path, help="Protein structure of any origin: PDB or mmCIF, plain or .gz."),
+]
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        "--out",
+        "-o",
+        parser=as_path,
+        metavar="FILE",
+        help="PDB file to write, or mmCIF: NAME.cif. Default: NAME_relaxed.pdb.",
+    ),
+]
+MaxRounds = Annotated[
+    int,
+    typer.Option(
+        min=1,
+        metavar="NUMBER",
+        help="Limit of minimisations; each frees the residues left with violations. A whole number, 1 or more.",
+    ),
+]
+
+
 @o.with_settings("relax_threads", "relax_max_seconds", "relax_max_steps", "relax_anyway", "relax_springs")
 def relax(
-    file: Annotated[
-        Path,
-        typer.Argument(
-            metavar="FILE", parser=as_path, help="Protein structure of any origin: PDB or mmCIF, plain or .gz."
-        ),
-    ],
+    file: File,
     settings: RunSettings,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "--out",
-            "-o",
-            parser=as_path,
-            metavar="FILE",
-            help="PDB file to write, or mmCIF: NAME.cif. Default: NAME_relaxed.pdb.",
-        ),
-    ] = None,
-    max_rounds: Annotated[
-        int,
-        typer.Option(
-            min=1,
-            metavar="NUMBER",
-            help="Limit of minimisations; each frees the residues left with violations. A whole number, 1 or more.",
-        ),
-    ] = 3,
+    out: Out = None,
+    max_rounds: MaxRounds = 3,
 ) -> None:
     """Relax a structure as AlphaFold 2 does: hydrogens, amber99sb, restraints.
 

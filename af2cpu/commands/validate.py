@@ -17,57 +17,67 @@ if TYPE_CHECKING:
     from af2cpu.validate.compare import Comparison
 
 
+Model = Annotated[
+    str,
+    typer.Option(
+        help="Model to compare: model_1 to model_5, model_1_ptm to model_5_ptm, model_1_multimer_v3 to "
+        "model_5_multimer_v3, tiny or tiny_multimer."
+    ),
+]
+Params = Annotated[
+    str, typer.Option(help="Parameters: a file params_model_*.npz, or synthetic:SEED for random numbers.")
+]
+Chains = Annotated[
+    str,
+    typer.Option(
+        "--chains",
+        "--n-res",
+        metavar="NUMBER,...",
+        help="Number of residues of the synthetic features, or of each chain of a complex, such as 17,12,12. "
+        "Chains of equal length are copies.",
+    ),
+]
+Templates = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        max=4,
+        metavar="NUMBER",
+        help="Number of templates of the synthetic features, 0 to 4. Default: as many as the model takes.",
+    ),
+]
+Features = Annotated[
+    Path | None,
+    typer.Option(
+        parser=as_path,
+        metavar="FILE",
+        help="File (.npz) of processed features; their first axis counts draws, one for each pass.",
+    ),
+]
+Recycles = Annotated[
+    int, typer.Option(min=0, max=20, metavar="NUMBER", help="Number of recycles, with synthetic features; 0 to 20.")
+]
+Engine = Annotated[
+    str, typer.Option(metavar="NAME", help="Implementation of the network: auto, native, torch, compile or ipex.")
+]
+Precision = Annotated[
+    str,
+    typer.Option(
+        metavar="fp32|bf16", help="Number format: fp32, or bf16, which is compared with the reference in float32."
+    ),
+]
+
+
 def validate(  # noqa: PLR0913 - each is an option of the command
-    model: Annotated[
-        str,
-        typer.Option(
-            help="Model to compare: model_1 to model_5, model_1_ptm to model_5_ptm, model_1_multimer_v3 to "
-            "model_5_multimer_v3, tiny or tiny_multimer."
-        ),
-    ],
-    params: Annotated[
-        str, typer.Option(help="Parameters: a file params_model_*.npz, or synthetic:SEED for random numbers.")
-    ],
+    model: Model,
+    params: Params,
     *,
-    chains: Annotated[
-        str,
-        typer.Option(
-            "--chains",
-            "--n-res",
-            metavar="NUMBER,...",
-            help="Number of residues of the synthetic features, or of each chain of a complex, such as 17,12,12. "
-            "Chains of equal length are copies.",
-        ),
-    ] = "64",
-    templates: Annotated[
-        int | None,
-        typer.Option(
-            min=0,
-            max=4,
-            metavar="NUMBER",
-            help="Number of templates of the synthetic features, 0 to 4. Default: as many as the model takes.",
-        ),
-    ] = None,
-    features: Annotated[
-        Path | None,
-        typer.Option(
-            parser=as_path,
-            metavar="FILE",
-            help="File (.npz) of processed features; their first axis counts draws, one for each pass.",
-        ),
-    ] = None,
-    recycles: Annotated[
-        int, typer.Option(min=0, max=20, metavar="NUMBER", help="Number of recycles, with synthetic features; 0 to 20.")
-    ] = 0,
-    engine: Annotated[
-        str, typer.Option(metavar="NAME", help="Implementation of the network: auto, native, torch, compile or ipex.")
-    ] = "auto",
-    precision: Annotated[
-        str,
-        typer.Option(
-            metavar="fp32|bf16", help="Number format: fp32, or bf16, which is compared with the reference in float32."
-        ),
-    ] = "fp32",
+    chains: Chains = "64",
+    templates: Templates = None,
+    features: Features = None,
+    recycles: Recycles = 0,
+    engine: Engine = "auto",
+    precision: Precision = "fp32",
 ) -> None:
     """Compare the network with DeepMind's JAX code on the same parameters and features.
 

@@ -17,7 +17,8 @@ from af2cpu.pipeline.survey import survey
 from af2cpu.plan.plan import Plan
 from af2cpu.schedule.admission.admission import Admission
 from af2cpu.schedule.admission.hosts import Task, Worker, seconds_on
-from af2cpu.schedule.cluster import batch_jobs, batch_system, local_cluster, running_scheduler, security_of
+from af2cpu.schedule.cluster import batch_jobs, batch_system, local_cluster, running_scheduler
+from af2cpu.schedule.connection import security_of
 from af2cpu.schedule.runner import run_on_cluster
 from af2cpu.schedule.workers.open_files import check_files, lacks_files
 from af2cpu.schedule.workers.plan import WorkerPlan, helper_share, plan_workers

@@ -6,7 +6,6 @@ Everything listens on the loopback interface unless a scheduler elsewhere or a b
 
 from __future__ import annotations
 
-import errno
 import os
 import shlex
 import signal
@@ -15,11 +14,11 @@ import tomllib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib import util
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from af2cpu import events
-from af2cpu.errors import InputError, in_words
+from af2cpu.errors import InputError
+from af2cpu.schedule.connection import TLS, is_scheduler_file, reason_of, security_of
 from af2cpu.schedule.workers.fork_server import start_fork_server
 from af2cpu.schedule.workers.plan import WorkerPlan
 from af2cpu.settings import RunSettings, flag_of
@@ -32,30 +31,7 @@ LOOPBACK = "127.0.0.1"
 _PAGES = f"{LOOPBACK}:0"  # of Dask: a free port; its own default, 8787, may be another run's
 _CONNECT_WITHIN = 30.0  # seconds for a scheduler to answer
 _CLOSE_WITHIN = 5.0
-_TLS = ("tls_ca", "tls_cert", "tls_key")
 _BATCH_SYSTEMS = {"slurm": "SLURM", "pbs": "PBS", "lsf": "LSF", "sge": "SGE"}
-
-
-def security_of(settings: RunSettings) -> Security | None:
-    """Encrypted connections if the three --tls settings are given. Raises InputError for one or two of them."""
-    given = {name: getattr(settings, name) for name in _TLS}
-    missing = [name for name, path in given.items() if path is None]
-    if len(missing) == len(_TLS):
-        return None
-    if missing:
-        raise InputError(f"{flag_of(missing[0])}: is missing; give {', '.join(map(flag_of, _TLS))} together")
-    for name, path in given.items():
-        if not path.is_file():
-            raise InputError(f"{flag_of(name)} {path}: no such file")
-    from distributed import Security
-
-    ca, cert, key = (str(given[name]) for name in _TLS)
-    pair = {
-        f"tls_{role}_{kind}": path
-        for role in ("scheduler", "worker", "client")
-        for kind, path in (("cert", cert), ("key", key))
-    }
-    return Security(tls_ca_file=ca, require_encryption=True, **pair)
 
 
 @contextmanager
@@ -126,19 +102,6 @@ def _not_started(error: BaseException) -> OSError:
     )
 
 
-def reason_of(error: BaseException) -> str:
-    """Why a process of Dask did not start or connect: the first error of the system behind an exception, or itself."""
-    chain: list[BaseException] = []
-    cause: BaseException | None = error
-    while cause is not None and cause not in chain:
-        chain.append(cause)
-        cause = cause.__cause__ or cause.__context__
-    first = next((one for one in reversed(chain) if isinstance(one, OSError)), error)
-    if isinstance(first, OSError) and first.errno in (errno.EMFILE, errno.ENFILE):
-        return str(first.strerror)  # whichever file was the one too many
-    return in_words(first)
-
-
 def _tell_workers(plans: Sequence[WorkerPlan], dashboard: str) -> None:
     folds = [plan for plan in plans if plan.folds]
     others = len(plans) - len(folds)
@@ -164,15 +127,6 @@ def _kill_workers(cluster: Any) -> None:
         nanny.status = Status.closing_gracefully  # starts no new process
         with suppress(ProcessLookupError, AttributeError, TypeError):
             os.kill(nanny.process.process._state.pid, signal.SIGKILL)
-
-
-def is_scheduler_file(address: str) -> bool:
-    """Whether --scheduler names a file, not an address. Raises InputError for a file that does not exist."""
-    if "://" in address:
-        return False
-    if not Path(address).is_file():
-        raise InputError(f"--scheduler {address}: neither tcp://HOST:PORT or tls://HOST:PORT nor a scheduler file")
-    return True
 
 
 @contextmanager
@@ -279,5 +233,5 @@ def worker_command(scheduler: str, name: str, tls: Sequence[str] = ()) -> str:
 
 def _tls_arguments(settings: RunSettings) -> tuple[str, ...]:
     return tuple(
-        word for name in _TLS if (path := getattr(settings, name)) for word in (flag_of(name), str(path.absolute()))
+        word for name in TLS if (path := getattr(settings, name)) for word in (flag_of(name), str(path.absolute()))
     )

@@ -12,7 +12,7 @@
 // Bytes: x once in and out; the bias (float) once per item. Flops: 10 n c h d + 4 n^2 h d per item.
 #pragma once
 
-#include "base/types.h"
+#include "core/pair_bias.h"
 
 namespace af2cpu {
 
@@ -46,28 +46,6 @@ struct Attention {
     Array bias;  // as pair_bias makes it, or no data
     AttentionWeights w;
     const float* factors = nullptr;  // of the update, [n, c], the same for all items: dropout's; nullptr: 1
-};
-
-constexpr index kBiasQueries = 32;
-static constexpr index bias_blocks(index n) { return (n + kBiasQueries - 1) / kBiasQueries; }
-
-// out [h and i / 32, j, i % 32] = log2(e) LN(z_ij) W: the bias as attention wants it.
-struct PairBiasWeights {
-    const float *scale, *offset;
-    Matrix weight;  // [c, h]
-
-    template <class Reader>
-    void read(Reader& r) {
-        r.vector("norm.scale", scale);
-        r.vector("norm.offset", offset);
-        r.matrix("weight", weight);
-    }
-};
-
-struct PairBias {
-    Array z;    // [n, n, c]
-    Array out;  // [h ceil(n / 32), n up to a multiple of 4, 32], float; what is behind key and query n is of no account
-    PairBiasWeights w;
 };
 
 }  // namespace af2cpu
@@ -361,11 +339,6 @@ static void prepare_item(const Attention& args, index item, AttentionWork<P>& wo
     }
 }
 
-// What head h adds for query i and the first key; the next key is kBiasQueries further.
-AF2CPU_INLINE float* bias_stream(const Array& bias, index n, index h, index i) {
-    return static_cast<float*>(bias.data) + (h * bias_blocks(n) + i / kBiasQueries) * bias.stride[0] + i % kBiasQueries;
-}
-
 // Phase 2 for queries [first, first + m) of row `item`.
 template <class T, class P>
 static void update_queries(const Attention& args, index item, index first, index m, AttentionWork<P>& work) {
@@ -409,44 +382,6 @@ static void attention(const Attention& args) {
     for_each_item(items, sizes, begin, [&](index item, Work& work) {
         prepare_item<T>(args, item, work);
         for (index first = 0; first < n; first += kQueries) update_queries<T>(args, item, first, min(kQueries, n - first), work);
-    });
-}
-
-constexpr index kBiasKeys = 8;  // of W queries each in a block of rows
-
-template <class P>
-struct PairBiasWork {
-    index depth, columns;
-    P* left = nullptr;   // [kBiasKeys, W, depth]
-    float* c = nullptr;  // [kBiasKeys, W, columns]
-
-    void lay(Arena& arena) {
-        left = arena.take<P>(kBiasKeys * W * depth);
-        c = arena.take<float>(kBiasKeys * W * columns);
-    }
-};
-
-template <class T>
-static void pair_bias(const PairBias& args) {
-    using P = typename Multiplied<T>::type;
-    constexpr index width = Product<P>::width;
-    const index n = args.z.size[0], c = args.z.size[2], heads = args.w.weight.n, depth = args.w.weight.depth;
-    const index query_items = (n + W - 1) / W, key_items = (n + kBiasKeys - 1) / kBiasKeys;
-    const PairBiasWork<P> sizes{depth, args.w.weight.panels * width};
-    for_each_item(query_items * key_items, sizes, [&](index item, PairBiasWork<P>& work) {
-        const index i = item / key_items * W, j = item % key_items * kBiasKeys;
-        const index queries = min(W, n - i), keys = min(kBiasKeys, n - j);
-        const auto z = [&](index r) { return r % W < queries ? row<const T>(args.z, (i + r % W) * n + j + r / W) : nullptr; };
-        prepare_rows<T>(keys * W, z, c, {args.w.scale, args.w.offset}, work.left, depth);
-        project(keys * W, work.left, depth, args.w.weight, 0, heads, work.c, work.columns);
-        for (index b = 0; b < keys; ++b)
-            for (index h = 0; h < heads; h += W) {
-                I lanes[W];
-                for (index a = 0; a < W; ++a) lanes[a] = as_int(load(work.c + (b * W + a) * work.columns + h) * kLog2E);
-                transpose(lanes);
-                for (index t = 0; t < min(W, heads - h); ++t)
-                    store_lanes(bias_stream(args.out, n, h + t, i) + (j + b) * kBiasQueries, lanes[t]);
-            }
     });
 }
 

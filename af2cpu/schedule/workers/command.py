@@ -13,7 +13,7 @@ from typing import Any
 from af2cpu import stopping
 from af2cpu.cores import available_memory, usable_cores
 from af2cpu.errors import InputError
-from af2cpu.schedule.cluster import is_scheduler_file, reason_of, security_of
+from af2cpu.schedule.connection import is_scheduler_file, reason_of, security_of
 from af2cpu.schedule.workers.fork_server import start_fork_server
 from af2cpu.schedule.workers.open_files import check_files
 from af2cpu.schedule.workers.plan import plan_workers

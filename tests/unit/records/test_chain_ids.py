@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Identifiers of chains."""
 
-from af2cpu.records.chain_ids import SINGLE, chain_id
+from af2cpu.records.chain_ids import MAX_IN_PDB, chain_id
 
 
 def test_one_character_for_as_many_chains_as_a_pdb_file_has_room_for() -> None:
     assert [chain_id(k) for k in (0, 25, 26, 51, 52, 61)] == ["A", "Z", "a", "z", "0", "9"]
-    assert len(SINGLE) == 62
+    assert MAX_IN_PDB == 62
 
 
 def test_two_letters_after_that() -> None:

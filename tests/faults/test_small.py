@@ -65,7 +65,7 @@ def test_nul_inside_of_a_sequence(tmp_path: Path) -> None:
         (("predict", "IN", "-o", "out", "--config", ""), "--config"),
         (("fold", ""), "FOLDERS"),
         (("status", ""), "FOLDERS"),
-        (("db", "index", ""), "path"),
+        (("db", "index", ""), "FILES"),
         (("db", "list", "--data-dir", ""), "--data-dir"),
         (("params", "verify", "--params", ""), "--params"),
     ],

@@ -99,13 +99,18 @@ def _named(record: _Record, name: str) -> QueryInput:
 
 
 def _read_file(path: Path, seen: dict[tuple[str, str], Query], *, as_complex: bool) -> list[_Record]:
-    source = sys.stdin.buffer if path == STANDARD_INPUT and sys.stdin is not None else path
-    with open_rewindable(source) as stream:
+    with open_rewindable(_standard_input() if path == STANDARD_INPUT else path) as stream:
         kind = kind_of(path, stream)
         if kind not in ("csv", "fasta"):
             return list(_distinct([_read_alignment(stream, path, kind)], seen))
         records = _read_csv(stream, path) if kind == "csv" else _read_fasta(stream, path)
         return list(_distinct([_joined(list(records), path, name_of(stream))] if as_complex else records, seen))
+
+
+def _standard_input() -> BinaryIO:
+    if sys.stdin is None:
+        raise InputError("-: can't be read: this process has no standard input; give a file")
+    return sys.stdin.buffer
 
 
 def _joined(records: Sequence[_Record], path: Path, place: str) -> _Record:

@@ -79,8 +79,12 @@ def _choose(page: Chrome, name: str, value: str) -> None:
 
 
 def _cells(page: Chrome, table: str) -> list[list[str]]:
-    rows = page.find_elements(By.CSS_SELECTOR, f"#{table} tbody tr")
-    return [[cell.text for cell in row.find_elements(By.TAG_NAME, "td")] for row in rows]
+    """In one call: the page may write the table anew between two."""
+    text = "cell => cell.checkVisibility() ? cell.innerText.trim() : ''"
+    cells = f"row => [...row.querySelectorAll('td')].map({text})"
+    code = f"return [...document.querySelectorAll(arguments[0])].map({cells})"
+    found: list[list[str]] = page.execute_script(code, f"#{table} tbody tr")
+    return found
 
 
 def _click_row(page: Chrome, table: str, number: int) -> None:

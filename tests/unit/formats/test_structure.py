@@ -326,7 +326,7 @@ def test_lines_that_end_with_the_coordinates(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, "can't be read"),
+        (None, "no such file"),
         (b"", "no atoms in it; give a PDB or mmCIF file"),
         (b"\x00\xff\x13 nonsense", "no atoms"),
         (b"data_x\nloop_\n_atom_site.id\n", "_atom_site lacks"),

@@ -51,7 +51,7 @@ def runs(folder: Path) -> tuple[int, int]:
 def test_what_is_searched_and_recorded(tmp_path: Path, data_dir: Path) -> None:
     result = search(tmp_path, data_dir, *_FULL)
     assert result.exit_code == 0, result.output
-    assert "bfd_uniref: 2 profiles, 1 hits" in result.output
+    assert "bfd_uniref: 2 profiles, 1 hit" in result.output
     found = record(tmp_path)
     assert [one["name"] for one in found["databases"]] == ["uniref90", "bfd_uniref", "mgnify", "pdb70"]
     _, profiles, _, pdb70 = found["databases"]

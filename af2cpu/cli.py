@@ -14,7 +14,7 @@ from af2cpu.commands.doctor import doctor
 from af2cpu.commands.errors import OneLineGroup, run
 from af2cpu.commands.estimate import estimate
 from af2cpu.commands.fold import fold
-from af2cpu.commands.help import Command
+from af2cpu.commands.help import Commands
 from af2cpu.commands.predict import predict
 from af2cpu.commands.relax import relax
 from af2cpu.commands.report import report
@@ -24,14 +24,14 @@ from af2cpu.commands.validate import validate
 from af2cpu.commands.worker import worker
 from af2cpu.version import __version__, commit
 
-app = typer.Typer(
+app = Commands(
     name="af2cpu",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     cls=OneLineGroup,
 )
 for command in (predict, search, fold, relax, report, status, estimate, worker, doctor, validate, config):
-    app.command(cls=Command)(command)
+    app.command()(command)
 app.add_typer(params.app, name="params")
 app.add_typer(db.app, name="db")
 

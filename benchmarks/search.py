@@ -54,6 +54,7 @@ N_RES = 210_000_000  # residues of the database
 HOMOLOGS = 0.003  # share of its sequences
 QUERY_LENGTH = 300
 N_QUERIES = 16
+FOLDER = Path(platformdirs.user_cache_dir("af2cpu")) / "benchmarks"  # of the databases
 N_HITS = 50_000
 THREADS = 2
 PARTS = ["pack", "speed", "memory", "reading"]
@@ -92,6 +93,15 @@ def make_database(path: Path, queries: list[Query], n_res: int, homologs: float)
             file.write(b">UniRef90_B%08d Benchmark protein %d n=1 Tax=None TaxID=0 RepID=B%08d_NONE\n" % (i, i, i))
             file.write(b"".join(text[k : k + 60] + b"\n" for k in range(0, len(text), 60)))
     temporary.replace(path)
+
+
+def database_in(folder: Path, queries: list[Query], n_res: int, homologs: float) -> Path:
+    """The database in a folder, made where it is not there from an earlier run."""
+    folder.mkdir(parents=True, exist_ok=True)
+    fasta = folder / f"search_{n_res}_{homologs}.fasta"
+    if not fasta.exists():
+        make_database(fasta, queries, n_res, homologs)
+    return fasta
 
 
 def timed(call: Callable[[], Any]) -> float:
@@ -319,7 +329,7 @@ def table(speeds: Sequence[dict[str, Any]]) -> Iterator[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--folder", type=Path, default=Path(platformdirs.user_cache_dir("af2cpu")) / "benchmarks")
+    parser.add_argument("--folder", type=Path, default=FOLDER)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--quick", action="store_true", help="a database of 5 million residues, nothing is recorded")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
@@ -329,10 +339,8 @@ def main() -> None:
         run_child(options.child)
         return
     n_res = 5_000_000 if options.quick else N_RES
-    options.folder.mkdir(parents=True, exist_ok=True)
-    fasta, queries = options.folder / f"search_{n_res}.fasta", make_queries()
-    if not fasta.exists():
-        make_database(fasta, queries, n_res, HOMOLOGS)
+    queries = make_queries()
+    fasta = database_in(options.folder, queries, n_res, HOMOLOGS)
     record = measured(options.parts, fasta, queries, options.rounds)
     print(orjson.dumps(record, option=orjson.OPT_INDENT_2).decode())
     print(*table(record.get("speed", [])), sep="\n")

@@ -4,9 +4,8 @@
     python benchmarks/search_large.py [--folder FOLDER] [--rounds 3] [--jobs loner one sixteen]
 
 As benchmarks/search.py: random sequences (fixed seed), 0.03 % of them homologs of one of the 16 queries, so that a
-query has some 240, or 0.002 % of the database; UniRef90 with 190 billion residues has no larger share for most
-proteins. FOLDER takes 10 GB; what is in it from an earlier run is used. All cores; `sixteen` (16 queries in one pass,
-beside 16 runs of jackhmmer) runs once. Rows join the record of this machine.
+query has some 240, or 0.002 % of the database. FOLDER takes 10 GB; what is in it from an earlier run is used. All
+cores; `sixteen` (16 queries in one pass, beside 16 runs of jackhmmer) runs once. Rows join the record of this machine.
 """
 
 from __future__ import annotations
@@ -15,9 +14,8 @@ import argparse
 import tempfile
 from pathlib import Path
 
-import platformdirs
 from machine import merge_rows
-from search import THREADS, make_database, make_loner, make_queries, speed, table
+from search import FOLDER, THREADS, database_in, make_loner, make_queries, speed, table
 
 from af2cpu.ops import isa
 from af2cpu.search.indexing import build_index, current_index
@@ -26,24 +24,16 @@ from af2cpu.search.packed.pack import pack
 N_RES, HOMOLOGS = 4_200_000_000, 0.0003
 
 
-def prepared(folder: Path) -> Path:
-    """The database, made, indexed and packed where it is not."""
-    folder.mkdir(parents=True, exist_ok=True)
-    fasta = folder / f"search_{N_RES}_{HOMOLOGS}.fasta"
-    if not fasta.exists():
-        make_database(fasta, make_queries(), N_RES, HOMOLOGS)
-    build_index(fasta, THREADS)
-    pack(fasta, THREADS)
-    return fasta
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--folder", type=Path, default=Path(platformdirs.user_cache_dir("af2cpu")) / "benchmarks")
+    parser.add_argument("--folder", type=Path, default=FOLDER)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--jobs", nargs="+", default=["loner", "one", "sixteen"])
     options = parser.parse_args()
-    fasta, queries = prepared(options.folder), make_queries()
+    queries = make_queries()
+    fasta = database_in(options.folder, queries, N_RES, HOMOLOGS)
+    build_index(fasta, THREADS)
+    pack(fasta, THREADS)
     jobs = {"loner": [make_loner()], "one": queries[:1], "sixteen": queries}
     index = current_index(fasta, THREADS)
     for job in options.jobs:

@@ -68,7 +68,7 @@ def ways(folder: Path) -> Iterator[list[Way]]:
 
 
 def tried(way: Way, number: int, to: str, after: float, out: Path) -> tuple[str, str]:
-    """What became of one run, in a word, and its output if that was wrong."""
+    """The outcome of one run, in a word, and its output if that was wrong."""
     environment = os.environ | {"COLUMNS": "200", "OMP_WAIT_POLICY": "passive"}
     options: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     shutil.rmtree(out, ignore_errors=True)

@@ -11,7 +11,7 @@ import typer
 
 from af2cpu.commands.console import print_line
 from af2cpu.commands.errors import FAILED, one_line
-from af2cpu.commands.help import Command
+from af2cpu.commands.help import Commands
 from af2cpu.commands.listeners import showing_results
 from af2cpu.commands.paths import path as as_path
 from af2cpu.cores import available_cores
@@ -20,7 +20,7 @@ from af2cpu.errors import DatabaseError, InputError
 if TYPE_CHECKING:
     from af2cpu.search.index import Index
 
-app = typer.Typer(no_args_is_help=True, help="Databases: index, pack, verify, list, download.")
+app = Commands(no_args_is_help=True, help="Databases: index, pack, verify, list, download.")
 
 _STRUCTURES = "pdb_mmcif"
 _MULTIMER = "multimer"  # AlphaFold's word for what predicts complexes
@@ -45,7 +45,7 @@ def _summary(path: Path, index: Index) -> str:
     return f"{path}: {index.n_seq:,} sequences, {index.n_res:,} residues{skipped}, hash {index.hash}{cut}"
 
 
-@app.command("index", cls=Command)
+@app.command("index")
 def index_command(
     paths: Annotated[list[Path], typer.Argument(metavar="FILES", parser=as_path, help="FASTA files.")],
     threads: Threads = None,
@@ -62,7 +62,7 @@ def index_command(
                 _pack(path, threads)
 
 
-@app.command("pack", cls=Command)
+@app.command("pack")
 def pack_command(
     paths: Annotated[
         list[Path], typer.Argument(metavar="FILES", parser=as_path, help="FASTA files, or .gz files of them.")
@@ -92,7 +92,7 @@ def _pack(path: Path, threads: int | None) -> None:
     print_line(f"{packed}: {index.n_seq:,} sequences {state}, {packed.stat().st_size / 1e9:.2f} GB")
 
 
-@app.command("verify", cls=Command)
+@app.command("verify")
 def verify_command(
     paths: Annotated[list[Path], typer.Argument(metavar="FILES", parser=as_path, help="FASTA files with an index.")],
     threads: Threads = None,
@@ -116,7 +116,7 @@ def verify_command(
                 print_line(f"{packed.path}: as packed")
 
 
-@app.command("list", cls=Command)
+@app.command("list")
 def list_command(data_dir: Annotated[Path, DATA_DIR]) -> None:
     """Say what is in a data folder, what is missing, and how large it is."""
     from af2cpu.search.databases import MMCIF, PAIRING, PRESETS
@@ -193,7 +193,7 @@ def _offer(data_dir: Path, name: str) -> str:
     return f"af2cpu db download {name}: about {source.packed_gb} GB{begun}, {source.unpacked_gb} GB on disk"
 
 
-@app.command("download", cls=Command)
+@app.command("download")
 def download_command(
     data_dir: Annotated[Path, DATA_DIR],
     names: Annotated[

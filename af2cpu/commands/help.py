@@ -14,6 +14,7 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.panel import Panel
 from rich.text import Text
+from typer import Typer
 from typer.core import TyperCommand
 
 from af2cpu.commands.console import plain_console
@@ -40,6 +41,13 @@ class Command(TyperCommand):
             console.print(Padding(" ".join(paragraph.split()), (0, 1, 1, 1)))
         for title, params in _groups(self.get_params(ctx)).items():
             console.print(Panel(Group(*_rows(params)), title=title, title_align="left", border_style="dim"))
+
+
+class Commands(Typer):
+    """An application, or a group of commands, whose commands have this help."""
+
+    def command(self, name: str | None = None, *, cls: type[TyperCommand] | None = Command, **settings: Any) -> Any:
+        return super().command(name, cls=cls, **settings)
 
 
 def _groups(params: list[Any]) -> dict[str, list[Any]]:

@@ -15,12 +15,12 @@ import typer
 from af2cpu import events
 from af2cpu.commands.console import print_line
 from af2cpu.commands.errors import FAILED, one_line
-from af2cpu.commands.help import Command
+from af2cpu.commands.help import Commands
 from af2cpu.commands.listeners import showing, showing_results
 from af2cpu.commands.paths import path as as_path
 from af2cpu.errors import InputError, ParameterError
 
-app = typer.Typer(no_args_is_help=True, help="Parameters: download, list, verify, selftest.")
+app = Commands(no_args_is_help=True, help="Parameters: download, list, verify, selftest.")
 
 Models = Annotated[
     str | None,
@@ -78,7 +78,7 @@ def _names(models: str | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-@app.command("download", cls=Command)
+@app.command("download")
 def download_command(
     models: Models = None,
     params: Params = None,
@@ -103,7 +103,7 @@ def download_command(
             download_parameters(_names(models), folder, url, dry_run=dry_run)
 
 
-@app.command("list", cls=Command)
+@app.command("list")
 def list_command(params: Params = None, data_dir: DataDir = None) -> None:
     """List the models whose parameters are present, and whether they are unchanged since the download."""
     with one_line():
@@ -148,7 +148,7 @@ def _state(model: str, path: Path) -> str:
     return f"{text}, CHANGED since its download: it had {receipt.size / 1e6:.1f} MB"
 
 
-@app.command("verify", cls=Command)
+@app.command("verify")
 def verify_command(models: Models = None, params: Params = None, data_dir: DataDir = None) -> None:
     """Check parameter files: their SHA-256 against what was downloaded, and every array.
 
@@ -200,7 +200,7 @@ def _verified(model: str, path: Path) -> bool:
     return True
 
 
-@app.command("selftest", cls=Command)
+@app.command("selftest")
 def selftest_command(
     params: Annotated[
         str | None,

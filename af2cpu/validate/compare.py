@@ -24,8 +24,8 @@ from af2cpu.weights.network import build_network
 
 # What counts as equal in float32: (measure, tolerance). Rounding alone moves the outputs of the structure module, whose
 # eight layers feed each other, by 1.4e-6 in the reference and 1.7e-6 in ours, both against the same module in float64
-# (17 to 400 residues); that of other modules less. MODULE is three times their sum. 48 blocks amplify rounding about
-# sixfold, hence the looser bound of the network.
+# (17 to 400 residues). MODULE is three times their sum. 48 blocks amplify rounding about sixfold, hence the looser
+# bound of the network.
 MODULE = ("relative", 1e-5)
 REPRESENTATION = ("relative", 1e-4)
 POSITIONS = ("RMSD, A", 0.01)

@@ -81,17 +81,6 @@ def _search_large_row(row: Row) -> Iterator[str]:
     yield f"{row['packed']['gcells_per_s']:.0f}"
 
 
-def start(read: Read) -> Iterator[str]:
-    """Seconds from a command to its first work."""
-    what = {
-        "search": "`af2cpu search` in the demo's databases, the whole command",
-        "first pass": "`af2cpu predict`, until the first pass of a model in full size begins",
-        "import torch": "`python -c 'import torch'`",
-    }
-    figures = read("start")["figures"]
-    yield from table(("", "Seconds"), ((what[job], seconds(one["median_s"])) for job, one in figures.items()))
-
-
 def relaxation(read: Read) -> Iterator[str]:
     """Seconds of a relaxation."""
     (one,), (large,) = read("relax")["rows"], read("relax_large")["rows"]
@@ -205,7 +194,6 @@ STAGES: dict[str, Callable[[Read], Iterator[str]]] = {
     "search_setting": search_setting,
     "search": search,
     "search_large": search_large,
-    "start": start,
     "search_in_words": search_in_words,
     "search_filter": search_filter,
     "search_memory": search_memory,

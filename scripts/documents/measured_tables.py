@@ -176,6 +176,17 @@ def loading(read: Read) -> Iterator[str]:
     )
 
 
+def start(read: Read) -> Iterator[str]:
+    """Seconds from a command to its first work."""
+    what = {
+        "search": "`af2cpu search` in the demo's databases, the whole command",
+        "first pass": "`af2cpu predict`, until the first pass of a model in full size begins",
+        "import torch": "`python -c 'import torch'`",
+    }
+    figures = read("start")["figures"]
+    yield from table(("", "Seconds"), ((what[job], seconds(one["median_s"])) for job, one in figures.items()))
+
+
 def _by_commit(cases: list[dict[str, Row]], columns: Sequence[str]) -> str:
     """Which columns are of different runs: their seconds are not to be compared, since the clock moves."""
     commits = {
@@ -353,6 +364,7 @@ NETWORK: dict[str, Callable[[Read], Iterator[str]]] = {
     "rival_differences": rival_differences,
     "memory": memory,
     "loading": loading,
+    "start": start,
     "blocks": blocks,
     "kernels": kernels,
     "scaling": scaling,

@@ -97,9 +97,7 @@ class Node:
     items: tuple[Item, ...]
     cost: Cost = Cost()
     condition: Condition | None = None
-    network: str = (
-        ""  # the network that the node runs; a process keeps it loaded for the next node with the same network
-    )
+    network: str = ""  # that the node runs; a process keeps it loaded for the next node with the same one
     here: bool = False  # runs in the main process, one at a time: it waits for a server
 
     @property

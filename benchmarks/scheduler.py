@@ -70,7 +70,7 @@ def run(graph: Graph, folders: dict[str, Path], workers: int) -> dict[str, Any]:
     runner._Run._send = counted  # type: ignore[method-assign]
     finished: list[Event] = []
     plans = plan_workers(usable_cores(None), workers=workers)
-    connect = partial(local_cluster, plans, _MEMORY, RunSettings())
+    connect = partial(local_cluster, plans, _MEMORY, RunSettings(), predicts=False)
     cpu = time.process_time()
     with events.listening(lambda event: finished.append(event) if event.kind == "finished" else None):
         results = runner.run_on_cluster(graph, folders, connect)

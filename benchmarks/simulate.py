@@ -118,7 +118,7 @@ def simulate(nodes: Sequence[Node], times: Times, hosts: Mapping[str, Sequence[W
     admission = Admission(nodes, wanted=times.wanted, made=databases)
     for host, workers in hosts.items():
         for one in workers:
-            admission.add_worker(Worker(f"{host}-{one.name}", host, one.cores, one.folds), memory)
+            admission.add_worker(Worker(f"{host}-{one.name}", host, one.cores, one.predicts), memory)
     now, count, peak = 0.0, 0, 0.0
     running: list[tuple[float, int, Task]] = []
     while not admission.done:

@@ -119,12 +119,10 @@ def pae_png(ranked: Ranked) -> bytes:
 @contextmanager
 def _figure(width: float, height: float) -> Iterator[tuple[Figure, io.BytesIO]]:
     """A figure of inches; its PNG is in the buffer when the block ends."""
-    # Without a home folder matplotlib keeps its cache in a temporary one, and warns: nothing that a user must act on.
-    logging.getLogger("matplotlib").setLevel(logging.ERROR)
-    with _own_folder():
-        import matplotlib
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
+    load_matplotlib()
+    import matplotlib
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
 
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
@@ -133,6 +131,16 @@ def _figure(width: float, height: float) -> Iterator[tuple[Figure, io.BytesIO]]:
         yield figure, out
         # savefig would make the layout twice and draw all twice for it; as Software matplotlib would put its version.
         FigureCanvasAgg(figure).print_png(out, metadata={"Software": None})
+
+
+def load_matplotlib() -> None:
+    """Imports the parts of matplotlib that draw. Without a folder that it can write to it makes a temporary one for its
+    cache, and warns: nothing that a user must act on."""
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
+    with _own_folder():
+        import matplotlib.backends.backend_agg
+        import matplotlib.figure
+        import matplotlib.style  # noqa: F401 - by rcdefaults
 
 
 @contextmanager

@@ -59,7 +59,8 @@ def runner_for(plan: Plan, graph: Graph, *, auto: bool = True) -> Runner:
     elif reason := lacks_files(len(workers)):
         events.emit("line", f"no worker processes: {reason}")
         return in_process
-    return partial(cluster, connect=partial(local_cluster, workers, plan.machine.memory, settings))
+    connect = partial(local_cluster, workers, plan.machine.memory, settings, predicts=bool(plan.models))
+    return partial(cluster, connect=connect)
 
 
 def local_workers(plan: Plan, graph: Graph) -> tuple[WorkerPlan, ...]:
@@ -125,7 +126,7 @@ def makespan(nodes: Sequence[Node], workers: Sequence[WorkerPlan], memory: float
     made = {need for node in nodes for need in node.needs()} - known
     admission = Admission(nodes, wanted=wanted, made=made)
     for worker in workers:
-        admission.add_worker(Worker(worker.name, "", worker.cores, worker.folds), memory)
+        admission.add_worker(Worker(worker.name, "", worker.cores, worker.predicts), memory)
     held: dict[str, str] = {}
     ends: list[tuple[float, int, Task | Node]] = []
     now, count, asking = 0.0, 0, 0.0  # asking: when the run's own process has made its nodes so far

@@ -12,7 +12,7 @@ import signal
 import sys
 import tomllib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from importlib import util
 from typing import TYPE_CHECKING, Any
 
@@ -34,13 +34,23 @@ _CLOSE_WITHIN = 5.0
 _BATCH_SYSTEMS = {"slurm": "SLURM", "pbs": "PBS", "lsf": "LSF", "sge": "SGE"}
 
 
-@contextmanager
-def local_cluster(plans: Sequence[WorkerPlan], memory: int, settings: RunSettings) -> Iterator[Client]:
-    """Worker processes on this machine; they die with this process, however it ends."""
+def local_cluster(
+    plans: Sequence[WorkerPlan], memory: int, settings: RunSettings, *, predicts: bool
+) -> AbstractContextManager[Client]:
+    """Worker processes on this machine; they die with this process, however it ends.
+
+    They are started by entering the block. The call starts the process that they are forked from, which imports what
+    they need while this process goes on. predicts: whether that is needed for predictions.
+    """
     try:
-        start_fork_server()
+        start_fork_server(predicts=predicts)
     except OSError as error:
         raise _not_started(error) from error
+    return _local_workers(plans, memory, settings)
+
+
+@contextmanager
+def _local_workers(plans: Sequence[WorkerPlan], memory: int, settings: RunSettings) -> Iterator[Client]:
     from distributed import Client, SpecCluster
 
     from af2cpu.schedule.workers.processes import configure
@@ -103,9 +113,9 @@ def _not_started(error: BaseException) -> OSError:
 
 
 def _tell_workers(plans: Sequence[WorkerPlan], dashboard: str) -> None:
-    folds = [plan for plan in plans if plan.folds]
-    others = len(plans) - len(folds)
-    text = f"{counted(len(folds), 'worker process', 'worker processes')} of {_cores(folds)}"
+    predictors = [plan for plan in plans if plan.predicts]
+    others = len(plans) - len(predictors)
+    text = f"{counted(len(predictors), 'worker process', 'worker processes')} of {_cores(predictors)}"
     text += f", and {others} for relaxation and other small steps" if others else ""
     events.emit("line", text)
     if dashboard:

@@ -50,19 +50,21 @@ def run_on_cluster(
 ) -> Results:
     """Makes everything of a graph that is not current, as `pipeline.local.run_graph` does.
 
-    connect: a context manager that gives a Client whose cluster has workers (schedule/cluster.py).
+    connect: gives a context manager of a Client whose cluster has workers (schedule/cluster.py); called first, so that
+    what it starts goes on meanwhile.
     level: instruction set that the plan is for; workers of another one are refused.
 
     Raises what run_graph raises, InputError for a node that needs more memory than any host has, and OSError if the
     scheduler is lost.
     """
+    connection = connect()
     from distributed.comm import CommClosedError
 
     results = Results()
     nodes = make_shared(graph, results)
     with TargetLocks() as locks:
         lock_targets(folders, locks, results, wait=wait)
-        with connect() as client:
+        with connection as client:
             run = _Run(graph, nodes, folders, results, locks.run, client, level)
             try:
                 run.to_the_end()
@@ -142,7 +144,7 @@ class _Run:
         if told.name in self._members.addresses:
             self._remove(self._members.addresses[told.name])
         self._members.addresses[told.name] = address
-        self._admission.add_worker(Worker(told.name, told.host, told.cores, told.folds), told.memory)
+        self._admission.add_worker(Worker(told.name, told.host, told.cores, told.predicts), told.memory)
 
     def _remove(self, address: str) -> None:
         """A worker that is gone: its task waits a moment for the reason."""

@@ -29,7 +29,7 @@ from af2cpu.schedule.admission.queues import Ready, Waiting, paths
 from af2cpu.schedule.admission.reservation import Reservation
 
 _QUICK = 1.0  # seconds of a node that goes with the one before it, at the most
-_QUICK_BETWEEN_FOLDS = 0.2  # the same on a worker whose cores the network waits for
+_QUICK_BETWEEN_PREDICTIONS = 0.2  # the same on a worker whose cores the network waits for
 _WINDOW = 4  # targets for each worker that runs the network, whose predictions are open at the same time
 _LONG = 600.0  # seconds: a search that would keep a helper busy for longer is left to workers with more cores
 _WAITS, _READY, _RUNS, _DONE = range(4)  # states of a node
@@ -64,8 +64,8 @@ class Admission:
         self._ready_work = 0.0  # core seconds of the predictions that may start
         self._state = [_WAITS] * len(nodes)
         self._left = len(nodes)
-        self._folds_left = sum(bool(node.network) for node in nodes)
-        self._early, self._late, self._folds = Ready(), Ready(), Ready()
+        self._predictions_left = sum(bool(node.network) for node in nodes)
+        self._early, self._late, self._predictions = Ready(), Ready(), Ready()
         self._waiting = Waiting()  # ready predictions of targets outside the window
         self._alone: dict[str, None] = {}  # nodes that get a host for themselves
         self._workers: dict[str, WorkerState] = {}
@@ -182,10 +182,10 @@ class Admission:
         if host.alone:
             return None
         self._watch_memory(host, now)
-        if not (self._early.count or self._late.count or self._folds.count or self._waiting.count):
+        if not (self._early.count or self._late.count or self._predictions.count or self._waiting.count):
             return None
-        idle = sorted(host.idle.values(), key=lambda one: (not one.plan.folds, one.plan.name))
-        helpers = [state for state in idle if not state.plan.folds]  # all of them find the same
+        idle = sorted(host.idle.values(), key=lambda one: (not one.plan.predicts, one.plan.name))
+        helpers = [state for state in idle if not state.plan.predicts]  # all of them find the same
         for state in [*idle[: len(idle) - len(helpers)], *helpers[:1]]:
             number = self._choose(state, host)
             if number is not None:
@@ -199,15 +199,15 @@ class Admission:
         def fits(number: int) -> bool:
             return self._fits(number, state, host)
 
-        short = self._folds.count + self._waiting.count < self._predictors  # searches are needed
-        if not state.plan.folds:
+        short = self._predictions.count + self._waiting.count < self._predictors  # searches are needed
+        if not state.plan.predicts:
             lists = (self._early, self._late) if short else (self._late, self._early)
             return _first(ready.best(lambda k: fits(k) and self._is_short(k, state)) for ready in lists)
-        number = self._late.best(fits) if not self._helpers or self._folds_left == 0 else None
+        number = self._late.best(fits) if not self._helpers or self._predictions_left == 0 else None
         if number is None and short and not self._helpers:
             number = self._early.best(fits)
         if number is None:
-            number = self._fold(state, fits)
+            number = self._prediction(state, fits)
         return number if number is not None else _first(ready.best(fits) for ready in (self._early, self._late))
 
     def _is_short(self, number: int, state: WorkerState) -> bool:
@@ -215,22 +215,22 @@ class Admission:
         cost = self._nodes[number].cost
         if not self._predictors or cost.cores <= state.plan.cores:
             return True
-        ready = self._ready_work / sum(one.plan.cores for one in self._workers.values() if one.plan.folds)
+        ready = self._ready_work / sum(one.plan.cores for one in self._workers.values() if one.plan.predicts)
         return seconds_on(cost, state.plan.cores) <= min(ready, _LONG)
 
-    def _fold(self, state: WorkerState, fits: Callable[[int], bool]) -> int | None:
+    def _prediction(self, state: WorkerState, fits: Callable[[int], bool]) -> int | None:
         """A prediction: of the worker's network if the window has one, else the most urgent one."""
         while True:
-            if self._folds.count >= self._predictors or not self._waiting.count:
-                number = self._folds.best(fits, state.network) if state.network else None
-                number = self._folds.best(fits) if number is None else number
+            if self._predictions.count >= self._predictors or not self._waiting.count:
+                number = self._predictions.best(fits, state.network) if state.network else None
+                number = self._predictions.best(fits) if number is None else number
                 if number is not None or not self._waiting.count:
                     return number
             self._open_window(_WINDOW * self._predictors)
 
     def _open_window(self, targets: int) -> None:
         for number in self._waiting.take(self._nodes, targets):
-            self._folds.add(self._nodes[number], number, self._path[number])
+            self._predictions.add(self._nodes[number], number, self._path[number])
 
     def _fits(self, number: int, state: WorkerState, host: Host) -> bool:
         node = self._nodes[number]
@@ -254,8 +254,8 @@ class Admission:
     def _short_of_memory(self, host: Host) -> int | None:
         """The most urgent node that an idle worker of a host does not make for lack of memory only."""
         worker = next(iter(host.idle.values()))
-        predictor = worker if worker.plan.folds else next((one for one in host.idle.values() if one.plan.folds), None)
-        for ready, state in ((self._folds, predictor), (self._late, worker), (self._early, worker)):
+        predictor = next((one for one in (worker, *host.idle.values()) if one.plan.predicts), None)
+        for ready, state in ((self._predictions, predictor), (self._late, worker), (self._early, worker)):
             number = ready.head if state is not None else None
             if number is not None and state is not None and not self._fits(number, state, host):
                 return number
@@ -301,7 +301,7 @@ class Admission:
         node = self._nodes[number]
         if len(node.targets) != 1:
             return []
-        limit = _QUICK_BETWEEN_FOLDS if node.network and self._helpers else _QUICK
+        limit = _QUICK_BETWEEN_PREDICTIONS if node.network and self._helpers else _QUICK
         inside, found = {number}, list[Node]()
         queue = list(self._followers[number])
         while queue:
@@ -341,7 +341,7 @@ class Admission:
             current = stack.pop()
             self._state[current] = _DONE
             self._left -= 1
-            self._folds_left -= bool(self._nodes[current].network)
+            self._predictions_left -= bool(self._nodes[current].network)
             for other in self._followers[current]:
                 self._open[other] -= 1
                 if self._open[other] == 0 and self._state[other] == _WAITS and not self._may_start(other):
@@ -367,7 +367,7 @@ class Admission:
         if not node.network:
             self._list_of(number).add(node, number, self._after[number])
         elif node.id in self._alone:
-            self._folds.add(node, number, math.inf)
+            self._predictions.add(node, number, math.inf)
         else:
             self._waiting.add(node, number, self._path[number])
         for host in self._hosts.values():
@@ -376,11 +376,11 @@ class Admission:
 
     def _list_of(self, number: int) -> Ready:
         if self._nodes[number].network:
-            return self._folds
+            return self._predictions
         return self._early if self._before[number] else self._late
 
     def _count(self, worker: Worker, change: int) -> None:
-        if worker.folds:
+        if worker.predicts:
             self._predictors += change
         else:
             self._helpers += change

@@ -17,7 +17,7 @@ class Worker:
     name: str
     host: str
     cores: int
-    folds: bool  # whether it runs the network
+    predicts: bool  # whether it runs the network
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,7 @@ def refusal(told: WorkerInfo | None, level: str | None) -> str:
         return "start workers with af2cpu worker"
     if told.version != __version__:
         return f"it has af2cpu {told.version}, and this run {__version__}"
-    if not told.folds or level is None or told.isa == level:
+    if not told.predicts or level is None or told.isa == level:
         return ""
     if told.isa is None:
         return "its installation has no kernels, and this run uses them"

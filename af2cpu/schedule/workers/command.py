@@ -27,7 +27,7 @@ def join(settings: Any, name: str | None) -> None:
 
     Raises InputError if the scheduler can't be reached.
     """
-    start_fork_server()
+    start_fork_server(predicts=True)
     from distributed.core import Status
 
     from af2cpu.schedule.workers.processes import WatchingNanny, configure, nanny_options

@@ -29,7 +29,7 @@ class WorkerPlan:
     name: str  # unique on its host
     cores: int  # physical cores, and threads of the network
     cpus: tuple[int, ...]  # hardware threads that it keeps to
-    folds: bool  # whether it runs the network; helpers run everything else
+    predicts: bool  # whether it runs the network; helpers run everything else
     node: int | None = None  # NUMA node, if all its cores are in one
 
 
@@ -68,7 +68,7 @@ def plan_workers(
         if cores_per_fold > len(cores):
             raise InputError(f"--cores-per-fold {cores_per_fold}: only {counted(len(cores), 'core')} can be used")
         return _given(cores, len(cores) // cores_per_fold, cores_per_fold, helper_cores)
-    folds: list[Sequence[Core]] = []
+    predictors: list[Sequence[Core]] = []
     helpers: list[Sequence[Core]] = []
     nodes = [list(found) for _, found in groupby(cores, key=lambda core: core.node)]
     for of_node, reserved in zip(nodes, _reserved(nodes, share, helper_cores), strict=True):
@@ -78,9 +78,9 @@ def plan_workers(
                 f"--cores-per-fold {size}: a worker keeps to one NUMA node, and one has {counted(len(of_node), 'core')}"
             )
         count = max(1, (len(of_node) - reserved) // size)
-        folds += [of_node[k * size : (k + 1) * size] for k in range(count)]
+        predictors += [of_node[k * size : (k + 1) * size] for k in range(count)]
         helpers += _cut(of_node[count * size :], helper_cores)
-    return (*_named("fold", folds, folds_too=True), *_named("help", helpers, folds_too=False))
+    return (*_named("predict", predictors, predicts=True), *_named("help", helpers, predicts=False))
 
 
 def _reserved(nodes: Sequence[Sequence[Core]], share: float, helper_cores: int) -> list[int]:
@@ -108,8 +108,8 @@ def _given(
         parts.append(cores[start:end])
         start = end
     return (
-        *_named("fold", parts, folds_too=True),
-        *_named("help", _cut(cores[start:], helper_cores), folds_too=False),
+        *_named("predict", parts, predicts=True),
+        *_named("help", _cut(cores[start:], helper_cores), predicts=False),
     )
 
 
@@ -117,11 +117,11 @@ def _cut(cores: Sequence[Core], size: int) -> list[Sequence[Core]]:
     return [cores[start : start + size] for start in range(0, len(cores), size)]
 
 
-def _named(kind: str, parts: Sequence[Sequence[Core]], *, folds_too: bool) -> list[WorkerPlan]:
-    return [_plan(f"{kind}-{k}", part, folds_too) for k, part in enumerate(parts)]
+def _named(kind: str, parts: Sequence[Sequence[Core]], *, predicts: bool) -> list[WorkerPlan]:
+    return [_plan(f"{kind}-{k}", part, predicts) for k, part in enumerate(parts)]
 
 
-def _plan(name: str, cores: Sequence[Core], folds: bool) -> WorkerPlan:
+def _plan(name: str, cores: Sequence[Core], predicts: bool) -> WorkerPlan:
     nodes = {core.node for core in cores}
     cpus = tuple(cpu for core in cores for cpu in core.cpus)
-    return WorkerPlan(name, len(cores), cpus, folds, nodes.pop() if len(nodes) == 1 else None)
+    return WorkerPlan(name, len(cores), cpus, predicts, nodes.pop() if len(nodes) == 1 else None)

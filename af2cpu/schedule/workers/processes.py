@@ -26,7 +26,8 @@ from af2cpu.version import __version__
 EXITS = "af2cpu-exits"  # topic: a nanny tells how its worker process ended
 # Dask's own retries, work stealing, memory limits and log lines are off: the admission chooses workers and plans
 # memory, the runner retries and tells. Heartbeats have no limit, because a task may keep the interpreter busy. Dask's
-# logs of past tasks and events are short: they hold the orders of tasks, and would grow with every target.
+# logs of past tasks and events are short: they hold the orders of tasks, and would grow with every target. Measurements
+# of event loops, interpreter locks, disks and hosts are rare or off: each process would make 50 to 1000 a second.
 CONFIG: dict[str, Any] = {
     "distributed.scheduler.allowed-failures": 0,
     "distributed.scheduler.work-stealing": False,
@@ -43,7 +44,12 @@ CONFIG: dict[str, Any] = {
     "distributed.nanny.pre-spawn-environ": {},
     "distributed.worker.multiprocessing-method": "forkserver",
     "distributed.deploy.lost-worker-timeout": "10 minutes",
+    "distributed.admin.tick.interval": "1s",
     "distributed.admin.tick.limit": "1 hour",
+    "distributed.admin.system-monitor.interval": "2s",
+    "distributed.admin.system-monitor.disk": False,
+    "distributed.admin.system-monitor.gil.enabled": False,
+    "distributed.worker.http.routes": [],  # pages of single workers
 }
 
 
@@ -114,7 +120,7 @@ def info(dask_worker: Any) -> WorkerInfo | None:
     plan = worker.plan
     level = isa.level() if isa.built() else None
     return WorkerInfo(
-        str(worker.name), host_name(), plan.cores, plan.folds, worker.memory, __version__, level, os.getpid()
+        str(worker.name), host_name(), plan.cores, plan.predicts, worker.memory, __version__, level, os.getpid()
     )
 
 

@@ -69,7 +69,7 @@ class WorkerInfo:
     name: str
     host: str
     cores: int
-    folds: bool
+    predicts: bool
     memory: int  # bytes of its host that it and the other workers there may take
     version: str
     isa: str | None  # of the native kernels; predictions depend on it

@@ -20,7 +20,7 @@ def test_a_fixed_port_of_dask_may_be_in_use() -> None:
         with suppress(OSError):  # in use already
             other.bind(("127.0.0.1", 8787))
             other.listen()
-        with local_cluster(plans, 10**9, load_settings({})) as client:
+        with local_cluster(plans, 10**9, load_settings({}), predicts=False) as client:
             services = client.scheduler_info()["services"]
             assert services["dashboard"] not in {0, 8787}
             assert client.submit(sum, (1, 2)).result() == 3
@@ -34,7 +34,7 @@ def test_what_dask_keeps_of_past_tasks_is_bounded() -> None:
         return [len(dask_scheduler.transition_log), len(dask_scheduler.computations), *map(len, topics.values())]
 
     plans = plan_workers(usable_cores(1), workers=1, cores_per_fold=None)
-    with local_cluster(plans, 10**9, load_settings({})) as client:
+    with local_cluster(plans, 10**9, load_settings({}), predicts=False) as client:
         for number in range(20):
             assert client.submit(sum, (number, 2)).result() == number + 2
         assert max(client.run_on_scheduler(kept)) <= 10

@@ -119,7 +119,7 @@ def simulation(
 
 
 TWO = (Worker("a", "host", 1, True), Worker("b", "host", 1, True))
-LARGE = (Worker("fold", "host", 8, True), Worker("help-0", "host", 1, False), Worker("help-1", "host", 1, False))
+LARGE = (Worker("predict", "host", 8, True), Worker("help-0", "host", 1, False), Worker("help-1", "host", 1, False))
 
 
 def graph(*lengths: float, **more: float) -> list[Node]:
@@ -202,8 +202,8 @@ def test_the_next_search_overlaps_the_network() -> None:
     """Helpers search while predictions are ready for longer than that takes them."""
     nodes = searched(4, 5.0)
     run = simulation(nodes, LARGE, memory=16 * GB).to_the_end()
-    folds = sum(one.cost.seconds for one in nodes if one.network)
-    assert run.now < folds + 10.0 + 15.0  # the first two searches, and the end of the last target
+    predictions = sum(one.cost.seconds for one in nodes if one.network)
+    assert run.now < predictions + 10.0 + 15.0  # the first two searches, and the end of the last target
 
 
 def test_searches_are_not_left_to_helpers_that_take_too_long() -> None:
@@ -235,7 +235,7 @@ def test_helpers_take_what_follows_the_network() -> None:
 
     run.admission._run = noted  # type: ignore[method-assign, assignment]
     run.to_the_end()
-    assert {where[f"t{k}/prediction/model_0"] for k in range(6)} == {"fold"}
+    assert {where[f"t{k}/prediction/model_0"] for k in range(6)} == {"predict"}
     early = [where[f"t{k}/relaxation/0"] for k in range(4)]
     assert all(name.startswith("help") for name in early)
 

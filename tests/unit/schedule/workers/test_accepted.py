@@ -24,7 +24,7 @@ def _levels(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_worker_like_the_run_is_used() -> None:
     assert refusal(WORKER, "avx512") == ""
     assert refusal(replace(WORKER, isa="amx"), None) == ""  # this run has no kernels: nothing depends on them
-    assert refusal(replace(WORKER, isa="avx2", folds=False), "avx512") == ""
+    assert refusal(replace(WORKER, isa="avx2", predicts=False), "avx512") == ""
 
 
 def test_others_are_refused() -> None:

@@ -51,7 +51,7 @@ def test_sigterm_within_a_callback_is_not_lost(monkeypatch: pytest.MonkeyPatch) 
         raise _Terminated
 
     closed.clear()
-    monkeypatch.setattr(joining, "start_fork_server", lambda: None)
+    monkeypatch.setattr(joining, "start_fork_server", lambda predicts: None)
     monkeypatch.setattr("af2cpu.schedule.workers.processes.WatchingNanny", _Nanny)
     settings = load_settings({"scheduler": "tcp://127.0.0.1:9", "workers": "1"})
     before = signal.signal(signal.SIGTERM, terminate)

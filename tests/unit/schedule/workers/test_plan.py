@@ -49,16 +49,16 @@ def test_a_machine_that_lists_nothing_has_a_core_per_thread(tmp_path: Path) -> N
 def test_two_cores_are_two_workers_that_do_everything() -> None:
     for workers in (None, 2):
         plans = plan_workers(cores(2), workers=workers)
-        assert [(plan.cores, plan.cpus, plan.folds) for plan in plans] == [(1, (0,), True), (1, (1,), True)]
+        assert [(plan.cores, plan.cpus, plan.predicts) for plan in plans] == [(1, (0,), True), (1, (1,), True)]
     (one,) = plan_workers(cores(1))
-    assert (one.cores, one.folds) == (1, True)
+    assert (one.cores, one.predicts) == (1, True)
 
 
-def test_one_fold_worker_per_node_and_helpers_beside_it() -> None:
+def test_one_predictor_per_node_and_helpers_beside_it() -> None:
     plans = plan_workers(cores(32, 32), share=1 / 8)
-    folds = [plan for plan in plans if plan.folds]
-    helpers = [plan for plan in plans if not plan.folds]
-    assert [(plan.cores, plan.node) for plan in folds] == [(28, 0), (28, 1)]
+    predictors = [plan for plan in plans if plan.predicts]
+    helpers = [plan for plan in plans if not plan.predicts]
+    assert [(plan.cores, plan.node) for plan in predictors] == [(28, 0), (28, 1)]
     assert [(plan.cores, plan.node) for plan in helpers] == [(1, 0)] * 4 + [(1, 1)] * 4
     used = [cpu for plan in plans for cpu in plan.cpus]
     assert sorted(used) == list(range(64))
@@ -67,8 +67,8 @@ def test_one_fold_worker_per_node_and_helpers_beside_it() -> None:
 
 def test_cores_per_fold_stay_on_a_node_and_the_rest_helps() -> None:
     plans = plan_workers(cores(24, 24), cores_per_fold=10, share=1 / 16)
-    assert [(plan.cores, plan.node) for plan in plans if plan.folds] == [(10, 0), (10, 0), (10, 1), (10, 1)]
-    assert sum(plan.cores for plan in plans if not plan.folds) == 8
+    assert [(plan.cores, plan.node) for plan in plans if plan.predicts] == [(10, 0), (10, 0), (10, 1), (10, 1)]
+    assert sum(plan.cores for plan in plans if not plan.predicts) == 8
     assert all(plan.node is not None for plan in plans)
 
 
@@ -80,7 +80,7 @@ def test_a_worker_is_not_larger_than_a_node() -> None:
 def test_given_workers_share_the_cores() -> None:
     assert [plan.cores for plan in plan_workers(cores(8), workers=3)] == [3, 3, 2]
     plans = plan_workers(cores(8), workers=2, cores_per_fold=3, helper_cores=2)
-    assert [(plan.cores, plan.folds) for plan in plans] == [(3, True), (3, True), (2, False)]
+    assert [(plan.cores, plan.predicts) for plan in plans] == [(3, True), (3, True), (2, False)]
     spread = plan_workers(cores(4, 4), workers=1)
     assert (spread[0].cores, spread[0].node) == (8, None)
 
@@ -107,7 +107,7 @@ def test_helpers_follow_the_work() -> None:
 def test_helpers_are_of_the_host_and_not_of_each_node() -> None:
     """Eight NUMA nodes with eight cores each: 3 % of the cores are two, not one of each node."""
     plans = plan_workers(cores(*[8] * 8), share=0.03)
-    assert [plan.cores for plan in plans if plan.folds] == [7, 7, *[8] * 6]
-    assert [(plan.cores, plan.node) for plan in plans if not plan.folds] == [(1, 0), (1, 1)]
+    assert [plan.cores for plan in plans if plan.predicts] == [7, 7, *[8] * 6]
+    assert [(plan.cores, plan.node) for plan in plans if not plan.predicts] == [(1, 0), (1, 1)]
     wide = plan_workers(cores(32, 32), share=0.03, helper_cores=4)
-    assert [(plan.cores, plan.folds) for plan in wide] == [(28, True), (32, True), (4, False)]
+    assert [(plan.cores, plan.predicts) for plan in wide] == [(28, True), (32, True), (4, False)]

@@ -1,8 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Loaded first by the process that worker processes are forked from: importing it puts its hook in place."""
+"""Loaded first, and only, by the process that worker processes are forked from: importing it puts its hook in place.
+
+Importing it also stops the cyclic garbage collector, until a worker process starts it again: what is imported stays,
+and looking at all of it again and again took a fifth of the time of the imports.
+"""
 
 from __future__ import annotations
 
+import gc
 import sys
 from types import TracebackType
 
@@ -18,4 +23,5 @@ def _unless_the_run_has_ended(kind: type[BaseException], error: BaseException, t
         _before(kind, error, trace)
 
 
+gc.disable()
 sys.excepthook = _unless_the_run_has_ended

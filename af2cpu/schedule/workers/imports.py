@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import gc
-
 import numpy.random  # noqa: F401
 
 import af2cpu.confidence
@@ -17,4 +15,3 @@ import af2cpu.weights.network  # noqa: F401 - with PyTorch and the model
 from af2cpu.outputs.plots import load_matplotlib
 
 load_matplotlib()
-gc.freeze()  # the collector of a worker would copy the shared memory of all these objects by looking at them

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import pickle
@@ -70,6 +71,8 @@ class PinnedWorker(Worker):
     def __init__(self, *args: Any, plan: WorkerPlan, memory: int, **options: Any) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends Ctrl-C to the whole group; the run ends us
         keep_to_cpus(plan.cpus)
+        gc.freeze()  # the collector would copy the shared memory of all imported objects by looking at them
+        gc.enable()  # forked.py
         _silence()
         self.plan = plan
         self.memory = memory

@@ -183,7 +183,8 @@ def physical_cores(
 
 def usable_cores(most: int | None) -> tuple[Core, ...]:
     """The physical cores for a run: no more than `most`, if given, and than the CPU quota of this process allows."""
-    return physical_cores()[: min(most or available_cores(), available_cores())]
+    allowed = available_cores()
+    return physical_cores()[: min(most or allowed, allowed)]
 
 
 def memory_nodes(node: Node, nodes: Sequence[Node]) -> tuple[int, ...]:

@@ -23,7 +23,9 @@ from af2cpu.schedule.runner import run_on_cluster
 from af2cpu.schedule.workers.open_files import check_files, lacks_files
 from af2cpu.schedule.workers.plan import WorkerPlan, helper_share, plan_workers
 
-_STARTUP = 3.0  # seconds until worker processes have their first task (1.9 measured) and PyTorch, besides one process
+# Seconds that worker processes take to start, more than one process does: 0.6 measured, with PyTorch. The rest is
+# headroom, because the costs of short targets are estimated several times too high.
+_STARTUP = 3.0
 _OVERHEAD = 0.05  # seconds of a task besides its work
 _LOADED_PER_SECOND = 3e8  # bytes of a network in memory: reading and packing it
 _WORTH = 0.9  # of the time in this process that workers may take

@@ -41,7 +41,7 @@ def _inputs(path: Path) -> object:
 
 
 def fasta(folder: Path) -> Stranger:
-    return Stranger("in.fasta", {"": (EXAMPLES / "pairs" / "proteins.fasta").read_bytes()}, _inputs)
+    return Stranger("in.fasta", {"": (EXAMPLES / "pairs.fasta").read_bytes()}, _inputs)
 
 
 def fasta_gz(folder: Path) -> Stranger:
@@ -55,9 +55,7 @@ def _gzipped(parts: Parts) -> bytes:
 
 
 def fasta_pairs(folder: Path) -> Stranger:
-    return Stranger(
-        "in.fasta", {"": (EXAMPLES / "pairs" / "proteins.fasta").read_bytes()}, lambda path: read_pairs([path])
-    )
+    return Stranger("in.fasta", {"": (EXAMPLES / "pairs.fasta").read_bytes()}, lambda path: read_pairs([path]))
 
 
 def csv(folder: Path) -> Stranger:

@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
 SHIPPED = ROOT / "params" / "demo_databases"
 MMCIF = "pdb_mmcif/mmcif_files"
-COMPLEXES = ("dimer.fasta", "pairs/proteins.fasta")  # examples whose chains are parts of complexes
+COMPLEXES = ("dimer.fasta", "pairs.fasta")  # examples whose chains are parts of complexes
 _SPECIES = (
     "HUMAN PANTR MACMU MOUSE RAT CAVPO RABIT BOVIN SHEEP PIG HORSE CANLF FELCA MYOLU LOXAF MONDO ORNAN CHICK TAEGU "
     "ANOCA XENTR LATCH DANRE ORYLA"

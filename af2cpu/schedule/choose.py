@@ -23,7 +23,7 @@ from af2cpu.schedule.runner import run_on_cluster
 from af2cpu.schedule.workers.open_files import check_files, lacks_files
 from af2cpu.schedule.workers.plan import WorkerPlan, helper_share, plan_workers
 
-# Seconds that worker processes take to start, more than one process does: 0.6 measured, with PyTorch. The rest is
+# Seconds that worker processes take to start, more than one process does: 0.5 measured, with PyTorch. The rest is
 # headroom, because the costs of short targets are estimated several times too high.
 _STARTUP = 3.0
 _OVERHEAD = 0.05  # seconds of a task besides its work

@@ -80,7 +80,7 @@ AF2CPU_INLINE Cells max_of(const Cells* s) {
 template <int kWidth, bool kWhole>
 struct SsvBand {
     static constexpr int kTargets = kSsvTargets[kWidth - 1];
-    static constexpr int kRound = kWidth < 8 ? 8 / kWidth * kWidth : kWidth;  // steps that `around` takes
+    static constexpr int kRound = kWhole && kWidth < 8 ? 8 / kWidth * kWidth : kWidth;  // residues that `around` takes
     const std::uint8_t *costs, *last_costs;  // of stripe 0; of the first register's stripe when the last register is at the last one
     index row_bytes;
     const std::uint8_t* residues[kTargets];

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// SIMD on bytes: B holds kBytes lanes; saturating arithmetic, maxima, and tables of 32 bytes that are looked up lane by lane.
+// SIMD on bytes: B holds kBytes lanes; saturating arithmetic, maxima, tables of 32 bytes that are looked up lane by lane.
+// shift_in(x, low), where all bytes of `low` are equal: byte i is byte i - 1 of x, byte 0 that of `low`.
 #pragma once
 
 #include "base/vec.h"
@@ -23,9 +24,9 @@ AF2CPU_INLINE B max_unsigned(B a, B b) { return _mm512_max_epu8(a, b); }
 #ifdef AF2CPU_VBMI
 
 AF2CPU_INLINE B shift_in(B x, B low) {
-    alignas(64) static constexpr std::uint8_t before[64] = {0,  0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20,
-                                                 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42,
-                                                 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62};
+    alignas(64) static constexpr std::uint8_t before[kBytes] = {
+        0,  0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30,
+        31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62};
     return _mm512_mask_permutexvar_epi8(low, ~__mmask64(1), load_bytes(before), x);
 }
 

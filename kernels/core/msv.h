@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // HMMER's first filter, SSV and MSV, on many targets: HMMER's own 8-bit scores.
 //
-// SSV (ssv.h) takes one target after the other, a block of 64 at a time. MSV adds the J state, which needs the maximum of a row before
-// the next row. It runs for targets whose SSV score lies between the use of J and the threshold, some 0.1 %, gathered into full blocks:
-// one target per lane, one residue at a time.
-// Layout of a block: byte 64 i + t is residue i of target t, code 31 after its end. MSV has 32 costs per model position, one for each
-// residue code.
-// Bytes of MSV: per model position and residue 32 of costs, 64 of a row read and 64 written. Operations: lookup, two saturating
-// additions and two maxima per cell.
+// SSV (ssv.h) decides for all but some 0.1 % of the targets: those whose score lies between the use of MSV's J state and the threshold.
+// They are gathered into full blocks for MSV, which needs the maximum of a row before the next row: one target per lane, one residue at
+// a time.
+// Layout: a block has 64 targets with their residues interleaved: byte 64 i + t is residue i of target t, code 31 after its end. MSV has
+// 32 costs per model position, one for each residue code.
+// Bytes of MSV: per model position and residue 32 of costs, 64 of the row read and 64 written. Operations: lookup, an addition, a
+// subtraction and two maxima per cell.
 #pragma once
 
 #include "core/ssv.h"

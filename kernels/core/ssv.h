@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// SSV of a block of 64 targets, striped over the model as in HMMER: one target's cells in the lanes, HMMER's own 8-bit scores.
+// SSV of a block of 64 targets, striped over the model as in HMMER: 8-bit scores, HMMER's own.
 //
 // s(i, k) = s(i-1, k-1) - cost(k, residue i), saturating below at the score of a new start; the result is the maximum of all s.
-// Layout: the costs of a residue code are Q vectors (stripes); lane l of stripe q is model position l Q + q. The targets of a block, which
-// are interleaved, are first copied one after the other, with code 31 behind their ends.
-// Blocking: a register holds the cells of one stripe. With the next residue it goes on to the next stripe; from the last stripe it goes
-// to stripe 0, and its lanes move up by one. A band is up to kSsvWidth registers of neighbouring stripes that go through the whole target;
-// enough bands cover the model. A narrow band takes several targets at once, to hide latency. One model takes all targets of a block
-// before the next model does, so that its costs are in L1.
-// Bytes: kBytes of costs per residue and stripe. Operations: subtraction (of an operand in memory) and maximum per cell, one shift per
-// residue and band.
+// Layout: a model has Q stripes (vectors) of costs for each residue code; lane l of stripe q is model position l Q + q. The targets of a
+// block, which are interleaved, are first copied one after the other, with code 31 behind their ends: its cost, 127, changes no maximum.
+// Blocking: a register holds a stripe of s. With each residue it moves to the next stripe; from the last stripe it moves to stripe 0, and
+// its lanes move up by one. A band is up to kSsvWidth registers at neighbouring stripes that go through a whole target; enough bands
+// cover the model. Narrow bands take several targets at once to hide latency. One model takes all targets of a block before the next
+// model does, so that its costs stay in L1.
+// Bytes: kBytes of costs per residue and stripe. Operations: a subtraction (its operand from memory) and a maximum per residue and
+// stripe, a shift of the lanes per residue and band.
 #pragma once
 
 #include "base/types.h"
@@ -32,7 +32,7 @@ AF2CPU_BEGIN
 
 // Registers of the widest band, and the number of targets that a band of 1, 2, ... registers takes at once; measured on Zen 5.
 #if AF2CPU_ISA >= AF2CPU_IS_avx512
-constexpr int kSsvWidth = 16, kSsvTargets[] = {8, 8, 5, 4, 4, 3, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1};
+constexpr int kSsvWidth = 16, kSsvTargets[] = {8, 6, 4, 4, 4, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1};
 #elif AF2CPU_ISA == AF2CPU_IS_avx2
 constexpr int kSsvWidth = 12, kSsvTargets[] = {8, 5, 3, 2, 2, 1, 1, 1, 1, 1, 1, 1};
 #else
@@ -51,12 +51,14 @@ struct SsvTargets {
 // An odd number of cache lines: the 64 targets are written side by side and must not compete for the same lines of L1.
 AF2CPU_INLINE index ssv_pitch(index length) { return (round_up(length + kSsvPad, 64) / 64 | 1) * 64; }
 
+// Copies the targets of a block one after the other. Any byte is a code, modulo 32.
 static void separate(const std::uint8_t* block, index length, const SsvTargets& targets) {
     for (index row = 0; row < length + kSsvPad; row += kGroupRows) {
         Word w[8][8];
         for (index i = 0; i < 8; ++i)
             for (index t = 0; t < kLanes; t += kBytes)
-                store_bytes(&w[i][t / 8], row + i < length ? load_bytes(block + (row + i) * kLanes + t) & splat_byte(31) : splat_byte(kPad));
+                store_bytes(&w[i][t / 8],
+                            row + i < length ? load_bytes(block + (row + i) * kLanes + t) & splat_byte(31) : splat_byte(kPad));
         transpose(w);
         std::uint8_t* out = targets.residues + row;
         for (int g = 0; g < 8; ++g)

@@ -28,7 +28,14 @@ from msv_cases import Fuzzed, fuzz  # noqa: E402
 
 from af2cpu.ops import isa  # noqa: E402
 
-SOURCES = ("kernels/core/msv.h", "kernels/base/bytes.h", "kernels/bind/msv.cpp", "af2cpu/search/msv.py")
+SOURCES = (
+    "kernels/core/msv.h",
+    "kernels/core/ssv.h",
+    "kernels/core/targets.h",
+    "kernels/base/bytes.h",
+    "kernels/bind/msv.cpp",
+    "af2cpu/search/msv.py",
+)
 
 
 def one_round(seed: int) -> Fuzzed:

@@ -73,10 +73,9 @@ def rates(levels: Sequence[str], seconds: float) -> Iterator[dict[str, Any]]:
     for length in QUERY_LENGTHS:
         profiles = [sequence_profile(digital(random_codes(rng, length), "q")) for _ in range(max(N_QUERIES))]
         for n_queries in N_QUERIES:
-            filtered = MsvFilter(profiles[:n_queries], JACKHMMER.F1)
             for level in levels:
                 for threads in THREADS:
-                    yield _rate(filtered, packed, level, threads, seconds) | {
+                    yield _rate(profiles[:n_queries], packed, level, threads, seconds) | {
                         "query_length": length,
                         "queries": n_queries,
                         "cells": n_queries * length * n_res,
@@ -88,10 +87,13 @@ def rates(levels: Sequence[str], seconds: float) -> Iterator[dict[str, Any]]:
         }
 
 
-def _rate(filtered: MsvFilter, packed: Blocks, level: str, threads: int, seconds: float) -> dict[str, Any]:
+def _rate(
+    profiles: Sequence[OptimizedProfile], packed: Blocks, level: str, threads: int, seconds: float
+) -> dict[str, Any]:
     name, _, without = level.partition(" without ")
     before = isa.level()
     isa.kernels().use_level(name)
+    filtered = MsvFilter(profiles, JACKHMMER.F1)
     filtered.vbmi = not without
     taken = seconds_of(lambda: filtered.survivors(*packed, threads=threads), seconds)
     isa.kernels().use_level(before)

@@ -25,6 +25,7 @@ static void msv_with_vbmi(const Msv& args) { msv(args); }
 extern const Kernels kernels;
 const Kernels kernels = {
     {layout_of<Multiplied<float>::type>(), layout_of<Multiplied<bf16>::type>()},
+    kBytes,
     {attention<float>, attention<bf16>},
     {global_attention<float>, global_attention<bf16>},
     {linear<float>, linear<bf16>},

@@ -41,7 +41,10 @@ class MsvFilter:
     vbmi = True  # AVX512-VBMI where the machine has it; tests go without, too
 
     def __init__(self, profiles: Sequence[OptimizedProfile], F1: float) -> None:
-        """Copies what it needs of the profiles. F1 is the P-value above which HMMER's pipeline drops a target."""
+        """Copies what it needs of the profiles, for the instruction set that is in use from now on.
+
+        F1 is the P-value above which HMMER's pipeline drops a target.
+        """
         self._profiles = [_Numbers(profile) for profile in profiles]
         self._tjb = transition_costs(profiles[0])
         self._models = [_model(profile, lowest_passing(profile, self._tjb, F1)) for profile in profiles]

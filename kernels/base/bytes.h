@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// SIMD on bytes: B holds kBytes lanes; saturating arithmetic, maxima, and tables of 32 bytes that are looked up lane by lane.
+// SIMD on bytes: B holds kBytes lanes; saturating arithmetic, maxima, tables of 32 bytes that are looked up lane by lane.
+// shift_in(x, low), where all bytes of `low` are equal: byte i is byte i - 1 of x, byte 0 that of `low`.
 #pragma once
 
 #include "base/vec.h"
@@ -22,6 +23,13 @@ AF2CPU_INLINE B max_unsigned(B a, B b) { return _mm512_max_epu8(a, b); }
 
 #ifdef AF2CPU_VBMI
 
+AF2CPU_INLINE B shift_in(B x, B low) {
+    alignas(64) static constexpr std::uint8_t before[kBytes] = {
+        0,  0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30,
+        31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62};
+    return _mm512_mask_permutexvar_epi8(low, ~__mmask64(1), load_bytes(before), x);
+}
+
 // One permute of 64 bytes: the table is in both halves.
 using Lookup = __m512i;
 using Codes = __m512i;
@@ -32,6 +40,8 @@ AF2CPU_INLINE Codes load_codes(const void* p) { return load_bytes(p); }
 AF2CPU_INLINE B look_up(const Lookup& table, const Codes& codes) { return _mm512_permutexvar_epi8(codes, table); }
 
 #else
+
+AF2CPU_INLINE B shift_in(B x, B low) { return _mm512_alignr_epi8(x, _mm512_alignr_epi64(x, low, 6), 15); }
 
 // Two shuffles of 16 bytes, the second one merged where bit 4 of the code is set.
 struct Lookup {
@@ -69,6 +79,7 @@ AF2CPU_INLINE B max_signed(B a, B b) { return _mm256_max_epi8(a, b); }
 AF2CPU_INLINE B add_unsigned(B a, B b) { return _mm256_adds_epu8(a, b); }
 AF2CPU_INLINE B subtract_unsigned(B a, B b) { return _mm256_subs_epu8(a, b); }
 AF2CPU_INLINE B max_unsigned(B a, B b) { return _mm256_max_epu8(a, b); }
+AF2CPU_INLINE B shift_in(B x, B low) { return _mm256_alignr_epi8(x, _mm256_permute2x128_si256(x, low, 2), 15); }
 
 // A shuffle yields zero where bit 7 of its index is set: each half of the table sees the codes of the other half so.
 struct Lookup {
@@ -116,6 +127,10 @@ AF2CPU_INLINE B subtract_signed(B a, B b) {
     const B difference = a - b, bound = (B)((SignedB)a < 0) ^ splat_byte(127);
     return choose((B)((SignedB)((a ^ b) & (a ^ difference)) < 0), bound, difference);
 }
+AF2CPU_INLINE B shift_in(B x, B low) {
+    for (index i = 1; i < kBytes; ++i) low[i] = x[i - 1];
+    return low;
+}
 
 using Lookup = const std::uint8_t*;
 using Codes = B;
@@ -128,5 +143,12 @@ AF2CPU_INLINE B look_up(const Lookup& table, const Codes& codes) {
 }
 
 #endif
+
+AF2CPU_INLINE std::uint8_t highest_byte(B x) {
+    std::uint8_t bytes[kBytes], highest = 0;
+    store_bytes(bytes, x);
+    for (index i = 0; i < kBytes; ++i) highest = bytes[i] > highest ? bytes[i] : highest;
+    return highest;
+}
 
 AF2CPU_END

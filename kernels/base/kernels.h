@@ -28,6 +28,7 @@ using Kernel = void (*)(const Args&);
 
 struct Kernels {
     Layout layout[2];
+    index byte_lanes;
     Kernel<Attention> attention[2];
     Kernel<GlobalAttention> global_attention[2];
     Kernel<Linear> linear[2];

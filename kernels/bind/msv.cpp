@@ -28,8 +28,8 @@ class MsvModel {
                 "msv: two tables [model positions, 32]");
         require(numbers.size() == 4, "msv: four numbers: base, bias, tec, tbm");
         profile.length = (positions_ + 1) / 2 * 2;
-        profile.ssv = copy(tables_[0], ssv.data(), ssv.nbytes(), 127);
-        profile.msv = copy(tables_[1], msv.data(), msv.nbytes(), 255);
+        profile.ssv = striped(ssv.data());
+        profile.msv = static_cast<std::uint8_t*>(std::memcpy(table(1, profile.length, 255), msv.data(), msv.nbytes()));
         pass_.assign(pass.data(), pass.data() + pass.size());
         profile.pass = pass_.data();
         profile.base = numbers[0];
@@ -40,14 +40,20 @@ class MsvModel {
     MsvModel(const MsvModel&) = delete;
 
     std::size_t lengths() const { return pass_.size(); }
+    const index lanes = kernels().byte_lanes;
     MsvProfile profile;
 
   private:
-    const std::uint8_t* copy(Buffer& buffer, const std::uint8_t* from, std::size_t bytes, int padding) {
-        buffer = allocate(std::size_t(profile.length) * 32);
-        std::memset(buffer.get(), padding, std::size_t(profile.length) * 32);
-        std::memcpy(buffer.get(), from, bytes);
-        return static_cast<const std::uint8_t*>(buffer.get());
+    std::uint8_t* table(int k, index positions, int padding) {
+        tables_[k] = allocate(std::size_t(positions) * 32);
+        return static_cast<std::uint8_t*>(std::memset(tables_[k].get(), padding, std::size_t(positions) * 32));
+    }
+    SsvModel striped(const std::uint8_t* costs) {
+        const index stripes = (positions_ + lanes - 1) / lanes;
+        std::uint8_t* const out = table(0, stripes * lanes, 127);
+        for (index k = 0; k < positions_; ++k)
+            for (index code = 0; code < 32; ++code) out[(code * stripes + k % stripes) * lanes + k / stripes] = costs[k * 32 + code];
+        return {stripes, out};
     }
 
     index positions_;
@@ -66,17 +72,18 @@ struct Targets {
     Msv arguments(const std::vector<const MsvModel*>& models, std::vector<MsvProfile>& profiles) const {
         Msv args;
         args.blocks = index(offsets.size());
-        require(lengths.shape(0) == offsets.size() && lengths.shape(1) == kMsvLanes, "msv: lengths [blocks, 64]");
+        require(lengths.shape(0) == offsets.size() && lengths.shape(1) == kLanes, "msv: lengths [blocks, 64]");
         for (index b = 0; b < args.blocks; ++b) {
-            const std::int32_t* const of_block = lengths.data() + b * kMsvLanes;
-            require(*std::min_element(of_block, of_block + kMsvLanes) >= 0, "msv: a negative length");
-            const index longest = *std::max_element(of_block, of_block + kMsvLanes), offset = offsets.data()[b];
-            require(offset >= 0 && offset <= index(residues.size()) && longest * kMsvLanes <= index(residues.size()) - offset,
+            const std::int32_t* const of_block = lengths.data() + b * kLanes;
+            require(*std::min_element(of_block, of_block + kLanes) >= 0, "msv: a negative length");
+            const index longest = *std::max_element(of_block, of_block + kLanes), offset = offsets.data()[b];
+            require(offset >= 0 && offset <= index(residues.size()) && longest * kLanes <= index(residues.size()) - offset,
                     "msv: a block reaches beyond the residues");
             args.longest = std::max(args.longest, longest);
         }
         for (const MsvModel* model : models) {
             require(std::size_t(args.longest) < std::min(tjb.size(), model->lengths()), "msv: a target is longer than the tables");
+            require(model->lanes == kernels().byte_lanes, "msv: a model was made for another instruction set");
             profiles.push_back(model->profile);
         }
         args.residues = residues.data();
@@ -91,7 +98,7 @@ struct Targets {
 
 template <class T>
 void check_out(const Out<T>& out, const Msv& args) {
-    require(index(out.shape(0)) == args.n_profiles && index(out.shape(1)) == args.blocks && out.shape(2) == kMsvLanes,
+    require(index(out.shape(0)) == args.n_profiles && index(out.shape(1)) == args.blocks && out.shape(2) == kLanes,
             "msv: a result [models, blocks, 64]");
 }
 

@@ -1,31 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
-// HMMER's first filter, SSV and MSV, on many targets at once: one target per lane, HMMER's own 8-bit scores.
+// HMMER's first filter, SSV and MSV, on many targets: HMMER's own 8-bit scores.
 //
-// Layout: a block has 64 targets with their residues interleaved: byte 64 i + t is residue i of target t, code 31 after its end. A
-// model has 32 costs per position, one for each residue code.
-// SSV: s(i, k) = s(i-1, k-1) - cost(k, residue i), saturating below at the score of a new start; its result is the maximum of all s.
-// Blocking: a sweep takes kSsvRows residues through the model, diagonals in registers; the last row is kept in L1 for the next sweep.
-// A model is cut into strips of kSsvStrip positions so that row and costs stay in L1; between strips, a column of s is kept. All
-// models take a block while it is in L2.
-// MSV adds the J state, which needs the maximum of a row before the next row: one residue at a time. It runs for targets whose SSV
-// score lies between the use of J and the threshold, some 0.1 %, gathered into full blocks.
-// Bytes: per model position and sweep 32 of costs, 64 of the row read and 64 written. Operations: lookup, subtraction, maximum per cell.
+// SSV (ssv.h) decides for all but some 0.1 % of the targets: those whose score lies between the use of MSV's J state and the threshold.
+// They are gathered into full blocks for MSV, which needs the maximum of a row before the next row: one target per lane, one residue at
+// a time.
+// Layout: a block has 64 targets with their residues interleaved: byte 64 i + t is residue i of target t, code 31 after its end. MSV has
+// 32 costs per model position, one for each residue code.
+// Bytes of MSV: per model position and residue 32 of costs, 64 of the row read and 64 written. Operations: lookup, an addition, a
+// subtraction and two maxima per cell.
 #pragma once
 
-#include "base/types.h"
+#include "core/ssv.h"
 
 namespace af2cpu {
 
 // One model, in the integers of HMMER's optimized profile.
 struct MsvProfile {
+    SsvModel ssv;                        // costs (sbv); 127 for codes and positions that do not exist
     index length = 0;                    // model positions, padded to an even number
-    const std::uint8_t* ssv = nullptr;   // [length, 32] signed costs (sbv); 127 for codes and positions that do not exist
     const std::uint8_t* msv = nullptr;   // [length, 32] costs with bias (rbv); 255 there
     const std::uint8_t* pass = nullptr;  // by target length: the lowest xJ that passes; 255 if none does
     int base = 0, bias = 0, tec = 0, tbm = 0;
 };
-
-constexpr index kMsvLanes = 64;
 
 struct Msv {
     const std::uint8_t* residues = nullptr;
@@ -46,101 +42,26 @@ struct Msv {
 }  // namespace af2cpu
 
 #ifdef AF2CPU_LEVEL
-#include "base/bytes.h"
 #include "base/scratch.h"
 
 AF2CPU_BEGIN
 
-// Rows per sweep and accumulators of the maximum, as many as fit the registers; measured on Zen 5.
-#if defined(AF2CPU_VBMI)
-constexpr int kSsvRows = 8, kSsvPeaks = 4;
-#elif AF2CPU_ISA >= AF2CPU_IS_avx512
-constexpr int kSsvRows = 6, kSsvPeaks = 4;  // a row takes one of 7 masks
-#else
-constexpr int kSsvRows = 6, kSsvPeaks = 2;
-#endif
-constexpr index kSsvStrip = 256, kMsvBlocks = 4;
+constexpr index kMsvBlocks = 4;  // that a thread takes at once
 
 struct MsvWork {
     index longest, longest_model, profiles;
-    std::uint8_t *row, *column, *gathered;
+    std::uint8_t *row, *separate, *gathered;
     std::int64_t* waiting;  // [profiles, 64]: targets that wait for MSV
     index* n_waiting;
 
     void lay(Arena& arena) {
-        row = arena.take<std::uint8_t>(longest_model * kMsvLanes);
-        column = arena.take<std::uint8_t>(longest * kMsvLanes);
-        gathered = arena.take<std::uint8_t>(longest * kMsvLanes);
-        waiting = arena.take<std::int64_t>(profiles * kMsvLanes);
+        row = arena.take<std::uint8_t>(longest_model * kLanes);
+        separate = arena.take<std::uint8_t>(ssv_pitch(longest) * kLanes);
+        gathered = arena.take<std::uint8_t>(longest * kLanes);
+        waiting = arena.take<std::int64_t>(profiles * kLanes);
         n_waiting = arena.take<index>(profiles);
     }
 };
-
-// One model position: s of each row from s of the row above, one position before.
-AF2CPU_INLINE void ssv_position(const Lookup& costs, const Codes (&codes)[kSsvRows], B above, const B (&before)[kSsvRows],
-                                B (&after)[kSsvRows], B (&peaks)[kSsvPeaks]) {
-#pragma GCC unroll 8
-    for (int r = 0; r < kSsvRows; ++r) {
-        after[r] = subtract_signed(r ? before[r - 1] : above, look_up(costs, codes[r]));
-        peaks[r % kSsvPeaks] = max_signed(peaks[r % kSsvPeaks], after[r]);
-    }
-}
-
-// kSsvRows residues through n positions (an even number). `row`: s of the row above, replaced by that of the last row. `left`: s of
-// the position before the first one, in the row above and in each row; replaced by s of position n.
-AF2CPU_INLINE B ssv_sweep(const std::uint8_t* const (&residues)[kSsvRows], const std::uint8_t* costs, index n, std::uint8_t* row,
-                          B (&left)[kSsvRows + 1], B peak) {
-    Codes codes[kSsvRows];
-    B s[kSsvRows], t[kSsvRows], above = left[0], peaks[kSsvPeaks];
-    for (int p = 0; p < kSsvPeaks; ++p) peaks[p] = peak;
-#pragma GCC unroll 8
-    for (int r = 0; r < kSsvRows; ++r) {
-        codes[r] = load_codes(residues[r]);
-        s[r] = left[r + 1];
-    }
-    for (index k = 0; k < n; k += 2) {
-        ssv_position(load_lookup(costs + k * 32), codes, above, s, t, peaks);
-        above = load_bytes(row + k * kBytes);
-        store_bytes(row + k * kBytes, t[kSsvRows - 1]);
-        ssv_position(load_lookup(costs + k * 32 + 32), codes, above, t, s, peaks);
-        above = load_bytes(row + k * kBytes + kBytes);
-        store_bytes(row + k * kBytes + kBytes, s[kSsvRows - 1]);
-    }
-#pragma GCC unroll 8
-    for (int r = 0; r < kSsvRows; ++r) left[r + 1] = s[r];
-    for (int p = 1; p < kSsvPeaks; ++p) peaks[0] = max_signed(peaks[0], peaks[p]);
-    return peaks[0];
-}
-
-alignas(64) static const std::uint8_t kNoResidues[kMsvLanes] = {
-#define AF2CPU_EIGHT 31, 31, 31, 31, 31, 31, 31, 31
-    AF2CPU_EIGHT, AF2CPU_EIGHT, AF2CPU_EIGHT, AF2CPU_EIGHT, AF2CPU_EIGHT,
-    AF2CPU_EIGHT, AF2CPU_EIGHT, AF2CPU_EIGHT
-#undef AF2CPU_EIGHT
-};
-
-// SSV's maximum, counted from its floor, of kBytes lanes of a block of `length` residues.
-static void ssv(const MsvProfile& profile, const std::uint8_t* residues, index length, const MsvWork& work, std::uint8_t* peaks) {
-    const B floor = splat_byte(128);
-    B peak = floor;
-    for (index first = 0; first < profile.length; first += kSsvStrip) {
-        const index n = first + kSsvStrip < profile.length ? kSsvStrip : profile.length - first;
-        for (index k = 0; k < n; ++k) store_bytes(work.row + k * kBytes, floor);
-        B corner = floor;
-        for (index i = 0; i < length; i += kSsvRows) {
-            const std::uint8_t* rows[kSsvRows];
-            B left[kSsvRows + 1] = {corner};
-            for (int r = 0; r < kSsvRows; ++r) {
-                rows[r] = i + r < length ? residues + (i + r) * kMsvLanes : kNoResidues;
-                left[r + 1] = first && i + r < length ? load_bytes(work.column + (i + r) * kBytes) : floor;
-            }
-            corner = left[kSsvRows];
-            peak = ssv_sweep(rows, profile.ssv + first * 32, n, work.row, left, peak);
-            for (int r = 0; r < kSsvRows && i + r < length; ++r) store_bytes(work.column + (i + r) * kBytes, left[r + 1]);
-        }
-    }
-    store_bytes(peaks, peak ^ floor);
-}
 
 // xJ of MSV, -1 where it overflows, for kBytes lanes. `moves`: tjb + tbm of each lane.
 static void msv_lanes(const MsvProfile& profile, const std::uint8_t* residues, index length, const std::uint8_t* moves, const MsvWork& work,
@@ -150,7 +71,7 @@ static void msv_lanes(const MsvProfile& profile, const std::uint8_t* residues, i
     B j = zero, highest = zero, begin = subtract_unsigned(base, move);
     for (index k = 0; k < profile.length; ++k) store_bytes(work.row + k * kBytes, zero);
     for (index i = 0; i < length; ++i) {
-        const Codes codes = load_codes(residues + i * kMsvLanes);
+        const Codes codes = load_codes(residues + i * kLanes);
         B above = zero, ends[2] = {zero, zero};
         for (index k = 0; k < profile.length; k += 2)
 #pragma GCC unroll 2
@@ -174,34 +95,34 @@ static void msv_lanes(const MsvProfile& profile, const std::uint8_t* residues, i
 
 static void msv_block(const Msv& args, const MsvProfile& profile, const std::uint8_t* residues, const std::int32_t* lengths,
                       const MsvWork& work, std::int16_t* scores) {
-    std::uint8_t moves[kMsvLanes];
+    std::uint8_t moves[kLanes];
     index length = 0;
-    for (index t = 0; t < kMsvLanes; ++t) {
+    for (index t = 0; t < kLanes; ++t) {
         moves[t] = std::uint8_t(args.tjb[lengths[t]] + profile.tbm);
         if (lengths[t] > length) length = lengths[t];
     }
-    for (index t = 0; t < kMsvLanes; t += kBytes) msv_lanes(profile, residues + t, length, moves + t, work, scores + t);
+    for (index t = 0; t < kLanes; t += kBytes) msv_lanes(profile, residues + t, length, moves + t, work, scores + t);
 }
 
 // Runs MSV for the waiting targets of a profile, gathered into one block.
 static void msv_waiting(const Msv& args, index q, MsvWork& work) {
     const MsvProfile& profile = args.profiles[q];
-    const std::int64_t* const waiting = work.waiting + q * kMsvLanes;
-    std::int32_t lengths[kMsvLanes] = {};
-    std::int16_t scores[kMsvLanes];
+    const std::int64_t* const waiting = work.waiting + q * kLanes;
+    std::int32_t lengths[kLanes] = {};
+    std::int16_t scores[kLanes];
     index length = 0;
     for (index t = 0; t < work.n_waiting[q]; ++t) {
         lengths[t] = args.lengths[waiting[t]];
         if (lengths[t] > length) length = lengths[t];
     }
-    __builtin_memset(work.gathered, 31, length * kMsvLanes);
+    __builtin_memset(work.gathered, 31, length * kLanes);
     for (index t = 0; t < work.n_waiting[q]; ++t) {
-        const std::uint8_t* const target = args.residues + args.offsets[waiting[t] / kMsvLanes] + waiting[t] % kMsvLanes;
-        for (index i = 0; i < lengths[t]; ++i) work.gathered[i * kMsvLanes + t] = target[i * kMsvLanes];
+        const std::uint8_t* const target = args.residues + args.offsets[waiting[t] / kLanes] + waiting[t] % kLanes;
+        for (index i = 0; i < lengths[t]; ++i) work.gathered[i * kLanes + t] = target[i * kLanes];
     }
     msv_block(args, profile, work.gathered, lengths, work, scores);
     for (index t = 0; t < work.n_waiting[q]; ++t)
-        args.survivors[q * args.blocks * kMsvLanes + waiting[t]] = scores[t] < 0 || scores[t] >= profile.pass[lengths[t]];
+        args.survivors[q * args.blocks * kLanes + waiting[t]] = scores[t] < 0 || scores[t] >= profile.pass[lengths[t]];
     work.n_waiting[q] = 0;
 }
 
@@ -216,28 +137,30 @@ AF2CPU_INLINE Ssv judge(const MsvProfile& profile, int peak, int tjb, int pass) 
 }
 
 static index msv_of_block(const Msv& args, index b, MsvWork& work) {
-    const std::int32_t* const lengths = args.lengths + b * kMsvLanes;
+    const std::int32_t* const lengths = args.lengths + b * kLanes;
     const std::uint8_t* const residues = args.residues + args.offsets[b];
     index length = 0, undecided = 0;
-    for (index t = 0; t < kMsvLanes; ++t)
+    for (index t = 0; t < kLanes; ++t)
         if (lengths[t] > length) length = lengths[t];
+    const SsvTargets targets{work.separate, ssv_pitch(length), lengths};
+    separate(residues, length, targets);
     for (index q = 0; q < args.n_profiles; ++q) {
         const MsvProfile& profile = args.profiles[q];
-        const index first = (q * args.blocks + b) * kMsvLanes;
-        std::uint8_t peaks[kMsvLanes];
-        for (index t = 0; t < kMsvLanes; t += kBytes) ssv(profile, residues + t, length, work, peaks + t);
+        const index first = (q * args.blocks + b) * kLanes;
+        std::uint8_t peaks[kLanes];
+        ssv(profile.ssv, targets, peaks);
         if (args.peaks) {
-            __builtin_memcpy(args.peaks + first, peaks, kMsvLanes);
+            __builtin_memcpy(args.peaks + first, peaks, kLanes);
             msv_block(args, profile, residues, lengths, work, args.scores + first);
             continue;
         }
-        for (index t = 0; t < kMsvLanes; ++t) {
+        for (index t = 0; t < kLanes; ++t) {
             const Ssv found = judge(profile, peaks[t], args.tjb[lengths[t]], profile.pass[lengths[t]]);
             args.survivors[first + t] = lengths[t] > 0 && found == Ssv::passes;
             if (lengths[t] == 0 || found != Ssv::undecided) continue;
             ++undecided;
-            work.waiting[q * kMsvLanes + work.n_waiting[q]++] = b * kMsvLanes + t;
-            if (work.n_waiting[q] == kMsvLanes) msv_waiting(args, q, work);
+            work.waiting[q * kLanes + work.n_waiting[q]++] = b * kLanes + t;
+            if (work.n_waiting[q] == kLanes) msv_waiting(args, q, work);
         }
     }
     return undecided;

@@ -4,7 +4,7 @@
 // A block holds 64 targets, one per lane: the residue at `row` of a target is byte row * 64 + lane. After the end of a target its
 // lane is filled with kPad. A packed block holds groups of 8 rows in 5 planes of 64 bytes, 5 bits per residue: plane k has row k in
 // its low 5 bits, and the 15 high bits of a lane's 5 bytes are rows 5, 6 and 7, so that no shift crosses a byte. The code works on
-// words of 8 lanes, which the compiler joins to vectors.
+// words of 8 lanes.
 // Bytes: 8 rows take 320 packed and 512 unpacked. Operations on whole planes: 21 to unpack, 3 for the checksum of each plane.
 #pragma once
 
@@ -65,15 +65,24 @@ static Word eight_rows(const std::uint8_t* residues, index length, index row) {
 // Exchanges bytes between rows that are `step` apart, in 8 blocks of 8 x 8 bytes.
 template <int step>
 static void exchange(Word w[8][8], Word mask) {
+    typedef Word Row __attribute__((vector_size(kLanes), aligned(alignof(Word)), may_alias));
     for (int i = 0; i < 8; ++i) {
         if (i & step) continue;
-        for (int g = 0; g < 8; ++g) {
-            const Word t = ((w[i][g] >> (8 * step)) ^ w[i + step][g]) & mask;
-            w[i + step][g] ^= t;
-            w[i][g] ^= t << (8 * step);
-        }
+        Row &upper = reinterpret_cast<Row&>(w[i]), &lower = reinterpret_cast<Row&>(w[i + step]);
+        const Row t = ((upper >> (8 * step)) ^ lower) & mask;
+        lower ^= t;
+        upper ^= t << (8 * step);
     }
 }
+
+// Eight rows of 64 lanes, w[row][lane / 8], become 64 lanes of eight rows, w[lane % 8][lane / 8]; or the other way round.
+static void transpose(Word w[8][8]) {
+    exchange<4>(w, 0x00000000ffffffffu);
+    exchange<2>(w, 0x0000ffff0000ffffu);
+    exchange<1>(w, 0x00ff00ff00ff00ffu);
+}
+
+static constexpr Word each(Word byte) { return byte * 0x0101010101010101u; }
 
 // Eight rows of block b from `row` on: w[i] is row `row` + i.
 static void eight_rows_of(const MakeBlocks& args, index b, index row, Word w[8][8]) {
@@ -81,9 +90,7 @@ static void eight_rows_of(const MakeBlocks& args, index b, index row, Word w[8][
         const index target = b * kLanes + lane;
         w[lane % 8][lane / 8] = eight_rows(args.residues + args.starts[target], args.lengths[target], row);
     }
-    exchange<4>(w, 0x00000000ffffffffu);  // now w[i][g] holds lanes 8 g .. 8 g + 7 of row i
-    exchange<2>(w, 0x0000ffff0000ffffu);
-    exchange<1>(w, 0x00ff00ff00ff00ffu);
+    transpose(w);
 }
 
 // A checksum that a change within 8 aligned bytes always alters, since each step can be undone: a chain of multiplications for each
@@ -106,8 +113,6 @@ struct Checksum {
         return sum ^ sum >> 32;
     }
 };
-
-static constexpr Word each(Word byte) { return byte * 0x0101010101010101u; }
 
 static void interleave(const MakeBlocks& args) {
     Word w[8][8];

@@ -30,7 +30,7 @@ from af2cpu.search.msv import LANES, MsvFilter, is_fast
 from af2cpu.search.scan import MAX_TARGET
 from af2cpu.search.thresholds import HMMSEARCH, JACKHMMER
 
-QUERIES = (1, 2, 17, 101, 255, 258, 520)  # odd and even, around one and two strips of the kernel
+QUERIES = (1, 2, 17, 101, 255, 258, 520)
 LEVELS = isa.kernels().levels()
 LENGTHS = (1, 2, 5, 6, 7, 8, 9, 63, 64, 65, 150, 400)
 
@@ -58,7 +58,7 @@ def cases() -> tuple[list[OptimizedProfile], list[Codes], list[tuple[NDArray[Any
         for _ in range(2)
     ]
     targets = [target for target in targets if len(target)]
-    for query in queries[-2:]:  # pieces across the border of two strips of the kernel, at all places of its rows
+    for query in queries[-2:]:  # the same short piece of the query from sixteen places on
         for place in range(16):
             target = random_codes(rng, 60)
             target[place : place + 12] = query[250:262] if len(query) > 262 else query[-12:]
@@ -80,6 +80,43 @@ def test_scores_are_hmmers(variant: None) -> None:
     assert np.isnan(ssv).sum() > 10  # scores without a result, overflows and plain ones are among them
     assert np.isinf(msv).sum() > 10
     assert np.isfinite(ssv).sum() > 100
+
+
+@cache
+def stripe_cases() -> list[tuple[OptimizedProfile, list[Codes], NDArray[Any]]]:
+    """Profiles of 1 to 36 stripes of 64 lanes, targets with pieces of each, and HMMER's SSV scores.
+
+    So a band has each number of registers on every level, alone and beside others.
+    """
+    rng, found = np.random.default_rng(64), []
+    for stripes in range(1, 37):
+        query, profile = random_profile(rng, 64 * stripes - int(rng.integers(64)))
+        targets = [random_target(rng, "motif", query, int(length)) for length in rng.integers(1, 90, 40)]
+        targets += [random_codes(rng, place) for place in range(1, 25)]
+        for target in targets[-24:]:  # a piece at the very end, and one that ends beyond the query's end
+            place = int(rng.integers(len(query)))
+            piece = query[place : place + 6]
+            target[max(0, len(target) - 6) :][: len(piece)] = piece[-len(target) :]
+        found.append((profile, targets, hmmer_scores(profile, targets)[0]))
+    return found
+
+
+def test_all_numbers_of_stripes(variant: None) -> None:
+    for profile, targets, expected in stripe_cases():
+        ssv, _ = MsvFilter([profile], JACKHMMER.F1).scores(*blocks(targets))
+        np.testing.assert_array_equal(ssv[0], expected, str(profile.M))
+
+
+def test_a_model_of_another_instruction_set_is_refused(level: str) -> None:
+    other = "avx2" if level in ("scalar", "amx_model") else "scalar"
+    if other not in LEVELS:
+        pytest.skip("vectors of one width only")
+    profiles, targets, _ = cases()
+    isa.kernels().use_level(other)
+    filtered = MsvFilter(profiles[:1], JACKHMMER.F1)
+    isa.kernels().use_level(level)
+    with pytest.raises(ValueError, match="another instruction set"):
+        filtered.survivors(*blocks(targets))
 
 
 @pytest.mark.parametrize("F1", [JACKHMMER.F1, HMMSEARCH.F1])
@@ -169,7 +206,7 @@ def test_threads_and_memory_map(tmp_path: Path) -> None:
 
 
 def test_any_byte_is_a_code(variant: None) -> None:
-    """A damaged file gives some scores, the same on all levels, and reads nothing outside the tables."""
+    """A damaged file gives some scores, and reads nothing outside the tables."""
     profiles, targets, _ = cases()
     packed = blocks(targets[:LANES])
     bytes_ = np.random.default_rng(6).integers(0, 256, len(packed.residues)).astype(np.uint8)

@@ -214,6 +214,33 @@ static void project(index m, const P* a, index lda, const Matrix& w, index start
         multiply(m, a, lda, panel<P>(w, (start + column) / width), w.depth, c + column, ldc, false);
 }
 
+// Sigmoid of sums that begin with a bias, as rows of floats; as exact as activations of type T.
+template <class T>
+struct Gates {
+    Rows bias;
+    float* to;
+    index stride;
+
+    AF2CPU_INLINE_MEMBER F start(index i, index v) const { return bias.at(i, v); }
+    template <index V>
+    AF2CPU_INLINE_MEMBER void put(index i, const F (&x)[V]) const {
+#pragma GCC unroll 8
+        for (index v = 0; v < V; ++v) store(to + i * stride + v * W, sigmoid<sizeof(T) == 2 ? 3 : 5>(x[v]));
+    }
+    AF2CPU_INLINE_MEMBER void advance(index rows) { to += rows * stride; }
+};
+
+// The same as `project` for gates.
+template <class T, class P>
+static void project_gates(index m, const P* a, index lda, const Matrix& w, const float* bias, index start, index columns, float* c,
+                          index ldc) {
+    constexpr index width = Product<P>::width;
+    for (index column = 0; column < columns; column += width) {
+        Gates<T> finish{{bias + start + column, 0}, c + column, ldc};
+        multiply_then(m, a, lda, panel<P>(w, (start + column) / width), w.depth, finish);
+    }
+}
+
 // W lanes of columns from c on: r[t] is column t, as P. Lanes are rows `step` apart; where P is multiplied in pairs, pairs of rows, the
 // second of which is `pair` behind the first.
 template <class P>

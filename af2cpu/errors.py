@@ -67,4 +67,4 @@ class ServerError(SharedError):
 
 
 class DownloadError(InputError):
-    """A file could not be fetched: the server, the line, the disk, or what came. Exit code 2."""
+    """A file could not be fetched: the server, the connection, the disk, or damaged data. Exit code 2."""

@@ -38,7 +38,9 @@ def fetch_archive(http: httpx.Client, url: str, prefix: Path, unpacked_size: int
             file.replace(target)
     except (EOFError, zlib.error, gzip.BadGzipFile, tarfile.TarError) as error:
         drop(part)
-        raise DownloadError(f"{url}: what came is damaged ({error}) and was removed; run the command again") from error
+        raise DownloadError(
+            f"{url}: the download was damaged ({error}) and is removed; run the same command again"
+        ) from error
     finally:
         _remove(folder)
     drop(part)

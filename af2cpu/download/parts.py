@@ -129,7 +129,7 @@ def _pull(http: httpx.Client, url: str, part: Path, spare: int, ranges: _Ranges)
             _drop_aloud(part, url)
             have = 0
         if response.status_code != 200 and not resumed:
-            raise httpx.RemoteProtocolError(f"the server answers {response.status_code}, not with what is missing")
+            raise httpx.RemoteProtocolError(f"the server answers {response.status_code} instead of the missing range")
         rest = length_of(response)
         total = None if rest is None else have + rest
         check_space(part.parent, (rest or 0) + spare, url)
@@ -150,10 +150,12 @@ def _pull_piece(http: httpx.Client, piece: Piece, part: Path) -> None:
             _append(response, part, "ab", size)
         have = _bytes_in(part)
     if have < size:
-        raise httpx.RemoteProtocolError(f"{size - have} bytes fewer came than were asked for")
+        raise httpx.RemoteProtocolError(f"the server sent {size - have} bytes less than requested")
     if have > size:
         drop(part)
-        raise DownloadError(f"{piece.url}: more came than was asked for, and was removed; run the same command again")
+        raise DownloadError(
+            f"{piece.url}: the server sent more than requested, and the part is removed; run the same command again"
+        )
 
 
 def _append(response: httpx.Response, part: Path, mode: str, total: int) -> None:
@@ -171,7 +173,7 @@ def _write_all(file: IO[bytes], data: bytes, part: Path) -> None:
         try:
             rest = rest[file.write(rest) :]
         except OSError as error:  # does not name the file that a full disk broke off
-            raise OSError(error.errno, f"{error.strerror}; what came is kept", str(part)) from error
+            raise OSError(error.errno, f"{error.strerror}; the part fetched so far is kept", str(part)) from error
 
 
 def _bytes_in(part: Path) -> int:
@@ -217,6 +219,8 @@ def _unpack(url: str, part: Path, path: Path) -> None:
         finish(temporary, path)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         drop(part)
-        raise DownloadError(f"{url}: what came is damaged ({error}) and was removed; run the command again") from error
+        raise DownloadError(
+            f"{url}: the download was damaged ({error}) and is removed; run the same command again"
+        ) from error
     finally:
         temporary.unlink(missing_ok=True)

@@ -58,7 +58,7 @@ def look(http: httpx.Client, url: str) -> Remote:
     Raises DownloadError for what is no http(s) address, and for a server that does not have the file.
     """
     if not url.startswith(("http://", "https://")):
-        raise DownloadError(f"{url}: must be an address that begins with https:// or http://")
+        raise DownloadError(f"{url}: must begin with https:// or http://")
 
     def ask() -> Remote:
         with request(http, url, {"Range": "bytes=0-0"}) as response:
@@ -78,7 +78,7 @@ def read_piece(http: httpx.Client, piece: Piece) -> bytes:
             check_piece(response, piece)
             content = response.read()
         if len(content) != size:
-            raise httpx.RemoteProtocolError(f"{len(content)} bytes came where {size} were asked for")
+            raise httpx.RemoteProtocolError(f"the server sent {len(content)} bytes where {size} were requested")
         return content
 
     return patiently(piece.url, ask) if size else b""
@@ -201,7 +201,7 @@ def check_piece(response: httpx.Response, piece: Piece, have: int = 0) -> None:
     if response.status_code != 206 or other:
         raise DownloadError(f"{piece.url}: has changed on the server while it was fetched; run the same command again")
     if range_of(response)[0] != piece.start + have:
-        raise httpx.RemoteProtocolError("the server sends another range than it was asked for")
+        raise httpx.RemoteProtocolError("the server sent another range than requested")
 
 
 def validator_of(response: httpx.Response) -> str:

@@ -123,7 +123,7 @@ def _split(row: bytes, lengths: Sequence[int], place: str) -> tuple[np.ndarray, 
         ends = np.cumsum(lengths)[:-1] + np.arange(len(lengths) - 1)
         if not np.array_equal(breaks, ends):
             columns = CHAIN_BREAK.join(str(length) for length in lengths)
-            raise InputError(f"{place}: its ':' do not divide it as the sequence's chains, {columns} columns")
+            raise InputError(f"{place}: its ':' are not where the chains of the sequence meet ({columns} columns)")
         kept = raw[raw != _BREAK]
         lower, letters = (kept >= ord("a")) & (kept <= ord("z")), letters[letters != _BREAK]
     if len(letters) != sum(lengths):

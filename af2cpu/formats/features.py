@@ -76,15 +76,13 @@ def _check_values(path: Path, features: Features) -> None:
     if features.n_seq == 0 or int(features.msa.max(initial=0)) > _GAP or int(features.msa.min(initial=0)) < 0:
         raise InputError(f"{path}: the MSA has no row or a code over {_GAP}; make the features again")
     if int(features.deletion_matrix_int.min(initial=0)) < 0:
-        raise InputError(f"{path}: deletion_matrix_int counts fewer than no residues; make the features again")
+        raise InputError(f"{path}: deletion_matrix_int has negative counts; make the features again")
     numbers = features.asym_id
     if numbers.size and not (numbers[0] == 1 and np.isin(np.diff(numbers.astype(np.int64)), (0, 1)).all()):
         raise InputError(f"{path}: asym_id does not count the chains from 1; make the features again")
     spans = features.chains.spans
     if [len(bytes(letters)) for letters in features.sequence] != [len(rows) for rows in spans.values()]:
-        raise InputError(
-            f"{path}: the letters of its chains are not as many as their residues; make the features again"
-        )
+        raise InputError(f"{path}: its chains have another number of letters than of residues; make the features again")
 
 
 def write_draws(path: str | os.PathLike[str], draws: Iterable[ProcessedFeatures]) -> None:

@@ -203,7 +203,7 @@ def _read_config(settings: RunSettings) -> dict[str, Any]:
         raise InputError(f"{path}: not a TOML file: {error}") from error
     lacking = [name for name in ("cores", "memory") if name not in found]
     if lacking:
-        raise InputError(f"{path}: {lacking[0]} of a job is missing")
+        raise InputError(f"{path}: lacks {lacking[0]} of a job; give number, cores and memory")
     return found
 
 

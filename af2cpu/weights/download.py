@@ -162,7 +162,7 @@ def _conclude(part: Path, path: Path, config: ConfigDict, remote: Remote) -> Non
         check_parameters(arrays, config, str(part))
     except ParameterError as error:
         drop(part)
-        raise DownloadError(f"what came was removed: {error}. Run the same command again, or check --url") from error
+        raise DownloadError(f"the download was removed: {error}. Run the same command again, or check --url") from error
     status = part.stat()
     receipt = Receipt(
         model=config.name,

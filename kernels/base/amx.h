@@ -52,7 +52,7 @@ AF2CPU_INLINE void tile_dot(int to, int left, int right) {
 
 #elif defined(AF2CPU_TILE_NOTHING)
 
-// For benchmarks/amx.py alone: tile instructions that do nothing, so that what is left of a kernel for AMX can be timed elsewhere.
+// For benchmarks/amx.py alone: tile instructions that do nothing, so that the rest of a kernel for AMX can be timed on other machines.
 struct Tiles {
     Tiles() {}
 };
@@ -63,7 +63,7 @@ AF2CPU_INLINE void tile_dot(int, int, int) {}
 
 #else
 
-// Configures the tiles of this thread as long as it lives.
+// Configures the tiles of this thread; releases them at the end of its scope.
 struct Tiles {
     Tiles() {
         struct alignas(64) {
@@ -84,11 +84,11 @@ struct Tiles {
 
 #endif
 
-// Rows of C a step: 32, or 16 at the end. B's panel has 32 columns: 128 bytes a row of pairs.
+// One step makes 32 rows of C, or 16 at the end. B is a panel of 32 columns: a row of pairs takes 128 bytes.
 template <bool Two>
 static void tile_block(const bf16* a, index lda, const bf16* b, index depth, float* c, index ldc, bool add) {
     const index row = 4 * ldc;
-    // GCC's tile intrinsics do not say that they read memory: what was written to A or C must be there.
+    // GCC does not know that tile intrinsics read memory: force pending writes to A and C out first.
     __asm__ volatile("" ::: "memory");
     if (add) {
         tile_load(0, c, row);

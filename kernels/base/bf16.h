@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// bf16 and float, for units that are not compiled for a level; those have vec.h.
+// Conversions between bf16 and float for units that are not compiled for a level (units of a level use vec.h).
 #pragma once
 
 #include <cstring>

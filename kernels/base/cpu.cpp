@@ -29,7 +29,7 @@ struct Registers {
 
 bool bit(unsigned word, int k) { return word >> k & 1; }
 
-// The registers that the operating system saves: without it an instruction set is of no use.
+// Whether the operating system saves these registers (bits of XCR0); without that their instructions can't be used.
 bool saved(unsigned states) {
     if (!bit(Registers(1, 0).c, 27)) return false;
     unsigned low, high;
@@ -51,7 +51,7 @@ bool cpu_has_vbmi() { return supports_avx512() && bit(Registers(7, 0).c, 1); }
 
 bool supports_avx512bf16() { return supports_avx512() && bit(Registers(7, 1).a, 5); }
 
-// Linux gives the tiles' 8 kB of state only to a process that asks for them.
+// Linux allocates the tiles' 8 kB of state only for a process that has requested it.
 bool supports_amx() {
     constexpr long request_permission = 0x1023, tile_data = 18;
     const unsigned d = Registers(7, 0).d;
@@ -84,14 +84,14 @@ struct Choice {
 
 const std::string kModel = "amx_model";
 
-// All levels, those that this machine or this build lacks too: a cap may name them.
+// All levels in ascending order, including those that this machine or this build lacks: a cap may name any of them.
 std::vector<std::string> every() {
 #define AF2CPU_NAME(name) #name,
     return {AF2CPU_LEVELS(AF2CPU_NAME)};
 #undef AF2CPU_NAME
 }
 
-// The highest level of this machine that is not above the cap; the model of AMX only where the cap names it.
+// The highest level of this machine that is not above the cap. The model of AMX is chosen only if the cap names it.
 Choice best() {
     const char* cap = std::getenv("AF2CPU_ISA");
     const std::vector<std::string> order = every();

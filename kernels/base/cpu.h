@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The level in use: the best that the processor has, capped by the environment variable AF2CPU_ISA.
+// The level in use: the highest that the processor supports, capped by the environment variable AF2CPU_ISA.
 #pragma once
 
 #include <string>
@@ -16,7 +16,7 @@ std::vector<std::string> levels();
 const std::string& level();
 const Kernels& kernels();
 
-// Whether the machine and the build have AVX512-VBMI, and the level in use AVX-512.
+// Whether the machine and the build have AVX512-VBMI and the level in use is AVX-512.
 bool has_vbmi();
 
 // Throws std::invalid_argument for a level that the machine (or the build) lacks.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The kernels of one level. Each takes a frozen table of arguments (its header in core/ says which); the first index of a pair of
-// functions is the type of the activations, but for the filter of sequences, msv.
+// The kernels of one level. Each takes one constant record of arguments, defined in its header in core/. Pairs of functions are indexed
+// by the type of the activations, except msv.
 #pragma once
 
 #include "base/types.h"

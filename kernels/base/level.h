@@ -7,7 +7,7 @@
 
 #include "levels.h"
 
-// Two that are no instruction sets of their own; levels.h has the others. vbmi.cpp is a variant of one kernel, not a level.
+// Two names without an instruction set of their own; levels.h has the others. vbmi.cpp is a variant of one kernel, not a level.
 #undef AF2CPU_IS_amx_model
 #ifdef AF2CPU_TILE_NOTHING
 #define AF2CPU_IS_amx_model AF2CPU_IS_avx512bf16  // what the kernels for AMX do besides tile instructions; see base/amx.h

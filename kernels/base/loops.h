@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How many items the loops of the kernels share among the threads, for those who ask: too few, and many threads find no work.
+// Counts the work items of each parallel loop, for benchmarks/scaling.py: threads beyond the number of items are idle.
 #pragma once
 
 #include <vector>
@@ -8,10 +8,10 @@
 
 namespace af2cpu {
 
-// Tell of a loop that the calling thread is about to start.
+// Records a loop that the calling thread is about to start.
 void note_loop(index items);
 
-// From now on, what the calling thread starts is counted; nullptr ends it.
+// Appends the items of each loop that the calling thread starts to `items` from now on; nullptr ends it.
 void count_loops(std::vector<index>* items);
 
 }  // namespace af2cpu

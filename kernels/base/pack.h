@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Packed right sides: built once from a parameter, then read by every call.
+// Packed right sides: made once from a parameter, then read by every call.
 #pragma once
 
 #include "base/memory.h"

@@ -39,7 +39,7 @@ static void set_up(Work& work) {
     work.lay(arena);
 }
 
-// The same for what all threads share, as long as the call runs: `const Shared memory(work);` in front of the parallel region.
+// The same for memory that all threads share during one call: `const Shared memory(work);` before the parallel region.
 struct Shared {
     void* memory;
     std::size_t size;

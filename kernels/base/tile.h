@@ -2,8 +2,8 @@
 // The micro-kernel: C [m, width] (+)= A [m, depth] B, with B one packed panel and C in float. One interface, four ways:
 // register blocks of float, of bf16 pairs (AVX512-BF16), AMX tiles, and the software model of AMX tiles.
 //
-// A is row-major with stride lda, its rows and C's exist up to a multiple of kRows (what they hold there is not used), its columns
-// up to `depth`, where A must be finite. Each element of C is one chain of additions along depth, so that neither m nor the
+// A is row-major with stride lda. Rows of A and C are allocated up to a multiple of kRows (padding rows are not used), columns of A up
+// to `depth`, and those must be finite. Each element of C is one chain of additions along depth, so that neither m nor the
 // place of a row in its block changes a result.
 #pragma once
 
@@ -12,7 +12,7 @@
 
 AF2CPU_BEGIN
 
-// What activations of type T are multiplied as: bf16 only where the level has products of bf16, else float.
+// The type in which activations of type T are multiplied: bf16 only where the level has products of bf16, else float.
 template <class T>
 struct Multiplied {
     using type = float;
@@ -92,9 +92,9 @@ struct Rows {
     AF2CPU_INLINE_MEMBER void advance(index rows) { p += rows * step; }
 };
 
-// What a product begins with and what becomes of it, here rows of T. `start(i, v)` is the initial value of vector v of row i, `put(i, x)`
-// takes row i when it is finished, as width / W vectors; rows count from the current one, which `advance(rows)` moves. A copy of it
-// works on each block, in registers.
+// Initial values and destination of a product; here the destination is rows of T. `start(i, v)` is the initial value of vector v of row
+// i; `put(i, x)` receives the finished row i as width / W vectors. Rows count from the current one, which `advance(rows)` moves. Each
+// block works on its own copy, in registers.
 template <class From, class T>
 struct Into {
     From from;
@@ -141,7 +141,7 @@ static void block(const P* a, index lda, const P* b, index depth, index valid, F
     finish = own;
 }
 
-// Rows [0, m) of A B, begun and finished by `finish`.
+// Rows [0, m) of A B; `finish` gives the initial values and receives the rows.
 template <class P, class Finish>
 static void multiply_then(index m, const P* a, index lda, const P* b, index depth, Finish& finish) {
 #if AF2CPU_TILES

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What crosses the border between the Python side, the packing and the levels: plain data, no code.
+// The records that the bindings, the packing and the levels exchange: plain data, no code.
 #pragma once
 
 #include <cstddef>
@@ -23,15 +23,15 @@ struct Array {
     index stride[2] = {0, 0};
 };
 
-// A tensor of two axes with any strides: a mask, or a weight as it is given.
+// A tensor of two axes with any strides: a mask, or a weight as the caller holds it.
 struct Block {
     const void* data = nullptr;
     Type type = Type::fp32;
     index rows = 0, columns = 0, row_stride = 0, column_stride = 0;
 };
 
-// How a level wants the right side of a product: in column panels of `width`, and within a panel `group` rows of each column
-// beside each other (pairs for bf16 dot products). Rows are padded with zeros to a multiple of `depth`.
+// Layout of the right side of a product at one level: panels of `width` columns; within a panel, `group` rows of each column are
+// adjacent (pairs for bf16 dot products). Rows are padded with zeros to a multiple of `depth`.
 struct Layout {
     index width, group, depth;
     Type type;  // of the packed elements and of the left side: fp32, or bf16 where the level multiplies bf16

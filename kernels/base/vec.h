@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// SIMD through one header: F holds W floats; + - * / are the compiler's on vector types, all else is defined here.
+// All SIMD on floats: F holds W of them; + - * / are the compiler's for vector types, everything else is defined here.
 #pragma once
 
 #include "base/level.h"
@@ -155,7 +155,7 @@ AF2CPU_INLINE void store(bf16* p, F x) {
 #endif
 }
 
-// Two vectors rounded to bf16, as W lanes of 32 bits: `zip` puts a[i] and b[i] into lane i, `join` all of a before all of b.
+// Two vectors rounded to bf16, as W lanes of 32 bits: `zip` puts a[i] and b[i] into lane i, `join` puts all of a before all of b.
 AF2CPU_INLINE I join(F a, F b) {
 #if AF2CPU_ISA >= AF2CPU_IS_avx512bf16
     return (I)_mm512_cvtne2ps_pbh(b, a);
@@ -193,8 +193,8 @@ AF2CPU_INLINE I zip(F a, F b) {
 #define AF2CPU_IN_TURN(a, b, half) __builtin_shuffle(a, b, I{half})
 #endif
 
-// r[i][j] becomes r[j][i], for a square of 32-bit lanes; and lane i: the sum of the lanes of x[i], in an order that does not depend on
-// i, x being used up. AVX-512 goes by lanes, pairs and quarters: unlike other shuffles these leave the multipliers alone.
+// `transpose`: r[i][j] becomes r[j][i], for a square of 32-bit lanes. `sum_each`: lane i is the sum of the lanes of x[i], added in the
+// same order for all i; x is overwritten. AVX-512 uses shuffles within and of 128-bit lanes, which do not use the multipliers' ports.
 #if AF2CPU_ISA >= AF2CPU_IS_avx512
 AF2CPU_INLINE void transpose(I (&r)[W]) {
     __m512i t[W];
@@ -272,7 +272,7 @@ AF2CPU_INLINE void store_part(T* p, F x, index n) {
 template <int Degree>
 AF2CPU_INLINE F exp2(F x) {
     static_assert(Degree == 3 || Degree == 5);
-    // Fits of 2^f on [0, 1) with the least relative error, highest power first.
+    // Minimax fits of 2^f on [0, 1) by relative error, highest power first.
     constexpr float c3[] = {0.0780245226f, 0.226067155f, 0.69583354f, 0.999925219f};
     constexpr float c5[] = {0.00187757667f, 0.00898934009f, 0.0558263181f, 0.240153617f, 0.693153073f, 0.999999925f};
     const float* const c = Degree == 3 ? c3 : c5;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The shell around the kernels: tensors come in through DLPack, are checked, and go on as plain pointers and strides.
+// Arguments of the kernels: tensors arrive through DLPack, are checked, and are passed on as plain pointers and strides.
 #pragma once
 
 #include <nanobind/nanobind.h>

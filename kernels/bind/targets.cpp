@@ -45,7 +45,7 @@ nb::tuple digitised(const Bytes& text, const Vector<std::uint8_t>& residues) {
 index packed_bytes(index rows) { return (rows + kGroupRows - 1) / kGroupRows * kGroupBytes; }
 index plain_bytes(index rows) { return rows * kLanes; }
 
-// Where blocks come from and go to.
+// Input and output of the kernels that make blocks.
 struct Blocks {
     Bytes residues;
     Lanes<const std::int64_t> starts;

@@ -6,7 +6,7 @@
 namespace af2cpu {
 namespace {
 
-// Axes [first, last) of a tensor as one: its size, and the stride of its elements. Throws where they do not lie evenly.
+// Axes [first, last) of a tensor merged into one: its size and stride. Throws if no single stride describes them.
 void merged(const Tensor& x, int first, int last, const char* name, index& size, index& stride) {
     size = 1;
     stride = first < last ? x.stride(last - 1) : 1;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Packed weights: a layer's arrays come in by name; the view of them that a kernel's arguments contain points into what is kept
-// here. A view names each array once, in its `read` (core/).
+// Packed weights: the arrays of a layer arrive by name and are kept here in packed form; the view of them that a kernel's arguments
+// contain points to these. A view names each array once, in its `read` (core/).
 #pragma once
 
 #include <nanobind/stl/map.h>
@@ -18,7 +18,7 @@ namespace af2cpu {
 
 using Arrays = std::map<std::string, Tensor>;
 
-// What `read` of a view is given: fills its fields from the arrays, and keeps what they point into.
+// The argument of a view's `read`: fills its fields from the arrays and owns the memory that they point to.
 class Reader {
   public:
     explicit Reader(const Arrays& arrays);
@@ -34,7 +34,7 @@ class Reader {
     // The same from a weight [n, k] as torch.nn.Linear has it.
     void transposed(const char* name, Matrix& field);
 
-    // Several such weights side by side, each from a panel's border on.
+    // Several such weights side by side, each starting at a panel border.
     void side_by_side(std::initializer_list<const char*> names, Matrix& field);
 
     // Several such weights of one shape: the first half panel of each, then the second of each, and so on.
@@ -45,7 +45,7 @@ class Reader {
 
     index size(const char* name, int axis);
 
-    // Lets go of the arrays. Throws nb::value_error that names one that no field has taken.
+    // Releases the arrays. Throws nb::value_error that names an array that no field has read.
     void finish();
 
     Type type;  // of the first matrix
@@ -73,7 +73,7 @@ class PackedWeights {
     const View& view() const { return view_; }
     int type() const { return int(reader_.type); }
 
-    // Throws unless activations are of the weights' type, and the level is still that which they were packed for.
+    // Throws unless activations have the weights' type and the level in use is the one they were packed for.
     void check(const Array& x) const {
         require(x.type == reader_.type, "the weights were packed for another type of activations");
         require(reader_.level == level(), "the weights were packed for level " + reader_.level + ", not " + level());

@@ -2,10 +2,10 @@
 // x += (sigmoid(gate) * softmax(q k^T + mask) v) W along the rows of each item, with one query per head, the mean of all rows: the
 // global column attention of the extra MSA.
 //
-// A query q_h and the keys' weights meet first, r_h = K q_h, so that logits and values are one product of LN(x) with [r | V], and
-// neither keys nor values are kept.
-// Blocking: an item (a column of the MSA) goes through a thread in three passes over its rows, 96 at a time:
-// 1. layer norm into a left side that stays, and its mean; then q and r; 2. logits and values, softmax online, one sum [d] per head;
+// The query is multiplied with the keys' weights first, r_h = K q_h. Logits and values are then one product of LN(x) with [r | V], and
+// neither keys nor values are stored.
+// Blocking: a thread makes three passes over the rows of an item (a column of the MSA), 96 at a time:
+// 1. layer norm into a left side that is kept, and its mean; then q and r; 2. logits and values, softmax online, one sum [d] per head;
 // 3. gate from the left side, times the sums, the output projection, and the sum into x.
 // Scratch: s c elements of left side, 0.1 MB besides. Bytes: x twice in and once out, rows apart in memory.
 // Flops: 4 s c h d + 2 s c (h + d) + 2 s h d per item.
@@ -96,7 +96,7 @@ struct GlobalWork {
     }
 };
 
-// Pass 1: left side, mask, and the mean of the rows that are there.
+// Pass 1: left side, mask, and the mean of the rows that are not masked.
 template <class T, class P>
 static void prepare_column(const GlobalAttention& args, index item, GlobalWork<P>& work) {
     const T* const mask = static_cast<const T*>(args.mask.data) + item * args.mask.row_stride;
@@ -148,7 +148,7 @@ static void add_values(GlobalWork<P>& work, index m, index head, index column) {
     for (index h = 0; h < n; ++h) store(sums + h * work.sum_lanes, sum[h]);
 }
 
-// Pass 2 for rows [first, first + m): heads are lanes; lanes behind the last head compute what nobody reads.
+// Pass 2 for rows [first, first + m): heads are lanes; results of lanes behind the last head are not used.
 template <int Degree, class P>
 static void attend_rows(GlobalWork<P>& work, index first, index m) {
     constexpr index width = Product<P>::width;
@@ -209,7 +209,7 @@ static void global_attention(const GlobalAttention& args) {
     const GlobalAttentionWeights& w = args.w;
     const auto begin = [&](Work& work) {
         __builtin_memcpy((void*)work.right, w.values.data, sizeof(P) * work.right_panels * work.width * work.depth);
-        // What pads the depth of the output projection must be finite; nothing else ever writes there.
+        // The padding of the output projection's depth must be finite; nothing else writes to it.
         for (index i = 0; i < kGlobalRows * work.out_stride; ++i) narrow(0.0f, work.out + i);
     };
     const Work sizes{s, args.x.size[2], w.heads, w.dim, w.q.depth, w.values.panels, w.q.panels, w.out.depth};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// y = x W + b: the linear layers of the network that are part of no other kernel.
+// y = x W + b: the linear layers of the network that no other kernel contains.
 //
 // Blocking: a work item is 96 rows x 256 columns. Its rows are copied once into a panel of the left side (48 kB at 256 channels of
 // bf16, in L2), then run through one column panel of W after the other (16 kB, in L1); the 96 x 32 results stay in L1 for the bias.

@@ -124,8 +124,8 @@ static void store_right(const float* c, index stride, index rows, P* panel) {
             store(panel + r * width, load(c + r * stride));
 }
 
-// a and b of residues [i, i + residues) and up to 16 sequences of the chunk from `chunk` on. Rows are residues within sequences, as
-// they come in memory.
+// a and b of residues [i, i + residues) and up to 16 sequences of the chunk from `chunk` on. Rows are in memory order: residues within
+// sequences.
 template <class T, class P>
 static void project_outer(const OuterProduct& args, const OuterSides<P>& sides, index chunk, index first, index i, index residues,
                           OuterProjectWork<P>& work) {
@@ -158,8 +158,8 @@ static void project_outer(const OuterProduct& args, const OuterSides<P>& sides, 
     }
 }
 
-// counts[x] += sequences that have both the residue of `mask` and residue x of `masks`, W sums each. Their sum is exact, whatever the
-// order, for masks of zeros and ones.
+// counts[x] += number of sequences that have both the residue of `mask` and residue x of `masks`, as W partial sums. For masks of zeros
+// and ones the sums are exact in any order.
 static void count_pairs(const float* mask, const float* masks, index columns, index stride, index n, float* counts) {
     F total[kOuterTile];
     for (index x = 0; x < kOuterTile; ++x) total[x] = load(counts + x * W);
@@ -175,7 +175,7 @@ static void count_pairs(const float* mask, const float* masks, index columns, in
     for (index x = 0; x < kOuterTile; ++x) store(counts + x * W, total[x]);
 }
 
-// Initial values of sums; each asks for one more line of what the next chunk reads, so that it is in L2 in time.
+// Initial values of sums. Each also prefetches one cache line of the next chunk to L2.
 template <class From>
 struct Ahead {
     From from;
@@ -205,7 +205,7 @@ struct Gather {
     AF2CPU_INLINE_MEMBER void advance(index rows) { from.advance(rows), places += rows; }
 };
 
-// z of pairs [i, i + rows) x [j, j + columns) from their sums.
+// Updates z of pairs [i, i + rows) x [j, j + columns) from their sums.
 template <class T, class P>
 static void finish_outer(const OuterProduct& args, index i, index rows, index j, index columns, OuterTileWork<P>& work) {
     constexpr index width = Product<P>::width;
@@ -234,7 +234,7 @@ struct Piece {
     const P* b;
     index depth;
 
-    // To the sums c, or as these where they are the first ones; lines of `next` are asked for meanwhile.
+    // Added to the sums c (stored as these by the first chunk); lines of `next` are prefetched meanwhile.
     void add(float* c, bool first, const char* next) const {
         constexpr index width = Product<P>::width;
 #if AF2CPU_TILES
@@ -252,7 +252,7 @@ struct Piece {
     }
 };
 
-// The last chunk: sums that began as `from`, columns of panel p, become parts of the left side of W. W itself is read next.
+// The last chunk: the sums of panel p, which begin as `from`, are stored into the left side of W. W is prefetched meanwhile.
 template <class P, class From>
 static void gather_sums(const OuterProduct& args, const OuterSides<P>& sides, const Piece<P>& piece, From from, index p, index columns,
                         const OuterTileWork<P>& work) {
@@ -266,7 +266,7 @@ static void gather_sums(const OuterProduct& args, const OuterSides<P>& sides, co
     piece.then(finish);
 }
 
-// Rows of the left side of W: the place of each row of sums in them, and zeros behind their c e columns.
+// Sets up the left side of W: the address of each row of sums in it, and zeros behind its c e columns.
 template <class P>
 static void begin_left(const OuterProduct& args, index rows, index columns, OuterTileWork<P>& work) {
     const index c = args.w.c, e = args.w.e;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The pair bias of attention as a stream: log2(e) LN(z) W, blocks of 32 queries, within a block key after key.
+// The pair bias of attention in the order in which attention reads it: log2(e) LN(z) W in blocks of 32 queries, keys as outer axis.
 //
 // Blocking: a work item is 8 keys of W queries (W rows of z, 8 pairs of each): normalised into a left side, through W's panels, then
 // transposed, so that a key's W queries are one store.
@@ -13,7 +13,7 @@ namespace af2cpu {
 constexpr index kBiasQueries = 32;
 static constexpr index bias_blocks(index n) { return (n + kBiasQueries - 1) / kBiasQueries; }
 
-// out [h and i / 32, j, i % 32] = log2(e) LN(z_ij) W: the bias as attention wants it.
+// out [h and i / 32, j, i % 32] = log2(e) LN(z_ij) W.
 struct PairBiasWeights {
     const float *scale, *offset;
     Matrix weight;  // [c, h]
@@ -28,7 +28,7 @@ struct PairBiasWeights {
 
 struct PairBias {
     Array z;    // [n, n, c]
-    Array out;  // [h ceil(n / 32), n up to a multiple of 4, 32], float; what is behind key and query n is of no account
+    Array out;  // [h ceil(n / 32), n up to a multiple of 4, 32], float; values behind key n and query n are not used
     PairBiasWeights w;
 };
 
@@ -39,7 +39,7 @@ struct PairBias {
 
 AF2CPU_BEGIN
 
-// What head h adds for query i and the first key; the next key is kBiasQueries further.
+// Bias of head h for query i and the first key; the next key is kBiasQueries further.
 AF2CPU_INLINE float* bias_stream(const Array& bias, index n, index h, index i) {
     return static_cast<float*>(bias.data) + (h * bias_blocks(n) + i / kBiasQueries) * bias.stride[0] + i % kBiasQueries;
 }

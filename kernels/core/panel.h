@@ -8,7 +8,7 @@
 
 AF2CPU_BEGIN
 
-// body(item, work) for each item, shared among the threads. Each has its own copy of `work` with its own scratch, which `begin(work)`
+// Runs body(item, work) for all items on all threads. Each thread has its own copy of `work` with its own scratch, which `begin(work)`
 // may fill once.
 template <class Work, class Begin, class Body>
 static void for_each_item(index items, const Work& sizes, Begin begin, Body body) {
@@ -67,7 +67,7 @@ static void copy_row(const T* x, index c, P* out, index width) {
     for (; i < width; ++i) narrow(0.0f, out + i);
 }
 
-// add(total, x) over whole vectors of x [n], in four chains: one would wait for its own results.
+// add(total, x) over whole vectors of x [n], in four chains, which hide the latency of the additions.
 template <class T, class Add>
 AF2CPU_INLINE F accumulate(const T* x, index n, Add add) {
     F total[4] = {};
@@ -79,7 +79,7 @@ AF2CPU_INLINE F accumulate(const T* x, index n, Add add) {
     return (total[0] + total[1]) + (total[2] + total[3]);
 }
 
-// Rows that lie apart in memory are asked for so many rows ahead: more would push each other out of a small cache.
+// Rows that are not adjacent in memory are prefetched this many rows ahead; more would evict each other from a small cache.
 constexpr index kAhead = 6;
 
 template <class T>
@@ -92,7 +92,7 @@ struct NormOf {
     const float *scale, *offset;
 };
 
-// Mean and variance of rows [m, width] of c channels, W at the most, a row in each lane. The rows wait together for what takes long.
+// Mean and variance of rows [m, width] of c channels, at most W rows, one in each lane: so their latencies overlap.
 template <class P>
 static void statistics(index m, const P* rows, index c, index width, F& mean, F& variance) {
     const index whole = c / W * W, rest = c - whole;
@@ -121,7 +121,7 @@ static void statistics(index m, const P* rows, index c, index width, F& mean, F&
     variance = sum_each(part) * (1.0f / c);
 }
 
-// Rows [m, width] of c channels, W at the most, become (x - mean) / sqrt(variance + 1e-5) * scale + offset. Statistics in float.
+// Rows [m, width] of c channels, at most W rows, become (x - mean) / sqrt(variance + 1e-5) * scale + offset. Statistics in float.
 template <class P>
 static void norm_rows(index m, P* rows, index c, NormOf norm, index width) {
     const index whole = c / W * W, rest = c - whole;
@@ -142,8 +142,8 @@ static void norm_rows(index m, P* rows, index c, NormOf norm, index width) {
 }
 
 #if AF2CPU_ISA >= AF2CPU_IS_avx512bf16
-// out [m, c] = rows x[r] normalised, as norm_rows, for c a multiple of 2 W. Statistics from products of pairs of bf16: the mean square less
-// the square of the mean. Beside the rounding of what has 8 bits the error is small, whatever the mean.
+// out [m, c] = rows x[r] normalised, for c a multiple of 2 W. Statistics by dot products of bf16 pairs; variance as mean square less squared
+// mean: its error is small beside the rounding of 8-bit mantissas, whatever the mean.
 static void norm_pairs(index m, const bf16* const (&x)[W], index c, NormOf norm, bf16* out) {
     constexpr index half = W / 2;  // rows whose sums fit the registers
     const __m512bh ones = (__m512bh)_mm512_set1_epi16(0x3f80);
@@ -175,12 +175,12 @@ static void norm_pairs(index m, const bf16* const (&x)[W], index c, NormOf norm,
 }
 #endif
 
-// out [m, width] = rows row(r) of c channels, normalised; zero behind c. A row that is nullptr counts as zeros, which the norm makes
-// its offset.
+// out [m, width] = rows row(r) of c channels, normalised; zero behind c. A row that is nullptr counts as zeros; its norm is the
+// offset.
 template <class T, class P, class Row>
 static void prepare_rows(index m, Row row, index c, NormOf norm, P* out, index width) {
-    const auto ask_for = [&](index r) {
-        if (const T* next = r < m ? row(r) : nullptr) prefetch_row(next, c);
+    const auto prefetch = [&](index r) {
+        if (const T* x = r < m ? row(r) : nullptr) prefetch_row(x, c);
     };
     for (index first = 0; first < m; first += W, out += W * width) {
         const index n = min(W, m - first);
@@ -189,7 +189,7 @@ static void prepare_rows(index m, Row row, index c, NormOf norm, P* out, index w
             if (norm.scale && c % (2 * W) == 0 && c == width) {
                 const bf16* x[W];
                 for (index r = 0; r < W; ++r) {
-                    ask_for(first + r + W);
+                    prefetch(first + r + W);
                     x[r] = r < n ? row(first + r) : x[0];
                     if (!x[r]) copy_row(x[r], 0, out + r * width, width), x[r] = out + r * width;
                 }
@@ -198,7 +198,7 @@ static void prepare_rows(index m, Row row, index c, NormOf norm, P* out, index w
             }
 #endif
         for (index r = 0; r < n; ++r) {
-            ask_for(first + r + kAhead);
+            prefetch(first + r + kAhead);
             const T* const x = row(first + r);
             copy_row(x, x ? c : 0, out + r * width, width);
         }
@@ -214,7 +214,7 @@ static void project(index m, const P* a, index lda, const Matrix& w, index start
         multiply(m, a, lda, panel<P>(w, (start + column) / width), w.depth, c + column, ldc, false);
 }
 
-// Sigmoid of sums that begin with a bias, as rows of floats; as exact as activations of type T.
+// Sigmoid of sums that begin with a bias, as rows of floats; its precision is that of activations of type T.
 template <class T>
 struct Gates {
     Rows bias;
@@ -230,7 +230,7 @@ struct Gates {
     AF2CPU_INLINE_MEMBER void advance(index rows) { to += rows * stride; }
 };
 
-// The same as `project` for gates.
+// c [m, columns] = sigmoid(A W [:, start : start + columns] + bias), as `project`.
 template <class T, class P>
 static void project_gates(index m, const P* a, index lda, const Matrix& w, const float* bias, index start, index columns, float* c,
                           index ldc) {
@@ -267,8 +267,8 @@ static void store_transposed(const float* c, index ldc, index rows, index n, P* 
         }
 }
 
-// Columns from `column` on of rows of c channels += a product, times factors [row, c] where they are given. Whole vectors of factors
-// are read: there is room behind the last.
+// Columns from `column` on of rows of c channels += a product, times factors [row, c] if given. Factors are read as whole vectors:
+// they are allocated with padding.
 template <class T>
 struct Residual {
     Rows from;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The core of invariant point attention, in float whatever the type of z: softmax over scalar, point and pair terms, and what a
-// residue gathers with it: scalar values, points, and rows of the normalised pair representation.
+// The core of invariant point attention, in float whatever the type of z: softmax over scalar, point and pair terms, and the
+// weighted sums of scalar values, points, and rows of the normalised pair representation.
 //
-// Blocking: a work item is one residue i. Logits of all heads over all keys stand in scratch (12 n floats), keys as lanes; its row
+// Blocking: a work item is one residue i. Logits of all heads over all keys are kept in scratch (12 n floats), keys as lanes; its row
 // of z is normalised once into the right side of a product (n c_z floats) whose left side are the probabilities of all heads.
 // Bytes: z once. Flops: n (2 h (d + 3 p + e) + 2 h c_z) per item.
 #pragma once
@@ -72,7 +72,7 @@ static void point_logits(const PointAttention& args, index i, index h, index n, 
         }
         store(a + j, dot - splat(args.weight[h]) * distance);
     }
-    // In this order, as the definition: next to 1e5 a logit is rounded, and where no key is left that alone decides.
+    // In the order of the definition: next to 1e5 a logit is rounded, and if all keys are masked, only that rounding matters.
     for (index j = 0; j < n; ++j) {
         const float logit = a[j] + bias[j * args.bias.stride[1] + h];
         a[j] = logit - 1e5f * (1 - mask[j * args.mask.column_stride]);

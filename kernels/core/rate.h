@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The machine's own rate: every thread multiplies blocks that stay in its L1 cache, again and again, and does nothing else. What a
-// kernel reaches is given as a share of this.
+// The machine's own rate: every thread multiplies the same blocks, which stay in its L1 cache, again and again. The speed of a kernel
+// is given as a share of this rate.
 #pragma once
 
 #include "base/types.h"

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Blocks of 64 targets of a search: made of targets, a byte or 5 bits per residue, and unpacked.
+// Blocks of 64 targets of a search, with a byte or 5 bits per residue: made from targets, and unpacked.
 //
 // A block holds 64 targets, one per lane: the residue at `row` of a target is byte row * 64 + lane. After the end of a target its
 // lane is filled with kPad. A packed block holds groups of 8 rows in 5 planes of 64 bytes, 5 bits per residue: plane k has row k in
-// its low 5 bits, and the 15 high bits of a lane's 5 bytes are rows 5, 6 and 7, so that no shift crosses a byte. All is done in words
-// of 8 lanes, which the compiler joins to vectors.
+// its low 5 bits, and the 15 high bits of a lane's 5 bytes are rows 5, 6 and 7, so that no shift crosses a byte. The code works on
+// words of 8 lanes, which the compiler joins to vectors.
 // Bytes: 8 rows take 320 packed and 512 unpacked. Operations on whole planes: 21 to unpack, 3 for the checksum of each plane.
 #pragma once
 
@@ -28,7 +28,7 @@ struct MakeBlocks {
     std::uint64_t* checksums = nullptr;  // of packed blocks
 };
 
-// Packed blocks that follow each other, `groups` of 8 rows each, to be written as a byte per residue.
+// Consecutive packed blocks, `groups` of 8 rows each, to be unpacked to a byte per residue.
 struct UnpackBlocks {
     index blocks = 0;
     const std::uint8_t* packed = nullptr;

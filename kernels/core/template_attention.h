@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// z += (softmax over templates of q k / sqrt(d)) v) W + b: each pair of residues attends over the templates. They come one after
-// the other, so that no two of them need stand in memory: what a pair has gathered so far is kept in `state`.
+// z += (softmax over templates of q k / sqrt(d)) v) W + b: each pair of residues attends over the templates. Templates are
+// processed one at a time, so that only one is in memory; the running softmax of each pair is kept in `state`.
 //
 // Blocking: a work item is 96 pairs. Queries, keys and values of a template come from the micro-kernel as floats (24 kB each at 4
-// heads of 16); the few logits of a pair are plain loops, their exponentials have heads as lanes.
+// heads of 16); the few logits of a pair are computed by plain loops, their exponentials with heads as lanes.
 // Bytes: for each template z, t and the state once in, the state once out; at the end the state in, z in and out.
 // Flops: 2 rows h d (c_z + 2 c_t) for each template, 2 rows h d c_z at the end.
 #pragma once
@@ -31,7 +31,7 @@ struct TemplateAttentionWeights {
     }
 };
 
-// What one pair has gathered, heads (dim + 2) floats: for each head the largest logit, then for each head the sum of
+// The running softmax of one pair, heads (dim + 2) floats: for each head the largest logit, then for each head the sum of
 // exp(logit - largest), then the values of all heads weighted by these.
 struct TemplateGather {
     Array z;       // [n, n, c_z]
@@ -85,7 +85,7 @@ struct TemplateCloseWork {
     void lay(Arena& arena) { o = arena.take<P>(kTemplateRows * out_depth); }
 };
 
-// Row r of a work item: its logits, and its state with this template in it.
+// Row r of a work item: computes its logits and adds this template to its state.
 template <class P>
 static void gather_row(const GatherWork<P>& work, index r, float* state) {
     const index heads = work.heads, dim = work.dim;

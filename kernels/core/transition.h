@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // x += W2 relu(W1 LN(x) + b1) + b2: both layers of a transition in one pass over the rows.
 //
-// Blocking: a work item is 96 rows. They are normalised once into a left side (48 kB at 256 channels of bf16). The wide layer never
-// stands whole: 256 of its channels at a time are computed, rounded (48 kB) and multiplied on, their part of the result added
-// to 96 x c floats (96 kB), the last one's to x from registers. Weights pass through once per item: 1 MB at c = 256, from L2 or L3.
+// Blocking: a work item is 96 rows. They are normalised once into a left side (48 kB at 256 channels of bf16). The wide layer is
+// never stored whole: 256 of its channels at a time are computed, rounded (48 kB) and multiplied with W2, and their part of the result
+// is added to 96 x c floats (96 kB), that of the last channels to x from registers. Weights are read once per item: 1 MB at c = 256, from
+// L2 or L3.
 // Bytes: x once in and out, the weights once per 96 rows. Flops: 4 rows c d.
 #pragma once
 
@@ -48,7 +49,7 @@ struct TransitionWork {
     index depth, panels;
     P* left = nullptr;        // [kTransitionRows, depth]
     P* hidden = nullptr;      // [kTransitionRows, kHiddenChunk]
-    float* before = nullptr;  // [panels, kTransitionRows, width], what earlier chunks of the wide layer have given
+    float* before = nullptr;  // [panels, kTransitionRows, width], the sums over earlier chunks of the wide layer
 
     void lay(Arena& arena) {
         left = arena.take<P>(kTransitionRows * depth);
@@ -57,7 +58,7 @@ struct TransitionWork {
     }
 };
 
-// relu of sums that begin with the bias, as rows of a left side.
+// Stores relu of the sums, which begin with the bias, as rows of a left side.
 template <class P>
 struct Hidden {
     const float* bias;
@@ -72,8 +73,8 @@ struct Hidden {
     AF2CPU_INLINE_MEMBER void advance(index rows) { out += rows * kHiddenChunk; }
 };
 
-// Panel j of W2 hidden for channels [start, start + depth) of the wide layer, added to what earlier ones have given, or with the last
-// ones to x. The sums begin with the bias.
+// Panel j of W2 hidden for channels [start, start + depth) of the wide layer, added to the sums over earlier channels; the last channels
+// add the result to x. The sums begin with the bias.
 template <class T, class P>
 static void narrow_rows(const Transition& args, index m, index start, index depth, index j, T* const* x, TransitionWork<P>& work) {
     constexpr index width = Product<P>::width;

@@ -3,11 +3,12 @@
 
     python scripts/checks/oldest.py [--list]
 
---list prints the versions alone. The other end of the ranges is what tests/constraints.txt pins and `make test` runs.
+The other end of the ranges is what tests/constraints.txt pins and `make test` runs.
 """
 
 from __future__ import annotations
 
+import argparse
 import re
 import subprocess
 import sys
@@ -60,7 +61,9 @@ def install() -> None:
 
 
 def main() -> int:
-    if sys.argv[1:] == ["--list"]:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--list", action="store_true", help="print the versions, and run nothing")
+    if parser.parse_args().list:
         print("\n".join(f"{name}=={version}" for name, version in oldest().items()))
         return 0
     install()

@@ -22,8 +22,9 @@ from typing import Any
 
 from measured_stages import STAGES
 from measured_tables import NETWORK, MissingError
+from measured_trials import TRIALS
 
-TABLES = {**NETWORK, **STAGES}
+TABLES = {**NETWORK, **STAGES, **TRIALS}
 
 ROOT = Path(__file__).parents[2]
 MACHINE = "AMD_EPYC_2_cores"  # whose records the documents show
@@ -88,12 +89,17 @@ def stale(records: Records) -> Iterator[tuple[Path, str]]:
             yield path, made
 
 
+def records_of_this_version() -> Records:
+    """Those of the version in pyproject.toml, and of the versions before it."""
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    return Records(ROOT / "benchmarks" / "results", version)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="write nothing; exit code 1 if a file differs")
     arguments = parser.parse_args()
-    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
-    found = list(stale(Records(ROOT / "benchmarks" / "results", version)))
+    found = list(stale(records_of_this_version()))
     for path, text in found:
         print(f"{path.relative_to(ROOT)}: {'differs from the records' if arguments.check else 'written'}")
         if not arguments.check:

@@ -317,7 +317,7 @@ def test_templates_that_can_not_be_had_cost_one_target(known: MsaServer, fasta: 
     whole = known.pack
     known.pack = lambda files: whole(files)[: 100 if "pdb70_a3m.ffdata" in files else None]
     (why,) = failures(search(known, fasta, tmp_path / "out"))
-    assert why.startswith(f"MSA server {known.url}: what came from /template/0d80_A is damaged (")
+    assert why.startswith(f"MSA server {known.url}: the answer to /template/0d80_A is damaged (")
     assert why.endswith("; --template-search none leaves templates out")
     assert made(tmp_path / "out") == {"b"}
     count = len(known.asked)

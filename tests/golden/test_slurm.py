@@ -135,7 +135,7 @@ def test_jobs_of_dask_jobqueue(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ("cores = 2\n", "jobs.toml: memory of a job is missing"),
+        ("cores = 2\n", "jobs.toml: lacks memory of a job; give number, cores and memory"),
         ('cores = 2\nmemory = "2GB"\ncheese = 1\n', "jobs.toml: dask-jobqueue does not take it: "),
     ],
 )

@@ -196,7 +196,7 @@ def fetch_archive(server: MsaServer, path: str, archive: Path) -> None:
             except (EOFError, zlib.error, gzip.BadGzipFile, ServerError) as error:
                 if isinstance(error, ServerError) or not left:
                     raise ServerError(
-                        f"MSA server {server.url}: what came from {path} is damaged ({error}); run the same command "
+                        f"MSA server {server.url}: the answer to {path} is damaged ({error}); run the same command "
                         "again"
                     ) from error
         part.replace(archive)

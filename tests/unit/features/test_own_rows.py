@@ -121,6 +121,6 @@ def test_refused(rows: Any, message: str) -> None:
 @pytest.mark.parametrize("row", ["MK:VGGHH", "MKV:GG:HH", ":MKVGGHH"])
 def test_breaks_must_be_those_of_the_sequence(row: str) -> None:
     with pytest.raises(
-        InputError, match=re.escape("rows, row 2: its ':' do not divide it as the sequence's chains, 3:4")
+        InputError, match=re.escape("rows, row 2: its ':' are not where the chains of the sequence meet (3:4")
     ):
         alignment_of_rows("MKV:GGHH", ["MKV:GGHH", row])

@@ -33,6 +33,11 @@ def test_many_records(tmp_path: Path) -> None:
     assert queries[0].n_res == 5
 
 
+def test_all_examples_are_read_as_one_batch() -> None:
+    folder = Path(__file__).parents[3] / "examples"
+    assert {item.query.source.split(",")[0] for item in read_inputs([folder])} == set(map(str, folder.glob("*.fasta")))
+
+
 def test_chains_of_a_complex_are_joined_by_colons(tmp_path: Path) -> None:
     fasta = write(tmp_path / "a.fasta", ">ab a pair\nmkv:\nGGL*:MKV\n>c\nMKV\n")
     csv = write(tmp_path / "b.csv", "id,sequence\nd,MKV:GG\n")

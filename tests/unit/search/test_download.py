@@ -258,8 +258,8 @@ def test_an_archive_is_unpacked_into_af2s_layout(server: Server, tmp_path: Path)
 @pytest.mark.parametrize(
     ("content", "fault"),
     [
-        (archive(FILES)[:-30], "what came is damaged"),
-        (archive(FILES)[:-5] + b"12345", "what came is damaged (CRC check failed"),
+        (archive(FILES)[:-30], "the download was damaged"),
+        (archive(FILES)[:-5] + b"12345", "the download was damaged (CRC check failed"),
         (archive(["../elsewhere"]), "'../elsewhere' is no plain file in it"),
         (archive(["pdb70_a3m.ffdata"], kind=tarfile.SYMTYPE), "'pdb70_a3m.ffdata' is no plain file in it"),
         (archive(FILES[:5]), "has not all of the files"),

@@ -151,13 +151,13 @@ def test_killed_half_way_and_repeated(server: Server, tmp_path: Path, number: si
 
 @pytest.mark.fault(30)
 def test_fault_30_the_disk_fills_up(server: Server, tmp_path: Path) -> None:
-    """No file may grow beyond 300 kB: a line, exit code 1, and what came is gone on with."""
+    """No file may grow beyond 300 kB: a line, exit code 1, and the part fetched so far is continued."""
     limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))"
     process = process_of(server, tmp_path, limit)
     output, _ = process.communicate()
     assert process.returncode == 1, output
     part = tmp_path / f"{NAME}.part"
-    assert output.splitlines()[-1] == f"error: {part}: File too large; what came is kept"
+    assert output.splitlines()[-1] == f"error: {part}: File too large; the part fetched so far is kept"
     assert NAME not in visible(tmp_path)
     assert part.stat().st_size == 300_000
     assert download(server, tmp_path).exit_code == 0
@@ -268,7 +268,7 @@ class TestRefused:
         damaged[len(damaged) // 2] ^= 1
         server.files["/params.tar"] = archive(bytes(damaged))
         line = self.refused(server, tmp_path)
-        assert "what came was removed" in line
+        assert "the download was removed" in line
         assert "fails its checksum" in line
 
     @pytest.mark.fault(24)

@@ -6,13 +6,15 @@ from __future__ import annotations
 from typing import NoReturn
 
 from af2cpu import stopping
+from af2cpu.collector import collector_paused
 
 
 def main() -> NoReturn:
     """Loads the command line and runs it; ends the process."""
     try:
         stopping.install()
-        from af2cpu.cli import main as run
+        with collector_paused():
+            from af2cpu.cli import main as run
 
         run()
     except SystemExit:

@@ -27,6 +27,7 @@ from machine import ROOT, describe, write_result
 from torch.utils.flop_counter import FlopCounterMode
 
 import af2cpu
+from af2cpu.model.layers import pack_layers
 from af2cpu.ops import isa
 from af2cpu.ops.dispatch import use_engine
 from kernels import works
@@ -68,10 +69,11 @@ def flops_of(layer: Work) -> int:
 
 
 def seconds_of(layer: Work, level: str, repeats: int) -> float:
-    """In bf16, with the kernels of a level; the median of the calls after the first one, which packs weights."""
+    """In bf16, with the kernels of a level; the median of the calls after the first one."""
     use_engine("native")
     isa.kernels().use_level(level)
     block, inputs, seconds = make_block(layer.stack).to(torch.bfloat16), Inputs.draw(layer.stack, layer.n_res), []
+    pack_layers(block, release=False)
     for _ in range(repeats + 1):
         given = inputs.to(torch.bfloat16)
         start = time.perf_counter()

@@ -29,7 +29,7 @@ FLOORS = (
     ("geometry", "formats"),
     ("records", "settings", "chemistry"),
     ("shapes", "cores"),
-    ("errors", "events", "shipped", "stopping", "version", "words"),
+    ("collector", "errors", "events", "shipped", "stopping", "version", "words"),
 )
 ALLOWED = {("weights", "model")}  # the table of parameters follows the network, which is filled from it
 # The package that may import a heavy or optional library; `search` stands for every module below af2cpu/search.

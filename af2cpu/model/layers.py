@@ -8,6 +8,7 @@ them all once, by name, and may let go of the arrays that only kernels read.
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Mapping
 from functools import cache
 from typing import Any, Generic, TypeVar, cast, get_type_hints
 
@@ -30,7 +31,8 @@ class Layer(nn.Module):
         self.packs: dict[str, Any] = {}  # by the name of the declaration
 
     @classmethod
-    def declared(cls) -> dict[str, Weights[Any]]:
+    @cache
+    def declared(cls) -> Mapping[str, Weights[Any]]:
         """Its weights by name."""
         classes = reversed(cls.__mro__)
         return {name: one for kind in classes for name, one in vars(kind).items() if isinstance(one, Weights)}

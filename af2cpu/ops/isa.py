@@ -65,7 +65,7 @@ def levels() -> list[str]:
     return [str(name) for name in kernels().levels()]
 
 
-def rate(precision: str, seconds: float = 0.1) -> float:
+def rate(precision: str, seconds: float = 0.03) -> float:
     """Operations per second of products in registers and the L1 cache on all threads: the machine's own limit, now."""
     name = {"bf16": "bfloat16", "fp32": "float32"}[precision]
     kernels().rate(100, name)  # threads and clock come up

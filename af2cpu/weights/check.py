@@ -19,6 +19,7 @@ from ml_collections import ConfigDict
 from af2cpu.formats.streams import atomic_write
 from af2cpu.model.config import DEMO
 from af2cpu.weights.npz import read_arrays
+from af2cpu.weights.reading import most_bytes
 from af2cpu.weights.receipts import check_receipt
 from af2cpu.weights.source import is_synthetic, parameter_file
 
@@ -39,9 +40,11 @@ def check_source(source: str, config: ConfigDict) -> None:
 
 
 def _look_into(path: Path, config: ConfigDict) -> None:
-    from af2cpu.weights.load import check_facts, facts_of, most_bytes  # loads PyTorch
+    from af2cpu.model.count import n_parameters  # loads PyTorch
+    from af2cpu.weights.load import check_facts, facts_of
 
-    check_facts({name: facts_of(array) for name, array in read_arrays(path, most_bytes(config))}, config, str(path))
+    arrays = read_arrays(path, most_bytes(n_parameters(config)))
+    check_facts({name: facts_of(array) for name, array in arrays}, config, str(path))
 
 
 def _facts_of_file(path: Path) -> list[int]:

@@ -19,6 +19,11 @@ class Packed {
     std::size_t bytes() const { return bytes_; }
 
   private:
+    template <class From>
+    void place_from(index column, const Block& source);
+    template <class From, class To, index Group>
+    void place_as(index column, const Block& source);
+
     Layout layout_;
     Matrix matrix_;
     std::size_t bytes_;

@@ -297,19 +297,18 @@ static void attend(const AttentionWork<P>& work, const P* keys, const P* values,
     }
 }
 
-// out [W queries from r on, a group's channels] = o * sigmoid(gate), as rows again.
-template <class T, class P>
-static void gate_rows(const Attention& args, AttentionWork<P>& work, index head, index r, const float* o) {
-    const index start = head * work.dim, used = min(work.group, work.heads - head) * work.dim;
+// out [W queries from r on, a group's channels] = o * gate, as rows again.
+template <class P>
+static void gate_rows(const AttentionWork<P>& work, index head, index r, const float* o) {
+    const index used = min(work.group, work.heads - head) * work.dim, columns = work.columns, stride = work.out_stride;
+    const float* const gate = work.gate + r * columns;
+    P* const out = work.out + r * stride + head * work.dim;
     for (index column = 0; column < used; column += W) {
         I lanes[W];
         for (index t = 0; t < W; ++t) lanes[t] = as_int(load(o + (column + t) * Product<P>::width));
         transpose(lanes);
-        const F bias = load(args.w.gate_bias + start + column);
-        for (index t = 0; t < W; ++t) {
-            const F gate = sigmoid<sizeof(T) == 2 ? 3 : 5>(load(work.gate + (r + t) * work.columns + column) + bias);
-            store_up_to(work.out + (r + t) * work.out_stride + start + column, as_float(lanes[t]) * gate, used - column);
-        }
+        for (index t = 0; t < W; ++t)
+            store_up_to(out + t * stride + column, as_float(lanes[t]) * load(gate + t * columns + column), used - column);
     }
 }
 
@@ -351,7 +350,7 @@ static void update_queries(const Attention& args, index item, index first, index
         const index start = head * work.dim, columns = min(work.group, work.heads - head) * work.dim;
         project(m, left, work.left_depth, args.w.q, start, columns, work.c, work.columns);
         store_queries(work, head, m);
-        project(m, left, work.left_depth, args.w.gate, start, columns, work.gate, work.columns);
+        project_gates<T>(m, left, work.left_depth, args.w.gate, args.w.gate_bias, start, columns, work.gate, work.columns);
         for (index r = 0; r < m; r += width) {
             for (index h = head; h < min(head + work.group, work.heads); ++h) {
                 const auto attend_head = work.masked ? (biased ? attend<P, degree, true, true> : attend<P, degree, false, true>)
@@ -360,7 +359,7 @@ static void update_queries(const Attention& args, index item, index first, index
                             work.queries + (h - head) * work.query_stride() + r * work.head_depth,
                             biased ? bias_stream(args.bias, work.n, h, first + r) : nullptr, work.o + (h - head) * work.dim * width);
             }
-            for (index v = 0; v < width && r + v < m; v += W) gate_rows<T>(args, work, head, r + v, work.o + v);
+            for (index v = 0; v < width && r + v < m; v += W) gate_rows(work, head, r + v, work.o + v);
         }
     }
     T* rows[kQueries];

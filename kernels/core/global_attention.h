@@ -192,12 +192,10 @@ static void attend_column(GlobalWork<P>& work) {
 template <class T, class P>
 static void update_column(const GlobalAttention& args, index item, index first, index m, GlobalWork<P>& work) {
     const index n = work.heads * work.dim, columns = work.columns();
-    project(m, work.left + first * work.depth, work.depth, args.w.gate, 0, n, work.c_rows, columns);
+    project_gates<T>(m, work.left + first * work.depth, work.depth, args.w.gate, args.w.gate_bias, 0, n, work.c_rows, columns);
     for (index r = 0; r < m; ++r)
-        for (index i = 0; i < n; i += W) {
-            const F gate = sigmoid(load(work.c_rows + r * columns + i) + load(args.w.gate_bias + i));
-            store_up_to(work.out + r * work.out_stride + i, gate * load(work.o + i), n - i);
-        }
+        for (index i = 0; i < n; i += W)
+            store_up_to(work.out + r * work.out_stride + i, load(work.c_rows + r * columns + i) * load(work.o + i), n - i);
     T* rows[kGlobalRows];
     find_rows(args.x, item * work.s + first, m, rows);
     project_onto(m, rows, args.x.size[2], work.out, work.out_stride, args.w.out, args.w.out_bias);

@@ -121,35 +121,13 @@ static void statistics(index m, const P* rows, index c, index width, F& mean, F&
     variance = sum_each(part) * (1.0f / c);
 }
 
-#if AF2CPU_ISA >= AF2CPU_IS_avx512bf16
-// The same by dot products of bf16 pairs, for c a multiple of 2 W. Variance as mean square less squared mean: its error is small beside
-// the rounding of 8-bit mantissas, whatever the mean.
-static void statistics_of_pairs(index m, const bf16* rows, index c, index width, F& mean, F& variance) {
-    const __m512bh ones = (__m512bh)_mm512_set1_epi16(0x3f80);
-    F sums[W] = {}, squares[W] = {};
-    for (index r = 0; r < m; ++r)
-        for (index i = 0; i < c; i += 2 * W) {
-            const __m512bh x = (__m512bh)_mm512_loadu_si512(rows + r * width + i);
-            sums[r] = _mm512_dpbf16_ps(sums[r], x, ones);
-            squares[r] = _mm512_dpbf16_ps(squares[r], x, x);
-        }
-    mean = sum_each(sums) * (1.0f / c);
-    variance = max(sum_each(squares) * (1.0f / c) - mean * mean, F{});
-}
-#endif
-
 // Rows [m, width] of c channels, at most W rows, become (x - mean) / sqrt(variance + 1e-5) * scale + offset. Statistics in float.
 template <class P>
 static void norm_rows(index m, P* rows, index c, NormOf norm, index width) {
     const index whole = c / W * W, rest = c - whole;
     float means[W], factor[W];
     F mean, variance;
-    bool known = false;
-#if AF2CPU_ISA >= AF2CPU_IS_avx512bf16
-    if constexpr (sizeof(P) == 2)
-        if (c % (2 * W) == 0) statistics_of_pairs(m, rows, c, width, mean, variance), known = true;
-#endif
-    if (!known) statistics(m, rows, c, width, mean, variance);
+    statistics(m, rows, c, width, mean, variance);
     store(means, mean);
     store(factor, inverse_root(variance + 1e-5f));
     for (index r = 0; r < m; ++r) {
@@ -163,18 +141,68 @@ static void norm_rows(index m, P* rows, index c, NormOf norm, index width) {
     }
 }
 
+#if AF2CPU_ISA >= AF2CPU_IS_avx512bf16
+// out [m, c] = rows x[r] normalised, for c a multiple of 2 W. Statistics by dot products of bf16 pairs; variance as mean square less squared
+// mean: its error is small beside the rounding of 8-bit mantissas, whatever the mean.
+static void norm_pairs(index m, const bf16* const (&x)[W], index c, NormOf norm, bf16* out) {
+    constexpr index half = W / 2;  // rows whose sums fit the registers
+    const __m512bh ones = (__m512bh)_mm512_set1_epi16(0x3f80);
+    F sums[W], squares[W];
+    for (index first = 0; first < W; first += half) {
+        F sum[half] = {}, square[half] = {};
+        for (index i = 0; i < c; i += 2 * W)
+#pragma GCC unroll 8
+            for (index r = 0; r < half; ++r) {
+                const __m512bh pairs = (__m512bh)_mm512_loadu_si512(x[first + r] + i);
+                sum[r] = _mm512_dpbf16_ps(sum[r], pairs, ones);
+                square[r] = _mm512_dpbf16_ps(square[r], pairs, pairs);
+            }
+#pragma GCC unroll 8
+        for (index r = 0; r < half; ++r) sums[first + r] = sum[r], squares[first + r] = square[r];
+    }
+    const F mean = sum_each(sums) * (1.0f / c);
+    float means[W], factor[W];
+    store(means, mean);
+    store(factor, inverse_root(max(sum_each(squares) * (1.0f / c) - mean * mean, F{}) + 1e-5f));
+    for (index i = 0; i < c; i += 2 * W) {
+        const F scale[2] = {load(norm.scale + i), load(norm.scale + i + W)}, offset[2] = {load(norm.offset + i), load(norm.offset + i + W)};
+        for (index r = 0; r < m; ++r) {
+            const F a = fma((load(x[r] + i) - means[r]) * factor[r], scale[0], offset[0]);
+            const F b = fma((load(x[r] + i + W) - means[r]) * factor[r], scale[1], offset[1]);
+            store_lanes(out + r * c + i, join(a, b));
+        }
+    }
+}
+#endif
+
 // out [m, width] = rows row(r) of c channels, normalised; zero behind c. A row that is nullptr counts as zeros; its norm is the
 // offset.
 template <class T, class P, class Row>
 static void prepare_rows(index m, Row row, index c, NormOf norm, P* out, index width) {
-    for (index first = 0; first < m; first += W) {
-        const index end = min(first + W, m);
-        for (index r = first; r < end; ++r) {
-            if (const T* next = r + kAhead < m ? row(r + kAhead) : nullptr) prefetch_row(next, c);
-            const T* const x = row(r);
+    const auto prefetch = [&](index r) {
+        if (const T* x = r < m ? row(r) : nullptr) prefetch_row(x, c);
+    };
+    for (index first = 0; first < m; first += W, out += W * width) {
+        const index n = min(W, m - first);
+#if AF2CPU_ISA >= AF2CPU_IS_avx512bf16
+        if constexpr (sizeof(T) == 2 && sizeof(P) == 2)
+            if (norm.scale && c % (2 * W) == 0 && c == width) {
+                const bf16* x[W];
+                for (index r = 0; r < W; ++r) {
+                    prefetch(first + r + W);
+                    x[r] = r < n ? row(first + r) : x[0];
+                    if (!x[r]) copy_row(x[r], 0, out + r * width, width), x[r] = out + r * width;
+                }
+                norm_pairs(n, x, c, norm, out);
+                continue;
+            }
+#endif
+        for (index r = 0; r < n; ++r) {
+            prefetch(first + r + kAhead);
+            const T* const x = row(first + r);
             copy_row(x, x ? c : 0, out + r * width, width);
         }
-        if (norm.scale) norm_rows(end - first, out + first * width, c, norm, width);
+        if (norm.scale) norm_rows(n, out, c, norm, width);
     }
 }
 
@@ -184,6 +212,33 @@ static void project(index m, const P* a, index lda, const Matrix& w, index start
     constexpr index width = Product<P>::width;
     for (index column = 0; column < columns; column += width)
         multiply(m, a, lda, panel<P>(w, (start + column) / width), w.depth, c + column, ldc, false);
+}
+
+// Sigmoid of sums that begin with a bias, as rows of floats; its precision is that of activations of type T.
+template <class T>
+struct Gates {
+    Rows bias;
+    float* to;
+    index stride;
+
+    AF2CPU_INLINE_MEMBER F start(index i, index v) const { return bias.at(i, v); }
+    template <index V>
+    AF2CPU_INLINE_MEMBER void put(index i, const F (&x)[V]) const {
+#pragma GCC unroll 8
+        for (index v = 0; v < V; ++v) store(to + i * stride + v * W, sigmoid<sizeof(T) == 2 ? 3 : 5>(x[v]));
+    }
+    AF2CPU_INLINE_MEMBER void advance(index rows) { to += rows * stride; }
+};
+
+// c [m, columns] = sigmoid(A W [:, start : start + columns] + bias), as `project`.
+template <class T, class P>
+static void project_gates(index m, const P* a, index lda, const Matrix& w, const float* bias, index start, index columns, float* c,
+                          index ldc) {
+    constexpr index width = Product<P>::width;
+    for (index column = 0; column < columns; column += width) {
+        Gates<T> finish{{bias + start + column, 0}, c + column, ldc};
+        multiply_then(m, a, lda, panel<P>(w, (start + column) / width), w.depth, finish);
+    }
 }
 
 // W lanes of columns from c on: r[t] is column t, as P. Lanes are rows `step` apart; where P is multiplied in pairs, pairs of rows, the

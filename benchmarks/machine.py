@@ -35,10 +35,15 @@ def _isa() -> list[str]:
 
 
 def commit_of(checkout: Path = ROOT) -> str:
-    """The commit of a checkout of this program, `-dirty` if files were changed since."""
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
-    done = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)
-    return done.stdout.strip() or "unknown"
+    """The commit of a checkout of this program, `-dirty` if files other than records were changed since."""
+
+    def git(*arguments: str) -> str:
+        done = subprocess.run(["git", *arguments], cwd=checkout, capture_output=True, text=True, check=False)
+        return done.stdout.strip()
+
+    commit = git("rev-parse", "--short=12", "HEAD")
+    changed = git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!benchmarks/results")
+    return f"{commit}-dirty" if commit and changed else commit or "unknown"
 
 
 def describe(*packages: str) -> dict[str, Any]:

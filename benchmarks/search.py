@@ -28,7 +28,6 @@ from typing import Any
 import numpy as np
 import orjson
 import platformdirs
-import psutil
 
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "scripts" / "demo")]
@@ -245,8 +244,7 @@ def memory(fasta: Path, queries: list[Query], folder: Path) -> dict[str, Any]:
             file.write(b">family_%06d relative\n%s\n" % (i, letters))
     build_index(family, THREADS)
     run = [sys.executable, __file__, "--child"]
-    nothing = child([*run, "nothing"])
-    start = nothing["peak_bytes"]
+    start = child([*run, "nothing"])["peak_bytes"]
     large = child([*run, "search", str(fasta), "q0", str(folder)])
     with searched_by("plain", fasta):
         plain = child([*run, "search", str(fasta), "q0", str(folder)])
@@ -255,7 +253,6 @@ def memory(fasta: Path, queries: list[Query], folder: Path) -> dict[str, Any]:
         "imports_bytes": start,
         "packed_bytes": large["peak_bytes"],
         "plain_bytes": plain["peak_bytes"],
-        "new_process_s": {"packed": large["seconds"], "plain": plain["seconds"], "imports": nothing["seconds"]},
         "large_database_hits": large["hits"],
         "many_hits_bytes": hits["peak_bytes"],
         "many_hits": hits["hits"],
@@ -305,9 +302,6 @@ def run_child(arguments: list[str]) -> None:
     elif arguments[0] == "read":
         path = Path(arguments[1])
         found["seconds"] = timed(lambda: (read_a3m if path.suffix == ".a3m" else read_stockholm)(path))
-    if arguments[0] in {"search", "nothing"}:
-        created = psutil.Process().create_time()
-        found["seconds"] = time.time() - created  # start-up and imports count
     found["peak_bytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     print(orjson.dumps(found).decode())
 

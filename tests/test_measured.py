@@ -13,7 +13,7 @@ from typing import Any
 import measured
 import pytest
 from measured import TABLES
-from measured_tables import MissingError, seconds, small
+from measured_tables import MissingError, faster, seconds, small
 
 ROOT = Path(__file__).parents[1]
 
@@ -82,3 +82,8 @@ def test_seconds_have_three_digits(value: float, text: str) -> None:
 @pytest.mark.parametrize(("value", "text"), [(5.49e-5, "5.5e-5"), (0.0, "0.00"), (0.9158, "0.92"), (0.00432, "4.3e-3")])
 def test_small_differences(value: float, text: str) -> None:
     assert small(value) == text
+
+
+@pytest.mark.parametrize(("factor", "text"), [(3.67, "3.7 times faster"), (0.85, "1.2 times slower")])
+def test_a_factor_below_one_is_said_the_other_way_round(factor: float, text: str) -> None:
+    assert faster(factor) == text

@@ -119,14 +119,12 @@ def search_filter(read: Read) -> Iterator[str]:
 
 
 def search_memory(read: Read) -> Iterator[str]:
-    """Peak memory and start of a search in a process of its own."""
+    """Peak memory of a search in a process of its own."""
     one = read("search")["memory"]
-    start = one["new_process_s"]
     yield (
         f"A process that searches this database takes {one['packed_bytes'] / 1e6:.0f} MB of memory at its peak when it "
         f"is packed and {one['plain_bytes'] / 1e6:.0f} MB as plain FASTA; {one['imports_bytes'] / 1e6:.0f} MB of them "
-        f"are imported libraries. Each hit adds {one['bytes_per_hit'] / 1e3:.0f} kB while its alignment is written. A "
-        f"new process takes {seconds(start['packed'])}, of which the imports are {seconds(start['imports'])}."
+        f"are imported libraries. Each hit adds {one['bytes_per_hit'] / 1e3:.0f} kB while its alignment is written."
     )
 
 

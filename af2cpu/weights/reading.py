@@ -12,9 +12,8 @@ import numpy as np
 from af2cpu.errors import ParameterError
 from af2cpu.weights.npz import read_arrays
 from af2cpu.weights.receipts import check_receipt
-from af2cpu.weights.source import is_synthetic, parameter_file
+from af2cpu.weights.source import FLOAT32, is_synthetic, parameter_file
 
-_FLOAT32 = 4  # bytes
 _HEADERS = 1 << 20  # bytes that the headers of all arrays take at the most
 
 Arrays = dict[str, np.ndarray]  # by DeepMind's names
@@ -35,7 +34,7 @@ def read_file(source: str | Path, model: str, n_parameters: int) -> Arrays:
 
 def most_bytes(n_parameters: int) -> int:
     """What the arrays of a file may take: twice the numbers in float32, so that wrong types can be told."""
-    return 2 * _FLOAT32 * n_parameters + _HEADERS
+    return 2 * FLOAT32 * n_parameters + _HEADERS
 
 
 def read_ahead(source: str, model: str, n_parameters: int) -> Future[Arrays] | None:

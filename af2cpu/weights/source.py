@@ -21,7 +21,7 @@ from af2cpu.weights.listing import name_problems
 OFFICIAL = "https://storage.googleapis.com/alphafold/alphafold_params_2022-12-06.tar"
 _HOW = "af2cpu params download --params {} fetches DeepMind's (373 MB a model, CC BY 4.0); to try it out, --params demo"
 _NETWORKS = " and ".join(DEMO_NETWORKS)
-_FLOAT32 = 4  # bytes; the header of an array is little beside its numbers
+FLOAT32 = 4  # bytes; the header of an array is little beside its numbers
 _SYNTHETIC = "SYNTHETIC PARAMETERS: drawn at random, the structures mean nothing"
 _DEMO_KNOWN = "DEMO PARAMETERS: for trying the program out, not for science; they know this {} by heart"
 _DEMO_UNKNOWN = (
@@ -107,7 +107,7 @@ def fingerprint(source: str, config: ConfigDict) -> str:
 def parameter_count(source: str, config: ConfigDict) -> int:
     """How many numbers the parameters are; of a file from its directory. Raises ParameterError as `fingerprint`."""
     if source and not is_synthetic(source):
-        return sum(info.file_size for info in _members(source, config.name)) // _FLOAT32
+        return sum(info.file_size for info in _members(source, config.name)) // FLOAT32
     from af2cpu.model.count import n_parameters  # PyTorch loads with it
 
     return n_parameters(config)

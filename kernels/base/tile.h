@@ -79,9 +79,15 @@ struct Product<bf16> {
 };
 #endif
 
-// Initial values of sums: zeros, or row i of floats `step` apart (0: a bias, the same for all rows).
+// Initial values of sums: zeros, a bias (the same for all rows), or row i of floats `step` apart (0: the same for all rows).
 struct Zeros {
     AF2CPU_INLINE_MEMBER F at(index, index) const { return F{}; }
+    AF2CPU_INLINE_MEMBER void advance(index) {}
+};
+struct Bias {
+    const float* p;
+
+    AF2CPU_INLINE_MEMBER F at(index, index v) const { return load(p + v * W); }
     AF2CPU_INLINE_MEMBER void advance(index) {}
 };
 struct Rows {
@@ -92,10 +98,18 @@ struct Rows {
     AF2CPU_INLINE_MEMBER void advance(index rows) { p += rows * step; }
 };
 
-// Initial values and destination of a product; here the destination is rows of T. `start(i, v)` is the initial value of vector v of row
+// Functions of finished sums.
+struct Same {
+    AF2CPU_INLINE F of(F x) { return x; }
+};
+struct Relu {
+    AF2CPU_INLINE F of(F x) { return max(x, F{}); }
+};
+
+// Initial values and destination of a product; here the destination is rows of T, which get a function of the sums. `start(i, v)` is the initial value of vector v of row
 // i; `put(i, x)` receives the finished row i as width / W vectors. Rows count from the current one, which `advance(rows)` moves. Each
 // block works on its own copy, in registers.
-template <class From, class T>
+template <class From, class T, class Function = Same>
 struct Into {
     From from;
     T* to;
@@ -105,7 +119,7 @@ struct Into {
     template <index V>
     AF2CPU_INLINE_MEMBER void put(index i, const F (&x)[V]) const {
 #pragma GCC unroll 8
-        for (index v = 0; v < V; ++v) store(to + i * stride + v * W, x[v]);
+        for (index v = 0; v < V; ++v) store(to + i * stride + v * W, Function::of(x[v]));
     }
     AF2CPU_INLINE_MEMBER void advance(index rows) { from.advance(rows), to += rows * stride; }
 };

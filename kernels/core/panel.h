@@ -214,20 +214,10 @@ static void project(index m, const P* a, index lda, const Matrix& w, index start
         multiply(m, a, lda, panel<P>(w, (start + column) / width), w.depth, c + column, ldc, false);
 }
 
-// Sigmoid of sums that begin with a bias, as rows of floats; its precision is that of activations of type T.
+// Its precision is that of activations of type T.
 template <class T>
-struct Gates {
-    Rows bias;
-    float* to;
-    index stride;
-
-    AF2CPU_INLINE_MEMBER F start(index i, index v) const { return bias.at(i, v); }
-    template <index V>
-    AF2CPU_INLINE_MEMBER void put(index i, const F (&x)[V]) const {
-#pragma GCC unroll 8
-        for (index v = 0; v < V; ++v) store(to + i * stride + v * W, sigmoid<sizeof(T) == 2 ? 3 : 5>(x[v]));
-    }
-    AF2CPU_INLINE_MEMBER void advance(index rows) { to += rows * stride; }
+struct Sigmoid {
+    AF2CPU_INLINE F of(F x) { return sigmoid<sizeof(T) == 2 ? 3 : 5>(x); }
 };
 
 // c [m, columns] = sigmoid(A W [:, start : start + columns] + bias), as `project`.
@@ -236,7 +226,7 @@ static void project_gates(index m, const P* a, index lda, const Matrix& w, const
                           index ldc) {
     constexpr index width = Product<P>::width;
     for (index column = 0; column < columns; column += width) {
-        Gates<T> finish{{bias + start + column, 0}, c + column, ldc};
+        Into<Bias, float, Sigmoid<T>> finish{{bias + start + column}, c + column, ldc};
         multiply_then(m, a, lda, panel<P>(w, (start + column) / width), w.depth, finish);
     }
 }

@@ -58,21 +58,6 @@ struct TransitionWork {
     }
 };
 
-// Stores relu of the sums, which begin with the bias, as rows of a left side.
-template <class P>
-struct Hidden {
-    const float* bias;
-    P* out;
-
-    AF2CPU_INLINE_MEMBER F start(index, index v) const { return load(bias + v * W); }
-    template <index V>
-    AF2CPU_INLINE_MEMBER void put(index i, const F (&x)[V]) const {
-#pragma GCC unroll 8
-        for (index v = 0; v < V; ++v) store(out + i * kHiddenChunk + v * W, max(x[v], F{}));
-    }
-    AF2CPU_INLINE_MEMBER void advance(index rows) { out += rows * kHiddenChunk; }
-};
-
 // Panel j of W2 hidden for channels [start, start + depth) of the wide layer, added to the sums over earlier channels; the last channels
 // add the result to x. The sums begin with the bias.
 template <class T, class P>
@@ -105,7 +90,7 @@ static void transition(const Transition& args) {
         for (index start = 0; start < args.w.down.depth; start += kHiddenChunk) {
             const index end = min(start + kHiddenChunk, args.w.up.panels * width);
             for (index column = start; column < end; column += width) {
-                Hidden<P> finish{args.w.up_bias + column, work.hidden + column - start};
+                Into<Bias, P, Relu> finish{{args.w.up_bias + column}, work.hidden + column - start, kHiddenChunk};
                 multiply_then(m, work.left, work.depth, panel<P>(args.w.up, column / width), work.depth, finish);
             }
             const index depth = min(kHiddenChunk, args.w.down.depth - start);

@@ -102,17 +102,18 @@ def _network(task: PredictionTask, cores: int) -> AlphaFold:
     A parameter file is read while PyTorch is imported: 0.4 and 0.8 s.
     """
     model, precision = task.model, task.choice.precision
-    if not _held or _held[0][0] != (model, precision):
-        _held.clear()
-        arrays = read_ahead(model.source, model.name, model.parameters)
-        with collector_paused():
-            from af2cpu.weights.network import load_network
+    if _held and _held[0][0] == (model, precision):
+        _use(task.choice, cores)
+        return _held[0][1]
+    _held.clear()
+    arrays = read_ahead(model.source, model.name, model.parameters)
+    with collector_paused():
+        from af2cpu.weights.network import load_network
 
-            _use(task.choice, cores)
-            network = load_network(model.config, model.source, precision, arrays)
-            _held.append(((model, precision), network.prepare(release=True)))
-    _use(task.choice, cores)
-    return _held[0][1]
+        _use(task.choice, cores)
+        network = load_network(model.config, model.source, precision, arrays).prepare(release=True)
+    _held.append(((model, precision), network))
+    return network
 
 
 def release_network() -> None:
